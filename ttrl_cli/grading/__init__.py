@@ -1,0 +1,1 @@
+"""Grading: from completions to verdicts."""

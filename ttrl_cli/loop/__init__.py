@@ -1,0 +1,1 @@
+"""The loop: solve and vote."""

@@ -1,0 +1,330 @@
+"""problem.yaml -> Problem: the schema, and every check that needs no code of the problem to run.
+
+Everything wrong with a problem file is found here, before a model is loaded or a process started,
+and is reported with the file and the key. The problem's Python files are parsed, not imported:
+importing them is left to the grading workers.
+"""
+
+import ast
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ttrl_cli.config import RunConfig
+from ttrl_cli.errors import ProblemError
+
+PROBLEM_FILE = "problem.yaml"
+Direction = Literal["minimize", "maximize"]
+Transform = Literal["identity", "negate", "reciprocal"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Solution(_Section):
+    """What a completion holds."""
+
+    kind: Literal["program", "text", "json"]
+    """program: code that is run; text: the text is the solution; json: data."""
+    language: Literal["python"] = "python"
+    """The language of a program."""
+    entry: str = "run"
+    """The function of a program that returns the data."""
+
+
+class Command(_Section):
+    """A verifier that is a command: JSON on stdin, JSON on stdout."""
+
+    command: Annotated[list[str], Field(min_length=1)]
+    """Program and arguments, run in the problem's folder.
+
+    It reads {"data": ...} and prints {"valid": bool, "reason": str, "score": number, "metrics":
+    {...}, "feedback": str, "data": ...}; `data`, where printed, replaces what it was given.
+    """
+
+
+class Reward(_Section):
+    """From score to the reward used for learning."""
+
+    transform: Transform | None = None
+    """identity, negate or reciprocal; by default identity to maximize and negate to minimize."""
+
+
+class Limits(_Section):
+    """What one candidate may use."""
+
+    seconds: Annotated[float, Field(gt=0)] = 600.0
+    """Wall time of a program, and of verifying its data."""
+    memory_mb: Annotated[int, Field(ge=16)] = 4096
+    """Address space of a program, in MiB."""
+    cpus: Annotated[int, Field(ge=1)] = 1
+    """CPU cores a program is told it may use."""
+    output_mb: Annotated[float, Field(gt=0)] = 16.0
+    """Most a program may print, and most it may return, in MiB each."""
+    gpus: Annotated[int, Field(ge=0, le=0)] = 0
+    """GPUs of a program; 0 is the one value supported."""
+    repeats: Annotated[int, Field(ge=1, le=1)] = 1
+    """Runs of a program; 1 is the one value supported."""
+
+
+class Environment(_Section):
+    """Where programs run."""
+
+    python: str | None = None
+    """An interpreter with packages of its own; null is the one that runs ttrl."""
+    imports: list[str] = []
+    """Packages that programs may count on; `ttrl check` imports each."""
+
+
+class PromptSpec(_Section):
+    """Replacements for the built-in prompt."""
+
+    system: str | None = None
+    """A system message."""
+    template: str | None = None
+    """A Jinja template file for the user message; docs/problem.md lists its variables."""
+
+
+class ProblemSpec(_Section):
+    """The contents of problem.yaml."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    """A short name: letters, digits, dots, dashes and underscores."""
+    statement: Annotated[str, Field(min_length=1)]
+    """What is asked: a file beside problem.yaml, or the text itself."""
+    direction: Direction
+    """The score's own direction."""
+    solution: Solution
+    """What a completion holds."""
+    verifier: str | Command
+    """FILE.py:FUNCTION, data -> data the score may trust (or raises Invalid); or a command."""
+    score: str | None = None
+    """FILE.py:FUNCTION, verified data -> a number or {"value", "metrics", "feedback"}."""
+    certify: str | None = None
+    """FILE.py:FUNCTION, verified data -> a bound that is a theorem."""
+    render: str | None = None
+    """FILE.py:FUNCTION, verified data -> the text that prompts show; by default the solution."""
+    reward: Reward = Reward()
+    """From score to the reward used for learning."""
+    best_known: float | None = None
+    """The best score known, in the problem's own units."""
+    seeds: Annotated[list[str], Field(min_length=1)]
+    """Files with valid solutions to start from; repeated until there is one per group."""
+    limits: Limits = Limits()
+    """What one candidate may use."""
+    environment: Environment = Environment()
+    """Where programs run."""
+    prompt: PromptSpec = PromptSpec()
+    """Replacements for the built-in prompt."""
+    run: dict[str, object] = {}
+    """Run options this problem prefers; the command line may override each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seed:
+    """A solution to start from: the file's name in the problem's folder, and its text."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """A checked problem.
+
+    Attributes:
+        folder: The folder that holds problem.yaml.
+        spec: Its contents.
+        statement: The statement's text.
+        template: The Jinja text of the user message; None for the built-in one.
+        seeds: The seed solutions, in order.
+    """
+
+    folder: Path
+    spec: ProblemSpec
+    statement: str
+    template: str | None
+    seeds: tuple[Seed, ...]
+
+    def signed(self, score: float) -> float:
+        """The score with its sign turned so that higher is better."""
+        return -score if self.spec.direction == "minimize" else score
+
+    def reward(self, score: float) -> float:
+        """The reward learning sees for a score.
+
+        Raises:
+            ValueError: If the transform is reciprocal and the score is not positive.
+        """
+        name = self.spec.reward.transform
+        if name is None:
+            name = "negate" if self.spec.direction == "minimize" else "identity"
+        return _TRANSFORMS[name](score)
+
+    def better(self, score: float, other: float) -> bool:
+        """True when `score` beats `other` in the problem's direction."""
+        return self.signed(score) > self.signed(other)
+
+
+def _reciprocal(score: float) -> float:
+    if score <= 0:
+        msg = f"reward.transform is reciprocal, which needs a score above 0 (got {score!r})"
+        raise ValueError(msg)
+    return 1.0 / score
+
+
+_TRANSFORMS: dict[str, Callable[[float], float]] = {
+    "identity": lambda score: score,
+    "negate": lambda score: -score,
+    "reciprocal": _reciprocal,
+}
+
+
+def load_problem(path: Path) -> Problem:
+    """Read and check a problem.
+
+    Args:
+        path: A problem.yaml, or the folder that holds one.
+
+    Raises:
+        ProblemError: Naming file and key, if anything is missing, unknown or malformed.
+    """
+    file = path / PROBLEM_FILE if path.is_dir() else path
+    spec = _read_spec(file)
+    folder = file.resolve().parent
+    _check_functions(file, folder, spec)
+    return Problem(
+        folder=folder,
+        spec=spec,
+        statement=_statement(file, folder, spec.statement),
+        template=_read(file, folder, "prompt.template", spec.prompt.template)
+        if spec.prompt.template
+        else None,
+        seeds=tuple(
+            Seed(name=name, text=_read(file, folder, f"seeds[{i}]", name))
+            for i, name in enumerate(spec.seeds)
+        ),
+    )
+
+
+def _read_spec(file: Path) -> ProblemSpec:
+    try:
+        raw = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ProblemError(
+            file, "", "no such file (expected a problem.yaml or its folder)"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProblemError(file, "", f"cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise ProblemError(file, "", f"is not YAML: {error}") from error
+    if not isinstance(raw, dict):
+        raise ProblemError(file, "", "expected a mapping of keys such as name, statement, verifier")
+    try:
+        spec = ProblemSpec.model_validate(raw)
+    except ValidationError as error:
+        key, why = _first_error(error)
+        raise ProblemError(file, key, why) from error
+    try:
+        RunConfig.model_validate(spec.run)
+    except ValidationError as error:
+        key, why = _first_error(error)
+        raise ProblemError(file, f"run.{key}", why) from error
+    if spec.best_known is not None and not math.isfinite(spec.best_known):
+        raise ProblemError(file, "best_known", "must be a finite number")
+    return spec
+
+
+def _first_error(error: ValidationError) -> tuple[str, str]:
+    first = error.errors()[0]
+    # pydantic puts the union's member into the location of `verifier`; a user knows only the key
+    key = ".".join(str(part) for part in first["loc"] if part not in ("str", "Command"))
+    if first["type"] == "extra_forbidden":
+        return key, "unknown key"
+    if first["type"] == "missing":
+        return key, "is missing"
+    return key, f"{first['msg']} (got {first.get('input')!r})"
+
+
+def _statement(file: Path, folder: Path, value: str) -> str:
+    """The statement's text: a file's where the value names one, else the value itself."""
+    if "\n" in value or not value.endswith((".md", ".txt")):
+        return value.strip()
+    return _read(file, folder, "statement", value).strip()
+
+
+def _read(file: Path, folder: Path, key: str, name: str) -> str:
+    path = folder / name
+    if not path.resolve().is_relative_to(folder):
+        raise ProblemError(file, key, f"{name} lies outside the problem's folder")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ProblemError(file, key, f"no such file: {path}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProblemError(file, key, f"{path} cannot be read: {error}") from error
+    return text
+
+
+def _check_functions(file: Path, folder: Path, spec: ProblemSpec) -> None:
+    if isinstance(spec.verifier, Command):
+        if spec.score is not None:
+            raise ProblemError(file, "score", "a verifier command gives the score itself")
+    elif spec.score is None:
+        raise ProblemError(file, "score", "is missing")
+    for key in ("verifier", "score", "certify", "render"):
+        reference = getattr(spec, key)
+        if isinstance(reference, str):
+            _check_function(file, folder, key, reference)
+
+
+def split_reference(reference: str) -> tuple[str, str]:
+    """Split "verify.py:score" into its file and function; either may be empty."""
+    name, _, function = reference.rpartition(":")
+    return name, function
+
+
+def _check_function(file: Path, folder: Path, key: str, reference: str) -> None:
+    """Refuse a reference to a function that is not there or does not take one argument."""
+    name, function = split_reference(reference)
+    if not name.endswith(".py") or not function.isidentifier():
+        raise ProblemError(file, key, f"expected FILE.py:FUNCTION (got {reference!r})")
+    source = _read(file, folder, key, name)
+    try:
+        tree = ast.parse(source)
+    except SyntaxError as error:
+        raise ProblemError(file, key, f"{folder / name}:{error.lineno}: {error.msg}") from error
+    bound = _top_level_names(tree)
+    if function not in bound:
+        raise ProblemError(file, key, f"{folder / name} has no function {function!r}")
+    node = bound[function]
+    if isinstance(node, ast.FunctionDef) and not _takes_one(node.args):
+        why = f"{function} in {folder / name}:{node.lineno} must take one argument, the data"
+        raise ProblemError(file, key, why)
+
+
+def _top_level_names(tree: ast.Module) -> dict[str, ast.stmt]:
+    """Names bound at the top of a module by def, assignment or import."""
+    bound: dict[str, ast.stmt] = {}
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            bound[node.name] = node
+        elif isinstance(node, ast.Assign):
+            bound |= {t.id: node for t in node.targets if isinstance(t, ast.Name)}
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            bound |= {alias.asname or alias.name: node for alias in node.names}
+    return bound
+
+
+def _takes_one(arguments: ast.arguments) -> bool:
+    positional = len(arguments.posonlyargs) + len(arguments.args)
+    required = positional - len(arguments.defaults)
+    keyword_only_required = sum(default is None for default in arguments.kw_defaults)
+    accepts = positional >= 1 or arguments.vararg is not None
+    return accepts and required <= 1 and not keyword_only_required

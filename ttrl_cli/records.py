@@ -1,0 +1,250 @@
+"""Frozen records that cross module borders.
+
+Shape suffixes used in names everywhere: `_P` parents or prompts, `_G` samples of a group,
+`_T` tokens of a completion, `_S` tokens of a prompt, `_N` nodes of the archive. Log-probabilities
+are in nats, times in seconds, sizes in bytes unless a name says otherwise.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+IntArray: TypeAlias = NDArray[np.int64]
+FloatArray: TypeAlias = NDArray[np.float64]
+BoolArray: TypeAlias = NDArray[np.bool_]
+Json: TypeAlias = Any
+"""A JSON value: None, bool, int, float, str, list or dict of these."""
+
+Kind: TypeAlias = Literal["solve", "vote"]
+
+
+def sample_id(step: int, group: int, index: int) -> str:
+    """The id of one attempt, unique within a run: "step.group.index"."""
+    return f"{step}.{group}.{index}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One turn of a chat."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """What a sampler is asked: `n` completions of one conversation.
+
+    Attributes:
+        key: Id of the parent state or of the question; the replay sampler looks lines up by it.
+        group: Index of the prompt within the step.
+        messages: The conversation, to be laid out by the model's chat template.
+        n: Completions wanted, G.
+    """
+
+    key: str
+    group: int
+    messages: tuple[Message, ...]
+    n: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """One sampled completion.
+
+    Attributes:
+        group: Index of its prompt within the step.
+        index: Index within the group, 0 <= index < G.
+        text: The decoded text, without special tokens; always valid Unicode.
+        seed: Seed of this sample's random numbers; None where nothing was drawn.
+        prompt_ids_S: Token ids of the laid-out prompt; empty for replayed text.
+        token_ids_T: Sampled token ids, the end-of-turn token included; empty for replayed text.
+        logprobs_T: Log-probability of each token under the distribution it was drawn from.
+        logprob: Sum of logprobs_T, or what a replay file said; None where nobody knows.
+        finished: False where the completion was cut at max_tokens.
+    """
+
+    group: int
+    index: int
+    text: str
+    seed: int | None
+    prompt_ids_S: IntArray
+    token_ids_T: IntArray
+    logprobs_T: FloatArray
+    logprob: float | None
+    finished: bool
+
+
+class Status(StrEnum):
+    """How grading one attempt ended."""
+
+    OK = "ok"
+    INVALID = "invalid"  # the verifier refused it, or its score is not finite
+    ERROR = "error"  # the program raised, or ended without an answer
+    TIMEOUT = "timeout"
+    MEMORY = "memory"
+    OUTPUT = "output"  # printed or returned more than the limit
+    MALFORMED = "malformed"  # nothing in the completion parses as a solution or an answer
+    FAILED = "failed"  # our own failure: masked out of the update, never a reward
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The grade of one attempt.
+
+    Attributes:
+        status: How grading ended; only `Status.OK` is valid.
+        score: In the problem's own units and direction; None unless valid.
+        reward: What learning sees (higher is better); None unless valid.
+        reason: Why it is not valid, in words; empty when it is.
+        seconds: Wall time of running and verifying.
+        data: The verified data (solve) or the extracted answer (vote); None unless valid.
+        solution: The solution text parsed from the completion: a program's source, or the text.
+        shown: How later prompts show this solution; the problem's `render`, else `solution`.
+        output: The end of what the program printed.
+        feedback: What the problem's score says to the next attempt.
+        metrics: Further figures the problem's score returned.
+    """
+
+    status: Status
+    score: float | None = None
+    reward: float | None = None
+    reason: str = ""
+    seconds: float = 0.0
+    data: Json = None
+    solution: str = ""
+    shown: str = ""
+    output: str = ""
+    feedback: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def valid(self) -> bool:
+        """True when the solution was verified and scored."""
+        return self.status is Status.OK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One completion on its way to the grader.
+
+    Attributes:
+        group: Index of the prompt within the step.
+        index: Index within the group.
+        text: The completion.
+        parent_data: The parent's verified data, handed to programs that accept `parent`.
+        seed: Handed to programs that accept `seed`.
+    """
+
+    group: int
+    index: int
+    text: str
+    parent_data: Json
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One line of attempts.jsonl: a completion and its grade."""
+
+    id: str
+    step: int
+    group: int
+    index: int
+    parent: str
+    policy: int
+    completion: Completion
+    verdict: Verdict
+    advantage: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """A solution in the archive.
+
+    Attributes:
+        id: "seed.K" for a root, else the attempt that made it.
+        parent: Id of the state it was made from; None for a root.
+        step: The step that found it; 0 for a root.
+        score: In the problem's own units and direction.
+        signed: Score with its sign turned so that higher is better: PUCT's R.
+        data: Verified data.
+        solution: Solution text.
+        shown: How prompts show it.
+        output: The end of what its program printed.
+        feedback: What the score said about it.
+    """
+
+    id: str
+    parent: str | None
+    step: int
+    score: float
+    signed: float
+    data: Json
+    solution: str
+    shown: str
+    output: str
+    feedback: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One trained sequence.
+
+    Attributes:
+        prompt_ids_S: Token ids of the prompt.
+        token_ids_T: Token ids of the completion; loss is taken on these alone.
+        logprobs_T: Log-probabilities under the policy that sampled them.
+        advantages_T: Advantage of each token.
+        weight: Multiplies the row's loss; identical samples may be merged into one row.
+    """
+
+    prompt_ids_S: IntArray
+    token_ids_T: IntArray
+    logprobs_T: FloatArray
+    advantages_T: FloatArray
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """What one update learns from: any number of rows, none included.
+
+    Attributes:
+        step: The step this round belongs to (from 1).
+        rows: The trained sequences.
+        normalizer: The constant the summed loss is divided by, fixed once per round.
+    """
+
+    step: int
+    rows: tuple[Row, ...]
+    normalizer: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapter:
+    """The weights a sampler is to use.
+
+    Attributes:
+        policy: The step whose update made them; 0 is the untrained model.
+        path: A peft folder with the weights; None where sampler and learner share one model.
+    """
+
+    policy: int
+    path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateReport:
+    """What an update did.
+
+    Attributes:
+        metrics: Namespaced keys, all explained in docs/metrics.md.
+    """
+
+    metrics: Mapping[str, float]

@@ -1,0 +1,1 @@
+"""Search: PUCT and the archive, pure."""

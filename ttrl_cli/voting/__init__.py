@@ -1,0 +1,1 @@
+"""Voting: extraction and majority, pure."""
