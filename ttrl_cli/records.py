@@ -248,3 +248,22 @@ class UpdateReport:
     """
 
     metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """What whoever watches a run is told before its first step.
+
+    Attributes:
+        name: The problem's or the question file's name.
+        path: The run directory.
+        steps: The bound on steps.
+        seconds: The bound on seconds, if any.
+        best_known: The best score known, if any.
+    """
+
+    name: str
+    path: str
+    steps: int
+    seconds: float | None
+    best_known: float | None

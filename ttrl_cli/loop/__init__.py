@@ -1,1 +1,1 @@
-"""The loop: solve and vote."""
+"""The loop: `step` is shared, `solve` and `vote` say what is asked and what is kept."""

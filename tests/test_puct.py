@@ -1,0 +1,86 @@
+"""PUCT over arrays, against numbers worked by hand."""
+
+import math
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from ttrl_cli.search.puct import puct_scores, q_values, rank_prior, reward_scale
+
+NONE = -math.inf
+rewards = arrays(np.float64, st.integers(1, 20), elements=st.floats(-100, 100), unique=True)
+
+
+def test_q_is_the_best_child_even_where_the_child_is_worse():
+    """Q is m where a child was found, better or worse than its parent, and R elsewhere."""
+    q_N = q_values(np.array([2.0, 2.0, 2.0]), np.array([NONE, 1.0, 3.0]))
+    assert q_N.tolist() == [2.0, 1.0, 3.0]
+
+
+def test_prior_is_linear_in_the_rank():
+    """The prior of rank k among N states is (N - k) over 1 + 2 + ... + N."""
+    # ranks of 5, 9, 7 are 2, 0, 1; N = 3, so 3 - rank is 1, 3, 2, and the sum is 6
+    assert rank_prior(np.array([5.0, 9.0, 7.0])).tolist() == [1 / 6, 3 / 6, 2 / 6]
+
+
+def test_prior_ranks_equals_in_insertion_order():
+    """Of equal rewards the state that entered first has the larger prior."""
+    # ranks 1, 0, 2
+    assert rank_prior(np.array([1.0, 4.0, 1.0])).tolist() == [2 / 6, 3 / 6, 1 / 6]
+
+
+@settings(deadline=None, max_examples=50)
+@given(rewards)
+def test_prior_is_a_distribution_ordered_like_the_rewards(reward_N):
+    """The prior sums to 1, and a better state has a larger share."""
+    prior_N = rank_prior(reward_N)
+    assert math.isclose(prior_N.sum(), 1.0)
+    assert np.argsort(prior_N).tolist() == np.argsort(reward_N).tolist()
+
+
+def test_scale_leaves_seeds_out():
+    """The scale spans the states that are not seeds, however far the seeds are."""
+    reward_N = np.array([-50.0, 1.0, 4.0])
+    assert reward_scale(reward_N, np.array([True, False, False])) == 3.0
+
+
+def test_scale_spans_the_seeds_where_only_seeds_exist():
+    """The scale spans all states while every state is a seed."""
+    assert reward_scale(np.array([1.0, 4.0]), np.array([True, True])) == 3.0
+
+
+def test_scale_has_a_floor():
+    """The scale is 1e-6 where a single child, or equal seeds, leave no span."""
+    assert reward_scale(np.array([0.0, 5.0]), np.array([True, False])) == 1e-6
+    assert reward_scale(np.array([5.0, 5.0]), np.array([True, True])) == 1e-6
+
+
+def test_score_adds_q_and_the_exploration_bonus():
+    """A score is Q + c * scale * prior * sqrt(1 + T) / (1 + n)."""
+    scores_N = puct_scores(
+        np.array([1.0, 2.0, 6.0]),
+        np.array([6.0, NONE, NONE]),
+        np.array([3, 1, 0]),
+        np.array([True, False, False]),
+        total=8,
+        c=0.5,
+    )
+    # prior 1/6, 2/6, 3/6; scale 6 - 2 = 4; sqrt(1 + 8) = 3; c * scale * sqrt = 6
+    # 6 + 6 * 1/6 / 4 = 6.25;  2 + 6 * 2/6 / 2 = 3;  6 + 6 * 3/6 / 1 = 9
+    np.testing.assert_allclose(scores_N, [6.25, 3.0, 9.0], rtol=1e-15)
+
+
+def test_c_zero_is_greedy():
+    """With c = 0 the score is Q."""
+    reward_N = np.array([1.0, 2.0])
+    scores_N = puct_scores(
+        reward_N,
+        np.array([NONE, 7.0]),
+        np.array([0, 4]),
+        np.array([True, True]),
+        total=4,
+        c=0.0,
+    )
+    assert scores_N.tolist() == [1.0, 7.0]

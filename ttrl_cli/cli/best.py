@@ -1,0 +1,32 @@
+"""`ttrl best RUN`."""
+
+from typing import Annotated
+
+import typer
+
+from ttrl_cli.cli.resume import RunPath
+from ttrl_cli.errors import NoSolutionError
+
+
+def best(
+    run: RunPath,
+    *,
+    data: Annotated[
+        bool, typer.Option("--data", help="Print the verified data as JSON instead.")
+    ] = False,
+) -> None:
+    """Print the best solution of a run: the program or text, or its verified data.
+
+    Raises:
+        NoSolutionError: If there is none yet.
+    """
+    from ttrl_cli.console import Console
+    from ttrl_cli.rundir import RunDir
+
+    opened = RunDir.open(run)
+    found = opened.best()
+    if found is None:
+        msg = f"{run} has no valid solution yet"
+        raise NoSolutionError(msg)
+    name = "data.json" if data else found["solution"]
+    Console().result((opened.best_folder / name).read_text(encoding="utf-8"))

@@ -1,0 +1,61 @@
+"""The `ttrl` command."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from ttrl_cli import __version__
+from ttrl_cli.cli import best, check, model, resume, show, solve, vote
+from ttrl_cli.errors import TtrlError
+
+app = typer.Typer(
+    name="ttrl",
+    help="Make a language model better at the one problem in front of it, and get the best "
+    "verified solution back.",
+    epilog="Exit codes: 0 done, 1 internal error, 2 usage or problem file, 3 environment, "
+    "4 finished without a valid solution, 130 interrupted and resumable.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command("solve")(solve.solve)
+app.command("vote")(vote.vote)
+app.command("resume")(resume.resume)
+app.command("show")(show.show)
+app.command("best")(best.best)
+app.command("check")(check.check)
+app.add_typer(model.app, name="model")
+
+
+def _version(value: bool) -> None:
+    if value:
+        sys.stdout.write(f"ttrl {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options of ttrl itself."""
+    del version
+
+
+def main() -> None:
+    """Run the command; errors that belong to the user end it with a message and their code."""
+    try:
+        app()
+    except TtrlError as error:
+        _error(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        _error("interrupted")
+        sys.exit(130)
+
+
+def _error(message: str) -> None:
+    from ttrl_cli.console import Console
+
+    Console().error(message)

@@ -1,0 +1,38 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ADVANCED = "Advanced"
+LEARNING = "Learning"
+BUDGET = "Budget: whichever comes first"
+
+Out = Annotated[Path | None, typer.Option(help="Run directory to make (default runs/NAME-K).")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
+Model = Annotated[
+    str | None, typer.Option(help="A pulled name, a path or a hub id (default smollm2-135m).")
+]
+Sampler = Annotated[
+    str | None, typer.Option(help="transformers, or replay:FILE for scripted completions.")
+]
+Seed = Annotated[int | None, typer.Option(help="Seed of all random numbers of the run.")]
+Steps = Annotated[int | None, typer.Option(help="Steps to run.", rich_help_panel=BUDGET)]
+Samples = Annotated[int | None, typer.Option(help="Most samples.", rich_help_panel=BUDGET)]
+Tokens = Annotated[int | None, typer.Option(help="Most sampled tokens.", rich_help_panel=BUDGET)]
+Seconds = Annotated[
+    float | None, typer.Option(help="Most wall time in seconds.", rich_help_panel=BUDGET)
+]
+MaxTokens = Annotated[int | None, typer.Option(help="Longest completion, in tokens.")]
+Temperature = Annotated[float | None, typer.Option(help="Sampling temperature.")]
+Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.", rich_help_panel=ADVANCED)]
+Dtype = Annotated[
+    str | None,
+    typer.Option(help="Base weights: bfloat16 or float32.", rich_help_panel=ADVANCED),
+]
+Threads = Annotated[
+    int | None, typer.Option(help="CPU threads of the model.", rich_help_panel=ADVANCED)
+]
+Workers = Annotated[int | None, typer.Option(help="Grading processes.", rich_help_panel=ADVANCED)]

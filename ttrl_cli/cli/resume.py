@@ -1,0 +1,47 @@
+"""`ttrl resume RUN`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ttrl_cli.cli import options as o
+from ttrl_cli.cli.running import end, print_summary, run_view
+from ttrl_cli.cli.vote import print_votes
+
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
+
+
+def resume(
+    run: RunPath,
+    *,
+    steps: o.Steps = None,
+    samples: o.Samples = None,
+    tokens: o.Tokens = None,
+    seconds: o.Seconds = None,
+    as_json: o.AsJson = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Go on with a run from its last committed step.
+
+    Bounds are totals of the whole run: --steps 100 takes a run of 50 steps to 100. A finished run
+    is left as it is.
+    """
+    chosen = {"steps": steps, "samples": samples, "tokens": tokens, "seconds": seconds}
+    with run_view(quiet=quiet) as view:
+        from ttrl_cli import api
+        from ttrl_cli.console import Console
+        from ttrl_cli.rundir import RunDir
+
+        before = RunDir.open(run).status
+        summary = api.resume(run, options=chosen, reporter=view, started=view.started)
+    if before.phase == "done" and before.totals == RunDir.open(run).status.totals:
+        Console(quiet=quiet).say(
+            f"{run} was finished already ({before.stopped_by}); nothing was done. "
+            "Give a larger --steps to go on."
+        )
+    if before.kind == "vote":
+        print_votes(run, quiet=quiet)
+        end(summary)
+    else:
+        print_summary(summary, as_json=as_json, quiet=quiet)

@@ -1,0 +1,70 @@
+"""What solve, vote and resume have in common: the view, and the way they end."""
+
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from ttrl_cli.errors import InterruptedRunError
+
+if TYPE_CHECKING:
+    from ttrl_cli.console import RunView
+    from ttrl_cli.report import Summary
+
+
+def run_view(*, quiet: bool) -> "RunView":
+    """A view of a run, its clock started."""
+    started = time.monotonic()
+    from ttrl_cli.console import Console, RunView
+
+    return RunView(Console(quiet=quiet), started=started)
+
+
+def print_summary(summary: "Summary", *, as_json: bool, quiet: bool) -> None:
+    """Print a solve run's summary.
+
+    Raises:
+        NoSolutionError: If the run found no valid solution.
+        InterruptedRunError: If it was interrupted.
+    """
+    from ttrl_cli import api
+    from ttrl_cli.console import Console
+
+    console = Console(quiet=quiet)
+    if as_json:
+        console.result_json(asdict(summary))
+    else:
+        console.result(describe(summary))
+    end(summary)
+    api.require_solution(summary)
+
+
+def end(summary: "Summary") -> None:
+    """Say how to go on, if the run was interrupted.
+
+    Raises:
+        InterruptedRunError: In that case.
+    """
+    if summary.status == "interrupted":
+        msg = f"interrupted after step {summary.steps}; go on with: ttrl resume {summary.run}"
+        raise InterruptedRunError(msg)
+
+
+def describe(summary: "Summary") -> str:
+    """A summary for people."""
+    from ttrl_cli.prompts import number
+
+    lines = [f"{summary.problem}: {summary.status}, {summary.run}"]
+    if summary.best is not None:
+        where = f"step {summary.best.step}, {summary.best.id}" if summary.best.step else "a seed"
+        lines.append(f"  best score   {number(summary.best.score)}  ({where})")
+    if summary.seed_score is not None:
+        lines.append(f"  seed score   {number(summary.seed_score)}")
+    if summary.best_known is not None:
+        lines.append(f"  best known   {number(summary.best_known)}")
+    lines.append(
+        f"  spent        {summary.steps} steps, {summary.samples} samples "
+        f"({summary.valid} valid), {summary.tokens} tokens, {summary.seconds:.0f} s"
+    )
+    if summary.best is not None:
+        lines.append(f"  solution     {summary.best.path}")
+    return "\n".join(lines)

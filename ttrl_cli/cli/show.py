@@ -1,0 +1,36 @@
+"""`ttrl show RUN`."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from ttrl_cli.cli import options as o
+from ttrl_cli.cli.resume import RunPath
+from ttrl_cli.cli.running import describe
+
+
+def show(
+    run: RunPath,
+    *,
+    digest: Annotated[
+        bool,
+        typer.Option("--digest", help="Print a SHA-256 over attempts and archive, without times."),
+    ] = False,
+    as_json: o.AsJson = False,
+) -> None:
+    """Summarise a run, running or not."""
+    from ttrl_cli import api, report
+    from ttrl_cli.console import Console
+    from ttrl_cli.rundir import RunDir
+
+    opened = RunDir.open(run)
+    console = Console()
+    if digest:
+        console.result(report.digest(opened))
+        return
+    summary = report.summarise(opened, api.best_known(opened))
+    if as_json:
+        console.result_json(asdict(summary))
+    else:
+        console.result(describe(summary))

@@ -1,0 +1,169 @@
+"""The only printer. stdout is the result, stderr is the talk.
+
+On a terminal a run is watched live; in a pipe each step is one plain line.
+"""
+
+import json
+import sys
+from collections import deque
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console as RichConsole
+from rich.console import Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from ttrl_cli.records import Json, Watch
+
+_ROWS_SHOWN = 12
+
+
+class Console:
+    """Prints results to stdout and everything else to stderr.
+
+    Args:
+        quiet: Say nothing but errors.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self.err = RichConsole(stderr=True, highlight=False, soft_wrap=True)
+
+    def result(self, text: str) -> None:
+        """Print a result."""
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        sys.stdout.flush()
+
+    def result_json(self, value: Mapping[str, Json]) -> None:
+        """Print a result as one line of JSON."""
+        self.result(json.dumps(value, allow_nan=False))
+
+    def say(self, text: str) -> None:
+        """Tell what is going on."""
+        if not self.quiet:
+            self.err.print(Text(text))
+
+    def error(self, text: str) -> None:
+        """Tell what went wrong."""
+        self.err.print(Text.assemble(("error: ", "bold red"), text))
+
+
+class RunView:
+    """Shows a run's progress; the loop's `Reporter`. A context manager.
+
+    Args:
+        console: Where to print.
+        started: time.monotonic() when the command began.
+    """
+
+    def __init__(self, console: Console, *, started: float) -> None:
+        self.started = started
+        self._console = console
+        self._watch = Watch(name="", path="", steps=0, seconds=None, best_known=None)
+        self._rows: deque[dict[str, str]] = deque(maxlen=_ROWS_SHOWN)
+        self._note = Text("loading", style="dim")
+        self._progress = Progress(
+            TextColumn("step {task.fields[step]}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("samples"),
+            TimeElapsedColumn(),
+            console=console.err,
+        )
+        self._bar = self._progress.add_task("", total=None, step=1, visible=False)
+        self._live: Live | None = None
+        if console.err.is_terminal and not console.quiet:
+            self._live = Live(self._picture(), console=console.err, refresh_per_second=4)
+
+    def __enter__(self) -> Self:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live is not None:
+            self._progress.update(self._bar, visible=False)
+            self._note = Text("")
+            self._live.update(self._picture(), refresh=True)
+            self._live.stop()
+
+    def began(self, watch: Watch) -> None:
+        """A run is about to take its first step."""
+        self._watch = watch
+        self._console.say(f"{watch.name} in {watch.path}")
+
+    def sampled(self, step: int, done: int, total: int) -> None:
+        """A completion was finished."""
+        if self._live is not None:
+            if done == 1:
+                self._progress.reset(self._bar, step=step, visible=True)
+            self._note = Text("sampling" if done < total else "grading and learning", style="dim")
+            self._progress.update(self._bar, completed=done, total=total, visible=True)
+            self._live.update(self._picture())
+
+    def step_done(self, metrics: Mapping[str, float]) -> None:
+        """A step was committed."""
+        row = _row(metrics, self._watch)
+        if self._live is None:
+            self._console.say("  ".join(f"{key} {value}" for key, value in row.items()))
+            return
+        self._rows.append(row)
+        self._live.update(self._picture())
+
+    def _picture(self) -> Group:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for key in self._rows[-1] if self._rows else ():
+            table.add_column(key, justify="right", no_wrap=True)
+        for row in self._rows:
+            table.add_row(*row.values())
+        return Group(table, self._progress, self._note)
+
+
+def _row(metrics: Mapping[str, float], watch: Watch) -> dict[str, str]:
+    """The figures of one step, as text, in the order they are shown."""
+    step = int(metrics["step"])
+    row = {"step": f"{step}/{watch.steps}" if watch.steps else str(step)}
+    if "solve/best_score" in metrics:
+        best = metrics["solve/best_score"]
+        row["best"] = f"{best:.7g}"
+        if watch.best_known is not None:
+            row["gap"] = f"{abs(best - watch.best_known):.3g}"
+        row["valid"] = f"{metrics['solve/valid']:.0%}"
+        row["distinct"] = f"{metrics['solve/distinct']:.0%}"
+    if "vote/share" in metrics:
+        row["share"] = f"{metrics['vote/share']:.0%}"
+    row["tok/s"] = f"{metrics['sample/tokens_per_second']:.0f}"
+    if "train/kl_base" in metrics:
+        row["kl"] = f"{metrics['train/kl_base']:.3f}"
+    row["step time"] = _duration(metrics["time/step"])
+    left = _seconds_left(metrics, watch)
+    if left is not None:
+        row["left"] = _duration(left)
+    return row
+
+
+def _seconds_left(metrics: Mapping[str, float], watch: Watch) -> float | None:
+    """The shorter of what steps and seconds allow, at the pace of this step."""
+    bounds = []
+    if watch.steps:
+        bounds.append((watch.steps - metrics["step"]) * metrics["time/step"])
+    if watch.seconds is not None:
+        bounds.append(watch.seconds - metrics["total/seconds"])
+    return max(0.0, min(bounds)) if bounds else None
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h{minutes:02d}m"
+    return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"

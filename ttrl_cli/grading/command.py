@@ -1,0 +1,129 @@
+"""A verifier that is a command: JSON on stdin, JSON on stdout, limited in time and output.
+
+The command is the problem's own and trusted: it runs in the problem's folder with our environment.
+"""
+
+import json
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ttrl_cli.errors import Invalid, ProblemError
+from ttrl_cli.grading.functions import BrokenProblemError
+from ttrl_cli.problem import PROBLEM_FILE, Command, Problem
+from ttrl_cli.records import Json
+from ttrl_cli.sandbox.leftovers import no_leftovers
+from ttrl_cli.sandbox.pipes import End, Stream, read_until_end
+from ttrl_cli.sandbox.process import MIB, kill_group
+from ttrl_cli.sandbox.protocol import MalformedError, read_json
+
+TRIES = 2
+"""A command that runs out of time is run once more."""
+_KEYS = frozenset({"valid", "reason", "score", "metrics", "feedback", "data"})
+_STDERR_BYTES = 2000
+
+
+class CommandVerifier:
+    """Asks the command for a verdict.
+
+    Args:
+        problem: Whose data are verified.
+        command: What to run.
+    """
+
+    def __init__(self, problem: Problem, command: Command) -> None:
+        self._folder = problem.folder
+        self._arguments = command.command
+        self._limits = problem.spec.limits
+
+    def ask(self, data: Json) -> Mapping[str, Any]:
+        """Verified data and score: the keys data and value, and metrics and feedback if given.
+
+        Raises:
+            Invalid: If the command says that the data are not valid.
+            BrokenProblemError: If it fails, takes too long, or answers in any other way.
+        """
+        for tries in range(1, TRIES + 1):
+            end, code, streams = self._run(data)
+            if end is not End.TIMEOUT or tries == TRIES:
+                break
+        answer = _checked(_answer(end, code, streams, self._limits.seconds))
+        if not answer["valid"]:
+            raise Invalid(answer.get("reason") or "invalid")
+        if "score" not in answer:
+            msg = "the verifier command calls the data valid and gives no score"
+            raise BrokenProblemError(msg)
+        kept = {key: answer[key] for key in ("metrics", "feedback") if key in answer}
+        return {"data": answer.get("data", data), "value": answer["score"], **kept}
+
+    def _run(self, data: Json) -> tuple[End, int, list[Stream]]:
+        deadline = time.monotonic() + self._limits.seconds
+        with no_leftovers(), tempfile.TemporaryFile() as stdin:
+            stdin.write(json.dumps({"data": data}).encode("ascii"))
+            stdin.seek(0)
+            with subprocess.Popen(
+                self._arguments,
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                cwd=self._folder,
+                start_new_session=True,
+            ) as process:
+                streams = self._streams(process)
+                end = read_until_end(process.pid, streams, deadline=deadline)
+                return end, kill_group(process), streams
+
+    def _streams(self, process: subprocess.Popen[bytes]) -> list[Stream]:
+        limit = int(self._limits.output_mb * MIB)
+        pipes = [pipe.fileno() for pipe in (process.stdout, process.stderr) if pipe is not None]
+        return [
+            Stream(descriptor=pipes[0], limit=limit),
+            Stream(descriptor=pipes[1], limit=limit, keep=_STDERR_BYTES),
+        ]
+
+
+def check_command(problem: Problem, command: Command) -> None:
+    """Refuse a command that is not there.
+
+    Raises:
+        ProblemError: If it is neither on the PATH nor in the problem's folder.
+    """
+    name = command.command[0]
+    if shutil.which(name) is None and shutil.which(str(problem.folder / name)) is None:
+        why = f"no such program: {name} (looked on the PATH and in {problem.folder})"
+        raise ProblemError(problem.folder / PROBLEM_FILE, "verifier.command", why)
+
+
+def _answer(end: End, code: int, streams: list[Stream], seconds: float) -> Json:
+    printed, complaints = streams
+    if end is End.TIMEOUT:
+        msg = f"the verifier command took more than {seconds:g} s, {TRIES} times"
+    elif end is End.OVERFLOW:
+        msg = "the verifier command printed more than limits.output_mb"
+    elif code != 0:
+        said = complaints.data.decode("utf-8", "replace").strip()
+        msg = f"the verifier command ended with status {code}: {said}"
+    else:
+        try:
+            return read_json(bytes(printed.data))
+        except MalformedError as error:
+            msg = f"the verifier command printed {error}"
+    raise BrokenProblemError(msg)
+
+
+def _checked(answer: Json) -> Mapping[str, Any]:
+    """The answer, if it is an object with known keys and `valid`."""
+    if not isinstance(answer, dict) or not isinstance(answer.get("valid"), bool):
+        msg = "the verifier command must print a JSON object with the key valid, true or false"
+        raise BrokenProblemError(msg)
+    unknown = sorted(answer.keys() - _KEYS)
+    if unknown:
+        msg = f"the verifier command printed the unknown key {unknown[0]!r}"
+        raise BrokenProblemError(msg)
+    if not isinstance(answer.get("reason", ""), str):
+        msg = "the verifier command's reason must be text"
+        raise BrokenProblemError(msg)
+    return answer

@@ -1,0 +1,140 @@
+"""The grader of the solve loop: completions in, verdicts out, by worker processes.
+
+Workers and their crashes are the business of `workers.py`, what one of them does of `worker.py`.
+A failure of ours ends as a verdict FAILED, which is masked out of the update.
+"""
+
+from collections.abc import Hashable
+from types import TracebackType
+from typing import Any, Self
+
+from ttrl_cli.errors import ProblemError
+from ttrl_cli.grading import worker
+from ttrl_cli.grading.environment import interpreter
+from ttrl_cli.grading.workers import Failure, Workers
+from ttrl_cli.problem import PROBLEM_FILE, Problem
+from ttrl_cli.records import Job, Json, Status, Verdict
+
+LOAD_SECONDS = 120.0
+"""Most that importing a problem's files may take."""
+
+
+class Grader:
+    """Grades completions in processes of its own. A context manager; to be used by one thread.
+
+    The problem's code is loaded once before the constructor returns, to see that it can be; the
+    workers are started, and load it while the caller goes on to load a model.
+
+    Args:
+        problem: The problem.
+        workers: How many processes; each runs one program at a time.
+
+    Raises:
+        ProblemError: If the problem's code cannot be loaded.
+    """
+
+    def __init__(self, problem: Problem, *, workers: int) -> None:
+        interpreter(problem)
+        self._limit = worker.hard_limit(problem)
+        self._jobs: dict[Hashable, Job] = {}
+        self._verdicts: dict[Hashable, Verdict] = {}
+        self._fresh: list[Hashable] = []
+        self._problem = problem
+        _try_loading(problem)
+        self._workers = Workers(count=workers, initializer=worker.start, arguments=(problem,))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def submit(self, job: Job) -> None:
+        """Take one completion; returns at once."""
+        key = (job.group, job.index)
+        if key in self._jobs:
+            msg = f"the job {key} was submitted twice"
+            raise ValueError(msg)
+        self._jobs[key] = job
+        self._workers.submit(key, worker.run_job, job, timeout=self._limit)
+
+    def finished(self) -> list[tuple[Job, Verdict]]:
+        """What was finished since the last call, in the order it finished; never waits."""
+        self._take(wait=False)
+        fresh, self._fresh = self._fresh, []
+        return [(self._jobs[key], self._verdicts[key]) for key in fresh]
+
+    def collect(self) -> dict[tuple[int, int], Verdict]:
+        """Wait for everything submitted since the last collect; verdicts by (group, index)."""
+        while len(self._verdicts) < len(self._jobs):
+            self._take(wait=True)
+        keys = sorted((job.group, job.index) for job in self._jobs.values())
+        verdicts = {key: self._verdicts[key] for key in keys}
+        self._jobs, self._verdicts, self._fresh = {}, {}, []
+        return verdicts
+
+    def grade_seed(self, text: str, *, parent_data: Json = None, seed: int = 0) -> Verdict:
+        """Wait for the verdict on a solution's text, which is taken as it is: no fences."""
+        key = "seed"
+        self._workers.submit(key, worker.run_solution, text, parent_data, seed, timeout=self._limit)
+        return self._wait_for([key])[0]
+
+    def grade_seeds(self) -> list[Verdict]:
+        """Wait for the verdicts on the problem's seeds, in their order."""
+        keys = [f"seed {index}" for index in range(len(self._problem.seeds))]
+        for key, seed in zip(keys, self._problem.seeds, strict=True):
+            self._workers.submit(key, worker.run_solution, seed.text, None, 0, timeout=self._limit)
+        return self._wait_for(keys)
+
+    def close(self) -> None:
+        """Stop at once, leaving no worker and no program behind."""
+        self._workers.close()
+
+    def _wait_for(self, keys: list[str]) -> list[Verdict]:
+        found: dict[Hashable, Verdict] = {}
+        while len(found) < len(keys):
+            found |= self._take(wait=True)
+        return [found[key] for key in keys]
+
+    def _take(self, *, wait: bool) -> dict[Hashable, Verdict]:
+        """Record what ended; returns the verdicts that belong to no job."""
+        others: dict[Hashable, Verdict] = {}
+        for key, result in self._workers.take(wait=wait):
+            verdict = _verdict(result)
+            if key in self._jobs:
+                self._verdicts[key] = verdict
+                self._fresh.append(key)
+            else:
+                others[key] = verdict
+        return others
+
+
+def _try_loading(problem: Problem) -> None:
+    """Load the problem's code in a process of its own, where it may hang or crash.
+
+    Raises:
+        ProblemError: If it does, or if it cannot be loaded.
+    """
+    file = problem.folder / PROBLEM_FILE
+    workers = Workers(count=1, initializer=worker.prepare, arguments=())
+    try:
+        workers.submit("load", worker.load, problem, timeout=LOAD_SECONDS)
+        ((_, wrong),) = workers.take(wait=True)
+    finally:
+        workers.close()
+    if isinstance(wrong, Failure):
+        raise ProblemError(file, "verifier", f"loading the problem's code: {wrong.reason}")
+    if wrong:
+        raise ProblemError(file, "", wrong.removeprefix(f"{file}: "))
+
+
+def _verdict(result: Any) -> Verdict:
+    if isinstance(result, Verdict):
+        return result
+    reason = result.reason if isinstance(result, Failure) else f"unexpected {result!r:.200}"
+    return Verdict(status=Status.FAILED, reason=reason)

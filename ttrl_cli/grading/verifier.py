@@ -1,0 +1,188 @@
+"""The problem's own code, run on data: verify -> score -> render -> verdict.
+
+It runs in a grading worker that never executes a candidate. What goes wrong here belongs to one of
+two: `Invalid` and a score that is not finite are the candidate's (status INVALID); anything else
+is a bug of the problem (status FAILED), which is masked out and never becomes a reward or penalty.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ttrl_cli.errors import Invalid
+from ttrl_cli.grading.command import CommandVerifier, check_command
+from ttrl_cli.grading.functions import BrokenProblemError, Function, load_functions
+from ttrl_cli.problem import Command, Problem
+from ttrl_cli.records import Json, Status, Verdict
+from ttrl_cli.sandbox.child import UnsendableError, plain
+
+REASON_CHARS = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """What verifying and scoring gave, not yet checked against the problem's reward.
+
+    Attributes:
+        data: Verified data, as plain JSON values.
+        value: The score as it was returned.
+        metrics: Further figures.
+        feedback: Words for the next attempt.
+        shown: The rendered solution; empty for the solution itself.
+    """
+
+    data: Json
+    value: object
+    metrics: Mapping[str, float]
+    feedback: str
+    shown: str
+
+
+class Checker:
+    """Verifies and scores data by the problem's own code.
+
+    Args:
+        problem: The problem; its Python files are imported here.
+
+    Raises:
+        ProblemError: If one of its files cannot be imported or lacks a function.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self._functions = load_functions(problem)
+        self._command: CommandVerifier | None = None
+        if isinstance(problem.spec.verifier, Command):
+            check_command(problem, problem.spec.verifier)
+            self._command = CommandVerifier(problem, problem.spec.verifier)
+
+    def judge(self, data: Json) -> Verdict:
+        """Verdict on data, which the problem's code may change as it likes."""
+        try:
+            return self._verdict(self._scored(data))
+        except Invalid as refusal:
+            return Verdict(status=Status.INVALID, reason=_short(str(refusal) or "invalid"))
+        except BrokenProblemError as error:
+            return Verdict(status=Status.FAILED, reason=_short(str(error)))
+
+    def _scored(self, data: Json) -> Scored:
+        if self._command is not None:
+            answer = self._command.ask(data)
+            shown = self._render(answer["data"])
+            return _scored(answer["data"], answer, shown)
+        verified = _call("verifier", self._functions["verifier"], data)
+        # the copy is taken before the score sees the data, and could change them
+        kept = _plain(verified)
+        scored = _call("score", self._functions["score"], verified)
+        return _scored(kept, _as_mapping(scored), self._render(verified))
+
+    def _render(self, verified: object) -> str:
+        if "render" not in self._functions:
+            return ""
+        shown = _call("render", self._functions["render"], verified)
+        if isinstance(shown, str):
+            return clean(shown)
+        msg = f"render must return text (got {type(shown).__name__})"
+        raise BrokenProblemError(msg)
+
+    def _verdict(self, scored: Scored) -> Verdict:
+        score = _finite(scored.value)
+        if score is None:
+            return Verdict(status=Status.INVALID, reason="score is not finite")
+        try:
+            reward = self.problem.reward(score)
+        except ValueError as error:
+            raise BrokenProblemError(str(error)) from error
+        return Verdict(
+            status=Status.OK,
+            score=score,
+            reward=reward,
+            data=scored.data,
+            shown=scored.shown,
+            feedback=scored.feedback,
+            metrics=scored.metrics,
+        )
+
+
+def clean(text: str) -> str:
+    """Text that can be written as UTF-8: lone surrogates become question marks."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _call(key: str, function: Function, data: object) -> Any:
+    """Call one of the problem's functions."""
+    try:
+        return function(data)
+    except Invalid:
+        raise
+    except BaseException as error:  # the problem's code may raise anything, SystemExit too
+        msg = f"{key} raised {type(error).__name__}: {error}"
+        raise BrokenProblemError(msg) from error
+
+
+def _plain(verified: object) -> Json:
+    try:
+        return plain(verified)
+    except UnsendableError as error:
+        msg = f"verifier returned what cannot be kept: {error}"
+    except RecursionError:
+        msg = "verifier returned data nested too deeply"
+    raise BrokenProblemError(msg)
+
+
+def _as_mapping(scored: object) -> Mapping[str, object]:
+    """What score returned, a bare number as {"value": number}."""
+    if not isinstance(scored, Mapping):
+        return {"value": scored}
+    unknown = sorted(str(key) for key in set(scored) - {"value", "metrics", "feedback"})
+    if unknown or "value" not in scored:
+        what = f"the unknown key {unknown[0]!r}" if unknown else "no key 'value'"
+        msg = f"score returned {what}; expected value, and perhaps metrics and feedback"
+        raise BrokenProblemError(msg)
+    return scored
+
+
+def _scored(data: Json, answer: Mapping[str, object], shown: str) -> Scored:
+    """Check the types of what a score function or a verifier command returned."""
+    value = answer["value"]
+    if not _is_number(value):
+        msg = f"score must be a number (got {type(value).__name__})"
+        raise BrokenProblemError(msg)
+    metrics = answer.get("metrics", {})
+    if not isinstance(metrics, Mapping) or not all(isinstance(key, str) for key in metrics):
+        msg = "score's metrics must be a mapping from names to numbers"
+        raise BrokenProblemError(msg)
+    feedback = answer.get("feedback", "")
+    if not isinstance(feedback, str):
+        msg = f"score's feedback must be text (got {type(feedback).__name__})"
+        raise BrokenProblemError(msg)
+    figures = {clean(key): _metric(key, metric) for key, metric in metrics.items()}
+    return Scored(data=data, value=value, metrics=figures, feedback=clean(feedback), shown=shown)
+
+
+def _metric(key: str, metric: object) -> float:
+    value = _finite(metric) if _is_number(metric) else None
+    if value is None:
+        msg = f"score's metric {key!r} must be a finite number (got {metric!r:.80})"
+        raise BrokenProblemError(msg)
+    return value
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
+def _finite(value: Any) -> float | None:
+    """The value as a float; None where it is infinite, not a number, or too large for one."""
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _short(reason: str) -> str:
+    return clean(reason)[:REASON_CHARS]

@@ -1,0 +1,211 @@
+"""Worker processes that outlive the calls they run: dead and hung ones are replaced.
+
+Workers are forked from a fork server, a small process that has this package imported and nothing
+else: replacing one takes milliseconds, and none inherits torch, a CUDA context or a thread,
+whatever the main process has loaded since. (The server itself is one idle process per interpreter
+and ends with it.) As with every use of multiprocessing, a script that starts workers does so under
+`if __name__ == "__main__":`.
+
+A call whose worker dies is made again, and so is one that takes too long; a call that keeps
+failing ends as a `Failure`, which is ours and not the candidate's. A worker that ends with status
+0 in the middle of a call looks like a hung one: that is noticed when the time of the call is up.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import queue
+import signal
+import time
+from collections.abc import Callable, Hashable, Iterator
+from concurrent.futures import TimeoutError as CallTimeoutError
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import Any
+
+import pebble
+
+from ttrl_cli.errors import SetupError
+
+TRIES_WHEN_DYING = 3
+TRIES_WHEN_HANGING = 2
+RESTARTS = 3
+"""The pool is started anew this often without one result in between."""
+POLL_SECONDS = 0.5
+STALL_SECONDS = 60.0
+"""When nothing was heard for this long after the longest call's limit, the pool starts anew."""
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A call that could not be completed; the reason says why."""
+
+    reason: str
+
+
+@dataclass(slots=True, kw_only=True)
+class _Call:
+    key: Hashable
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    timeout: float
+    tries: int = 0
+    future: Any = None
+
+
+class Workers:
+    """A pool of processes. To be used by one thread.
+
+    Args:
+        count: How many processes.
+        initializer: Called in each new process, before its first call.
+        arguments: The initializer's arguments.
+    """
+
+    def __init__(
+        self, *, count: int, initializer: Callable[..., None], arguments: tuple[Any, ...]
+    ) -> None:
+        self._options = {"max_workers": count, "initializer": initializer, "initargs": arguments}
+        self._running: dict[Hashable, _Call] = {}
+        self._ended: queue.SimpleQueue[tuple[_Call, Any]] = queue.SimpleQueue()
+        self._restarts = 0
+        self._closed = False
+        self._heard = time.monotonic()
+        self._longest = 0.0
+        self._pool = self._start()
+
+    def submit(
+        self, key: Hashable, function: Callable[..., Any], *arguments: Any, timeout: float
+    ) -> None:
+        """Have a top-level function called in a worker.
+
+        Args:
+            key: What `take` names the result by; not in use by a call still running.
+            function: The function.
+            *arguments: Its arguments.
+            timeout: Seconds after which its worker is killed.
+        """
+        if key in self._running:
+            msg = f"{key!r} was submitted twice"
+            raise ValueError(msg)
+        call = _Call(key=key, function=function, arguments=arguments, timeout=timeout)
+        self._running[key] = call
+        self._longest = max(self._longest, timeout)
+        self._schedule(call)
+
+    def take(self, *, wait: bool) -> list[tuple[Hashable, Any]]:
+        """Results by key, in the order the calls ended; a `Failure` stands for a failed call.
+
+        Args:
+            wait: Wait until there is a result, if anything is running.
+
+        Raises:
+            SetupError: If the workers keep dying without doing anything.
+        """
+        results: list[tuple[Hashable, Any]] = []
+        while True:
+            waiting = wait and bool(self._running) and not results
+            try:
+                call, future = self._ended.get(timeout=POLL_SECONDS if waiting else 0)
+            except queue.Empty:
+                if self._running and self._stuck():
+                    self._restart()
+                elif not waiting:
+                    return results
+                continue
+            if call.future is future:  # else it was scheduled again in the meantime
+                results += self._settle(call)
+
+    def close(self) -> None:
+        """Kill all workers and forget what they were doing."""
+        self._closed = True
+        self._running.clear()
+        self._pool.stop()
+        self._pool.join()
+
+    def _start(self) -> Any:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["ttrl_cli.grading.worker"])
+        pool = pebble.ProcessPool(context=context, **self._options)
+        with _quiet_environment():
+            pool.schedule(os.getpid)  # the first call starts the processes
+        return pool
+
+    def _schedule(self, call: _Call) -> None:
+        try:
+            call.future = self._pool.schedule(call.function, call.arguments, timeout=call.timeout)
+        except RuntimeError:  # the pool is broken; this call is scheduled with all the others
+            self._restart()
+            return
+        call.future.add_done_callback(lambda future: self._hear(call, future))
+
+    def _hear(self, call: _Call, future: Any) -> None:
+        """Runs in a thread of the pool."""
+        self._heard = time.monotonic()
+        self._ended.put((call, future))
+
+    def _stuck(self) -> bool:
+        silence = time.monotonic() - self._heard
+        return not self._pool.active or silence > self._longest + STALL_SECONDS
+
+    def _restart(self) -> None:
+        """Replace a broken pool, and schedule anew whatever it had not finished."""
+        if self._closed:
+            msg = "the workers are closed"
+            raise RuntimeError(msg)
+        self._restarts += 1
+        if self._restarts > RESTARTS:
+            msg = "the worker processes die as soon as they are started"
+            raise SetupError(msg)
+        self._pool.stop()
+        self._pool.join()
+        self._pool = self._start()
+        self._heard = time.monotonic()
+        for call in tuple(self._running.values()):
+            future = call.future
+            if future is None or not future.done() or future.exception() is not None:
+                self._schedule(call)
+
+    def _settle(self, call: _Call) -> list[tuple[Hashable, Any]]:
+        """The result of a call that ended; none if it is made again."""
+        error = call.future.exception()
+        if isinstance(error, BrokenProcessPool):
+            self._restart()
+            return []
+        self._restarts = 0
+        if error is None:
+            del self._running[call.key]
+            return [(call.key, call.future.result())]
+        call.tries += 1
+        hung = isinstance(error, CallTimeoutError)
+        if call.tries < (TRIES_WHEN_HANGING if hung else TRIES_WHEN_DYING):
+            self._schedule(call)
+            return []
+        del self._running[call.key]
+        return [(call.key, Failure(reason=_reason(call, error)))]
+
+
+def _reason(call: _Call, error: BaseException) -> str:
+    if isinstance(error, CallTimeoutError):
+        return f"grading took more than {call.timeout:g} s, {call.tries} times"
+    if isinstance(error, pebble.ProcessExpired):
+        return f"the grading worker died, {call.tries} times (exit status {error.exitcode})"
+    return f"grading raised {type(error).__name__}: {error}"
+
+
+@contextlib.contextmanager
+def _quiet_environment() -> Iterator[None]:
+    """What the fork server and all workers inherit: one thread each, and no Ctrl-C."""
+    before = {name: os.environ.get(name) for name in _ONE_THREAD}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    os.environ.update(_ONE_THREAD)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)

@@ -1,0 +1,106 @@
+"""From rows of any length to padded micro-batches under a token budget.
+
+Rows of one prompt are kept together: the prompt is then run once and its keys and values are
+shared. All but the prompt's last token are the shared prefix; that last token leads each row, since
+its output predicts the first token of the completion.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ttrl_cli.records import IntArray, Row
+
+IGNORED = -100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Rows with one prompt.
+
+    Attributes:
+        prefix_ids_S: The prompt without its last token; may be empty.
+        places: Index of each row in the round.
+        rows: The rows, longest first.
+    """
+
+    prefix_ids_S: IntArray
+    places: tuple[int, ...]
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MicroBatch:
+    """Padded tensors of some rows of a group; T is the longest completion of the batch.
+
+    Attributes:
+        places: Index of each row in the round.
+        input_ids_BT: The prompt's last token and the completion, padded on the right [B, T + 1].
+        labels_BT: The same, IGNORED where nothing is predicted: first column and padding.
+        sampled_logp_BT: Log-probabilities under the sampler [B, T].
+        advantage_BT: Advantages [B, T].
+        weight_BT: Row weights, 0 on padding [B, T].
+    """
+
+    places: tuple[int, ...]
+    input_ids_BT: torch.Tensor
+    labels_BT: torch.Tensor
+    sampled_logp_BT: torch.Tensor
+    advantage_BT: torch.Tensor
+    weight_BT: torch.Tensor
+
+
+def group_rows(rows: Sequence[Row]) -> list[Group]:
+    """Gather rows by prompt, in order of first appearance; longest completions first within."""
+    by_prompt: dict[bytes, list[int]] = {}
+    for place, row in enumerate(rows):
+        by_prompt.setdefault(row.prompt_ids_S.tobytes(), []).append(place)
+    groups = []
+    for places in by_prompt.values():
+        ordered = sorted(places, key=lambda place: -len(rows[place].token_ids_T))
+        prompt_ids_S = rows[ordered[0]].prompt_ids_S
+        groups.append(
+            Group(
+                prefix_ids_S=prompt_ids_S[:-1],
+                places=tuple(ordered),
+                rows=tuple(rows[place] for place in ordered),
+            )
+        )
+    return groups
+
+
+def micro_batches(group: Group, budget: int, device: torch.device) -> Iterator[MicroBatch]:
+    """Cut a group into padded batches of at most `budget` tokens, at least one row each.
+
+    The budget counts what a row costs: the shared prefix it attends to and its own padded length.
+    """
+    start = 0
+    while start < len(group.rows):
+        longest = len(group.prefix_ids_S) + len(group.rows[start].token_ids_T) + 1
+        end = start + max(1, budget // longest)
+        yield _pad(group.places[start:end], group.rows[start:end], device)
+        start = end
+
+
+def _pad(places: tuple[int, ...], rows: tuple[Row, ...], device: torch.device) -> MicroBatch:
+    longest = max(len(row.token_ids_T) for row in rows)
+    ids = np.zeros((len(rows), longest + 1), dtype=np.int64)
+    labels = np.full((len(rows), longest + 1), IGNORED, dtype=np.int64)
+    sampled, advantage, weight = np.zeros((3, len(rows), longest), dtype=np.float32)
+    for i, row in enumerate(rows):
+        tokens = len(row.token_ids_T)
+        ids[i, 0] = row.prompt_ids_S[-1]
+        ids[i, 1 : tokens + 1] = labels[i, 1 : tokens + 1] = row.token_ids_T
+        sampled[i, :tokens] = row.logprobs_T
+        advantage[i, :tokens] = row.advantages_T
+        weight[i, :tokens] = row.weight
+    return MicroBatch(
+        places=places,
+        input_ids_BT=torch.from_numpy(ids).to(device),
+        labels_BT=torch.from_numpy(labels).to(device),
+        sampled_logp_BT=torch.from_numpy(sampled).to(device),
+        advantage_BT=torch.from_numpy(advantage).to(device),
+        weight_BT=torch.from_numpy(weight).to(device),
+    )

@@ -1,0 +1,201 @@
+"""The learner: one gradient step per round on a LoRA adapter.
+
+Loss: minus the sum over tokens of ratio * advantage, ratio = exp(log pi_theta - log pi_sampler),
+over a constant fixed once per round, so that the cut into micro-batches does not change what is
+learned. The reference model of the KL shaping is the adapter switched off.
+Departure from the paper (TTT-Discover, arXiv 2601.16175): gradients are clipped to a norm, because
+a small model at a high learning rate has no other guard against one odd round.
+"""
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from peft import get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors.torch import load_file, save_file
+
+from ttrl_cli.config import RunConfig
+from ttrl_cli.learner.batch import Group, MicroBatch, group_rows, micro_batches
+from ttrl_cli.learner.loss import policy_loss
+from ttrl_cli.learner.prefix import SharedPrefix
+from ttrl_cli.models.load import LoadedModel
+from ttrl_cli.objectives import kl_shaping
+from ttrl_cli.records import Adapter, FloatArray, Round, Row, UpdateReport
+
+ADAPTER_FILE = "adapter_model.safetensors"
+OPTIMISER_FILE = "optimizer.safetensors"
+STATE_FILE = "learner.json"
+SCHEMA_VERSION = 1
+
+
+class LoraLearner:
+    """Updates the adapter of a `LoadedModel`. See `Learner`.
+
+    Args:
+        model: The model, shared with the sampler.
+        config: Learning rate, KL coefficient, clipping and micro-batch budget.
+    """
+
+    def __init__(self, model: LoadedModel, config: RunConfig) -> None:
+        self._model = model
+        self._config = config
+        self._policy = 0
+        self._named = [(n, p) for n, p in model.network.named_parameters() if p.requires_grad]
+        self._optimiser = torch.optim.AdamW(
+            [p for _, p in self._named],
+            lr=config.lr,
+            betas=(0.9, 0.95),
+            eps=1e-8,
+            weight_decay=0.0,
+        )
+
+    @property
+    def adapter(self) -> Adapter:
+        """The current weights; shared with the sampler in memory."""
+        return Adapter(policy=self._policy)
+
+    def update(self, round_: Round) -> UpdateReport:
+        """Take one gradient step on a round; an empty round takes none and still counts.
+
+        Raises:
+            FloatingPointError: If the gradient is not finite; the weights are left as they were.
+        """
+        started = time.monotonic()
+        metrics: dict[str, float] = {"train/rows": len(round_.rows)}
+        if round_.rows:
+            rows, metrics["train/kl_base"] = self._shape(round_.rows)
+            self._optimiser.zero_grad(set_to_none=True)
+            metrics |= self._accumulate(rows, round_.normalizer)
+            metrics["train/grad_norm"] = self._step()
+        self._policy = round_.step
+        metrics["train/lr"] = self._config.lr
+        metrics["train/seconds"] = time.monotonic() - started
+        return UpdateReport(metrics=metrics)
+
+    def gradients(self, round_: Round) -> dict[str, torch.Tensor]:
+        """The loss's gradient by parameter name, without taking a step."""
+        self._optimiser.zero_grad(set_to_none=True)
+        self._accumulate(round_.rows, round_.normalizer)
+        return {name: p.grad.clone() for name, p in self._named if p.grad is not None}
+
+    def save(self, folder: Path) -> None:
+        """Write the adapter as a peft folder, and the optimiser beside it."""
+        save_adapter(self._model, folder)
+        tensors = {
+            f"{name}.{key}": value
+            for name, p in self._named
+            for key, value in self._optimiser.state.get(p, {}).items()
+        }
+        save_file(tensors, folder / OPTIMISER_FILE)
+        state = {"schema_version": SCHEMA_VERSION, "policy": self._policy}
+        (folder / STATE_FILE).write_text(json.dumps(state) + "\n", encoding="utf-8")
+
+    def load(self, folder: Path, *, policy: int) -> None:
+        """Go on from a saved folder: weights, moments and step counts."""
+        self.warm_start(folder)
+        tensors = load_file(folder / OPTIMISER_FILE)
+        for name, p in self._named:
+            keys = [key for key in tensors if key.rpartition(".")[0] == name]
+            state = {key.rpartition(".")[2]: tensors[key] for key in keys}
+            if state:
+                self._optimiser.state[p] = state
+        self._policy = policy
+
+    def warm_start(self, folder: Path) -> None:
+        """Begin from another run's weights, with a fresh optimiser."""
+        set_peft_model_state_dict(self._model.network, load_file(folder / ADAPTER_FILE))
+
+    def _shape(self, rows: tuple[Row, ...]) -> tuple[tuple[Row, ...], float]:
+        """KL shaping of the advantages; also the mean of d, in nats a token."""
+        if self._config.kl == 0:
+            return rows, 0.0
+        with torch.no_grad(), self._model.network.disable_adapter():
+            base = self._logprobs(rows)
+        shaped = kl_shaping(
+            [row.advantages_T for row in rows],
+            [row.logprobs_T for row in rows],
+            base,
+            self._config.kl,
+        )
+        drift = np.concatenate([r.logprobs_T - b for r, b in zip(rows, base, strict=True)])
+        shaped_rows = tuple(replace(r, advantages_T=a) for r, a in zip(rows, shaped, strict=True))
+        return shaped_rows, float(drift.mean())
+
+    def _logprobs(self, rows: tuple[Row, ...]) -> list[FloatArray]:
+        """Log-probabilities of each row's tokens under the active weights, without gradient."""
+        found: dict[int, FloatArray] = {}
+        for group in group_rows(rows):
+            prefix = SharedPrefix(self._model.network, group.prefix_ids_S, self._model.device)
+            for batch in self._batches(group):
+                logp_BT = self._forward(batch, prefix)[0].double().cpu().numpy()
+                for place, logp_T in zip(batch.places, logp_BT, strict=True):
+                    found[place] = logp_T[: len(rows[place].token_ids_T)]
+        return [found[place] for place in range(len(rows))]
+
+    def _accumulate(self, rows: tuple[Row, ...], normalizer: float) -> dict[str, float]:
+        """Add the gradient of the round's loss; return what was seen on the way."""
+        sums = torch.zeros(4, dtype=torch.float64)
+        most = 0.0
+        for group in group_rows(rows):
+            prefix = SharedPrefix(self._model.network, group.prefix_ids_S, self._model.device)
+            for batch in self._batches(group):
+                logp_BT, entropy_BT = self._forward(batch, prefix)
+                loss = policy_loss(
+                    logp_BT,
+                    batch.sampled_logp_BT,
+                    batch.advantage_BT,
+                    batch.weight_BT,
+                    self._config.clip,
+                )
+                torch.autograd.backward(loss / normalizer)
+                with torch.no_grad():
+                    ratio_BT = torch.exp(logp_BT - batch.sampled_logp_BT)
+                    weight_BT = batch.weight_BT
+                    seen = (loss, weight_BT, weight_BT * ratio_BT, weight_BT * entropy_BT)
+                    sums += torch.stack([x.sum().double().cpu() for x in seen])
+                    most = max(most, float((ratio_BT * (weight_BT > 0)).max()))
+            prefix.backward()
+        loss_sum, tokens, ratio_sum, entropy_sum = sums.tolist()
+        return {
+            "train/loss": loss_sum / normalizer,
+            "train/tokens": tokens,
+            "train/ratio_mean": ratio_sum / max(tokens, 1.0),
+            "train/ratio_max": most,
+            "train/entropy": entropy_sum / max(tokens, 1.0),
+        }
+
+    def _batches(self, group: Group) -> list[MicroBatch]:
+        budget = self._config.micro_batch_tokens
+        return list(micro_batches(group, budget, self._model.device))
+
+    def _forward(
+        self, batch: MicroBatch, prefix: SharedPrefix
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Log-probability and entropy of each token [B, T]; 0 on padding."""
+        out = self._model.network(
+            input_ids=batch.input_ids_BT,
+            labels=batch.labels_BT,
+            past_key_values=prefix.cache(len(batch.places)),
+            fused_lm_head=True,
+        )
+        return out.log_probs, out.entropy.detach()
+
+    def _step(self) -> float:
+        """Clip and step; return the gradient's norm before clipping."""
+        parameters = [p for _, p in self._named]
+        norm = float(torch.nn.utils.clip_grad_norm_(parameters, self._config.max_grad_norm))
+        if not np.isfinite(norm):
+            msg = f"the gradient's norm is {norm}; the weights were left as they were"
+            raise FloatingPointError(msg)
+        self._optimiser.step()
+        return norm
+
+
+def save_adapter(model: LoadedModel, folder: Path) -> None:
+    """Write the adapter as a peft folder that transformers, peft and vLLM load."""
+    tensors = get_peft_model_state_dict(model.network, save_embedding_layers=False)
+    save_file({k: v.contiguous() for k, v in tensors.items()}, folder / ADAPTER_FILE)
+    model.network.peft_config["default"].save_pretrained(str(folder))

@@ -1,0 +1,32 @@
+"""The policy loss, as pure functions of tensors."""
+
+import torch
+
+
+def policy_loss(
+    logp_BT: torch.Tensor,
+    sampled_logp_BT: torch.Tensor,
+    advantage_BT: torch.Tensor,
+    weight_BT: torch.Tensor,
+    clip: float | None,
+) -> torch.Tensor:
+    """Minus the weighted sum over tokens of ratio * advantage, not yet divided by anything.
+
+    ratio = exp(log pi_theta - log pi_sampler), per token (TTT-Discover, arXiv 2601.16175). With
+    `clip`, PPO's pessimistic minimum of the plain and the clipped term.
+
+    Args:
+        logp_BT: Log-probabilities under the current weights, with gradient [B, T].
+        sampled_logp_BT: Log-probabilities under the sampler [B, T].
+        advantage_BT: Advantages [B, T].
+        weight_BT: Row weight on the tokens that count, 0 on padding [B, T].
+        clip: Half-width of the interval the ratio is clipped to; None for no clipping.
+
+    Returns:
+        A scalar.
+    """
+    ratio_BT = torch.exp(logp_BT - sampled_logp_BT)
+    gain_BT = ratio_BT * advantage_BT
+    if clip is not None:
+        gain_BT = torch.minimum(gain_BT, ratio_BT.clamp(1 - clip, 1 + clip) * advantage_BT)
+    return -(gain_BT * weight_BT).sum()

@@ -1,0 +1,72 @@
+"""The archive as a log: one line with the roots, then one per expansion.
+
+Replaying the lines gives the archive back exactly, so a step appends what it added and nothing is
+ever rewritten.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, replace
+
+from ttrl_cli.config import RunConfig
+from ttrl_cli.records import Json, State
+from ttrl_cli.search.archive import Archive, Expansion
+
+
+def roots_line(roots: Iterable[State]) -> dict[str, Json]:
+    """The line of the roots."""
+    return {"event": "roots", "states": [asdict(state) for state in roots]}
+
+
+def expansion_line(expansion: Expansion) -> dict[str, Json]:
+    """The line of one expansion, with the children that were admitted."""
+    return {"event": "expansion", **asdict(expansion)}
+
+
+def rebuild(lines: Iterable[dict[str, Json]], config: RunConfig) -> Archive:
+    """The archive that a log describes; the log starts with its roots."""
+    events = iter(lines)
+    archive = new_archive(_states(next(events)["states"]), config)
+    for line in events:
+        archive.extend(_expansion(line))
+    return archive
+
+
+def new_archive(roots: Iterable[State], config: RunConfig) -> Archive:
+    """An archive of roots alone."""
+    return Archive.from_seeds(
+        tuple(roots),
+        capacity=config.archive_size,
+        children_per_parent=config.children_per_parent,
+        visits_per_sample=config.visits == "sample",
+    )
+
+
+def renamed(lines: Iterable[dict[str, Json]], prefix: str) -> Iterator[dict[str, Json]]:
+    """The log of another run, its ids set apart by a prefix."""
+    for line in lines:
+        if line["event"] == "roots":
+            yield {**line, "states": [_renamed(s, prefix) for s in line["states"]]}
+        else:
+            children = [_renamed(s, prefix) for s in line["children"]]
+            yield {**line, "parent": prefix + line["parent"], "children": children}
+
+
+def _renamed(state: dict[str, Json], prefix: str) -> dict[str, Json]:
+    parent = state["parent"]
+    return {
+        **state,
+        "id": prefix + state["id"],
+        "parent": None if parent is None else prefix + parent,
+    }
+
+
+def _states(raw: Iterable[dict[str, Json]]) -> tuple[State, ...]:
+    return tuple(State(**state) for state in raw)
+
+
+def _expansion(line: dict[str, Json]) -> Expansion:
+    fields = {k: v for k, v in line.items() if k not in ("event", "schema_version", "children")}
+    return replace(
+        Expansion(**fields, children=()),
+        children=_states(line["children"]),
+    )

@@ -1,0 +1,193 @@
+"""`solve`: one problem, a verifier, a score (TTT-Discover, arXiv 2601.16175).
+
+    while the budget is open:
+        parents_P   = selector.select(archive)              PUCT over all solutions so far
+        attempts_PG = sample and grade                      step.py
+        advantages  = objective(rewards)                    step.py
+        learner.update, sampler.load                        step.py
+        archive.extend(parents_P, attempts_PG)
+        commit                                              step.py
+
+The result is the best state ever seen, not the policy. Departures from the released code: a visit
+is one expansion of a group, as the paper says, where the code counts every sample (`visits: sample`
+brings that back); an invalid attempt is a flag and not a reward of 0.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from ttrl_cli import seeding
+from ttrl_cli.loop import archive_log
+from ttrl_cli.loop.step import Parts, take_step
+from ttrl_cli.problem import Problem
+from ttrl_cli.prompts import solve_messages
+from ttrl_cli.records import Attempt, Completion, Job, Prompt, State, Verdict
+from ttrl_cli.rundir import RunDir, files
+from ttrl_cli.search.archive import Archive, Expansion, data_digest
+from ttrl_cli.search.select import Selector
+
+SUFFIXES = {"program": ".py", "json": ".json", "text": ".txt"}
+
+
+class SolveTask:
+    """The archive of one problem, and what is asked of the model. See `step.Task`.
+
+    Args:
+        problem: The problem.
+        archive: The solutions so far.
+        selector: How parents are chosen.
+        run: The run directory.
+    """
+
+    def __init__(self, problem: Problem, archive: Archive, selector: Selector, run: RunDir) -> None:
+        self._problem = problem
+        self.archive = archive
+        self._selector = selector
+        self._run = run
+        self._parents_P: tuple[State, ...] = ()
+        best = run.best()
+        self._best_score: float | None = None if best is None else best["score"]
+
+    def prompts(self, step: int) -> list[Prompt]:
+        """Choose the step's parents and ask for a better solution than each."""
+        config = self._run.config
+        rng = seeding.selection_rng(config.seed, step)
+        self._parents_P = self._selector.select(self.archive, config.groups, rng)
+        return [
+            Prompt(
+                key=parent.id,
+                group=group,
+                messages=solve_messages(self._problem, parent, self._score_before(parent)),
+                n=config.group_size,
+            )
+            for group, parent in enumerate(self._parents_P)
+        ]
+
+    def job(self, completion: Completion, step: int) -> Job:
+        """A completion with its parent's data and a seed for its program."""
+        group, index = completion.group, completion.index
+        seed = seeding.sample_seed(self._run.config.seed, step, group, index)
+        return Job(
+            group=group,
+            index=index,
+            text=completion.text,
+            parent_data=self._parents_P[group].data,
+            seed=seed % 2**32,
+        )
+
+    def seen(self, step: int, job: Job, verdict: Verdict) -> None:
+        """Put a solution that beats all before it on disk at once."""
+        self.offer(f"{step}.{job.group}.{job.index}", step, verdict)
+
+    def offer(self, id_: str, step: int, verdict: Verdict) -> None:
+        """Make a verdict's solution the best one if it is."""
+        if not verdict.valid or verdict.score is None:
+            return
+        if self._best_score is None or self._problem.better(verdict.score, self._best_score):
+            self._best_score = verdict.score
+            suffix = SUFFIXES[self._problem.spec.solution.kind]
+            self._run.write_best(id_, step, verdict, suffix)
+
+    def judge(self, attempts: Sequence[Attempt]) -> list[Attempt]:
+        """Rewards came with the scores already."""
+        return list(attempts)
+
+    def extend(self, step: int, attempts: Sequence[Attempt]) -> Mapping[str, float]:
+        """Enter the valid attempts into the archive and its log, group by group."""
+        lines = []
+        for group, parent in enumerate(self._parents_P):
+            members = [a for a in attempts if a.group == group]
+            if not members:
+                continue
+            children = [self._state(a) for a in members if a.verdict.valid]
+            expansion = Expansion(
+                step=step,
+                group=group,
+                parent=parent.id,
+                samples=len(members),
+                best=max((child.signed for child in children), default=None),
+                children=tuple(children),
+            )
+            lines.append(archive_log.expansion_line(self.archive.extend(expansion)))
+        self._run.append("archive.jsonl", lines)
+        return self._metrics(attempts)
+
+    def _state(self, attempt: Attempt) -> State:
+        verdict = attempt.verdict
+        assert verdict.score is not None
+        return State(
+            id=attempt.id,
+            parent=attempt.parent,
+            step=attempt.step,
+            score=verdict.score,
+            signed=self._problem.signed(verdict.score),
+            data=verdict.data,
+            solution=verdict.solution,
+            shown=verdict.shown,
+            output=verdict.output,
+            feedback=verdict.feedback,
+        )
+
+    def _score_before(self, parent: State) -> float | None:
+        return None if parent.parent is None else self.archive.state(parent.parent).score
+
+    def _metrics(self, attempts: Sequence[Attempt]) -> dict[str, float]:
+        valid = [a for a in attempts if a.verdict.valid]
+        distinct = {
+            data_digest(a.verdict.data)
+            for a in valid
+            if data_digest(a.verdict.data) != data_digest(self._parents_P[a.group].data)
+        }
+        count = max(len(attempts), 1)
+        metrics = {
+            "solve/valid": len(valid) / count,
+            "solve/distinct": len(distinct) / count,
+            "solve/archive_size": len(self.archive),
+            "solve/best_score": self.archive.best().score,
+        }
+        scores = [a.verdict.score for a in valid if a.verdict.score is not None]
+        if scores:
+            metrics["solve/step_best_score"] = max(scores, key=self._problem.signed)
+            metrics["solve/step_mean_score"] = sum(scores) / len(scores)
+        return metrics
+
+
+def roots(problem: Problem, verdicts: Sequence[Verdict], count: int) -> list[State]:
+    """The problem's seeds, repeated as distinct roots until there are `count` of them.
+
+    Args:
+        problem: The problem.
+        verdicts: A valid verdict for each of its seeds.
+        count: Roots wanted, P; with more seeds than that, all are used.
+    """
+    states = []
+    for place in range(max(count, len(verdicts))):
+        verdict = verdicts[place % len(verdicts)]
+        assert verdict.score is not None
+        states.append(
+            State(
+                id=f"seed.{place}",
+                parent=None,
+                step=0,
+                score=verdict.score,
+                signed=problem.signed(verdict.score),
+                data=verdict.data,
+                solution=verdict.solution,
+                shown=verdict.shown,
+                output=verdict.output,
+                feedback=verdict.feedback,
+            )
+        )
+    return states
+
+
+def solve_loop(task: SolveTask, parts: Parts) -> str:
+    """Step until the budget is closed; return what closed it."""
+    steps = parts.run.config.steps
+    while not (reason := parts.budget.closed_by(parts.run.status.totals, steps)):
+        take_step(task, parts)
+    return reason
+
+
+def load_archive(run: RunDir) -> Archive:
+    """The archive of a run, as of its last commit (or of its last append, if not restored)."""
+    return archive_log.rebuild(files.read_lines(run.path / "archive.jsonl"), run.config)

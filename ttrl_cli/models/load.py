@@ -1,0 +1,162 @@
+"""Loading models and tokenizers through transformers and peft.
+
+Sampler and learner share one `LoadedModel`: one copy of the weights, so the sampler's next
+log-probabilities are the updated adapter's by construction.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+from trl.trainer import add_fused_lm_head
+
+from ttrl_cli.config import RunConfig
+from ttrl_cli.errors import SetupError
+from ttrl_cli.models import store
+from ttrl_cli.records import IntArray, Message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedModel:
+    """A causal language model with a LoRA adapter, and its tokenizer.
+
+    Attributes:
+        network: The peft model, in evaluation mode, on its device.
+        tokenizer: The tokenizer, with a chat template.
+        stop_ids: Token ids that end a completion.
+        max_context: Longest sequence the model takes, in tokens.
+    """
+
+    network: Any
+    tokenizer: Any
+    stop_ids: frozenset[int]
+    max_context: int
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights live."""
+        return next(self.network.parameters()).device  # type: ignore[no-any-return]
+
+    def encode(self, messages: "Iterable[Message]") -> IntArray:
+        """Token ids [S] of a conversation laid out by the chat template, ready for an answer."""
+        turns = [{"role": m.role, "content": m.content} for m in messages]
+        text = self.tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
+        ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return np.asarray(ids, dtype=np.int64)
+
+    def decode(self, token_ids_T: IntArray) -> str:
+        """The text of sampled tokens, special tokens left out."""
+        text = self.tokenizer.decode(token_ids_T.tolist(), skip_special_tokens=True)
+        return str(text)
+
+
+def set_threads(threads: int | None) -> None:
+    """Fix the CPU threads of torch; results on the CPU are reproducible for a fixed number."""
+    if threads is not None:
+        torch.set_num_threads(threads)
+
+
+def choose_device(device: str) -> str:
+    """The device `auto` stands for: cuda where there is a GPU, else cpu.
+
+    Raises:
+        SetupError: If cuda is asked for and torch sees none.
+    """
+    if device == "cuda" and not torch.cuda.is_available():
+        msg = "--device cuda: torch sees no GPU (try --device cpu)"
+        raise SetupError(msg)
+    if device != "auto":
+        return device
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def load_model(config: RunConfig) -> LoadedModel:
+    """Load base model and tokenizer and put a fresh adapter on every linear layer.
+
+    The adapter's B matrices are zero, so it changes nothing until the first update; its A matrices
+    are drawn from the run's seed. The fused head gives log-probabilities without a [B, T,
+    vocabulary] tensor.
+
+    Raises:
+        SetupError: If the model is not found, does not fit, or has no chat template.
+    """
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    name = store.resolve(config.model)
+    base, tokenizer = _load_base(name, config)
+    if tokenizer.chat_template is None:
+        msg = f"model {name} has no chat template; use an instruct model"
+        raise SetupError(msg)
+    base.to(choose_device(config.device))
+    base.requires_grad_(requires_grad=False)
+    add_fused_lm_head(base, temperature=config.temperature, outputs=("log_probs", "entropy"))
+    return LoadedModel(
+        network=_with_adapter(base, config),
+        tokenizer=tokenizer,
+        stop_ids=_stop_ids(base, tokenizer),
+        max_context=int(getattr(base.config, "max_position_embeddings", 1 << 30)),
+    )
+
+
+def _load_base(name: str, config: RunConfig) -> tuple[Any, Any]:
+    """Base model and tokenizer, by path or hub id."""
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name)
+        base = AutoModelForCausalLM.from_pretrained(name, dtype=getattr(torch, config.dtype))
+    except (OSError, ValueError) as error:
+        hint = "" if not os.environ.get("HF_HUB_OFFLINE") else " (HF_HUB_OFFLINE is set)"
+        known = ", ".join(store.EMBEDDED)
+        why = str(error).strip().splitlines()[0]
+        msg = f"model {name!r} could not be loaded{hint}: {why}\nknown by name: {known}"
+        raise SetupError(msg) from error
+    return base, tokenizer
+
+
+def _with_adapter(base: Any, config: RunConfig) -> PeftModel:
+    lora = LoraConfig(
+        r=config.lora_rank,
+        lora_alpha=config.lora_alpha,
+        target_modules="all-linear",
+        bias="none",
+        task_type="CAUSAL_LM",
+    )
+    # peft draws the A matrices from the global generator; the fork keeps that to ourselves
+    with torch.random.fork_rng():
+        torch.default_generator.manual_seed(config.seed)
+        network = get_peft_model(base, lora)
+    return network.eval()
+
+
+def _stop_ids(base: Any, tokenizer: Any) -> frozenset[int]:
+    declared = base.generation_config.eos_token_id if base.generation_config else None
+    ids = declared if isinstance(declared, list) else [declared, tokenizer.eos_token_id]
+    return frozenset(int(i) for i in ids if i is not None)
+
+
+def dequantise(gguf: Path, folder: Path) -> None:
+    """Turn a GGUF file into a folder of bfloat16 safetensors with its tokenizer.
+
+    Args:
+        gguf: The quantised model.
+        folder: An empty folder to fill.
+    """
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    where, name = str(gguf.parent), gguf.name
+    tokenizer = AutoTokenizer.from_pretrained(where, gguf_file=name)
+    model = AutoModelForCausalLM.from_pretrained(where, gguf_file=name, dtype=torch.bfloat16)
+    # transformers still calls the model quantised after it has dequantised it, and then
+    # refuses to save it
+    del model.config.quantization_config
+    model.hf_quantizer = None
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)

@@ -1,0 +1,160 @@
+"""The prompt of a step, as text.
+
+A problem may replace the template (`prompt.template`); it is Jinja with the variables of
+`PromptVariables`, and a name it does not know is an error.
+"""
+
+from dataclasses import asdict, dataclass
+
+import jinja2
+import jinja2.sandbox
+
+from ttrl_cli.errors import ProblemError
+from ttrl_cli.problem import PROBLEM_FILE, Problem
+from ttrl_cli.records import Message, State
+
+OUTPUT_CHARACTERS = 500
+"""How much of a program's output the next prompt shows (TTT-Discover, arXiv 2601.16175)."""
+
+TEMPLATE = """\
+{{ statement }}
+
+{% if direction == "minimize" -%}
+The score is to be as low as possible.
+{%- else -%}
+The score is to be as high as possible.
+{%- endif %}
+{%- if best_known is not none %} The best score known is {{ best_known }}.{% endif %}
+
+## The solution so far
+
+```{{ fence }}
+{{ solution }}
+```
+
+{% if before is not none -%}
+Its score: {{ before }} -> {{ after }} (the solution it was made from -> this one).
+{%- else -%}
+Its score: {{ after }}.
+{%- endif %}
+{% if output %}
+The end of what it printed:
+
+```
+{{ output }}
+```
+{% endif %}
+{%- if feedback %}
+What the verifier says about it: {{ feedback }}
+{% endif %}
+## Your task
+
+Write a solution with a {{ "lower" if direction == "minimize" else "higher" }} score. \
+Try something different from the solution above: another idea, not the same one again.
+{% if kind == "program" -%}
+Answer with one complete Python program in a ```python block. It defines a function \
+`{{ entry }}` that returns the solution's data; the data is verified and scored by us, and \
+nothing that the program claims or prints counts. `{{ entry }}` may take any of the keyword \
+arguments seed (an integer), seconds (how long it may run: {{ seconds }}), cpus (cores it may \
+use: {{ cpus }}) and parent (the data of the solution above).
+{%- if imports %} These packages are there: {{ imports | join(", ") }}.{% endif %} \
+It may use {{ memory_mb }} MiB of memory.
+{%- elif kind == "json" -%}
+Answer with the solution as JSON in one ```json block.
+{%- else -%}
+Answer with the solution in one ``` block.
+{%- endif %}
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptVariables:
+    """What a template may use.
+
+    Attributes:
+        statement: The problem's statement.
+        direction: minimize or maximize.
+        best_known: The best score known, as text; None where the problem names none.
+        solution: The parent's solution, as the problem renders it.
+        before: The score of the parent's own parent, as text; None for a seed.
+        after: The parent's score, as text.
+        output: The end of what the parent's program printed.
+        feedback: What the score said about the parent.
+        kind: program, text or json.
+        fence: The language named on the solution's code block.
+        entry: The function a program defines.
+        seconds: A program's time limit.
+        cpus: Cores a program may use.
+        memory_mb: Memory a program may use, in MiB.
+        imports: Packages a program may count on.
+    """
+
+    statement: str
+    direction: str
+    best_known: str | None
+    solution: str
+    before: str | None
+    after: str
+    output: str
+    feedback: str
+    kind: str
+    fence: str
+    entry: str
+    seconds: str
+    cpus: int
+    memory_mb: int
+    imports: tuple[str, ...]
+
+
+def number(value: float) -> str:
+    """A score as prompts and reports write it: ten significant digits at most."""
+    return f"{value:.10g}"
+
+
+def solve_messages(problem: Problem, parent: State, before: float | None) -> tuple[Message, ...]:
+    """The conversation that asks for a better solution than `parent`.
+
+    Args:
+        problem: The problem.
+        parent: The state to start from.
+        before: The score of the parent's own parent; None for a seed.
+
+    Raises:
+        ProblemError: If the problem's template is malformed or uses an unknown variable.
+    """
+    spec = problem.spec
+    variables = PromptVariables(
+        statement=problem.statement,
+        direction=spec.direction,
+        best_known=None if spec.best_known is None else number(spec.best_known),
+        solution=parent.shown.strip(),
+        before=None if before is None else number(before),
+        after=number(parent.score),
+        output=parent.output[-OUTPUT_CHARACTERS:].strip(),
+        feedback=parent.feedback.strip(),
+        kind=spec.solution.kind,
+        fence={"program": spec.solution.language, "json": "json", "text": ""}[spec.solution.kind],
+        entry=spec.solution.entry,
+        seconds=number(spec.limits.seconds),
+        cpus=spec.limits.cpus,
+        memory_mb=spec.limits.memory_mb,
+        imports=tuple(spec.environment.imports),
+    )
+    user = Message(role="user", content=_render(problem, variables))
+    if spec.prompt.system is None:
+        return (user,)
+    return (Message(role="system", content=spec.prompt.system), user)
+
+
+def _render(problem: Problem, variables: PromptVariables) -> str:
+    environment = jinja2.sandbox.SandboxedEnvironment(
+        undefined=jinja2.StrictUndefined, keep_trailing_newline=False
+    )
+    source = TEMPLATE if problem.template is None else problem.template
+    try:
+        text = environment.from_string(source).render(asdict(variables))
+    except jinja2.TemplateError as error:
+        file = problem.folder / PROBLEM_FILE
+        why = f"{problem.spec.prompt.template}: {error.message}"
+        raise ProblemError(file, "prompt.template", why) from error
+    return text.strip()

@@ -1,0 +1,88 @@
+"""Samplers by name: "module:factory", imported when asked for, plus plug-ins.
+
+A plug-in declares an entry point in the group `ttrl.samplers`; its factory takes a `SamplerContext`
+and the text after the colon of `--sampler NAME:ARGUMENT`.
+"""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
+
+from ttrl_cli.config import RunConfig
+from ttrl_cli.errors import UsageError
+from ttrl_cli.sampler.base import Sampler
+
+if TYPE_CHECKING:
+    from ttrl_cli.models.load import LoadedModel
+
+SAMPLERS = {
+    "transformers": "ttrl_cli.registry:transformers_sampler",
+    "replay": "ttrl_cli.registry:replay_sampler",
+}
+GROUP = "ttrl.samplers"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplerContext:
+    """What a factory may use.
+
+    Attributes:
+        config: The run's configuration.
+        model: Loads the model, once, when first called; shared with the learner.
+    """
+
+    config: RunConfig
+    model: "Callable[[], LoadedModel]"
+
+
+def is_replay(sampler: str) -> bool:
+    """True for scripted completions, which need no model and cannot be learned from."""
+    return sampler.partition(":")[0] == "replay"
+
+
+def make_sampler(name: str, context: SamplerContext) -> Sampler:
+    """Build the sampler that `--sampler NAME[:ARGUMENT]` names.
+
+    Raises:
+        UsageError: If the name is not known.
+    """
+    kind, _, argument = name.partition(":")
+    known = SAMPLERS | {entry.name: entry.value for entry in entry_points(group=GROUP)}
+    if kind not in known:
+        msg = f"--sampler {name}: unknown sampler {kind!r}; known: {', '.join(sorted(known))}"
+        raise UsageError(msg)
+    module, _, attribute = known[kind].partition(":")
+    factory: Any = getattr(importlib.import_module(module), attribute)
+    sampler: Sampler = factory(context, argument)
+    return sampler
+
+
+def transformers_sampler(context: SamplerContext, argument: str) -> Sampler:
+    """In process, on the model the learner trains."""
+    from ttrl_cli.sampler.transformers import TransformersSampler
+
+    if argument:
+        msg = f"--sampler transformers takes no argument (got {argument!r})"
+        raise UsageError(msg)
+    config = context.config
+    return TransformersSampler(
+        context.model(),
+        max_tokens=config.max_tokens,
+        temperature=config.temperature,
+        seed=config.seed,
+    )
+
+
+def replay_sampler(context: SamplerContext, argument: str) -> Sampler:
+    """Scripted completions from a file."""
+    from pathlib import Path
+
+    from ttrl_cli.sampler.replay import ReplaySampler
+
+    del context
+    if not argument:
+        msg = "--sampler replay:FILE needs a file"
+        raise UsageError(msg)
+    return ReplaySampler(Path(argument))

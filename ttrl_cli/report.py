@@ -1,0 +1,116 @@
+"""From a run directory to a summary and a digest."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ttrl_cli.loop.solve import load_archive
+from ttrl_cli.records import Json
+from ttrl_cli.rundir import RunDir, files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Best:
+    """The best solution of a run.
+
+    Attributes:
+        id: The attempt that found it, or "seed.K".
+        step: The step that found it, 0 for a seed.
+        score: In the problem's own units.
+        path: The solution file.
+    """
+
+    id: str
+    step: int
+    score: float
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What `ttrl solve` and `ttrl show` print; the fields of --json, in order.
+
+    Attributes:
+        run: The run directory.
+        status: running, interrupted, done or failed.
+        problem: The problem's name.
+        best: The best solution; None before any.
+        seed_score: The best seed's score.
+        best_known: The best score the problem names.
+        samples: Attempts committed.
+        steps: Steps committed.
+        seconds: Wall time of the run.
+        stopped_by: What ended it: steps, samples, tokens, seconds or interrupt.
+        valid: Attempts that were valid.
+        tokens: Tokens sampled.
+    """
+
+    run: str
+    status: str
+    problem: str
+    best: Best | None
+    seed_score: float | None
+    best_known: float | None
+    samples: int
+    steps: int
+    seconds: float
+    stopped_by: str
+    valid: int
+    tokens: int
+
+
+def summarise(run: RunDir, best_known: float | None) -> Summary:
+    """The summary of a run as it stands on disk."""
+    found = run.best()
+    best = None
+    if found is not None:
+        path = run.best_folder / found["solution"]
+        best = Best(id=found["id"], step=found["step"], score=found["score"], path=str(path))
+    status = run.status
+    return Summary(
+        run=str(run.path),
+        status=status.phase,
+        problem=status.name,
+        best=best,
+        seed_score=status.seed_score,
+        best_known=best_known,
+        samples=status.totals.samples,
+        steps=status.totals.steps,
+        seconds=round(status.totals.seconds, 3),
+        stopped_by=status.stopped_by,
+        valid=status.totals.valid,
+        tokens=status.totals.tokens,
+    )
+
+
+def digest(run: RunDir) -> str:
+    """A SHA-256 over attempts and archive, without timings, reasons or paths.
+
+    Two runs with the same problem, configuration and thread count have the same digest on the CPU
+    for text and json solutions, however often they were killed and resumed.
+    """
+    sha = hashlib.sha256()
+    for line in _digested(run):
+        sha.update(line.encode("utf-8") + b"\n")
+    return sha.hexdigest()
+
+
+def _digested(run: RunDir) -> "Iterator[str]":
+    for attempt in files.read_lines(run.path / "attempts.jsonl"):
+        verdict = attempt["verdict"]
+        graded = {key: verdict[key] for key in ("status", "score", "reward")}
+        yield json.dumps({**attempt, "verdict": graded}, sort_keys=True)
+    if run.status.kind == "solve":
+        yield from load_archive(run).digest_lines()
+    else:
+        for vote in files.read_lines(run.path / "votes.jsonl"):
+            yield json.dumps(vote, sort_keys=True)
+
+
+def history(run: RunDir) -> list[dict[str, Json]]:
+    """The metrics of every step."""
+    return list(files.read_lines(run.path / "metrics.jsonl"))

@@ -1,0 +1,89 @@
+"""Files that are either wholly there or not there at all."""
+
+import json
+import math
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from ttrl_cli.records import Json
+
+SCHEMA_VERSION = 1
+
+
+def write_json(path: Path, value: Mapping[str, Json]) -> None:
+    """Replace a JSON file at once; `schema_version` is put first.
+
+    Raises:
+        ValueError: If a number in it is not finite.
+    """
+    body = json.dumps({"schema_version": SCHEMA_VERSION, **value}, indent=1, allow_nan=False)
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(body + "\n", encoding="utf-8")
+    sync(temporary)
+    temporary.replace(path)
+    sync(path.parent)
+
+
+def append_lines(path: Path, lines: Iterable[Mapping[str, Json]]) -> None:
+    """Append JSON lines, each with its `schema_version`."""
+    with path.open("a", encoding="utf-8") as file:
+        for line in lines:
+            record = {"schema_version": SCHEMA_VERSION, **line}
+            file.write(json.dumps(record, allow_nan=False) + "\n")
+
+
+def read_lines(path: Path) -> Iterable[dict[str, Json]]:
+    """The records of a JSON lines file; none where there is no file."""
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            yield json.loads(line)
+
+
+def truncate(path: Path, length: int) -> None:
+    """Cut a file to a committed length in bytes; create it where it is missing."""
+    with path.open("ab") as file:
+        file.truncate(length)
+
+
+def finite(metrics: Mapping[str, float]) -> dict[str, float | None]:
+    """The metrics with what is not finite turned into null."""
+    return {k: v if math.isfinite(v) else None for k, v in metrics.items()}
+
+
+def sync(path: Path) -> None:
+    """Ask the system to put a file or folder on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_tree(folder: Path) -> None:
+    """Sync every file below a folder and the folder itself."""
+    for path in folder.rglob("*"):
+        sync(path)
+    sync(folder)
+
+
+def copy_folder(source: Path, target: Path, *, most_bytes: int) -> None:
+    """Copy a folder, leaving out hidden files, caches and runs.
+
+    Raises:
+        ValueError: If it holds more than `most_bytes`.
+    """
+    ignore = shutil.ignore_patterns(".*", "__pycache__", "runs")
+    size = sum(p.stat().st_size for p in source.rglob("*") if p.is_file() and _kept(p, source))
+    if size > most_bytes:
+        msg = f"{source} holds {size / 2**20:.0f} MiB, more than {most_bytes / 2**20:.0f} MiB"
+        raise ValueError(msg)
+    shutil.copytree(source, target, ignore=ignore)
+
+
+def _kept(path: Path, source: Path) -> bool:
+    parts = path.relative_to(source).parts
+    return not any(part.startswith(".") or part in ("__pycache__", "runs") for part in parts)

@@ -1,0 +1,316 @@
+"""One run on disk.
+
+A step is committed once: the JSON-lines files are flushed, a checkpoint is written to a temporary
+folder with their byte lengths in it, synced, and renamed into place. A run that dies at any moment
+is found again at its last commit: `restore` cuts the files to the committed lengths. The archive
+is a log of expansions, so a commit costs the same however large it has grown.
+
+    problem/ or questions.jsonl   config.json  provenance.json  status.json  lock
+    metrics.jsonl  attempts.jsonl  archive.jsonl (solve) or votes.jsonl (vote)
+    checkpoints/step_000010/      commit.json, adapter, optimiser: complete or absent
+    best -> .best/ID              solution.*, data.json, verdict.json: replaced at once when beaten
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal, Self
+
+import filelock
+
+from ttrl_cli.config import RunConfig
+from ttrl_cli.errors import UsageError
+from ttrl_cli.records import Attempt, Json, Kind, Verdict
+from ttrl_cli.rundir import files
+from ttrl_cli.rundir.provenance import provenance
+
+Phase = Literal["running", "interrupted", "done", "failed"]
+LOGS: dict[Kind, tuple[str, ...]] = {
+    "solve": ("attempts.jsonl", "archive.jsonl", "metrics.jsonl"),
+    "vote": ("attempts.jsonl", "votes.jsonl", "metrics.jsonl"),
+}
+_MOST_PROBLEM_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """What a run has used so far: steps committed, samples, tokens, seconds of wall time."""
+
+    steps: int = 0
+    samples: int = 0
+    valid: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """status.json: what a run is, and how far it has come."""
+
+    kind: Kind
+    name: str
+    phase: Phase
+    totals: Totals
+    stopped_by: str = ""
+    seed_score: float | None = None
+
+
+class RunDir:
+    """Reads and writes one run directory. Use `create` or `open`.
+
+    Attributes:
+        path: The directory.
+        config: The run's resolved configuration.
+        status: The contents of status.json.
+    """
+
+    def __init__(self, path: Path, config: RunConfig, status: Status) -> None:
+        self.path = path
+        self.config = config
+        self.status = status
+
+    # -- making and opening ------------------------------------------------------------------
+
+    @classmethod
+    def create(cls, path: Path, kind: Kind, name: str, config: RunConfig, source: Path) -> Self:
+        """Make a run directory.
+
+        Args:
+            path: Must not exist.
+            kind: solve or vote.
+            name: The problem's name, or the question file's.
+            config: Written to config.json.
+            source: A problem's folder or a question file; copied verbatim.
+
+        Raises:
+            UsageError: If the path exists, or the problem's folder is too large to copy.
+        """
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            msg = f"{path} exists already, and runs are never overwritten; choose another --out"
+            raise UsageError(msg) from None
+        if kind == "solve":
+            try:
+                files.copy_folder(source, path / "problem", most_bytes=_MOST_PROBLEM_BYTES)
+            except ValueError as error:
+                path.rmdir()
+                msg = f"{error}; keep a problem in a folder of its own"
+                raise UsageError(msg) from error
+        else:
+            shutil.copyfile(source, path / "questions.jsonl")
+        files.write_json(path / "provenance.json", provenance())
+        run = cls(path, config, Status(kind=kind, name=name, phase="running", totals=Totals()))
+        run.write_config(config)
+        run.write_status(run.status)
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open an existing run.
+
+        Raises:
+            UsageError: If it is not a run directory, or was written by a newer ttrl.
+        """
+        raw = _read_checked(path / "status.json")
+        config = _read_checked(path / "config.json")
+        totals = Totals(**raw.pop("totals"))
+        return cls(path, RunConfig.model_validate(config), Status(totals=totals, **raw))
+
+    def write_config(self, config: RunConfig) -> None:
+        """Replace config.json."""
+        self.config = config
+        files.write_json(self.path / "config.json", config.model_dump())
+
+    def write_status(self, status: Status) -> None:
+        """Replace status.json."""
+        self.status = status
+        files.write_json(self.path / "status.json", asdict(status))
+
+    def set_phase(self, phase: Phase, stopped_by: str = "") -> None:
+        """Note in status.json how the run stands, and why it stopped."""
+        self.write_status(replace(self.status, phase=phase, stopped_by=stopped_by))
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the run; released by the system even if the process is killed.
+
+        Raises:
+            UsageError: If another process holds it.
+        """
+        lock = filelock.FileLock(self.path / "lock", timeout=0)
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            msg = f"{self.path}: another process is working on this run"
+            raise UsageError(msg) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    # -- committing --------------------------------------------------------------------------
+
+    def append(self, log: str, lines: Sequence[Mapping[str, Json]]) -> None:
+        """Append records to one of LOGS; they count once the next commit is in place."""
+        files.append_lines(self.path / log, lines)
+
+    def commit(
+        self, totals: Totals, save: Callable[[Path], None], extra: Mapping[str, Json]
+    ) -> None:
+        """Make everything up to this step permanent, or nothing of it.
+
+        Args:
+            totals: What the run has used, this step included.
+            save: Writes the learner into a folder.
+            extra: Further state to come back on restore, such as a replay cursor.
+        """
+        lengths = {}
+        for log in LOGS[self.status.kind]:
+            path = self.path / log
+            path.touch()
+            files.sync(path)
+            lengths[log] = path.stat().st_size
+        final = self._checkpoint(totals.steps)
+        temporary = final.with_name(f".{final.name}.tmp")
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        save(temporary)
+        files.write_json(
+            temporary / "commit.json",
+            {"totals": asdict(totals), "lengths": lengths, "extra": dict(extra)},
+        )
+        files.sync_tree(temporary)
+        temporary.rename(final)
+        files.sync(final.parent)
+        self.write_status(replace(self.status, totals=totals))
+        self._prune()
+
+    def restore(self) -> tuple[Path, Mapping[str, Json]] | None:
+        """Go back to the last commit: cut the logs, drop what was half written.
+
+        Returns:
+            The checkpoint's folder and its extra state; None if nothing was ever committed.
+        """
+        for leftover in (self.path / "checkpoints").glob(".*.tmp"):
+            shutil.rmtree(leftover)
+        folder = self.last_checkpoint()
+        if folder is None:
+            for log in LOGS[self.status.kind]:
+                files.truncate(self.path / log, 0)
+            return None
+        commit = _read_checked(folder / "commit.json")
+        for log, length in commit["lengths"].items():
+            files.truncate(self.path / log, length)
+        self.write_status(replace(self.status, totals=Totals(**commit["totals"])))
+        return folder, commit["extra"]
+
+    def last_checkpoint(self) -> Path | None:
+        """The newest complete checkpoint."""
+        return max((self.path / "checkpoints").glob("step_*"), default=None)
+
+    def _checkpoint(self, step: int) -> Path:
+        return self.path / "checkpoints" / f"step_{step:06d}"
+
+    def _prune(self) -> None:
+        complete = sorted((self.path / "checkpoints").glob("step_*"))
+        for old in complete[: -self.config.keep_checkpoints]:
+            # a name that restore does not see, so that a half-removed checkpoint is never taken
+            doomed = old.with_name(f".{old.name}.tmp")
+            old.rename(doomed)
+            shutil.rmtree(doomed)
+
+    # -- the best solution -------------------------------------------------------------------
+
+    @property
+    def best_folder(self) -> Path:
+        """The folder of the best solution found; a link that moves."""
+        return self.path / "best"
+
+    def best(self) -> dict[str, Json] | None:
+        """The contents of best/verdict.json: id, step, score and the rest; None before any."""
+        path = self.best_folder / "verdict.json"
+        return _read_checked(path) if path.exists() else None
+
+    def write_best(self, id_: str, step: int, verdict: Verdict, suffix: str) -> None:
+        """Replace the best solution at once.
+
+        Args:
+            id_: Id of the attempt or seed.
+            step: The step that found it.
+            verdict: A valid one.
+            suffix: Of the solution file, such as ".py".
+        """
+        folder = self.path / ".best" / id_
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        (folder / f"solution{suffix}").write_text(verdict.solution, encoding="utf-8")
+        (folder / "data.json").write_text(json.dumps(verdict.data) + "\n", encoding="utf-8")
+        files.write_json(
+            folder / "verdict.json",
+            {
+                "id": id_,
+                "step": step,
+                "score": verdict.score,
+                "metrics": dict(verdict.metrics),
+                "solution": f"solution{suffix}",
+            },
+        )
+        files.sync_tree(folder)
+        link = self.path / ".best.tmp"
+        link.unlink(missing_ok=True)
+        link.symlink_to(Path(".best") / id_, target_is_directory=True)
+        link.replace(self.best_folder)
+        files.sync(self.path)
+        for other in (self.path / ".best").iterdir():
+            if other != folder:
+                shutil.rmtree(other)
+
+
+def attempt_line(attempt: Attempt) -> dict[str, Json]:
+    """An attempt as a record of attempts.jsonl."""
+    completion, verdict = attempt.completion, attempt.verdict
+    return {
+        "id": attempt.id,
+        "step": attempt.step,
+        "group": attempt.group,
+        "index": attempt.index,
+        "parent": attempt.parent,
+        "policy": attempt.policy,
+        "seed": completion.seed,
+        "text": completion.text,
+        "tokens": len(completion.token_ids_T),
+        "finished": completion.finished,
+        "logprob": completion.logprob,
+        "verdict": {
+            "status": verdict.status.value,
+            "score": verdict.score,
+            "reward": verdict.reward,
+            "reason": verdict.reason,
+            "seconds": round(verdict.seconds, 6),
+        },
+        "advantage": attempt.advantage,
+    }
+
+
+def _read_checked(path: Path) -> dict[str, Json]:
+    """A JSON file of ours without its schema version, which must be one we know."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        msg = f"{path.parent} is not a run directory: it has no {path.name}"
+        raise UsageError(msg) from None
+    except (OSError, ValueError) as error:
+        msg = f"{path} cannot be read: {error}"
+        raise UsageError(msg) from error
+    version = raw.pop("schema_version", None)
+    if not isinstance(version, int) or version > files.SCHEMA_VERSION:
+        msg = (
+            f"{path} has schema version {version!r}; this ttrl reads up to "
+            f"{files.SCHEMA_VERSION}: use a newer ttrl"
+        )
+        raise UsageError(msg)
+    return dict(raw)

@@ -1,0 +1,38 @@
+"""What the loop asks of a sampler, and what every implementation's contract suite checks."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+from ttrl_cli.records import Adapter, Completion, Prompt
+
+
+class Sampler(Protocol):
+    """Draws completions from the policy it last loaded."""
+
+    def load(self, adapter: Adapter) -> None:
+        """Sample from these weights from now on.
+
+        A stale sampler is silent off-policy drift, so the loop calls this after every update and
+        before the first step.
+        """
+
+    def sample(
+        self, prompts_P: Sequence[Prompt], *, step: int, stop: Callable[[], bool]
+    ) -> Iterator[Completion]:
+        """Yield each completion as soon as it is finished, in any order.
+
+        Each prompt gets `prompt.n` completions with indices 0..n-1. Sampling is at the training
+        temperature with neither top-p nor top-k; log-probabilities are those of the distribution
+        drawn from. The draws depend on (run seed, step, group, index) alone.
+
+        Args:
+            prompts_P: The step's prompts, with distinct groups.
+            step: The step, from 1.
+            stop: Asked now and then; once true, what is unfinished is dropped and the iterator
+                ends.
+        """
+
+
+def clean_text(text: str) -> str:
+    """The text with lone surrogates replaced, so that it can be written and hashed as UTF-8."""
+    return text.encode("utf-8", "replace").decode("utf-8")

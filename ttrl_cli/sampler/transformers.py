@@ -1,0 +1,203 @@
+"""Sampling in process, on the model the learner trains.
+
+One prefill per prompt, shared by its G samples; all rows of a step decode as one batch; finished
+rows are handed out at once and dropped from the batch. Sampler and learner share one set of
+weights, so loading an adapter is a matter of agreeing on which update it came from.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from transformers.cache_utils import Cache
+
+from ttrl_cli import seeding
+from ttrl_cli.errors import UsageError
+from ttrl_cli.models.load import LoadedModel
+from ttrl_cli.records import Adapter, Completion, IntArray, Prompt
+from ttrl_cli.sampler.base import clean_text
+from ttrl_cli.sampler.cache import GrowingLayer, batch_cache
+from ttrl_cli.sampler.draw import draw
+
+_MAX_ROWS = 256
+_DRAWS_AHEAD = 64
+
+
+@dataclass(slots=True)
+class _Row:
+    """One sample being written."""
+
+    group: int
+    index: int
+    seed: int
+    prompt_ids_S: IntArray
+    rng: np.random.Generator
+    uniforms: list[float] = field(default_factory=list)
+    token_ids: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+
+    def uniform(self) -> float:
+        """The row's next uniform number; drawn ahead in blocks, the sequence is the same."""
+        if not self.uniforms:
+            self.uniforms = self.rng.random(_DRAWS_AHEAD)[::-1].tolist()
+        return self.uniforms.pop()
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Rows decoding together. `position_B1` is each row's next position."""
+
+    rows: list[_Row]
+    cache: Cache
+    mask_BS: torch.Tensor
+    position_B1: torch.Tensor
+    logits_BV: torch.Tensor
+
+    def keep(self, live: list[int]) -> None:
+        """Drop all rows but those at the given places."""
+        keep = torch.tensor(live, dtype=torch.int64, device=self.mask_BS.device)
+        self.rows = [self.rows[i] for i in live]
+        for layer in self.cache.layers:
+            assert isinstance(layer, GrowingLayer)
+            layer.keep_rows(keep)
+        self.mask_BS, self.position_B1 = self.mask_BS[keep], self.position_B1[keep]
+
+
+class TransformersSampler:
+    """Samples from a `LoadedModel`.
+
+    Args:
+        model: The model, shared with the learner.
+        max_tokens: Longest completion, in tokens.
+        temperature: Sampling temperature.
+        seed: The run's seed.
+    """
+
+    def __init__(
+        self, model: LoadedModel, *, max_tokens: int, temperature: float, seed: int
+    ) -> None:
+        self._model = model
+        self._max_tokens = max_tokens
+        self._temperature = temperature
+        self._seed = seed
+        self.policy = 0
+
+    def load(self, adapter: Adapter) -> None:
+        """Note which update the shared weights came from."""
+        self.policy = adapter.policy
+
+    def sample(
+        self, prompts_P: Sequence[Prompt], *, step: int, stop: Callable[[], bool]
+    ) -> Iterator[Completion]:
+        """See `Sampler.sample`.
+
+        Raises:
+            UsageError: If a prompt and max_tokens exceed the model's context.
+        """
+        for chunk in _chunks(prompts_P):
+            batch = self._prefill(chunk, step)
+            while batch.rows:
+                if stop():
+                    return
+                yield from self._advance(batch)
+
+    @torch.inference_mode()
+    def _prefill(self, prompts: Sequence[Prompt], step: int) -> _Batch:
+        """Run each prompt once and lay its cache out for its samples."""
+        rows: list[_Row] = []
+        caches: list[Cache] = []
+        logits = []
+        for prompt in prompts:
+            ids_S = self._encode(prompt)
+            tensor = torch.tensor(ids_S[None], device=self._model.device)
+            out = self._model.network(input_ids=tensor, use_cache=True, logits_to_keep=1)
+            caches.append(out.past_key_values)
+            logits.append(out.logits[:, -1].expand(prompt.n, -1))
+            for index in range(prompt.n):
+                seed = seeding.sample_seed(self._seed, step, prompt.group, index)
+                rng = seeding.generator(seed)
+                rows.append(_Row(prompt.group, index, seed, ids_S, rng))
+        lengths = torch.tensor([len(row.prompt_ids_S) for row in rows], device=self._model.device)
+        places = torch.arange(int(lengths.max()), device=self._model.device)
+        return _Batch(
+            rows=rows,
+            cache=batch_cache(caches, [prompt.n for prompt in prompts]),
+            mask_BS=(places >= lengths.max() - lengths[:, None]).long(),
+            position_B1=lengths[:, None],
+            logits_BV=torch.cat(logits),
+        )
+
+    def _encode(self, prompt: Prompt) -> IntArray:
+        ids_S = self._model.encode(prompt.messages)
+        if len(ids_S) + self._max_tokens > self._model.max_context:
+            msg = (
+                f"the prompt for {prompt.key} has {len(ids_S)} tokens; with --max-tokens "
+                f"{self._max_tokens} that exceeds the model's context of {self._model.max_context}"
+            )
+            raise UsageError(msg)
+        return ids_S
+
+    @torch.inference_mode()
+    def _advance(self, batch: _Batch) -> list[Completion]:
+        """Draw one token a row; return the rows that are finished and drop them when many are."""
+        uniform_B = torch.tensor([row.uniform() for row in batch.rows], dtype=torch.float64)
+        token_B, logprob_B = draw(
+            batch.logits_BV, uniform_B.to(batch.logits_BV.device), self._temperature
+        )
+        done: list[Completion] = []
+        live: list[int] = []
+        for place, (row, token, logprob) in enumerate(
+            zip(batch.rows, token_B.tolist(), logprob_B.tolist(), strict=True)
+        ):
+            row.token_ids.append(token)
+            row.logprobs.append(logprob)
+            ended = token in self._model.stop_ids
+            if ended or len(row.token_ids) >= self._max_tokens:
+                done.append(self._completion(row, finished=ended))
+            else:
+                live.append(place)
+        if done:
+            batch.keep(live)
+        if live:
+            self._forward(batch, token_B[live] if done else token_B)
+        return done
+
+    def _forward(self, batch: _Batch, token_B: torch.Tensor) -> None:
+        batch.mask_BS = torch.nn.functional.pad(batch.mask_BS, (0, 1), value=1)
+        out = self._model.network(
+            input_ids=token_B[:, None],
+            attention_mask=batch.mask_BS,
+            position_ids=batch.position_B1,
+            past_key_values=batch.cache,
+            use_cache=True,
+        )
+        batch.position_B1 = batch.position_B1 + 1
+        batch.logits_BV = out.logits[:, -1]
+
+    def _completion(self, row: _Row, *, finished: bool) -> Completion:
+        token_ids_T = np.asarray(row.token_ids, dtype=np.int64)
+        logprobs_T = np.asarray(row.logprobs, dtype=np.float64)
+        return Completion(
+            group=row.group,
+            index=row.index,
+            text=clean_text(self._model.decode(token_ids_T)),
+            seed=row.seed,
+            prompt_ids_S=row.prompt_ids_S,
+            token_ids_T=token_ids_T,
+            logprobs_T=logprobs_T,
+            logprob=float(logprobs_T.sum()),
+            finished=finished,
+        )
+
+
+def _chunks(prompts_P: Sequence[Prompt]) -> Iterator[Sequence[Prompt]]:
+    """Prompts in runs of at most _MAX_ROWS samples, at least one prompt each."""
+    chunk: list[Prompt] = []
+    for prompt in prompts_P:
+        if chunk and sum(p.n for p in chunk) + prompt.n > _MAX_ROWS:
+            yield chunk
+            chunk = []
+        chunk.append(prompt)
+    if chunk:
+        yield chunk

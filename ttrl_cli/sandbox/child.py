@@ -1,0 +1,202 @@
+"""The other side of `process.py`: runs one program and sends back what its entry returns.
+
+A script for any interpreter from Python 3.9 on. It imports nothing but the standard library, and
+numpy only where the program did. The program shares this process, so nothing this file says is
+trusted: the parent reads the answer as untrusted bytes.
+
+The request is a JSON object on stdin. The answer goes to the descriptor named on the command
+line: a header line "FORMAT LENGTH", then LENGTH bytes. FORMAT is json or npy for data, and
+refusal for {"status", "reason"}.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import inspect
+import io
+import json
+import math
+import os
+import resource
+import signal
+import sys
+import traceback
+import types
+from typing import Any
+
+NAME = "candidate"
+FILE = f"{NAME}.py"
+REASON_CHARS = 1500
+PR_SET_PDEATHSIG = 1
+
+
+class UnsendableError(Exception):
+    """The program returned something that is neither JSON nor a numeric array."""
+
+
+def main() -> None:
+    """Answer one request, then end at once, whatever threads the program left running."""
+    descriptor = int(sys.argv[1])
+    os.set_inheritable(descriptor, False)
+    request = json.load(sys.stdin)
+    prepare(request)
+    kind, payload = answer(request)
+    send(descriptor, kind, payload)
+    os._exit(0)
+
+
+def prepare(request: dict[str, Any]) -> None:
+    """Apply the limits, and give the program an empty stdin and a readable stdout."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != request["parent_pid"]:
+            os._exit(1)  # the parent died before it could be watched
+    faulthandler.enable()  # a crash leaves its stack in the output
+    for name, value in request["rlimits"].items():
+        lower(getattr(resource, name), value)
+    with open(os.devnull) as nothing:  # noqa: PTH123 - os.dup2 needs nothing more
+        os.dup2(nothing.fileno(), 0)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace", line_buffering=True)
+
+
+def lower(limit: int, value: int) -> None:
+    """Set a resource limit for good, never above the one in force."""
+    hard = resource.getrlimit(limit)[1]
+    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(limit, (value, value))
+
+
+def answer(request: dict[str, Any]) -> tuple[str, bytes]:
+    """Run the program and encode its data, or say why there is none."""
+    try:
+        data = call(request["source"], request["entry"], request["arguments"])
+        sys.stdout.flush()
+        return encode(data)
+    except MemoryError:
+        return refusal("memory", "MemoryError: the program used more memory than its limit")
+    except UnsendableError as error:
+        return refusal("malformed", str(error))
+    except BaseException as error:  # noqa: BLE001 - a program may raise anything, SystemExit too
+        return refusal("error", last_lines(error))
+
+
+def call(source: str, entry: str, arguments: dict[str, Any]) -> object:
+    """Execute the source as the module `candidate` and call its entry."""
+    module = types.ModuleType(NAME)
+    module.__file__ = FILE
+    sys.modules[NAME] = module
+    sys.path.insert(0, os.getcwd())  # noqa: PTH109 - pathlib is slow to import
+    code = compile(source, FILE, "exec", dont_inherit=True)
+    with open(FILE, "w", encoding="utf-8") as file:  # noqa: PTH123 - as above
+        file.write(source)  # tracebacks, and processes the program spawns, read it
+    exec(code, module.__dict__)  # noqa: S102 - running the program is what this process is for
+    function = getattr(module, entry, None)
+    if not callable(function):
+        msg = f"the program defines no function {entry!r}"
+        raise NameError(msg)
+    return function(**accepted(function, arguments))
+
+
+def accepted(function: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Those arguments that the function's signature names; all of them for **kwargs."""
+    parameters = inspect.signature(function).parameters.values()
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return arguments
+    names = {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    return {name: value for name, value in arguments.items() if name in names}
+
+
+def encode(data: object) -> tuple[str, bytes]:
+    """Data as npy (a numeric array) or JSON (everything else).
+
+    Raises:
+        UnsendableError: Naming what can be sent as neither.
+    """
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(data, numpy.ndarray):
+        file = io.BytesIO()
+        numpy.save(file, numeric(data), allow_pickle=False)
+        return "npy", file.getvalue()
+    try:
+        return "json", json.dumps(plain(data)).encode("ascii")
+    except RecursionError:
+        msg = "the data is nested too deeply"
+    except ValueError as error:
+        msg = f"the data cannot be written as JSON: {error}"
+    raise UnsendableError(msg)
+
+
+def plain(value: Any) -> Any:
+    """A copy made of JSON's own types: tuples become lists, arrays nested lists.
+
+    Raises:
+        UnsendableError: Naming the first type, key or number that JSON has not.
+        RecursionError: If the value is nested too deeply.
+    """
+    if isinstance(value, dict):
+        return {key_of(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if value is None or isinstance(value, (str, bool)):
+        return value
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(value, (numpy.ndarray, numpy.generic)):
+        return plain(numeric(numpy.asarray(value)).tolist())
+    return number(value)
+
+
+def key_of(key: object) -> str:
+    """A key, which must be a string."""
+    if isinstance(key, str):
+        return key
+    msg = f"the data has the key {key!r:.80}; keys must be strings"
+    raise UnsendableError(msg)
+
+
+def number(value: object) -> object:
+    """An int, or a finite float."""
+    if isinstance(value, float) and not math.isfinite(value):
+        msg = f"the data holds {value}; numbers must be finite"
+        raise UnsendableError(msg)
+    if isinstance(value, (int, float)):
+        return value
+    msg = f"the data holds a {type(value).__name__}; JSON has no such type"
+    raise UnsendableError(msg)
+
+
+def numeric(array: Any) -> Any:
+    """The array, if its items are bools, integers or floats of at most 64 bits."""
+    if array.dtype.kind in "biuf" and array.dtype.itemsize <= 8:
+        return array
+    msg = f"the data holds an array of {array.dtype}; only real numbers can be sent"
+    raise UnsendableError(msg)
+
+
+def refusal(status: str, reason: str) -> tuple[str, bytes]:
+    """What is sent in place of data."""
+    reason = reason[-REASON_CHARS:].encode("utf-8", "replace").decode("utf-8")
+    return "refusal", json.dumps({"status": status, "reason": reason}).encode("ascii")
+
+
+def last_lines(error: BaseException) -> str:
+    """The end of the traceback, from the program's own first frame on."""
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename != FILE:
+        frames = frames.tb_next
+    return "".join(traceback.format_exception(type(error), error, frames)).strip()
+
+
+def send(descriptor: int, kind: str, payload: bytes) -> None:
+    """Write one framed answer."""
+    with os.fdopen(descriptor, "wb") as pipe:
+        pipe.write(b"%s %d\n" % (kind.encode("ascii"), len(payload)))
+        pipe.write(payload)
+
+
+if __name__ == "__main__":
+    del sys.path[0]  # the folder of this script, which holds no module for the program
+    main()

@@ -1,0 +1,85 @@
+"""PUCT over the states of an archive, as pure functions of arrays.
+
+    score(s) = Q(s) + c * scale * prior(s) * sqrt(1 + T) / (1 + n(s))
+
+Source: TTT-Discover (arXiv 2601.16175). R, Q and m are signed scores (higher is better), not the
+transformed rewards that learning sees. Arrays are `[N]`, one entry per state, in the order the
+states entered the archive. Arguments are trusted: the archive admits finite rewards alone.
+"""
+
+import math
+
+import numpy as np
+
+from ttrl_cli.records import BoolArray, FloatArray, IntArray
+
+SCALE_FLOOR = 1e-6
+"""Least scale, so that exploration never stops where all rewards are equal."""
+
+
+def q_values(reward_N: FloatArray, best_child_N: FloatArray) -> FloatArray:
+    """Q(s): the best reward m(s) among the direct children of s, or R(s) where it has none.
+
+    Args:
+        reward_N: R, `[N]`, in the problem's units, higher is better.
+        best_child_N: m, `[N]`; -inf where no valid child was ever found.
+    """
+    return np.where(np.isneginf(best_child_N), reward_N, best_child_N)
+
+
+def rank_prior(reward_N: FloatArray) -> FloatArray:
+    """prior(s) = (N - rank(s)) / sum over the archive; rank 0 is the best.
+
+    Equal rewards are ranked by insertion order: the earlier state gets the larger prior.
+
+    Args:
+        reward_N: R, `[N]`.
+
+    Returns:
+        Probabilities, `[N]`, summing to 1.
+    """
+    size = reward_N.size
+    prior_N = np.empty(size)
+    prior_N[np.argsort(-reward_N, kind="stable")] = np.arange(size, 0, -1)
+    return prior_N / (size * (size + 1) / 2)
+
+
+def reward_scale(reward_N: FloatArray, seed_N: BoolArray) -> float:
+    """Max R - min R over the states that are not seeds, over all where only seeds exist.
+
+    Args:
+        reward_N: R, `[N]`, N >= 1.
+        seed_N: True where the state is a seed, `[N]`.
+
+    Returns:
+        The scale in the units of R, at least `SCALE_FLOOR`.
+    """
+    counted = reward_N if seed_N.all() else reward_N[~seed_N]
+    return max(float(counted.max() - counted.min()), SCALE_FLOOR)
+
+
+def puct_scores(
+    reward_N: FloatArray,
+    best_child_N: FloatArray,
+    visits_N: IntArray,
+    seed_N: BoolArray,
+    *,
+    total: int,
+    c: float,
+) -> FloatArray:
+    """The PUCT score of each state.
+
+    Args:
+        reward_N: R, `[N]`, N >= 1.
+        best_child_N: m, `[N]`; -inf where no valid child was ever found.
+        visits_N: n, `[N]`, expansions of the state and of its descendants.
+        seed_N: True where the state is a seed, `[N]`.
+        total: T, expansions of the whole run.
+        c: Exploration constant, >= 0; 1 in the paper.
+
+    Returns:
+        Scores `[N]` in the units of R.
+    """
+    scale = reward_scale(reward_N, seed_N)
+    bonus_N = c * scale * rank_prior(reward_N) * math.sqrt(1 + total) / (1 + visits_N)
+    return q_values(reward_N, best_child_N) + bonus_N

@@ -1,0 +1,27 @@
+"""Seeds: every random number of a run hangs on (run seed, purpose or step, group, sample).
+
+No generator lives longer than one sample or one selection, so a checkpoint has no random state to
+keep beyond the run's seed, and a resumed run draws what the uninterrupted one would have drawn.
+"""
+
+import numpy as np
+
+
+def sample_seed(run_seed: int, step: int, group: int, index: int) -> int:
+    """The 63-bit seed of one sample."""
+    return _seed(run_seed, 0, step, group, index)
+
+
+def selection_rng(run_seed: int, step: int) -> np.random.Generator:
+    """The generator of one step's choice of parents."""
+    return generator(_seed(run_seed, 1, step))
+
+
+def generator(seed: int) -> np.random.Generator:
+    """A counter-based generator for one seed."""
+    return np.random.Generator(np.random.Philox(seed))
+
+
+def _seed(*parts: int) -> int:
+    state = np.random.SeedSequence(parts).generate_state(1, np.uint64)
+    return int(state[0] >> np.uint64(1))

@@ -1,0 +1,82 @@
+"""The majority of a question's answers (TTRL, arXiv 2504.16084), pure."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """How a question's samples voted.
+
+    Attributes:
+        answer: The winning class's first answer; None where nothing was parsed.
+        votes: Its votes.
+        n: All samples, those without an answer included.
+        parsed: Samples with an answer.
+        tie: True where another class has as many votes.
+        clusters: (answer, votes) of every class, most votes first, then the earlier.
+        agrees_G: Per sample, whether it is of the winning class.
+    """
+
+    answer: str | None
+    votes: int
+    n: int
+    parsed: int
+    tie: bool
+    clusters: tuple[tuple[str, int], ...]
+    agrees_G: tuple[bool, ...]
+
+    @property
+    def share(self) -> float:
+        """The winner's share of all samples, in [0, 1]."""
+        return self.votes / self.n if self.n else 0.0
+
+
+def majority(
+    answers_G: Sequence[str | None],
+    logprobs_G: Sequence[float | None],
+    key: Callable[[str], str],
+) -> Vote:
+    """Count the answers by class.
+
+    A missing answer is no vote: it cannot win. A tie is broken by the sum of the log-probabilities
+    where all of the tied classes' samples have one, then by order of first appearance.
+
+    Args:
+        answers_G: Extracted answers, None where nothing was found.
+        logprobs_G: Log-probability of each sample, None where unknown.
+        key: Canonical key of an answer; answers with equal keys are one class.
+    """
+    classes: dict[str, list[int]] = {}
+    for place, answer in enumerate(answers_G):
+        if answer is not None:
+            classes.setdefault(key(answer), []).append(place)
+    ranked = sorted(classes.values(), key=lambda places: -len(places))
+    if not ranked:
+        empty = tuple(False for _ in answers_G)
+        return Vote(
+            answer=None, votes=0, n=len(empty), parsed=0, tie=False, clusters=(), agrees_G=empty
+        )
+    tied = [places for places in ranked if len(places) == len(ranked[0])]
+    winner = _break_tie(tied, logprobs_G)
+    ordered = [winner, *(places for places in ranked if places is not winner)]
+    return Vote(
+        answer=answers_G[winner[0]],
+        votes=len(winner),
+        n=len(answers_G),
+        parsed=sum(len(places) for places in ranked),
+        tie=len(tied) > 1,
+        clusters=tuple((str(answers_G[places[0]]), len(places)) for places in ordered),
+        agrees_G=tuple(place in winner for place in range(len(answers_G))),
+    )
+
+
+def _break_tie(tied: list[list[int]], logprobs_G: Sequence[float | None]) -> list[int]:
+    """The class to win among those with equal votes; they stand in order of appearance."""
+    sums = []
+    for places in tied:
+        known = [logprob for place in places if (logprob := logprobs_G[place]) is not None]
+        if len(known) < len(places):
+            return tied[0]
+        sums.append(sum(known))
+    return tied[sums.index(max(sums))]
