@@ -17,6 +17,7 @@ F = "```"
 
 
 def program(text: str) -> str:
+    """The program in a completion."""
     return parse_solution(text, "program", "python")
 
 
@@ -97,8 +98,18 @@ class TestOtherKinds:
 
     @pytest.mark.parametrize(
         "text",
-        ["[NaN]", "[-Infinity]", "[1e999]", "{'a': 1}", "[1,]", "1 2", "[" * 10**5, "9" * 5000]
-        + ['"\\ud800"', '"\ud800"'],
+        [
+            "[NaN]",
+            "[-Infinity]",
+            "[1e999]",
+            "{'a': 1}",
+            "[1,]",
+            "1 2",
+            "[" * 10**5,
+            "9" * 5000,
+            '"\\ud800"',
+            '"\ud800"',
+        ],
     )
     def test_what_is_not_strict_json_is_malformed(self, text: str) -> None:
         """NaN, infinities, half characters, bombs and broken syntax are refused."""

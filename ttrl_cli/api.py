@@ -31,10 +31,11 @@ from ttrl_cli.loop.vote import VoteTask, result_line, vote_loop
 from ttrl_cli.models import store
 from ttrl_cli.objectives import by_name as objective_by_name
 from ttrl_cli.problem import PROBLEM_FILE, Problem, load_problem
+from ttrl_cli.prompts import solve_messages
 from ttrl_cli.questions import Question, load_questions
 from ttrl_cli.records import Json, Kind, State, Status, Verdict, Watch
 from ttrl_cli.report import Summary, summarise
-from ttrl_cli.rundir import RunDir, Totals, files
+from ttrl_cli.rundir import RunDir, Totals
 from ttrl_cli.search.select import by_name as selector_by_name
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def solve(
         msg = f"{folder} exists already, and runs are never overwritten; choose another --out"
         raise UsageError(msg)
     if start_from is not None:
-        _require_same_problem(RunDir.open(start_from), problem)
+        _require_same_problem(RunDir.open(start_from), problem, config)
     with ExitStack() as stack:
         grader = stack.enter_context(Grader(problem, workers=_workers(config)))
         seeds = roots(problem, _graded_seeds(problem, grader), config.groups)
@@ -204,7 +205,7 @@ def vote(
 def votes(run: RunDir) -> Iterator[dict[str, Json]]:
     """A vote run's result, one record per question, in input order."""
     questions = {q.id: q for q in _questions(run)}
-    for line in files.read_lines(run.path / "votes.jsonl"):
+    for line in run.lines("votes.jsonl"):
         yield result_line(questions[line["id"]], line)
 
 
@@ -294,16 +295,19 @@ def _free_folder(name: str) -> Path:
 
 
 def _graded_seeds(problem: Problem, grader: Grader) -> list[Verdict]:
-    """Verdicts of the seeds, all of them valid.
+    """Verdicts of the seeds, all of them valid and fit for a prompt.
 
     Raises:
-        ProblemError: Naming the first seed that is not.
+        ProblemError: Naming the first seed that is not, or what is wrong with the template.
     """
     verdicts = grader.grade_seeds()
     for place, (seed, verdict) in enumerate(zip(problem.seeds, verdicts, strict=True)):
         if not verdict.valid:
             why = f"{seed.name} is not a valid solution: {verdict.status}: {verdict.reason}"
             raise ProblemError(_file(problem), f"seeds[{place}]", why)
+    for root in roots(problem, verdicts, 1):
+        for before in (None, root.score):
+            solve_messages(problem, root, before)
     return verdicts
 
 
@@ -315,8 +319,7 @@ def _begin(
     if start_from is not None:
         source = RunDir.open(start_from)
         folder = source.last_checkpoint()
-        old = list(files.read_lines(source.path / "archive.jsonl"))
-        lines = _warm_lines(old, seeds, source.path.name)
+        lines = _warm_lines(list(source.lines("archive.jsonl")), seeds, source.path.name)
         if folder is not None and source.config.train:
             parts.learner.warm_start(folder)
     run.append("archive.jsonl", lines)
@@ -409,7 +412,13 @@ def _questions(run: RunDir) -> tuple[Question, ...]:
     return load_questions(run.path / "questions.jsonl")
 
 
-def _require_same_problem(source: RunDir, problem: Problem) -> None:
+def _require_same_problem(source: RunDir, problem: Problem, config: RunConfig) -> None:
+    """Refuse to start from another problem's run, or from an adapter that does not fit.
+
+    Raises:
+        UsageError: Saying what differs.
+        SetupError: If there is nothing to start from.
+    """
     kind: Kind = source.status.kind
     if kind != "solve" or source.status.name != problem.spec.name:
         msg = (
@@ -420,3 +429,8 @@ def _require_same_problem(source: RunDir, problem: Problem) -> None:
     if source.last_checkpoint() is None:
         msg = f"--from {source.path}: nothing was ever committed there"
         raise SetupError(msg)
+    for key in ("model", "lora_rank") if config.train and source.config.train else ():
+        theirs, ours = getattr(source.config, key), getattr(config, key)
+        if theirs != ours:
+            msg = f"--from {source.path}: its adapter was trained with {key} {theirs}, not {ours}"
+            raise UsageError(msg)

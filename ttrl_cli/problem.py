@@ -6,7 +6,6 @@ importing them is left to the grading workers.
 """
 
 import ast
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,9 @@ Transform = Literal["identity", "negate", "reciprocal"]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class Solution(_Section):
@@ -197,6 +198,9 @@ def load_problem(path: Path) -> Problem:
     """
     file = path / PROBLEM_FILE if path.is_dir() else path
     spec = _read_spec(file)
+    if file.resolve().name != PROBLEM_FILE:
+        # a run keeps a copy of the folder, and finds the problem in it by this name
+        raise ProblemError(file, "", f"must be named {PROBLEM_FILE}, in a folder of its own")
     folder = file.resolve().parent
     _check_functions(file, folder, spec)
     return Problem(
@@ -236,14 +240,15 @@ def _read_spec(file: Path) -> ProblemSpec:
     except ValidationError as error:
         key, why = _first_error(error)
         raise ProblemError(file, f"run.{key}", why) from error
-    if spec.best_known is not None and not math.isfinite(spec.best_known):
-        raise ProblemError(file, "best_known", "must be a finite number")
     return spec
 
 
 def _first_error(error: ValidationError) -> tuple[str, str]:
-    first = error.errors()[0]
-    # pydantic puts the union's member into the location of `verifier`; a user knows only the key
+    errors = error.errors()
+    # pydantic tries both members of `verifier`, and puts them into the location; a user knows only
+    # the key, and a mapping was meant to be a command
+    meant = [e for e in errors if not (e["loc"][-1:] == ("str",) and isinstance(e["input"], dict))]
+    first = meant[0]
     key = ".".join(str(part) for part in first["loc"] if part not in ("str", "Command"))
     if first["type"] == "extra_forbidden":
         return key, "unknown key"
@@ -300,6 +305,8 @@ def _check_function(file: Path, folder: Path, key: str, reference: str) -> None:
         tree = ast.parse(source)
     except SyntaxError as error:
         raise ProblemError(file, key, f"{folder / name}:{error.lineno}: {error.msg}") from error
+    except ValueError as error:  # a null byte, before Python 3.12
+        raise ProblemError(file, key, f"{folder / name}: {error}") from error
     bound = _top_level_names(tree)
     if function not in bound:
         raise ProblemError(file, key, f"{folder / name} has no function {function!r}")

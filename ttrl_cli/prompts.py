@@ -153,8 +153,8 @@ def _render(problem: Problem, variables: PromptVariables) -> str:
     source = TEMPLATE if problem.template is None else problem.template
     try:
         text = environment.from_string(source).render(asdict(variables))
-    except jinja2.TemplateError as error:
+    except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError) as error:
         file = problem.folder / PROBLEM_FILE
-        why = f"{problem.spec.prompt.template}: {error.message}"
+        why = f"{problem.spec.prompt.template}: {error}"
         raise ProblemError(file, "prompt.template", why) from error
     return text.strip()

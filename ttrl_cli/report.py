@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ttrl_cli.loop.solve import load_archive
 from ttrl_cli.records import Json
-from ttrl_cli.rundir import RunDir, files
+from ttrl_cli.rundir import RunDir
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,17 +100,17 @@ def digest(run: RunDir) -> str:
 
 
 def _digested(run: RunDir) -> "Iterator[str]":
-    for attempt in files.read_lines(run.path / "attempts.jsonl"):
+    for attempt in run.lines("attempts.jsonl"):
         verdict = attempt["verdict"]
         graded = {key: verdict[key] for key in ("status", "score", "reward")}
         yield json.dumps({**attempt, "verdict": graded}, sort_keys=True)
     if run.status.kind == "solve":
         yield from load_archive(run).digest_lines()
     else:
-        for vote in files.read_lines(run.path / "votes.jsonl"):
+        for vote in run.lines("votes.jsonl"):
             yield json.dumps(vote, sort_keys=True)
 
 
 def history(run: RunDir) -> list[dict[str, Json]]:
-    """The metrics of every step."""
-    return list(files.read_lines(run.path / "metrics.jsonl"))
+    """The metrics of every committed step."""
+    return list(run.lines("metrics.jsonl"))

@@ -7,8 +7,10 @@ its processes, also when the worker itself is told to stop.
 
 import dataclasses
 import os
+import signal
+import threading
 import time
-from multiprocessing import util
+from multiprocessing import parent_process, util
 from pathlib import Path
 
 from ttrl_cli.errors import ProblemError
@@ -17,7 +19,7 @@ from ttrl_cli.grading.parse import Malformed, parse_json, parse_solution
 from ttrl_cli.grading.verifier import Checker, clean
 from ttrl_cli.problem import Command, Problem
 from ttrl_cli.records import Job, Json, Status, Verdict
-from ttrl_cli.sandbox.leftovers import end_with_parent, kill_descendants
+from ttrl_cli.sandbox.leftovers import kill_descendants
 from ttrl_cli.sandbox.process import ProgramResult, kill_after, run_program
 
 SLACK_SECONDS = 10.0
@@ -31,7 +33,15 @@ def prepare() -> None:
     """Prepare a worker process for any problem's code; called once in each."""
     os.dup2(2, 1)  # our standard output is the result: what a verifier prints is not
     util.Finalize(None, kill_descendants, exitpriority=100)
-    end_with_parent()
+    threading.Thread(target=_end_with_main_process, daemon=True).start()
+
+
+def _end_with_main_process() -> None:
+    """Wait for the main process to die, then end this one, which ends its programs."""
+    main = parent_process()
+    if main is not None:
+        main.join()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def start(problem: Problem) -> None:

@@ -15,8 +15,11 @@ import contextlib
 import multiprocessing
 import os
 import queue
+import shutil
 import signal
+import tempfile
 import time
+import weakref
 from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import TimeoutError as CallTimeoutError
 from concurrent.futures.process import BrokenProcessPool
@@ -66,7 +69,14 @@ class Workers:
     def __init__(
         self, *, count: int, initializer: Callable[..., None], arguments: tuple[Any, ...]
     ) -> None:
-        self._options = {"max_workers": count, "initializer": initializer, "initargs": arguments}
+        # killed workers leave their temporary files behind: all have a folder that is ours
+        folder = tempfile.mkdtemp(prefix="ttrl-")
+        self._remove_folder = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self._options = {
+            "max_workers": count,
+            "initializer": _initialize,
+            "initargs": (folder, initializer, arguments),
+        }
         self._running: dict[Hashable, _Call] = {}
         self._ended: queue.SimpleQueue[tuple[_Call, Any]] = queue.SimpleQueue()
         self._restarts = 0
@@ -123,6 +133,7 @@ class Workers:
         self._running.clear()
         self._pool.stop()
         self._pool.join()
+        self._remove_folder()
 
     def _start(self) -> Any:
         context = multiprocessing.get_context("forkserver")
@@ -184,6 +195,12 @@ class Workers:
             return []
         del self._running[call.key]
         return [(call.key, Failure(reason=_reason(call, error)))]
+
+
+def _initialize(folder: str, initializer: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    """Runs first in each new worker."""
+    tempfile.tempdir = folder
+    initializer(*arguments)
 
 
 def _reason(call: _Call, error: BaseException) -> str:

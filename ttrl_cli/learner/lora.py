@@ -97,16 +97,19 @@ class LoraLearner:
         """Go on from a saved folder: weights, moments and step counts."""
         self.warm_start(folder)
         tensors = load_file(folder / OPTIMISER_FILE)
-        for name, p in self._named:
+        moments: dict[int, dict[str, torch.Tensor]] = {}
+        for place, (name, _) in enumerate(self._named):
             keys = [key for key in tensors if key.rpartition(".")[0] == name]
-            state = {key.rpartition(".")[2]: tensors[key] for key in keys}
-            if state:
-                self._optimiser.state[p] = state
+            moments[place] = {key.rpartition(".")[2]: tensors[key] for key in keys}
+        groups = self._optimiser.state_dict()["param_groups"]
+        # moves the moments to where the weights live, and leaves the step counts on the CPU
+        self._optimiser.load_state_dict({"state": moments, "param_groups": groups})
         self._policy = policy
 
     def warm_start(self, folder: Path) -> None:
         """Begin from another run's weights, with a fresh optimiser."""
         set_peft_model_state_dict(self._model.network, load_file(folder / ADAPTER_FILE))
+        self._optimiser.state.clear()
 
     def _shape(self, rows: tuple[Row, ...]) -> tuple[tuple[Row, ...], float]:
         """KL shaping of the advantages; also the mean of d, in nats a token."""
@@ -119,10 +122,12 @@ class LoraLearner:
             [row.logprobs_T for row in rows],
             base,
             self._config.kl,
+            [row.weight for row in rows],
         )
         drift = np.concatenate([r.logprobs_T - b for r, b in zip(rows, base, strict=True)])
+        weight = np.concatenate([np.full(len(r.token_ids_T), r.weight) for r in rows])
         shaped_rows = tuple(replace(r, advantages_T=a) for r, a in zip(rows, shaped, strict=True))
-        return shaped_rows, float(drift.mean())
+        return shaped_rows, float(np.average(drift, weights=weight))
 
     def _logprobs(self, rows: tuple[Row, ...]) -> list[FloatArray]:
         """Log-probabilities of each row's tokens under the active weights, without gradient."""

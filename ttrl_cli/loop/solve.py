@@ -21,7 +21,7 @@ from ttrl_cli.loop.step import Parts, take_step
 from ttrl_cli.problem import Problem
 from ttrl_cli.prompts import solve_messages
 from ttrl_cli.records import Attempt, Completion, Job, Prompt, State, Verdict
-from ttrl_cli.rundir import RunDir, files
+from ttrl_cli.rundir import RunDir
 from ttrl_cli.search.archive import Archive, Expansion, data_digest
 from ttrl_cli.search.select import Selector
 
@@ -189,5 +189,5 @@ def solve_loop(task: SolveTask, parts: Parts) -> str:
 
 
 def load_archive(run: RunDir) -> Archive:
-    """The archive of a run, as of its last commit (or of its last append, if not restored)."""
-    return archive_log.rebuild(files.read_lines(run.path / "archive.jsonl"), run.config)
+    """The archive of a run, as of its last commit."""
+    return archive_log.rebuild(run.lines("archive.jsonl"), run.config)

@@ -18,7 +18,7 @@ from trl.trainer import add_fused_lm_head
 
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import SetupError
-from ttrl_cli.models import store
+from ttrl_cli.models import attention, store
 from ttrl_cli.records import IntArray, Message
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ def load_model(config: RunConfig) -> LoadedModel:
     """
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
+    attention.register()
     name = store.resolve(config.model)
     base, tokenizer = _load_base(name, config)
     if tokenizer.chat_template is None:
@@ -111,7 +112,9 @@ def _load_base(name: str, config: RunConfig) -> tuple[Any, Any]:
     """Base model and tokenizer, by path or hub id."""
     try:
         tokenizer = AutoTokenizer.from_pretrained(name)
-        base = AutoModelForCausalLM.from_pretrained(name, dtype=getattr(torch, config.dtype))
+        base = AutoModelForCausalLM.from_pretrained(
+            name, dtype=getattr(torch, config.dtype), attn_implementation=attention.NAME
+        )
     except (OSError, ValueError) as error:
         hint = "" if not os.environ.get("HF_HUB_OFFLINE") else " (HF_HUB_OFFLINE is set)"
         known = ", ".join(store.EMBEDDED)

@@ -4,12 +4,14 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ttrl_cli.records import Json
 
 SCHEMA_VERSION = 1
+PROVENANCE_FILE = "provenance.json"
+"""The first file of a run directory, by which one is known."""
 
 
 def write_json(path: Path, value: Mapping[str, Json]) -> None:
@@ -34,13 +36,11 @@ def append_lines(path: Path, lines: Iterable[Mapping[str, Json]]) -> None:
             file.write(json.dumps(record, allow_nan=False) + "\n")
 
 
-def read_lines(path: Path) -> Iterable[dict[str, Json]]:
-    """The records of a JSON lines file; none where there is no file."""
-    if not path.exists():
-        return
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            yield json.loads(line)
+def read_lines(path: Path, length: int) -> Iterator[dict[str, Json]]:
+    """The records in the first `length` bytes of a JSON lines file."""
+    with path.open("rb") as file:
+        while file.tell() < length:
+            yield json.loads(file.readline())
 
 
 def truncate(path: Path, length: int) -> None:
@@ -71,19 +71,33 @@ def sync_tree(folder: Path) -> None:
 
 
 def copy_folder(source: Path, target: Path, *, most_bytes: int) -> None:
-    """Copy a folder, leaving out hidden files, caches and runs.
+    """Copy a folder, leaving out hidden files, caches and runs, whatever they are called.
 
     Raises:
         ValueError: If it holds more than `most_bytes`.
     """
-    ignore = shutil.ignore_patterns(".*", "__pycache__", "runs")
-    size = sum(p.stat().st_size for p in source.rglob("*") if p.is_file() and _kept(p, source))
+    size = sum(path.stat().st_size for path in _kept_files(source))
     if size > most_bytes:
         msg = f"{source} holds {size / 2**20:.0f} MiB, more than {most_bytes / 2**20:.0f} MiB"
         raise ValueError(msg)
-    shutil.copytree(source, target, ignore=ignore)
+    shutil.copytree(source, target, ignore=_left_out)
 
 
-def _kept(path: Path, source: Path) -> bool:
-    parts = path.relative_to(source).parts
-    return not any(part.startswith(".") or part in ("__pycache__", "runs") for part in parts)
+def _kept_files(folder: Path) -> Iterator[Path]:
+    names = [path.name for path in folder.iterdir()]
+    for name in set(names) - _left_out(folder, names):
+        path = folder / name
+        if path.is_dir():
+            yield from _kept_files(path)
+        elif path.is_file():
+            yield path
+
+
+def _left_out(folder: str | Path, names: Iterable[str]) -> set[str]:
+    return {
+        name
+        for name in names
+        if name.startswith(".")
+        or name in ("__pycache__", "runs")
+        or (Path(folder) / name / PROVENANCE_FILE).exists()
+    }

@@ -86,23 +86,28 @@ class RunDir:
             source: A problem's folder or a question file; copied verbatim.
 
         Raises:
-            UsageError: If the path exists, or the problem's folder is too large to copy.
+            UsageError: If the path exists or cannot be made, or the problem's folder is too large
+                to copy.
         """
         try:
             path.mkdir(parents=True)
         except FileExistsError:
             msg = f"{path} exists already, and runs are never overwritten; choose another --out"
             raise UsageError(msg) from None
+        except OSError as error:
+            msg = f"the run directory {path} cannot be made: {error.strerror}"
+            raise UsageError(msg) from error
+        # before the copy: a run that lies in the problem's folder must not be copied into itself
+        files.write_json(path / files.PROVENANCE_FILE, provenance())
         if kind == "solve":
             try:
                 files.copy_folder(source, path / "problem", most_bytes=_MOST_PROBLEM_BYTES)
-            except ValueError as error:
-                path.rmdir()
+            except (ValueError, OSError) as error:
+                shutil.rmtree(path)
                 msg = f"{error}; keep a problem in a folder of its own"
                 raise UsageError(msg) from error
         else:
             shutil.copyfile(source, path / "questions.jsonl")
-        files.write_json(path / "provenance.json", provenance())
         run = cls(path, config, Status(kind=kind, name=name, phase="running", totals=Totals()))
         run.write_config(config)
         run.write_status(run.status)
@@ -113,12 +118,16 @@ class RunDir:
         """Open an existing run.
 
         Raises:
-            UsageError: If it is not a run directory, or was written by a newer ttrl.
+            UsageError: If it is not a run directory, is damaged, or was written by a newer ttrl.
         """
         raw = _read_checked(path / "status.json")
         config = _read_checked(path / "config.json")
-        totals = Totals(**raw.pop("totals"))
-        return cls(path, RunConfig.model_validate(config), Status(totals=totals, **raw))
+        try:
+            totals = Totals(**raw.pop("totals"))
+            return cls(path, RunConfig.model_validate(config), Status(totals=totals, **raw))
+        except (KeyError, TypeError, ValueError) as error:
+            msg = f"{path}: its status.json or config.json is damaged: {error}"
+            raise UsageError(msg) from error
 
     def write_config(self, config: RunConfig) -> None:
         """Replace config.json."""
@@ -208,6 +217,14 @@ class RunDir:
         self.write_status(replace(self.status, totals=Totals(**commit["totals"])))
         return folder, commit["extra"]
 
+    def lines(self, log: str) -> Iterator[dict[str, Json]]:
+        """The committed records of one of LOGS, whatever was appended after them."""
+        folder = self.last_checkpoint()
+        if folder is None:
+            return iter(())
+        length = _read_checked(folder / "commit.json")["lengths"][log]
+        return files.read_lines(self.path / log, length)
+
     def last_checkpoint(self) -> Path | None:
         """The newest complete checkpoint."""
         return max((self.path / "checkpoints").glob("step_*"), default=None)
@@ -245,7 +262,8 @@ class RunDir:
             suffix: Of the solution file, such as ".py".
         """
         folder = self.path / ".best" / id_
-        shutil.rmtree(folder, ignore_errors=True)
+        while folder.exists():  # a step taken again after a resume may come by one id twice
+            folder = folder.with_name(f"{folder.name}'")
         folder.mkdir(parents=True)
         (folder / f"solution{suffix}").write_text(verdict.solution, encoding="utf-8")
         (folder / "data.json").write_text(json.dumps(verdict.data) + "\n", encoding="utf-8")
@@ -262,7 +280,7 @@ class RunDir:
         files.sync_tree(folder)
         link = self.path / ".best.tmp"
         link.unlink(missing_ok=True)
-        link.symlink_to(Path(".best") / id_, target_is_directory=True)
+        link.symlink_to(Path(".best") / folder.name, target_is_directory=True)
         link.replace(self.best_folder)
         files.sync(self.path)
         for other in (self.path / ".best").iterdir():
@@ -306,7 +324,7 @@ def _read_checked(path: Path) -> dict[str, Json]:
     except (OSError, ValueError) as error:
         msg = f"{path} cannot be read: {error}"
         raise UsageError(msg) from error
-    version = raw.pop("schema_version", None)
+    version = raw.pop("schema_version", None) if isinstance(raw, dict) else None
     if not isinstance(version, int) or version > files.SCHEMA_VERSION:
         msg = (
             f"{path} has schema version {version!r}; this ttrl reads up to "

@@ -1,4 +1,4 @@
-"""A key-value cache that grows in place.
+"""Keys and values of rows being written: prompts stored once, own tokens in growing buffers.
 
 transformers' dynamic cache concatenates: every token copies the whole cache of every layer. This
 one writes into a buffer with room to spare and hands out views.
@@ -9,75 +9,79 @@ from typing import Any
 import torch
 from transformers.cache_utils import Cache, DynamicLayer
 
-_SPARE_TOKENS = 64
+from ttrl_cli.errors import SetupError
+from ttrl_cli.models.attention import SharedPrefix
+
+_FIRST_ROOM = 64
 
 
 class GrowingLayer(DynamicLayer):  # type: ignore[misc] # transformers is not typed
-    """One layer's keys and values [B, H, S, D], in buffers that grow by half when full."""
+    """One layer's keys and values [B, H, T, D] of what the rows have written."""
 
-    def __init__(self, keys: torch.Tensor, values: torch.Tensor) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.dtype, self.device = keys.dtype, keys.device
-        self.is_initialized = True
-        self._length = keys.shape[-2]
-        self._buffers = [_with_room(keys), _with_room(values)]
-        self._show()
+        self._length = 0
+        self._buffers: list[torch.Tensor] = []
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Append states [B, H, T, D]; return all keys and values [B, H, S + T, D]."""
+        """Append states [B, H, 1, D]; return all keys and values [B, H, T + 1, D]."""
+        states = (key_states, value_states)
+        if not self._buffers:
+            self.is_initialized = True
+            self._buffers = [_room(s, _FIRST_ROOM) for s in states]
         end = self._length + key_states.shape[-2]
-        for i, states in enumerate((key_states, value_states)):
-            while end > self._buffers[i].shape[-2]:
-                self._buffers[i] = _with_room(self._buffers[i])
-            self._buffers[i][:, :, self._length : end] = states
+        for i, new in enumerate(states):
+            if end > self._buffers[i].shape[-2]:
+                larger = _room(new, max(end, 2 * self._length))
+                larger[:, :, : self._length] = self._buffers[i][:, :, : self._length]
+                self._buffers[i] = larger
+            self._buffers[i][:, :, self._length : end] = new
         self._length = end
         self._show()
         return self.keys, self.values
 
     def keep_rows(self, rows: torch.Tensor) -> None:
         """Drop every row of the batch that is not in `rows` [B']."""
-        self._buffers = [buffer.index_select(0, rows) for buffer in self._buffers]
-        self._show()
+        if self._buffers:
+            self._buffers = [buffer.index_select(0, rows) for buffer in self._buffers]
+            self._show()
 
     def _show(self) -> None:
         keys, values = self._buffers
         self.keys, self.values = keys[:, :, : self._length], values[:, :, : self._length]
 
 
-def _with_room(states: torch.Tensor) -> torch.Tensor:
-    length = states.shape[-2]
-    shape = list(states.shape)
-    shape[-2] = length + max(_SPARE_TOKENS, length // 2)
-    buffer = states.new_zeros(shape)
-    buffer[:, :, :length] = states
-    return buffer
+def _room(like: torch.Tensor, tokens: int) -> torch.Tensor:
+    rows, heads, _, width = like.shape
+    return like.new_empty(rows, heads, tokens, width)
 
 
-def batch_cache(prefixes: list[Cache], repeats: list[int]) -> Cache:
-    """Lay prompts' caches side by side, each repeated, padded on the left to one length.
+def own_cache(layers: int) -> Cache:
+    """An empty cache for what rows write themselves."""
+    return Cache(layers=[GrowingLayer() for _ in range(layers)])
+
+
+def shared_prefix(prompts: list[Cache], rows_P: list[int]) -> SharedPrefix:
+    """The caches of prompts (one row each) as a prefix to share.
 
     Args:
-        prefixes: One cache per prompt, batch of one, S_p tokens each.
-        repeats: Samples of each prompt.
+        prompts: One cache per prompt.
+        rows_P: Samples of each prompt.
 
-    Returns:
-        A cache [sum of repeats, H, max S_p, D] of growing layers.
+    Raises:
+        SetupError: If the model keeps more than plain keys and values (sliding windows, states).
     """
-    length = max(prefix.get_seq_length() for prefix in prefixes)
-    layers = []
-    for i in range(len(prefixes[0].layers)):
-        both = []
-        for name in ("keys", "values"):
-            rows = [
-                _left_padded(getattr(prefix.layers[i], name), length).expand(n, -1, -1, -1)
-                for prefix, n in zip(prefixes, repeats, strict=True)
-            ]
-            both.append(torch.cat(rows))
-        layers.append(GrowingLayer(*both))
-    return Cache(layers=layers)
-
-
-def _left_padded(states: torch.Tensor, length: int) -> torch.Tensor:
-    return torch.nn.functional.pad(states, (0, 0, length - states.shape[-2], 0))
+    for layer in prompts[0].layers:
+        if type(layer) is not DynamicLayer:
+            msg = (
+                f"the transformers sampler does not support this model: it caches "
+                f"{type(layer).__name__}, not plain keys and values"
+            )
+            raise SetupError(msg)
+    layers = [
+        [(cache.layers[i].keys[0], cache.layers[i].values[0]) for cache in prompts]
+        for i in range(len(prompts[0].layers))
+    ]
+    return SharedPrefix(layers=layers, rows_P=rows_P)

@@ -24,11 +24,12 @@ def draw(
     logp_BV = torch.log_softmax(logits_BV.float() / temperature, dim=-1)
     p_BV = torch.nn.functional.pad(logp_BV.exp(), (0, -logp_BV.shape[-1] % _BLOCK))
     p_BNK = p_BV.view(p_BV.shape[0], -1, _BLOCK)
-    block_cdf_BN = p_BNK.sum(-1).double().cumsum(-1)
+    block_BN = p_BNK.sum(-1, dtype=torch.float64)
+    block_cdf_BN = block_BN.cumsum(-1)
     target_B1 = (uniform_B * block_cdf_BN[:, -1])[:, None]
     block_B1 = _first_above(block_cdf_BN, target_B1)
     inside_BK = p_BNK[torch.arange(len(p_BNK)), block_B1[:, 0]].double()
-    before_B1 = block_cdf_BN.gather(1, block_B1) - p_BNK.sum(-1).double().gather(1, block_B1)
+    before_B1 = block_cdf_BN.gather(1, block_B1) - block_BN.gather(1, block_B1)
     # rounding can leave the target past the block's end, or on a token of probability 0: the
     # block's likeliest token is within that rounding of the right answer
     offset_B1 = _first_above(inside_BK.cumsum(-1), target_B1 - before_B1)

@@ -14,10 +14,11 @@ from transformers.cache_utils import Cache
 
 from ttrl_cli import seeding
 from ttrl_cli.errors import UsageError
+from ttrl_cli.models.attention import SharedPrefix
 from ttrl_cli.models.load import LoadedModel
 from ttrl_cli.records import Adapter, Completion, IntArray, Prompt
 from ttrl_cli.sampler.base import clean_text
-from ttrl_cli.sampler.cache import GrowingLayer, batch_cache
+from ttrl_cli.sampler.cache import GrowingLayer, own_cache, shared_prefix
 from ttrl_cli.sampler.draw import draw
 
 _MAX_ROWS = 256
@@ -49,19 +50,22 @@ class _Batch:
     """Rows decoding together. `position_B1` is each row's next position."""
 
     rows: list[_Row]
+    prefix: SharedPrefix
     cache: Cache
-    mask_BS: torch.Tensor
     position_B1: torch.Tensor
     logits_BV: torch.Tensor
 
     def keep(self, live: list[int]) -> None:
         """Drop all rows but those at the given places."""
-        keep = torch.tensor(live, dtype=torch.int64, device=self.mask_BS.device)
+        keep = torch.tensor(live, dtype=torch.int64, device=self.position_B1.device)
         self.rows = [self.rows[i] for i in live]
         for layer in self.cache.layers:
             assert isinstance(layer, GrowingLayer)
             layer.keep_rows(keep)
-        self.mask_BS, self.position_B1 = self.mask_BS[keep], self.position_B1[keep]
+        self.position_B1 = self.position_B1[keep]
+        bounds = np.cumsum([0, *self.prefix.rows_P])
+        places = np.searchsorted(live, bounds)
+        self.prefix.rows_P = np.diff(places).tolist()
 
 
 class TransformersSampler:
@@ -119,11 +123,10 @@ class TransformersSampler:
                 rng = seeding.generator(seed)
                 rows.append(_Row(prompt.group, index, seed, ids_S, rng))
         lengths = torch.tensor([len(row.prompt_ids_S) for row in rows], device=self._model.device)
-        places = torch.arange(int(lengths.max()), device=self._model.device)
         return _Batch(
             rows=rows,
-            cache=batch_cache(caches, [prompt.n for prompt in prompts]),
-            mask_BS=(places >= lengths.max() - lengths[:, None]).long(),
+            prefix=shared_prefix(caches, [prompt.n for prompt in prompts]),
+            cache=own_cache(len(caches[0].layers)),
             position_B1=lengths[:, None],
             logits_BV=torch.cat(logits),
         )
@@ -164,13 +167,12 @@ class TransformersSampler:
         return done
 
     def _forward(self, batch: _Batch, token_B: torch.Tensor) -> None:
-        batch.mask_BS = torch.nn.functional.pad(batch.mask_BS, (0, 1), value=1)
         out = self._model.network(
             input_ids=token_B[:, None],
-            attention_mask=batch.mask_BS,
             position_ids=batch.position_B1,
             past_key_values=batch.cache,
             use_cache=True,
+            shared_prefix=batch.prefix,
         )
         batch.position_B1 = batch.position_B1 + 1
         batch.logits_BV = out.logits[:, -1]

@@ -7,13 +7,11 @@ its children and are found. On other systems they are found only while their par
 
 import contextlib
 import ctypes
-import signal
 import sys
 from collections.abc import Iterator
 
 import psutil
 
-PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 PR_GET_CHILD_SUBREAPER = 37
 ROUNDS = 50
@@ -46,12 +44,6 @@ def kill_descendants(*, spared: frozenset[psutil.Process] = frozenset()) -> None
             with contextlib.suppress(psutil.Error):
                 process.kill()
         psutil.wait_procs(strays, timeout=1)
-
-
-def end_with_parent() -> None:
-    """Ask for SIGTERM when the process that started this one ends (Linux only)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _children(process: psutil.Process | None = None) -> frozenset[psutil.Process]:

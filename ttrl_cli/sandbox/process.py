@@ -15,7 +15,7 @@ Not covered, since program and caller are the same user on the same kernel:
 - signals to other processes of the user, this one included, and their memory through /proc;
 - many processes at once (memory and CPU are limited for each), fork bombs that outrun the kill;
 - the devices of the machine, GPUs among them, beyond an empty CUDA_VISIBLE_DEVICES;
-- processes that outlive a caller which is itself killed with SIGKILL.
+- what a program started, when the caller is killed with SIGKILL: only the program itself dies.
 """
 
 import contextlib

@@ -1,0 +1,45 @@
+# `make demo` and `make test` do all the set-up: a virtual environment in .venv, no root, no GPU.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTEST ?= $(BIN)/pytest
+
+.PHONY: install model demo test check format docs clean
+
+install: $(STAMP)
+
+# torch goes first and alone: with it in place the rest does not ask for another build of it
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "ttrl needs Python 3.11 or newer (found $(PYTHON)); try: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet torch==2.13.0
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+model: $(STAMP)
+	$(BIN)/ttrl model pull smollm2-135m
+
+demo: model
+	$(BIN)/ttrl solve problems/erdos_overlap_16
+
+test: model
+	$(PYTEST)
+
+check: $(STAMP)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+# the pages that tests compare with the code
+docs: $(STAMP)
+	$(BIN)/python docs/generate.py
+
+clean:
+	rm -rf $(VENV) build dist

@@ -1,0 +1,140 @@
+"""Small problems, replay files and ways to run the command, for tests of whole runs."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from typer.testing import CliRunner
+
+from ttrl_cli.cli.main import app
+from ttrl_cli.errors import TtrlError
+
+NUMBER = """
+from ttrl_cli import Invalid
+
+def verify(text):
+    try:
+        return int(text)
+    except ValueError:
+        raise Invalid("not a whole number") from None
+
+def score(number):
+    return number
+"""
+LENGTH = """
+def verify(text):
+    return text
+
+def score(text):
+    return len(text) + 1
+"""
+SCRIPT = Path(sys.executable).with_name("ttrl")
+
+
+def write_problem(folder: Path, verify: str = NUMBER, *, seed: str = "1", **keys: Any) -> Path:
+    """Write a problem: maximise the whole number in a text, unless the keys say otherwise.
+
+    A key that is None is left out.
+    """
+    raw = {
+        "name": "number",
+        "statement": "Name a large number.",
+        "direction": "maximize",
+        "solution": {"kind": "text"},
+        "verifier": "verify.py:verify",
+        "score": "verify.py:score",
+        "seeds": ["seed.txt"],
+        "limits": {"seconds": 5, "memory_mb": 1024},
+        "run": {"groups": 2, "group_size": 2, "steps": 2, "workers": 1, "threads": 1},
+    }
+    kept = {key: value for key, value in (raw | keys).items() if value is not None}
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "problem.yaml").write_text(yaml.safe_dump(kept))
+    (folder / "verify.py").write_text(verify)
+    (folder / "seed.txt").write_text(seed)
+    return folder
+
+
+def write_lines(path: Path, lines: Iterable[object]) -> Path:
+    """Write JSON lines; in a replay file, a bare string stands for a line with this text."""
+    records = [{"text": line} if isinstance(line, str) else line for line in lines]
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return path
+
+
+def read_lines(path: Path) -> list[Any]:
+    """Read JSON lines."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What it printed, as one JSON object."""
+        return json.loads(self.out)
+
+
+def ttrl(*arguments: object) -> Done:
+    """Run a command in this process; a user's error counts as `main` would count it."""
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    error = result.exception
+    if isinstance(error, TtrlError):
+        return Done(code=error.exit_code, out=result.stdout, err=result.stderr + str(error))
+    if error is not None and not isinstance(error, SystemExit):
+        raise error
+    return Done(code=result.exit_code, out=result.stdout, err=result.stderr)
+
+
+def solve(problem: Path, out: Path, replay: Iterable[object], *options: object) -> Done:
+    """Run `ttrl solve --json` on scripted completions, in this process."""
+    file = write_lines(out.with_suffix(".replay"), replay)
+    return ttrl("solve", problem, "--out", out, "--sampler", f"replay:{file}", "--json", *options)
+
+
+def digest(run: Path) -> str:
+    """The digest of a run, as `ttrl show --digest` prints it."""
+    done = ttrl("show", run, "--digest")
+    assert done.code == 0, done.err
+    return done.out.strip()
+
+
+def spawn(
+    *arguments: object, cwd: Path | None = None, **environment: str
+) -> subprocess.Popen[bytes]:
+    """Start the installed `ttrl` command as a process of its own."""
+    return subprocess.Popen(
+        [SCRIPT, *(str(argument) for argument in arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=cwd,
+        env=os.environ | {"HF_HUB_OFFLINE": "1"} | environment,
+    )
+
+
+def wait(process: subprocess.Popen[bytes], *, timeout: float = 60) -> Done:
+    """Wait for a started command."""
+    try:
+        out, err = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        out, err = process.communicate()
+        raise
+    return Done(code=process.returncode, out=out.decode(), err=err.decode())
+
+
+def command(*arguments: object, cwd: Path | None = None, **environment: str) -> Done:
+    """Run the installed `ttrl` command to its end."""
+    return wait(spawn(*arguments, cwd=cwd, **environment))

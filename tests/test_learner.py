@@ -1,0 +1,538 @@
+"""The learner on a tiny random model, against TRL's GRPO and against losses worked by hand.
+
+What a test compares with never goes through the learner's own path: full sequences, one row at a
+time or padded by TRL, through plain autograd.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from datasets import Dataset
+from peft import PeftModel
+from transformers import AutoModelForCausalLM
+from trl import GRPOConfig, GRPOTrainer
+
+from ttrl_cli.config import RunConfig
+from ttrl_cli.learner.lora import LoraLearner
+from ttrl_cli.models.load import LoadedModel, load_model
+from ttrl_cli.records import Adapter, Message, Prompt, Round, Row
+from ttrl_cli.sampler.transformers import TransformersSampler
+
+TEMPERATURE = 0.7
+CLIP = 0.2
+
+# (prompt, tokens) of each row: uneven, three prompts in mixed order, completions of one token
+UNEVEN = ((0, 5), (1, 1), (0, 12), (2, 7), (1, 3), (0, 1), (2, 7))
+PROMPT_TOKENS = (9, 4, 17)
+
+Tensors = dict[str, torch.Tensor]
+
+
+def settings(path: Path, **options: Any) -> RunConfig:
+    """A configuration for the tiny model; the gradient's norm is not clipped unless asked for."""
+    defaults = {"kl": 0.0, "max_grad_norm": 1e9, "lr": 1e-2, "temperature": TEMPERATURE}
+    return RunConfig(
+        model=str(path),
+        dtype="float32",
+        device="cpu",
+        lora_rank=4,
+        lora_alpha=8.0,
+        **{**defaults, **options},
+    )
+
+
+def start(path: Path, *, noise: float = 0.02, **options: Any) -> tuple[LoadedModel, LoraLearner]:
+    """A freshly loaded model with a random adapter, the same each time, and its learner.
+
+    `noise` is how far the adapter is from the one that `make_rows` samples with.
+    """
+    config = settings(path, **options)
+    model = load_model(config)
+    add_noise(model, seed=1, scale=0.1)
+    add_noise(model, seed=2, scale=noise)
+    return model, LoraLearner(model, config)
+
+
+def add_noise(model: LoadedModel, *, seed: int, scale: float) -> None:
+    """Move every LoRA matrix, the zero ones too."""
+    rng = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in adapter(model).values():
+            parameter.add_(scale * torch.randn(parameter.shape, generator=rng))
+
+
+def adapter(model: LoadedModel) -> Tensors:
+    """The LoRA matrices by name, as they are in the model."""
+    return {n: p for n, p in model.network.named_parameters() if "lora_" in n}
+
+
+def copied(tensors: Tensors) -> Tensors:
+    """Copies, detached."""
+    return {name: tensor.detach().clone() for name, tensor in tensors.items()}
+
+
+def same(one: Tensors, other: Tensors) -> bool:
+    """True where all tensors are bitwise equal."""
+    return one.keys() == other.keys() and all(torch.equal(one[n], other[n]) for n in one)
+
+
+def assert_close(one: Tensors, other: Tensors, tolerance: float = 1e-5) -> None:
+    """All tensors agree to a tolerance, absolute and relative."""
+    assert one.keys() == other.keys()
+    for name, tensor in one.items():
+        torch.testing.assert_close(tensor, other[name], atol=tolerance, rtol=tolerance)
+
+
+def plain_logprobs(network: Any, row: Row) -> torch.Tensor:
+    """Log-probabilities of a row's tokens from one forward pass over the full sequence."""
+    ids = torch.tensor(np.concatenate([row.prompt_ids_S, row.token_ids_T]))[None]
+    logits = network(input_ids=ids).logits[0, len(row.prompt_ids_S) - 1 : -1]
+    tokens = torch.tensor(row.token_ids_T)[:, None]
+    return (logits / TEMPERATURE).log_softmax(-1).gather(1, tokens)[:, 0]
+
+
+def plain_loss(network: Any, round_: Round, clip: float | None = None) -> torch.Tensor:
+    """The round's loss, row by row."""
+    loss = torch.zeros(())
+    for row in round_.rows:
+        ratio_T = (plain_logprobs(network, row) - torch.tensor(row.logprobs_T)).exp()
+        advantage_T = torch.tensor(row.advantages_T)
+        gain_T = ratio_T * advantage_T
+        if clip is not None:
+            gain_T = torch.minimum(gain_T, ratio_T.clip(1 - clip, 1 + clip) * advantage_T)
+        loss = loss - row.weight * gain_T.sum()
+    return loss / round_.normalizer
+
+
+def plain_gradients(model: LoadedModel, loss: torch.Tensor) -> Tensors:
+    """Gradients of a loss with respect to the adapter, by name."""
+    named = adapter(model)
+    return dict(zip(named, torch.autograd.grad(loss, list(named.values())), strict=True))
+
+
+def make_rows(
+    path: Path, layout: tuple[tuple[int, int], ...] = UNEVEN, *, per_token: bool = True
+) -> tuple[Row, ...]:
+    """Rows of random tokens whose log-probabilities come from the adapter before its noise."""
+    model, _ = start(path, noise=0.0)
+    rng = np.random.default_rng(5)
+    prompts = [rng.integers(2, 258, n) for n in PROMPT_TOKENS]
+    rows = []
+    for prompt, tokens in layout:
+        advantage = rng.normal(size=tokens) if per_token else np.full(tokens, rng.normal())
+        row = Row(
+            prompt_ids_S=prompts[prompt],
+            token_ids_T=rng.integers(2, 258, tokens),
+            logprobs_T=np.zeros(tokens),
+            advantages_T=advantage,
+        )
+        with torch.no_grad():
+            logprobs_T = plain_logprobs(model.network, row).double().numpy()
+        rows.append(replace(row, logprobs_T=logprobs_T))
+    return tuple(rows)
+
+
+def make_round(rows: tuple[Row, ...], step: int = 1) -> Round:
+    """A round over its number of completion tokens."""
+    return Round(step=step, rows=rows, normalizer=float(sum(len(r.token_ids_T) for r in rows)))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Tiny tensors are slower on many threads, much slower where the cores are shared."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def uneven(tiny_model: Path) -> Round:
+    """Seven rows of three prompts, advantages per token."""
+    return make_round(make_rows(tiny_model))
+
+
+@pytest.fixture(scope="module")
+def even(tiny_model: Path) -> Round:
+    """A full round: three prompts, two completions of eight tokens each, one advantage a row."""
+    layout = tuple((prompt, 8) for prompt in (0, 0, 1, 1, 2, 2))
+    return make_round(make_rows(tiny_model, layout, per_token=False))
+
+
+# the oracle
+
+
+def grpo(path: Path, folder: Path, round_: Round, epsilon: float) -> tuple[float, Tensors]:
+    """Loss and gradients of TRL's GRPOTrainer on a model of its own with the adapter in `folder`.
+
+    Its `dapo` loss is the sum over tokens over the number of tokens of the generation batch; in
+    evaluation mode that is all there is to the normaliser.
+    """
+    base = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
+    network = PeftModel.from_pretrained(base, folder, is_trainable=True)
+    trainer = GRPOTrainer(
+        model=network,
+        reward_funcs=lambda completions, **_: [0.0] * len(completions),
+        args=GRPOConfig(
+            output_dir=str(folder / "trl"),
+            use_cpu=True,
+            bf16=False,
+            report_to="none",
+            gradient_checkpointing=False,
+            loss_type="dapo",
+            beta=0.0,
+            epsilon=epsilon,
+            temperature=TEMPERATURE,
+            num_generations=2,
+            per_device_train_batch_size=len(round_.rows),
+        ),
+        train_dataset=Dataset.from_dict({"prompt": ["a", "b"]}),
+        processing_class=load_model(settings(path)).tokenizer,
+    )
+    trainer.model.eval()
+    loss = trainer.compute_loss(trainer.model, grpo_inputs(round_))
+    loss.backward()
+    named = trainer.model.named_parameters()
+    return loss.item(), {n: p.grad for n, p in named if p.grad is not None}
+
+
+def grpo_inputs(round_: Round) -> dict[str, torch.Tensor]:
+    """A round as GRPOTrainer lays a batch out: prompts padded on the left, one advantage a row."""
+    longest = max(len(row.prompt_ids_S) for row in round_.rows)
+    pads = [longest - len(row.prompt_ids_S) for row in round_.rows]
+    padded = [
+        [1] * pad + row.prompt_ids_S.tolist() for pad, row in zip(pads, round_.rows, strict=True)
+    ]
+    return {
+        "prompt_ids": torch.tensor(padded),
+        "prompt_mask": torch.tensor([[0] * pad + [1] * (longest - pad) for pad in pads]),
+        "completion_ids": torch.tensor(np.stack([row.token_ids_T for row in round_.rows])),
+        "completion_mask": torch.ones(len(round_.rows), 8, dtype=torch.int64),
+        "advantages": torch.tensor([row.advantages_T[0] for row in round_.rows]).float(),
+        "old_per_token_logps": torch.tensor(
+            np.stack([row.logprobs_T for row in round_.rows])
+        ).float(),
+        "num_items_in_batch": torch.tensor(round_.normalizer),
+    }
+
+
+@pytest.mark.parametrize(("noise", "clip"), [(0.02, None), (0.1, CLIP)])
+def test_loss_and_gradients_equal_grpo(
+    tiny_model: Path, tmp_path: Path, even: Round, noise: float, clip: float | None
+) -> None:
+    """On a full round our loss and every gradient equal those of TRL's GRPOTrainer to 1e-5."""
+    model, learner = start(tiny_model, noise=noise, clip=clip)
+    ratio = np.concatenate(
+        [plain_logprobs(model.network, r).detach().numpy() - r.logprobs_T for r in even.rows]
+    )
+    assert np.abs(ratio).max() > 0.01
+    if clip is not None:
+        assert (np.exp(ratio) > 1 + clip).any()
+        assert (np.exp(ratio) < 1 - clip).any()
+    learner.save(tmp_path)
+    loss, expected = grpo(tiny_model, tmp_path, even, epsilon=1e9 if clip is None else clip)
+    ours = learner.gradients(even)
+    assert all(gradient.abs().max() > 1e-4 for gradient in expected.values())
+    assert_close(ours, expected)
+    report = learner.update(even)
+    assert report.metrics["train/loss"] == pytest.approx(loss, abs=1e-5)
+
+
+# the loss by hand
+
+
+@pytest.mark.parametrize("budget", [1, 40, 8192])
+@pytest.mark.parametrize("clip", [None, CLIP])
+def test_uneven_rounds_equal_the_plain_computation(
+    tiny_model: Path, uneven: Round, budget: int, clip: float | None
+) -> None:
+    """Loss and gradients on uneven rows equal full-sequence autograd for every micro-batch size."""
+    model, learner = start(tiny_model, noise=0.1, clip=clip, micro_batch_tokens=budget)
+    loss = plain_loss(model.network, uneven, clip)
+    assert_close(learner.gradients(uneven), plain_gradients(model, loss))
+    metrics = learner.update(uneven).metrics
+    assert metrics["train/loss"] == pytest.approx(loss.item(), abs=1e-5)
+    assert metrics["train/tokens"] == 36
+    assert metrics["train/rows"] == 7
+
+
+def test_metrics_describe_the_round(tiny_model: Path, uneven: Round) -> None:
+    """Ratio, entropy and gradient norm in the report equal those of a plain forward pass."""
+    model, learner = start(tiny_model, noise=0.1)
+    weights = (1.0, 3.0, 1.0, 1.0, 0.5, 1.0, 1.0)
+    rows = tuple(replace(r, weight=w) for r, w in zip(uneven.rows, weights, strict=True))
+    round_ = make_round(rows)
+    ratios, entropies, token_weights = [], [], []
+    for row in rows:
+        ids = torch.tensor(np.concatenate([row.prompt_ids_S, row.token_ids_T]))[None]
+        with torch.no_grad():
+            logits = model.network(input_ids=ids).logits[0, len(row.prompt_ids_S) - 1 : -1]
+            logp_T = plain_logprobs(model.network, row)
+        entropies.append(torch.distributions.Categorical(logits=logits / TEMPERATURE).entropy())
+        ratios.append(np.exp(logp_T.numpy() - row.logprobs_T))
+        token_weights.append(np.full(len(row.token_ids_T), row.weight))
+    loss = plain_loss(model.network, round_)
+    gradients = plain_gradients(model, loss)
+    norm = math.sqrt(sum(float(g.square().sum()) for g in gradients.values()))
+    weight = np.concatenate(token_weights)
+    metrics = learner.update(round_).metrics
+    assert metrics["train/ratio_max"] == pytest.approx(np.concatenate(ratios).max(), rel=1e-5)
+    assert metrics["train/ratio_mean"] == pytest.approx(
+        np.average(np.concatenate(ratios), weights=weight), rel=1e-5
+    )
+    assert metrics["train/entropy"] == pytest.approx(
+        np.average(np.concatenate(entropies), weights=weight), rel=1e-5
+    )
+    assert metrics["train/grad_norm"] == pytest.approx(norm, rel=1e-4)
+    assert metrics["train/tokens"] == pytest.approx(weight.sum())
+    assert metrics["train/lr"] == 1e-2
+
+
+@pytest.mark.parametrize("kl", [0.0, 0.3])
+def test_a_weight_counts_samples(tiny_model: Path, uneven: Round, kl: float) -> None:
+    """A row of weight 2 teaches what the same row twice teaches, KL shaping included."""
+    first, *others = uneven.rows
+    merged = replace(uneven, rows=(replace(first, weight=2.0), *others))
+    twice = replace(uneven, rows=(first, *others, first))
+    gradients, reports = [], []
+    for round_ in (merged, twice):
+        model, learner = start(tiny_model, kl=kl)
+        reports.append(learner.update(round_).metrics)
+        gradients.append({n: p.grad for n, p in adapter(model).items()})
+    assert_close(*gradients)
+    for key in ("train/loss", "train/kl_base", "train/tokens", "train/entropy"):
+        assert reports[0][key] == pytest.approx(reports[1][key], abs=1e-5)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_prompt_of_one_token_has_nothing_to_share(
+    tiny_model: Path, uneven: Round, rows: int
+) -> None:
+    """Rows after a prompt of a single token have the gradients of the plain computation."""
+    model, learner = start(tiny_model, noise=0.1)
+    prompt_ids_S = np.array([77])
+    round_ = make_round(tuple(replace(r, prompt_ids_S=prompt_ids_S) for r in uneven.rows[:rows]))
+    loss = plain_loss(model.network, round_)
+    assert_close(learner.gradients(round_), plain_gradients(model, loss))
+
+
+def test_kl_shaping_measures_from_the_bare_model(tiny_model: Path, uneven: Round) -> None:
+    """An update with KL shaping equals one on advantages shaped by hand, adapter disabled."""
+    coefficient = 0.3
+    model, learner = start(tiny_model, kl=coefficient)
+    with torch.no_grad(), model.network.disable_adapter():
+        drift = [
+            row.logprobs_T - plain_logprobs(model.network, row).double().numpy()
+            for row in uneven.rows
+        ]
+    mean = np.concatenate(drift).mean()
+    assert np.concatenate(drift).std() > 0.1
+    shaped = tuple(
+        replace(row, advantages_T=row.advantages_T + coefficient * (mean - d_T))
+        for row, d_T in zip(uneven.rows, drift, strict=True)
+    )
+    loss = plain_loss(model.network, replace(uneven, rows=shaped))
+    expected = plain_gradients(model, loss)
+    metrics = learner.update(uneven).metrics
+    assert_close({n: p.grad for n, p in adapter(model).items()}, expected)
+    assert metrics["train/loss"] == pytest.approx(loss.item(), abs=1e-5)
+    assert metrics["train/kl_base"] == pytest.approx(mean, abs=1e-5)
+
+
+# the step
+
+
+def test_updates_are_adam_on_clipped_gradients(tiny_model: Path, uneven: Round) -> None:
+    """Two updates equal Adam (0.9, 0.95, 1e-8), without decay, on gradients clipped to the norm."""
+    lr, norm = 1e-2, 0.05
+    model, learner = start(tiny_model, lr=lr, max_grad_norm=norm)
+    first = {n: torch.zeros_like(p) for n, p in adapter(model).items()}
+    second = copied(first)
+    expected = copied(adapter(model))
+    for t in (1, 2):
+        gradients = learner.gradients(uneven)
+        total = math.sqrt(sum(float(g.square().sum()) for g in gradients.values()))
+        assert total > norm
+        learner.update(replace(uneven, step=t))
+        for name in expected:
+            gradient = gradients[name] * norm / total
+            first[name] = 0.9 * first[name] + 0.1 * gradient
+            second[name] = 0.95 * second[name] + 0.05 * gradient**2
+            scale = (second[name] / (1 - 0.95**t)).sqrt() + 1e-8
+            expected[name] -= lr * first[name] / (1 - 0.9**t) / scale
+        assert_close(copied(adapter(model)), expected)
+
+
+def test_an_update_raises_what_was_good(tiny_model: Path, uneven: Round) -> None:
+    """A small step on a positive advantage makes the row's tokens likelier."""
+    row = replace(uneven.rows[2], advantages_T=np.ones(12))
+    model, learner = start(tiny_model, lr=1e-3)
+    before = plain_logprobs(model.network, row).sum()
+    learner.update(make_round((row,)))
+    assert plain_logprobs(model.network, row).sum() > before + 0.01
+
+
+def test_base_weights_never_change(tiny_model: Path, uneven: Round) -> None:
+    """Three large updates leave every base weight bitwise as it was and move every LoRA matrix."""
+    model, learner = start(tiny_model, lr=0.05, kl=0.1)
+    before = copied(model.network.state_dict())
+    for step in (1, 2, 3):
+        learner.update(replace(uneven, step=step))
+    for name, after in model.network.state_dict().items():
+        assert torch.equal(after, before[name]) is ("lora_" not in name), name
+
+
+def test_an_empty_round_takes_no_step(tiny_model: Path, uneven: Round) -> None:
+    """An empty round leaves the weights alone, even with Adam in motion, and counts as a policy."""
+    model, learner = start(tiny_model, kl=0.1)
+    learner.update(uneven)
+    before = copied(adapter(model))
+    report = learner.update(Round(step=2, rows=(), normalizer=1.0))
+    assert same(adapter(model), before)
+    assert learner.adapter == Adapter(policy=2)
+    assert report.metrics["train/rows"] == 0
+    assert "train/loss" not in report.metrics
+
+
+@pytest.mark.parametrize("poison", [math.inf, math.nan])
+def test_a_gradient_that_is_not_finite_is_refused(
+    tiny_model: Path, uneven: Round, poison: float
+) -> None:
+    """A bad gradient raises, changes nothing, and leaves no trace in the next update."""
+    model, learner = start(tiny_model)
+    clean, other = start(tiny_model)
+    before = copied(adapter(model))
+    first = uneven.rows[0]
+    bad = replace(first, advantages_T=np.full(len(first.token_ids_T), poison))
+    with pytest.raises(FloatingPointError, match="left as they were"):
+        learner.update(replace(uneven, rows=(bad, *uneven.rows[1:])))
+    assert same(adapter(model), before)
+    assert learner.adapter.policy == 0
+    learner.update(uneven)
+    other.update(uneven)
+    assert same(adapter(model), adapter(clean))
+
+
+# folders
+
+
+def test_a_loaded_run_goes_on_bitwise(tiny_model: Path, tmp_path: Path, uneven: Round) -> None:
+    """After save and load in a fresh model the next update is that of the run that never stopped.
+
+    The fresh model has another adapter to begin with, and its optimiser has already moved.
+    """
+    second = replace(uneven, step=2, rows=uneven.rows[::-1])
+    model, learner = start(tiny_model, kl=0.1)
+    learner.update(uneven)
+    learner.save(tmp_path)
+    learner.update(second)
+    resumed, other = start(tiny_model, noise=0.3, kl=0.1)
+    other.update(make_round(uneven.rows[:2]))
+    other.load(tmp_path, policy=1)
+    assert other.adapter.policy == 1
+    other.update(second)
+    assert same(adapter(resumed), adapter(model))
+
+
+def test_a_run_saved_before_its_first_update_can_be_loaded(
+    tiny_model: Path, tmp_path: Path, uneven: Round
+) -> None:
+    """A folder without moments loads, and the first update is that of the run that saved it."""
+    model, learner = start(tiny_model)
+    learner.save(tmp_path)
+    learner.update(uneven)
+    resumed, other = start(tiny_model, noise=0.3)
+    other.load(tmp_path, policy=0)
+    other.update(uneven)
+    assert same(adapter(resumed), adapter(model))
+
+
+@pytest.mark.parametrize("used", [False, True])
+def test_a_warm_start_brings_weights_and_a_fresh_optimiser(
+    tiny_model: Path, tmp_path: Path, uneven: Round, *, used: bool
+) -> None:
+    """A warm start has the saved weights, but its next update is a first step of Adam."""
+    model, learner = start(tiny_model)
+    learner.update(uneven)
+    learner.save(tmp_path)
+    saved = copied(adapter(model))
+    warm, other = start(tiny_model, noise=0.3)
+    if used:
+        other.update(uneven)
+    other.warm_start(tmp_path)
+    assert same(adapter(warm), saved)
+    gradients = other.gradients(uneven)
+    other.update(uneven)
+    stepped = {n: saved[n] - 1e-2 * g / (g.abs() + 1e-8) for n, g in gradients.items()}
+    assert_close(copied(adapter(warm)), stepped)
+
+
+def test_peft_loads_a_saved_adapter(tiny_model: Path, tmp_path: Path, uneven: Round) -> None:
+    """The saved folder put onto the plain base model by peft gives the same logits."""
+    model, learner = start(tiny_model, lr=0.05)
+    learner.update(uneven)
+    learner.save(tmp_path)
+    base = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32)
+    ids = torch.tensor(uneven.rows[2].prompt_ids_S)[None]
+    with torch.no_grad():
+        bare = base(input_ids=ids).logits
+        theirs = PeftModel.from_pretrained(base, tmp_path)(input_ids=ids).logits
+        ours = model.network(input_ids=ids).logits
+    torch.testing.assert_close(theirs, ours, atol=1e-5, rtol=1e-5)
+    assert (bare - ours).abs().max() > 0.1
+
+
+# learner and sampler together
+
+
+def test_the_sampler_draws_from_the_updated_weights(tiny_model: Path, uneven: Round) -> None:
+    """After a large update sampled log-probabilities are the new weights', not the old ones'."""
+    model, learner = start(tiny_model, lr=0.05)
+    sampler = TransformersSampler(model, max_tokens=12, temperature=TEMPERATURE, seed=3)
+    prompt = Prompt(key="k", group=0, messages=(Message(role="user", content="hello"),), n=3)
+    list(sampler.sample([prompt], step=1, stop=lambda: False))
+    old = start(tiny_model)[0]
+    learner.update(uneven)
+    sampler.load(learner.adapter)
+    assert sampler.policy == 1
+    for completion in sampler.sample([prompt], step=2, stop=lambda: False):
+        row = Row(
+            prompt_ids_S=completion.prompt_ids_S,
+            token_ids_T=completion.token_ids_T,
+            logprobs_T=completion.logprobs_T,
+            advantages_T=np.ones(len(completion.token_ids_T)),
+        )
+        with torch.no_grad():
+            fresh_T = plain_logprobs(model.network, row).numpy()
+            stale_T = plain_logprobs(old.network, row).numpy()
+        np.testing.assert_allclose(completion.logprobs_T, fresh_T, atol=1e-4)
+        assert np.abs(completion.logprobs_T - stale_T).max() > 0.1
+
+
+def test_sampled_rows_have_ratio_one(tiny_model: Path) -> None:
+    """What the sampler just drew has importance ratios of 1 in the update that follows."""
+    model, learner = start(tiny_model)
+    sampler = TransformersSampler(model, max_tokens=12, temperature=TEMPERATURE, seed=3)
+    prompts = [
+        Prompt(key=text, group=i, messages=(Message(role="user", content=text),), n=3)
+        for i, text in enumerate(["hello", "a much longer question than the other"])
+    ]
+    rows = tuple(
+        Row(
+            prompt_ids_S=c.prompt_ids_S,
+            token_ids_T=c.token_ids_T,
+            logprobs_T=c.logprobs_T,
+            advantages_T=np.ones(len(c.token_ids_T)),
+        )
+        for c in sampler.sample(prompts, step=1, stop=lambda: False)
+    )
+    metrics = learner.update(make_round(rows)).metrics
+    assert metrics["train/ratio_max"] == pytest.approx(1, abs=1e-4)
+    assert metrics["train/ratio_mean"] == pytest.approx(1, abs=1e-5)
+    assert metrics["train/loss"] == pytest.approx(-1, abs=1e-5)

@@ -1,0 +1,197 @@
+"""Prompts, as literals: a change of one letter shows here."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests._helpers import write_problem
+from ttrl_cli.errors import ProblemError
+from ttrl_cli.problem import load_problem
+from ttrl_cli.prompts import OUTPUT_CHARACTERS, solve_messages
+from ttrl_cli.records import State
+
+PROGRAM = """\
+Colour the graph.
+
+The score is to be as low as possible. The best score known is 0.380859.
+
+## The solution so far
+
+```python
+def run(parent):
+    return parent
+```
+
+Its score: 7.25 -> 6.5 (the solution it was made from -> this one).
+
+The end of what it printed:
+
+```
+tried 3 swaps
+```
+
+What the verifier says about it: two edges clash
+
+## Your task
+
+Write a solution with a lower score. \
+Try something different from the solution above: another idea, not the same one again.
+Answer with one complete Python program in a ```python block. It defines a function `run` that \
+returns the solution's data; the data is verified and scored by us, and nothing that the program \
+claims or prints counts. `run` may take any of the keyword arguments seed (an integer), seconds \
+(how long it may run: 60), cpus (cores it may use: 2) and parent (the data of the solution above). \
+These packages are there: numpy, scipy. It may use 512 MiB of memory."""
+
+JSON = """\
+Name a large number.
+
+The score is to be as high as possible.
+
+## The solution so far
+
+```json
+[1, 2]
+```
+
+Its score: 3.
+
+## Your task
+
+Write a solution with a higher score. \
+Try something different from the solution above: another idea, not the same one again.
+Answer with the solution as JSON in one ```json block."""
+
+TEXT = """\
+Name a large number.
+
+The score is to be as high as possible. The best score known is 1e+12.
+
+## The solution so far
+
+```
+17
+```
+
+Its score: 17.
+
+What the verifier says about it: it is prime
+
+## Your task
+
+Write a solution with a higher score. \
+Try something different from the solution above: another idea, not the same one again.
+Answer with the solution in one ``` block."""
+
+
+def state(shown: str, score: float, **fields: Any) -> State:
+    """A solution in the archive."""
+    known = {"parent": None, "output": "", "feedback": "", "data": None}
+    return State(
+        id="1.0.0", step=1, score=score, signed=score, solution="", shown=shown, **known | fields
+    )
+
+
+def test_program(tmp_path: Path):
+    """A program to minimise is shown with its scores before and after, its output and feedback."""
+    write_problem(
+        tmp_path,
+        statement="Colour the graph.",
+        direction="minimize",
+        solution={"kind": "program"},
+        best_known=0.380859,
+        limits={"seconds": 60, "cpus": 2, "memory_mb": 512},
+        environment={"imports": ["numpy", "scipy"]},
+    )
+    parent = state(
+        "\ndef run(parent):\n    return parent\n",
+        6.5,
+        output="tried 3 swaps\n",
+        feedback=" two edges clash ",
+    )
+    (message,) = solve_messages(load_problem(tmp_path), parent, 7.25)
+    assert message.role == "user"
+    assert message.content == PROGRAM
+
+
+def test_json_seed(tmp_path: Path):
+    """A seed to maximise is shown with its one score, and without what there is none of."""
+    write_problem(tmp_path, solution={"kind": "json"})
+    (message,) = solve_messages(load_problem(tmp_path), state("[1, 2]", 3.0), None)
+    assert message.content == JSON
+
+
+def test_text(tmp_path: Path):
+    """A text is asked for in a bare block, and a large best score is written shortly."""
+    write_problem(tmp_path, best_known=1e12)
+    parent = state("17", 17.0, feedback="it is prime")
+    (message,) = solve_messages(load_problem(tmp_path), parent, None)
+    assert message.content == TEXT
+
+
+def test_output_tail(tmp_path: Path):
+    """Of a long output the last 500 characters are shown, and nothing before them."""
+    assert OUTPUT_CHARACTERS == 500
+    write_problem(tmp_path, solution={"kind": "program"})
+    parent = state("pass", 1.0, output="x" * 1000 + "|" + "y" * 499)
+    (message,) = solve_messages(load_problem(tmp_path), parent, None)
+    assert "```\n|" + "y" * 499 + "\n```" in message.content
+    assert "x|" not in message.content
+
+
+def test_scores_have_ten_digits(tmp_path: Path):
+    """Scores are written with ten significant digits at most."""
+    write_problem(tmp_path)
+    (message,) = solve_messages(load_problem(tmp_path), state("1", 0.1 + 0.2), 1 / 3)
+    assert "Its score: 0.3333333333 -> 0.3 (" in message.content
+
+
+def test_entry(tmp_path: Path):
+    """A program's entry is called what the problem calls it."""
+    write_problem(tmp_path, solution={"kind": "program", "entry": "colour"})
+    (message,) = solve_messages(load_problem(tmp_path), state("pass", 1.0), None)
+    assert "defines a function `colour` that" in message.content
+
+
+def test_system_message(tmp_path: Path):
+    """A system message comes before the user's."""
+    write_problem(tmp_path, prompt={"system": "You are terse."})
+    system, user = solve_messages(load_problem(tmp_path), state("1", 1.0), None)
+    assert (system.role, system.content) == ("system", "You are terse.")
+    assert user.role == "user"
+
+
+def test_template(tmp_path: Path):
+    """A template of the problem's own replaces the whole text, and sees the same variables."""
+    (tmp_path / "ask.md").write_text(
+        "{{ statement }} {{ direction }}: {{ solution }} had {{ after }}, "
+        "{% if before is none %}a seed{% else %}from {{ before }}{% endif %}\n"
+    )
+    write_problem(tmp_path, prompt={"template": "ask.md"})
+    problem = load_problem(tmp_path)
+    (seed,) = solve_messages(problem, state("5", 5.0), None)
+    assert seed.content == "Name a large number. maximize: 5 had 5, a seed"
+    (child,) = solve_messages(problem, state("5", 5.0), 4.0)
+    assert child.content == "Name a large number. maximize: 5 had 5, from 4"
+
+
+@pytest.mark.parametrize(
+    ("template", "why"),
+    [
+        ("{{ statment }}", "'statment' is undefined"),
+        ("{{ statement", "unexpected end of template"),
+        ("{% if before %}{% endfor %}", "unknown tag 'endfor'"),
+        ("{{ cpus + solution }}", "unsupported operand"),
+        ("{{ statement.__class__.__mro__ }}", "unsafe"),
+    ],
+)
+def test_bad_template(tmp_path: Path, template: str, why: str):
+    """A template that cannot be rendered is refused with problem.yaml, key, file and reason."""
+    (tmp_path / "ask.md").write_text(template)
+    write_problem(tmp_path, prompt={"template": "ask.md"})
+    with pytest.raises(ProblemError) as caught:
+        solve_messages(load_problem(tmp_path), state("1", 1.0), None)
+    message = str(caught.value)
+    assert message.startswith(f"{tmp_path / 'problem.yaml'}: prompt.template: ask.md: ")
+    assert why in message
+    assert caught.value.exit_code == 2

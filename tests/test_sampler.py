@@ -1,0 +1,523 @@
+"""Samplers: one contract for all of them, then what each promises beyond it.
+
+What the transformers sampler reports is compared with plain forward passes over full sequences, one
+sample at a time, of the same tiny random model.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from ttrl_cli import seeding
+from ttrl_cli.config import RunConfig
+from ttrl_cli.errors import SetupError, UsageError
+from ttrl_cli.models.load import LoadedModel, load_model
+from ttrl_cli.records import Adapter, Completion, Message, Prompt
+from ttrl_cli.sampler import transformers as implementation
+from ttrl_cli.sampler.base import Sampler
+from ttrl_cli.sampler.draw import draw
+from ttrl_cli.sampler.replay import ReplaySampler
+from ttrl_cli.sampler.transformers import TransformersSampler
+
+MAX_TOKENS = 8
+TEXTS = ("hello", "a question that is much longer than the first one", "why?")
+
+Factory = Callable[[], Sampler]
+
+
+def prompts(*sizes: int, texts: Sequence[str] = TEXTS) -> list[Prompt]:
+    """Prompts of different lengths, `sizes` samples each."""
+    return [
+        Prompt(
+            key=f"q{group}",
+            group=group,
+            messages=(Message(role="user", content=texts[group]),),
+            n=n,
+        )
+        for group, n in enumerate(sizes)
+    ]
+
+
+def never() -> bool:
+    """The stop that is never asked for."""
+    return False
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Tiny tensors are slower on many threads, much slower where the cores are shared."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def model(tiny_model: Path) -> LoadedModel:
+    """The tiny model with a random adapter; about one token in ten ends a completion."""
+    config = RunConfig(model=str(tiny_model), dtype="float32", device="cpu", lora_rank=4)
+    loaded = load_model(config)
+    rng = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for name, parameter in loaded.network.named_parameters():
+            if "lora_B" in name:
+                parameter.copy_(0.1 * torch.randn(parameter.shape, generator=rng))
+    return replace(loaded, stop_ids=frozenset(range(0, 258, 10)))
+
+
+@pytest.fixture(scope="module")
+def endless(model: LoadedModel) -> LoadedModel:
+    """The same weights, and no token ends a completion."""
+    return replace(model, stop_ids=frozenset())
+
+
+def sampler_of(model: LoadedModel, **options: Any) -> TransformersSampler:
+    """A transformers sampler with the defaults of these tests."""
+    return TransformersSampler(
+        model, **{"max_tokens": MAX_TOKENS, "temperature": 1.0, "seed": 0, **options}
+    )
+
+
+def by_place(completions: Iterator[Completion]) -> dict[tuple[int, int], Completion]:
+    """Completions by group and index."""
+    return {(c.group, c.index): c for c in completions}
+
+
+def plain_logprobs(model: LoadedModel, completion: Completion, temperature: float) -> np.ndarray:
+    """Log-probabilities of a completion's tokens from one forward pass over the full sequence."""
+    ids = torch.tensor(np.concatenate([completion.prompt_ids_S, completion.token_ids_T]))[None]
+    with torch.no_grad():
+        logits = model.network(input_ids=ids).logits[0, len(completion.prompt_ids_S) - 1 : -1]
+    logp_TV = (logits / temperature).log_softmax(-1)
+    return logp_TV.gather(1, torch.tensor(completion.token_ids_T)[:, None])[:, 0].numpy()
+
+
+# the contract
+
+
+@pytest.fixture(params=["transformers", "replay"])
+def factory(request: pytest.FixtureRequest, tmp_path: Path, model: LoadedModel) -> Factory:
+    """Makes a sampler of each kind."""
+    if request.param == "transformers":
+        return lambda: sampler_of(model)
+    path = tmp_path / "replay.jsonl"
+    texts = ["plain", "lone surrogate \ud800", "ünïcode 数", ""]
+    lines = [json.dumps({"text": text}) for text in texts]
+    path.write_bytes("\n".join(lines).encode() + b'\n{"text": "bytes \xff\xfe"}\n')
+    return lambda: ReplaySampler(path)
+
+
+def test_each_prompt_gets_its_completions(factory: Factory) -> None:
+    """Every prompt gets n completions with the indices 0 to n - 1, under its own group."""
+    found = list(factory().sample(prompts(3, 1, 4), step=1, stop=never))
+    places = sorted((c.group, c.index) for c in found)
+    assert places == [(0, 0), (0, 1), (0, 2), (1, 0), (2, 0), (2, 1), (2, 2), (2, 3)]
+
+
+def test_groups_need_not_start_at_zero(factory: Factory) -> None:
+    """A completion's group is its prompt's, whatever the prompt's place in the list."""
+    asked = [replace(p, group=g) for p, g in zip(prompts(1, 2), (7, 3), strict=True)]
+    found = factory().sample(asked, step=1, stop=never)
+    assert sorted((c.group, c.index) for c in found) == [(3, 0), (3, 1), (7, 0)]
+
+
+def test_no_prompts_give_no_completions(factory: Factory) -> None:
+    """Nothing asked, nothing sampled."""
+    assert list(factory().sample([], step=1, stop=never)) == []
+
+
+def test_stop_at_once_samples_nothing(factory: Factory) -> None:
+    """Where stop is true from the start, nothing is yielded."""
+    assert list(factory().sample(prompts(3, 3), step=1, stop=lambda: True)) == []
+
+
+def test_stop_ends_early(factory: Factory) -> None:
+    """Once stop is true the iterator ends, without what was unfinished."""
+    answers = iter([False] * 3 + [True] * 100)
+    found = list(factory().sample(prompts(6, 6), step=1, stop=lambda: next(answers)))
+    assert len(found) < 12
+    assert next(answers, None) is True
+
+
+def test_load_is_accepted_between_steps(factory: Factory) -> None:
+    """A sampler takes a newer adapter, and samples as many completions after it."""
+    sampler = factory()
+    sampler.load(Adapter(policy=0))
+    assert len(list(sampler.sample(prompts(2), step=1, stop=never))) == 2
+    sampler.load(Adapter(policy=1))
+    assert len(list(sampler.sample(prompts(2), step=2, stop=never))) == 2
+
+
+def test_completions_are_consistent(factory: Factory) -> None:
+    """Texts encode as UTF-8; tokens and log-probabilities have one length; logprob is their sum."""
+    for completion in factory().sample(prompts(5, 5), step=1, stop=never):
+        completion.text.encode("utf-8")
+        tokens = len(completion.token_ids_T)
+        assert completion.logprobs_T.shape == (tokens,)
+        assert (completion.logprobs_T <= 0).all()
+        if tokens:
+            assert completion.logprob == pytest.approx(completion.logprobs_T.sum())
+            assert len(completion.prompt_ids_S) > 0
+
+
+# log-probabilities of the transformers sampler
+
+
+@pytest.mark.parametrize("temperature", [0.6, 1.0, 2.5])
+def test_logprobs_are_those_of_a_plain_forward(model: LoadedModel, temperature: float) -> None:
+    """Log-probabilities equal log_softmax(logits / temperature) for prompts of unlike lengths."""
+    sampler = sampler_of(model, temperature=temperature, max_tokens=24)
+    for completion in sampler.sample(prompts(4, 3, 5), step=1, stop=never):
+        expected = plain_logprobs(model, completion, temperature)
+        np.testing.assert_allclose(completion.logprobs_T, expected, atol=1e-4)
+
+
+def test_long_completions_outgrow_the_first_buffer(endless: LoadedModel) -> None:
+    """Log-probabilities are right on both sides of each growth of the cache, 64 and 128 tokens."""
+    sampler = sampler_of(endless, max_tokens=140)
+    found = list(sampler.sample(prompts(2, 1), step=1, stop=never))
+    for completion in found:
+        assert len(completion.token_ids_T) == 140
+        expected = plain_logprobs(endless, completion, 1.0)
+        np.testing.assert_allclose(completion.logprobs_T, expected, atol=1e-4)
+
+
+def test_prompts_are_the_chat_template(model: LoadedModel) -> None:
+    """A prompt's ids are those of the conversation laid out for an answer."""
+    (completion,) = sampler_of(model).sample(prompts(1), step=1, stop=never)
+    assert model.tokenizer.decode(completion.prompt_ids_S) == "<user>hello<end><assistant>"
+
+
+def test_text_is_the_tokens_without_the_special_ones(endless: LoadedModel) -> None:
+    """The text decodes the sampled ids; special tokens are in the ids and not in the text."""
+    found = list(sampler_of(endless, max_tokens=20).sample(prompts(300), step=1, stop=never))
+    special = endless.tokenizer.all_special_ids
+    assert any(np.isin(c.token_ids_T, special).any() for c in found)
+    for completion in found:
+        ordinary = completion.token_ids_T[~np.isin(completion.token_ids_T, special)]
+        assert completion.text == endless.tokenizer.decode(ordinary.tolist())
+
+
+# what its draws depend on
+
+
+def test_draws_do_not_depend_on_company(model: LoadedModel) -> None:
+    """A prompt gets the same samples alone or beside others, with n = 2 or n = 5."""
+    together = by_place(sampler_of(model).sample(prompts(5, 5, 5), step=4, stop=never))
+    for group in range(3):
+        alone = replace(prompts(2, 2, 2)[group], n=2)
+        for place, completion in by_place(
+            sampler_of(model).sample([alone], step=4, stop=never)
+        ).items():
+            beside = together[place]
+            assert completion.seed == beside.seed
+            assert completion.text == beside.text
+            np.testing.assert_array_equal(completion.token_ids_T, beside.token_ids_T)
+            np.testing.assert_allclose(completion.logprobs_T, beside.logprobs_T, atol=1e-4)
+
+
+@pytest.mark.parametrize("changed", [{"seed": 1}, {"step": 2}, {"group": 9}])
+def test_draws_depend_on_seed_step_and_group(model: LoadedModel, changed: dict[str, int]) -> None:
+    """Another seed, step or group gives other samples of the same prompt; the same gives equal."""
+    place = {"seed": 0, "step": 1, "group": 0}
+
+    def texts(at: dict[str, int]) -> list[str]:
+        prompt = replace(prompts(4)[0], group=at["group"])
+        sampler = sampler_of(model, seed=at["seed"])
+        return [
+            found.text
+            for _, found in sorted(
+                by_place(sampler.sample([prompt], step=at["step"], stop=never)).items()
+            )
+        ]
+
+    assert texts(place) == texts(place)
+    assert texts(place) != texts({**place, **changed})
+    assert len(set(texts(place))) == 4
+
+
+def test_a_completion_names_its_seed(model: LoadedModel) -> None:
+    """The first token is the one that the recorded seed's first uniform number draws."""
+    for completion in sampler_of(model).sample(prompts(3, 3), step=2, stop=never):
+        assert completion.seed == seeding.sample_seed(0, 2, completion.group, completion.index)
+        uniform = torch.tensor([seeding.generator(completion.seed).random()])
+        ids = torch.tensor(completion.prompt_ids_S)[None]
+        with torch.no_grad():
+            token_B, _ = draw(model.network(input_ids=ids).logits[:, -1], uniform.double(), 1.0)
+        assert token_B.item() == completion.token_ids_T[0]
+
+
+def test_first_tokens_follow_the_model(endless: LoadedModel) -> None:
+    """Over 2,000 samples the first token's frequencies pass a chi-square test at one in 10,000."""
+    asked = prompts(2000)
+    found = list(sampler_of(endless, max_tokens=1).sample(asked, step=1, stop=never))
+    counts = np.bincount([c.token_ids_T[0] for c in found], minlength=258)
+    ids = torch.tensor(found[0].prompt_ids_S)[None]
+    with torch.no_grad():
+        p_V = endless.network(input_ids=ids).logits[0, -1].softmax(-1).double().numpy()
+    common = p_V * 2000 >= 5
+    observed = np.append(counts[common], counts[~common].sum())
+    expected = 2000 * np.append(p_V[common], p_V[~common].sum())
+    chi_square = ((observed - expected) ** 2 / expected).sum()
+    # the quantile by Wilson and Hilferty, z = 3.72
+    degrees = len(observed) - 1
+    assert chi_square < degrees * (1 - 2 / (9 * degrees) + 3.72 * (2 / (9 * degrees)) ** 0.5) ** 3
+
+
+# drawing from a known distribution
+
+
+def known_logits(vocabulary: int) -> tuple[torch.Tensor, np.ndarray]:
+    """Logits [V] of a distribution in sixteenths on a few tokens, zero elsewhere, and it."""
+    p_V = np.zeros(vocabulary)
+    p_V[[3, 4, 250, vocabulary - 2]] = [1 / 16, 8 / 16, 3 / 16, 4 / 16]
+    with np.errstate(divide="ignore"):
+        return torch.tensor(np.log(p_V), dtype=torch.float32), p_V
+
+
+@pytest.mark.parametrize("vocabulary", [256, 300, 1025])
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_draw_is_exact_on_a_grid(vocabulary: int, temperature: float) -> None:
+    """On a grid of uniforms each token is drawn exactly as often as its probability says."""
+    logits_V, p_V = known_logits(vocabulary)
+    size = 1600
+    uniform_B = (torch.arange(size, dtype=torch.float64) + 0.5) / size
+    token_B, logp_B = draw((logits_V * temperature).expand(size, -1), uniform_B, temperature)
+    assert (np.bincount(token_B.numpy(), minlength=vocabulary) == size * p_V).all()
+    assert (token_B.diff() >= 0).all()
+    np.testing.assert_allclose(logp_B.numpy(), np.log(p_V[token_B.numpy()]), atol=1e-5)
+
+
+@pytest.mark.parametrize("vocabulary", [256, 300, 1025])
+def test_draw_never_takes_a_token_of_probability_zero(vocabulary: int) -> None:
+    """The least and the greatest uniform number draw the first and last possible token."""
+    logits_V, _ = known_logits(vocabulary)
+    ends_B = torch.tensor([0.0, 1 - 2**-53], dtype=torch.float64)
+    token_B, _ = draw(logits_V.expand(2, -1), ends_B, 1.0)
+    assert token_B.tolist() == [3, vocabulary - 2]
+
+
+def test_draw_rows_are_their_own() -> None:
+    """Each row is drawn from its own logits with its own uniform number."""
+    logits_BV = torch.full((3, 300), -torch.inf)
+    logits_BV[[0, 0, 1, 2], [5, 290, 280, 0]] = 0.0
+    token_B, logp_B = draw(logits_BV, torch.tensor([0.75, 0.1, 0.9], dtype=torch.float64), 1.0)
+    assert token_B.tolist() == [290, 280, 0]
+    np.testing.assert_allclose(logp_B.numpy(), [np.log(0.5), 0, 0], atol=1e-6)
+
+
+@pytest.mark.parametrize("place", [1, 299])
+def test_draw_keeps_rare_tokens(place: int) -> None:
+    """A token of probability 1e-9 is drawn at its place, beside a token of probability 1."""
+    logits_V = torch.full((300,), -torch.inf)
+    logits_V[[0, place]] = torch.tensor([0.0, np.log(1e-9)], dtype=torch.float32)
+    uniform_B = 1 - torch.tensor([2e-9, 0.5e-9], dtype=torch.float64)
+    token_B, logp_B = draw(logits_V.expand(2, -1), uniform_B, 1.0)
+    assert token_B.tolist() == [0, place]
+    assert logp_B[1].item() == pytest.approx(np.log(1e-9), rel=1e-5)
+
+
+def test_draw_agrees_with_the_whole_distribution() -> None:
+    """On random logits, blocks or not, a draw is the inverse of the cumulative distribution."""
+    rng = np.random.default_rng(3)
+    logits_BV = torch.tensor(rng.normal(scale=3, size=(500, 1000)), dtype=torch.float32)
+    uniform_B = torch.tensor(rng.random(500))
+    token_B, logp_B = draw(logits_BV, uniform_B, 1.3)
+    logp_BV = (logits_BV / 1.3).log_softmax(-1)
+    cdf_BV = logp_BV.double().exp().cumsum(-1)
+    expected_B = (cdf_BV / cdf_BV[:, -1:] > uniform_B[:, None]).int().argmax(-1)
+    assert torch.equal(token_B, expected_B)
+    assert torch.equal(logp_B, logp_BV.gather(1, token_B[:, None])[:, 0])
+
+
+# its batch of rows
+
+
+def test_finished_rows_are_streamed_and_leave_the_batch(model: LoadedModel) -> None:
+    """A completion of k tokens is yielded after k draws, and later passes run without its row."""
+    draws = 0
+    sizes: list[int] = []
+
+    def count() -> bool:
+        nonlocal draws
+        draws += 1
+        return False
+
+    def note(_: Any, __: Any, options: dict[str, Any]) -> None:
+        if options.get("past_key_values") is not None:
+            sizes.append(len(options["input_ids"]))
+
+    hook = model.network.register_forward_pre_hook(note, with_kwargs=True)
+    try:
+        lengths = []
+        for found in sampler_of(model, max_tokens=20).sample(prompts(4, 6), step=1, stop=count):
+            assert len(found.token_ids_T) == draws
+            lengths.append(len(found.token_ids_T))
+    finally:
+        hook.remove()
+    assert len(set(lengths)) > 3
+    assert sizes == [sum(n > t for n in lengths) for t in range(1, max(lengths))]
+
+
+def test_finished_says_whether_the_end_was_reached(model: LoadedModel) -> None:
+    """A completion that ends by itself is finished; one cut at max_tokens is not."""
+    found = list(sampler_of(model, max_tokens=6).sample(prompts(12), step=1, stop=never))
+    assert {c.finished for c in found} == {True, False}
+    for completion in found:
+        ends = [int(i) in model.stop_ids for i in completion.token_ids_T]
+        assert completion.finished is ends[-1]
+        assert not any(ends[:-1])
+        assert completion.finished or len(completion.token_ids_T) == 6
+
+
+def test_many_prompts_are_sampled_in_chunks(
+    model: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bound on rows of a batch changes no sample, even below the size of one group."""
+    whole = by_place(sampler_of(model).sample(prompts(3, 2, 4), step=1, stop=never))
+    monkeypatch.setattr(implementation, "_MAX_ROWS", 3)
+    parts = by_place(sampler_of(model).sample(prompts(3, 2, 4), step=1, stop=never))
+    assert {place: c.text for place, c in parts.items()} == {
+        place: c.text for place, c in whole.items()
+    }
+
+
+def test_an_overlong_prompt_is_the_users_error(model: LoadedModel) -> None:
+    """Prompt and max_tokens may fill the context to the last token; one more is a UsageError."""
+    tokens = len(model.encode(prompts(1)[0].messages))
+    short = replace(model, max_context=tokens + 5)
+    assert len(list(sampler_of(short, max_tokens=5).sample(prompts(1), step=1, stop=never))) == 1
+    with pytest.raises(UsageError, match=rf"q0 has {tokens} tokens.*--max-tokens 6"):
+        list(sampler_of(short, max_tokens=6).sample(prompts(1), step=1, stop=never))
+
+
+# models that do not load
+
+
+def test_a_model_without_chat_template_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+    """A model whose tokenizer has no chat template is a SetupError that says what to use."""
+    folder = copytree(tiny_model, tmp_path / "base-model")
+    (folder / "chat_template.jinja").unlink()
+    with pytest.raises(SetupError, match="no chat template; use an instruct model"):
+        load_model(RunConfig(model=str(folder)))
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_an_unknown_path_is_refused(tmp_path: Path, *, made: bool) -> None:
+    """A model path that is missing, or holds no model, is a SetupError that names it."""
+    path = tmp_path / "nowhere"
+    if made:
+        path.mkdir()
+    with pytest.raises(SetupError, match="nowhere"):
+        load_model(RunConfig(model=str(path)))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_cuda_without_a_gpu_is_refused(tiny_model: Path) -> None:
+    """Asking for cuda where torch sees no GPU is a SetupError."""
+    with pytest.raises(SetupError, match="--device cuda: torch sees no GPU"):
+        load_model(RunConfig(model=str(tiny_model), device="cuda"))
+
+
+# replay
+
+
+def replay(folder: Path, *lines: dict[str, Any] | bytes) -> ReplaySampler:
+    """A replay sampler of lines, dictionaries or raw bytes."""
+    raw = [line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines]
+    path = folder / "replay.jsonl"
+    path.write_bytes(b"\n".join(raw) + b"\n")
+    return ReplaySampler(path)
+
+
+def texts(sampler: ReplaySampler, *sizes: int) -> list[str]:
+    """What a sampler serves, in order."""
+    return [c.text for c in sampler.sample(prompts(*sizes), step=1, stop=never)]
+
+
+def test_keyed_lines_come_first_and_then_the_shared(tmp_path: Path) -> None:
+    """A prompt gets its own lines in order, then shared ones; the shared start over at the end."""
+    sampler = replay(
+        tmp_path,
+        {"text": "s1"},
+        {"text": "q1 a", "key": "q1"},
+        {"text": "q0 a", "key": "q0"},
+        {"text": "s2"},
+        {"text": "q0 b", "key": "q0"},
+    )
+    assert texts(sampler, 3, 3) == ["q0 a", "q0 b", "s1", "q1 a", "s2", "s1"]
+    assert texts(sampler, 1, 1) == ["s2", "s1"]
+
+
+def test_a_cursor_goes_on_where_it_was_taken(tmp_path: Path) -> None:
+    """A second sampler that seeks a cursor, through JSON, serves what the first would have."""
+    lines: list[dict[str, Any]] = [{"text": f"s{i}"} for i in range(3)]
+    lines += [{"text": f"q0 {i}", "key": "q0"} for i in range(3)]
+    first, second = replay(tmp_path, *lines), replay(tmp_path, *lines)
+    texts(first, 2, 2)
+    second.seek(json.loads(json.dumps(first.cursor())))
+    assert texts(second, 3, 3) == texts(first, 3, 3) == ["q0 2", "s2", "s0", "s1", "s2", "s0"]
+
+
+def test_a_prompt_that_finds_nothing_ends_the_run(tmp_path: Path) -> None:
+    """Where a key is used up and no line is shared, a UsageError names the key."""
+    sampler = replay(tmp_path, {"text": "a", "key": "q0"})
+    with pytest.raises(UsageError, match="nothing left to replay for q0"):
+        texts(sampler, 2)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (b"{not json", "Expecting property name"),
+        (b'{"key": "q0"}', "Field required"),
+        (b'{"text": 3}', "valid string"),
+        (b'{"text": "a", "extra": 1}', "Extra inputs"),
+        (b'{"text": "a", "logprob": 0.5}', "less than or equal to 0"),
+        (b'["a"]', "valid dictionary"),
+    ],
+)
+def test_a_malformed_line_is_named(tmp_path: Path, line: bytes, why: str) -> None:
+    """A malformed line is a UsageError with file, line number and reason; blank lines count."""
+    with pytest.raises(UsageError, match=rf"replay\.jsonl:3: .*{why}"):
+        replay(tmp_path, {"text": "fine"}, b"", line)
+
+
+@pytest.mark.parametrize("content", [b"", b"\n \n"])
+def test_an_empty_replay_file_is_refused(tmp_path: Path, content: bytes) -> None:
+    """A file without lines is a UsageError."""
+    path = tmp_path / "empty.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=r"empty\.jsonl: no completions"):
+        ReplaySampler(path)
+
+
+def test_a_missing_replay_file_is_refused(tmp_path: Path) -> None:
+    """A file that cannot be read is a UsageError that names the option."""
+    with pytest.raises(UsageError, match=r"--sampler replay:.*gone.*No such file"):
+        ReplaySampler(tmp_path / "gone")
+
+
+def test_replayed_completions_carry_their_logprob(tmp_path: Path) -> None:
+    """A line's logprob is the completion's; without one it is unknown; there are no tokens."""
+    sampler = replay(tmp_path, {"text": "a", "logprob": -3.5}, {"text": "b"})
+    known, unknown = sampler.sample(prompts(2), step=1, stop=never)
+    assert known.logprob == -3.5
+    assert unknown.logprob is None
+    for completion in (known, unknown):
+        assert completion.seed is None
+        assert completion.finished
+        assert completion.token_ids_T.size == completion.logprobs_T.size == 0
+
+
+def test_what_is_not_unicode_is_replaced(tmp_path: Path) -> None:
+    """Bytes that are not UTF-8 become U+FFFD, lone surrogates '?'; the rest of the line stays."""
+    sampler = replay(tmp_path, b'{"text": "a\xffb"}', b'{"text": "a\\ud800b"}')
+    assert texts(sampler, 2) == ["a\ufffdb", "a?b"]

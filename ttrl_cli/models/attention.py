@@ -1,0 +1,104 @@
+"""Attention of many rows over prompts they share.
+
+While G samples of a prompt are decoded, transformers' own path keeps G copies of the prompt's keys
+and values and reads all of them for every token. Here each prompt is stored once: the rows of a
+prompt attend to it as one matrix product, and to what they have written themselves row by row. One
+softmax goes over both parts, so the result is that of plain attention.
+
+The function is registered with transformers under `NAME`. Without a `shared_prefix` it is the plain
+scaled-dot-product attention, so the same model is trained through it.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+NAME = "ttrl_shared_prefix"
+_UNSUPPORTED = ("sliding_window", "softcap", "s_aux", "position_bias")
+
+
+@dataclass(slots=True)
+class SharedPrefix:
+    """The prompts that a batch of rows goes on from.
+
+    Attributes:
+        layers: Per layer and prompt, keys and values [H_kv, S_p, D].
+        rows_P: How many rows of the batch belong to each prompt, in batch order.
+    """
+
+    layers: list[list[tuple[torch.Tensor, torch.Tensor]]]
+    rows_P: list[int]
+
+
+def shared_prefix_attention(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    shared_prefix: SharedPrefix | None = None,
+    **kwargs: Any,
+) -> tuple[torch.Tensor, None]:
+    """One token a row over its prompt and over what it has written.
+
+    Args:
+        module: The attention module; its `layer_idx` picks the layer of the prefix.
+        query: [B, H, 1, D], with a shared prefix.
+        key: What the rows have written themselves, this token included [B, H_kv, T, D].
+        value: Likewise.
+        attention_mask: Unused with a shared prefix: a row sees all of its own tokens.
+        scaling: Factor on the scores; 1 / sqrt(D) by default.
+        dropout: For the plain path.
+        shared_prefix: The prompts; None for plain attention.
+        **kwargs: What transformers passes on.
+
+    Returns:
+        The output [B, 1, H, D], and no weights.
+
+    Raises:
+        NotImplementedError: If the model's attention needs more than this with a shared prefix.
+    """
+    if shared_prefix is None:
+        output, _ = sdpa_attention_forward(
+            module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
+        )
+        return output, None
+    special = [name for name in _UNSUPPORTED if kwargs.get(name) is not None]
+    if special:
+        msg = f"attention with {', '.join(special)} is not supported by the transformers sampler"
+        raise NotImplementedError(msg)
+    rows, heads, _, width = query.shape
+    kv_heads, written = key.shape[1], key.shape[2]
+    scale = width**-0.5 if scaling is None else scaling
+    query = (query * scale).view(rows, kv_heads, heads // kv_heads, width)
+    own_scores = query @ key.transpose(-1, -2)  # [B, H_kv, R, T], R query heads per kv head
+    output = torch.empty_like(query)
+    start = 0
+    layer = shared_prefix.layers[module.layer_idx]  # type: ignore[index] # an int on every model
+    for (prompt_key, prompt_value), count in zip(layer, shared_prefix.rows_P, strict=True):
+        if not count:
+            continue
+        here = slice(start, start + count)
+        start += count
+        # rows and their query heads side by side: one product per kv head [H_kv, n * R, D]
+        stacked = query[here].transpose(0, 1).flatten(1, 2)
+        scores = stacked @ prompt_key.transpose(-1, -2)
+        own = own_scores[here].transpose(0, 1).flatten(1, 2)
+        weights = torch.softmax(torch.cat([scores, own], -1).float(), -1).to(query.dtype)
+        on_prompt, on_own = weights.split([scores.shape[-1], written], -1)
+        from_prompt = (on_prompt @ prompt_value).unflatten(1, (count, -1)).transpose(0, 1)
+        from_own = on_own.unflatten(1, (count, -1)).transpose(0, 1) @ value[here]
+        output[here] = from_prompt + from_own
+    return output.view(rows, 1, heads, width), None
+
+
+def register() -> None:
+    """Make transformers know the function by its name."""
+    AttentionInterface.register(NAME, shared_prefix_attention)
+    AttentionMaskInterface.register(NAME, sdpa_mask)
