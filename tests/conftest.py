@@ -45,6 +45,12 @@ def make_tiny_model(folder: Path, *, chat_template: str | None = CHAT_TEMPLATE) 
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Tiny matrices on shared cores: more threads only wait for each other."""
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a tiny random model: two layers, 258 tokens, a chat template."""

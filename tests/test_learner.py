@@ -5,7 +5,6 @@ time or padded by TRL, through plain autograd.
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from transformers import AutoModelForCausalLM
 from trl import GRPOConfig, GRPOTrainer
 
 from ttrl_cli.config import RunConfig
+from ttrl_cli.learner.batch import group_rows, micro_batches
 from ttrl_cli.learner.lora import LoraLearner
 from ttrl_cli.models.load import LoadedModel, load_model
 from ttrl_cli.records import Adapter, Message, Prompt, Round, Row
@@ -141,15 +141,6 @@ def make_rows(
 def make_round(rows: tuple[Row, ...], step: int = 1) -> Round:
     """A round over its number of completion tokens."""
     return Round(step=step, rows=rows, normalizer=float(sum(len(r.token_ids_T) for r in rows)))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Tiny tensors are slower on many threads, much slower where the cores are shared."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
@@ -320,6 +311,19 @@ def test_a_prompt_of_one_token_has_nothing_to_share(
     round_ = make_round(tuple(replace(r, prompt_ids_S=prompt_ids_S) for r in uneven.rows[:rows]))
     loss = plain_loss(model.network, round_)
     assert_close(learner.gradients(round_), plain_gradients(model, loss))
+
+
+@pytest.mark.parametrize("budget", [1, 30, 60, 100])
+def test_micro_batches_keep_to_the_budget(uneven: Round, budget: int) -> None:
+    """No pass of several rows costs more than the budget, prefix included, and no row is lost."""
+    for group in group_rows(uneven.rows):
+        batches = list(micro_batches(group, budget, torch.device("cpu")))
+        assert sorted(place for b in batches for place in b.places) == sorted(group.places)
+        for batch in batches:
+            rows, width = batch.input_ids_BT.shape
+            assert rows == 1 or rows * (len(group.prefix_ids_S) + width) <= budget
+    groups = [group.places for group in group_rows(uneven.rows)]
+    assert groups == [(2, 0, 5), (4, 1), (3, 6)]
 
 
 def test_kl_shaping_measures_from_the_bare_model(tiny_model: Path, uneven: Round) -> None:

@@ -50,15 +50,6 @@ def never() -> bool:
     return False
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Tiny tensors are slower on many threads, much slower where the cores are shared."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def model(tiny_model: Path) -> LoadedModel:
     """The tiny model with a random adapter; about one token in ten ends a completion."""
@@ -302,6 +293,17 @@ def test_draw_never_takes_a_token_of_probability_zero(vocabulary: int) -> None:
     ends_B = torch.tensor([0.0, 1 - 2**-53], dtype=torch.float64)
     token_B, _ = draw(logits_V.expand(2, -1), ends_B, 1.0)
     assert token_B.tolist() == [3, vocabulary - 2]
+
+
+def test_draw_stays_inside_the_vocabulary() -> None:
+    """Rounding at the end of a block's sum draws no padding and no token of probability zero."""
+    rng = np.random.default_rng(4)
+    logits_BV = torch.tensor(rng.normal(scale=20, size=(2000, 300)), dtype=torch.float32)
+    logits_BV[:, 280:] = -torch.inf
+    uniform_B = torch.full((2000,), 1 - 2**-53, dtype=torch.float64)
+    token_B, logp_B = draw(logits_BV, uniform_B, 1.0)
+    assert token_B.max() < 280
+    assert logp_B.isfinite().all()
 
 
 def test_draw_rows_are_their_own() -> None:

@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING
 
 from ttrl_cli import registry
 from ttrl_cli.config import RunConfig, resolve
-from ttrl_cli.errors import NoSolutionError, ProblemError, SetupError, UsageError
+from ttrl_cli.errors import (
+    InterruptedRunError,
+    NoSolutionError,
+    ProblemError,
+    SetupError,
+    UsageError,
+)
 from ttrl_cli.grading.base import GraderLike
 from ttrl_cli.grading.environment import check_imports
 from ttrl_cli.grading.pool import Grader
@@ -270,10 +276,11 @@ def _settle(config: RunConfig) -> RunConfig:
         "threads": config.threads or os.cpu_count() or 1,
         "workers": _workers(config),
     }
+    # unknown names and models that were never pulled are found out before anything is started
+    registry.find_sampler(config.sampler)
     if registry.is_replay(config.sampler):
         settled["train"] = False
     else:
-        # a known name that was never pulled is found out here, before anything is started
         store.resolve(config.model)
         settled["model"] = config.model or store.DEFAULT_MODEL
     return config.model_copy(update=settled)
@@ -320,7 +327,7 @@ def _begin(
         source = RunDir.open(start_from)
         folder = source.last_checkpoint()
         lines = _warm_lines(list(source.lines("archive.jsonl")), seeds, source.path.name)
-        if folder is not None and source.config.train:
+        if folder is not None and source.config.train and run.config.train:
             parts.learner.warm_start(folder)
     run.append("archive.jsonl", lines)
     best_seed = max(seeds, key=lambda state: state.signed)
@@ -386,13 +393,19 @@ def _resume_vote(run: RunDir, reporter: Reporter, started: float) -> Summary:
 
 @contextmanager
 def _phases(run: RunDir) -> Iterator[None]:
-    """Keep status.json true when the loop ends by an exception."""
+    """Keep status.json true when the loop ends by an exception.
+
+    Raises:
+        InterruptedRunError: For a KeyboardInterrupt, saying how to go on.
+    """
     run.set_phase("running")
     try:
         yield
     except KeyboardInterrupt:
         run.set_phase("interrupted", stopped_by="interrupt")
-        raise
+        steps = run.status.totals.steps
+        msg = f"stopped at once, after step {steps}; go on with: ttrl resume {run.path}"
+        raise InterruptedRunError(msg) from None
     except BaseException as error:
         run.set_phase("failed", stopped_by=str(error).partition("\n")[0])
         raise
@@ -426,11 +439,12 @@ def _require_same_problem(source: RunDir, problem: Problem, config: RunConfig) -
             f"not a solve run of {problem.spec.name}"
         )
         raise UsageError(msg)
+    if config.train and source.config.train:
+        for key in ("model", "lora_rank", "lora_alpha"):
+            old, new = getattr(source.config, key), getattr(config, key)
+            if old != new:
+                msg = f"--from {source.path}: its adapter has {key} {old!r}, this run {new!r}"
+                raise UsageError(msg)
     if source.last_checkpoint() is None:
         msg = f"--from {source.path}: nothing was ever committed there"
         raise SetupError(msg)
-    for key in ("model", "lora_rank") if config.train and source.config.train else ():
-        theirs, ours = getattr(source.config, key), getattr(config, key)
-        if theirs != ours:
-            msg = f"--from {source.path}: its adapter was trained with {key} {theirs}, not {ours}"
-            raise UsageError(msg)

@@ -61,6 +61,9 @@ class RunConfig(BaseModel):
     """Learn from each step; false is the equal-budget search baseline."""
     objective: ObjectiveName = "entropic"
     """How rewards become advantages."""
+    reward_copies: bool = True
+    """Reward a valid attempt whose data the archive held already when the step began; false counts
+    it as invalid for learning, which keeps a small model from learning to copy its prompt."""
     beta: Annotated[float, Field(gt=0)] = 2.0
     """The constant of the constant-beta objective."""
     kl: Annotated[float, Field(ge=0)] = 0.1

@@ -83,11 +83,22 @@ class Environment(_Section):
     """Packages that programs may count on; `ttrl check` imports each."""
 
 
+class Example(_Section):
+    """A worked example, shown as an earlier turn of the conversation."""
+
+    user: Annotated[str, Field(min_length=1)]
+    """What was asked."""
+    assistant: Annotated[str, Field(min_length=1)]
+    """What was answered."""
+
+
 class PromptSpec(_Section):
     """Replacements for the built-in prompt."""
 
     system: str | None = None
     """A system message."""
+    examples: list[Example] = []
+    """Worked examples ({user, assistant}), shown as earlier turns: small models need them."""
     template: str | None = None
     """A Jinja template file for the user message; docs/problem.md lists its variables."""
 

@@ -140,10 +140,13 @@ def solve_messages(problem: Problem, parent: State, before: float | None) -> tup
         memory_mb=spec.limits.memory_mb,
         imports=tuple(spec.environment.imports),
     )
-    user = Message(role="user", content=_render(problem, variables))
-    if spec.prompt.system is None:
-        return (user,)
-    return (Message(role="system", content=spec.prompt.system), user)
+    messages = []
+    if spec.prompt.system is not None:
+        messages.append(Message(role="system", content=spec.prompt.system))
+    for example in spec.prompt.examples:
+        messages.append(Message(role="user", content=example.user))
+        messages.append(Message(role="assistant", content=example.assistant))
+    return (*messages, Message(role="user", content=_render(problem, variables)))
 
 
 def _render(problem: Problem, variables: PromptVariables) -> str:

@@ -27,7 +27,8 @@ def load_questions(path: Path) -> tuple[Question, ...]:
             there.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # not splitlines, which also breaks lines at characters that JSON strings may hold
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         msg = f"{path}: cannot be read: {error}"
         raise UsageError(msg) from error
@@ -55,8 +56,15 @@ def question_messages(question: Question) -> tuple[Message, ...]:
 def _parse(line: str, where: str, *, default_id: str) -> Question:
     try:
         question = Question.model_validate(json.loads(line))
-    except (json.JSONDecodeError, ValidationError) as error:
-        why = error.msg if isinstance(error, json.JSONDecodeError) else error.errors()[0]["msg"]
-        msg = f'{where}: {why}; expected {{"question": ..., "id": ..., "answer": ...}}'
-        raise UsageError(msg) from error
+    except ValidationError as error:
+        raise _bad_line(where, error.errors()[0]["msg"]) from error
+    except json.JSONDecodeError as error:
+        raise _bad_line(where, error.msg) from error
+    except (ValueError, RecursionError) as error:  # numbers too long, brackets too deep
+        raise _bad_line(where, str(error)) from error
     return question if question.id else question.model_copy(update={"id": default_id})
+
+
+def _bad_line(where: str, why: str) -> UsageError:
+    msg = f'{where}: {why}; expected {{"question": ..., "id": ..., "answer": ...}}'
+    return UsageError(msg)

@@ -48,15 +48,24 @@ def make_sampler(name: str, context: SamplerContext) -> Sampler:
     Raises:
         UsageError: If the name is not known.
     """
-    kind, _, argument = name.partition(":")
+    module, _, attribute = find_sampler(name).partition(":")
+    factory: Any = getattr(importlib.import_module(module), attribute)
+    sampler: Sampler = factory(context, name.partition(":")[2])
+    return sampler
+
+
+def find_sampler(name: str) -> str:
+    """The "module:factory" that `--sampler NAME[:ARGUMENT]` names; nothing is imported.
+
+    Raises:
+        UsageError: If the name is not known.
+    """
+    kind = name.partition(":")[0]
     known = SAMPLERS | {entry.name: entry.value for entry in entry_points(group=GROUP)}
     if kind not in known:
         msg = f"--sampler {name}: unknown sampler {kind!r}; known: {', '.join(sorted(known))}"
         raise UsageError(msg)
-    module, _, attribute = known[kind].partition(":")
-    factory: Any = getattr(importlib.import_module(module), attribute)
-    sampler: Sampler = factory(context, argument)
-    return sampler
+    return known[kind]
 
 
 def transformers_sampler(context: SamplerContext, argument: str) -> Sampler:

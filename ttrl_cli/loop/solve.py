@@ -14,6 +14,7 @@ brings that back); an invalid attempt is a flag and not a reward of 0.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from ttrl_cli import seeding
 from ttrl_cli.loop import archive_log
@@ -88,8 +89,15 @@ class SolveTask:
             self._run.write_best(id_, step, verdict, suffix)
 
     def judge(self, attempts: Sequence[Attempt]) -> list[Attempt]:
-        """Rewards came with the scores already."""
-        return list(attempts)
+        """Rewards came with the scores; without `reward_copies`, known data loses its own."""
+        if self._run.config.reward_copies:
+            return list(attempts)
+        return [
+            replace(attempt, verdict=replace(attempt.verdict, reward=None))
+            if attempt.verdict.valid and self.archive.holds(attempt.verdict.data)
+            else attempt
+            for attempt in attempts
+        ]
 
     def extend(self, step: int, attempts: Sequence[Attempt]) -> Mapping[str, float]:
         """Enter the valid attempts into the archive and its log, group by group."""

@@ -91,9 +91,10 @@ def shared_prefix_attention(
         scores = stacked @ prompt_key.transpose(-1, -2)
         own = own_scores[here].transpose(0, 1).flatten(1, 2)
         weights = torch.softmax(torch.cat([scores, own], -1).float(), -1).to(query.dtype)
-        on_prompt, on_own = weights.split([scores.shape[-1], written], -1)
-        from_prompt = (on_prompt @ prompt_value).unflatten(1, (count, -1)).transpose(0, 1)
-        from_own = on_own.unflatten(1, (count, -1)).transpose(0, 1) @ value[here]
+        on_prompt, on_own = weights[..., :-written], weights[..., -written:]
+        shape = (kv_heads, count, heads // kv_heads, -1)
+        from_prompt = (on_prompt @ prompt_value).view(shape).transpose(0, 1)
+        from_own = on_own.reshape(shape).transpose(0, 1) @ value[here]
         output[here] = from_prompt + from_own
     return output.view(rows, 1, heads, width), None
 

@@ -4,15 +4,16 @@ Sampler and learner share one `LoadedModel`: one copy of the weights, so the sam
 log-probabilities are the updated adapter's by construction.
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from huggingface_hub import snapshot_download
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.cache_utils import DynamicCache, DynamicLayer
 from transformers.utils import logging as transformers_logging
 from trl.trainer import add_fused_lm_head
 
@@ -93,11 +94,13 @@ def load_model(config: RunConfig) -> LoadedModel:
     transformers_logging.disable_progress_bar()
     attention.register()
     name = store.resolve(config.model)
+    device = choose_device(config.device)
     base, tokenizer = _load_base(name, config)
     if tokenizer.chat_template is None:
         msg = f"model {name} has no chat template; use an instruct model"
         raise SetupError(msg)
-    base.to(choose_device(config.device))
+    _require_plain_cache(name, base)
+    base.to(device)
     base.requires_grad_(requires_grad=False)
     add_fused_lm_head(base, temperature=config.temperature, outputs=("log_probs", "entropy"))
     return LoadedModel(
@@ -110,18 +113,44 @@ def load_model(config: RunConfig) -> LoadedModel:
 
 def _load_base(name: str, config: RunConfig) -> tuple[Any, Any]:
     """Base model and tokenizer, by path or hub id."""
+    folder = name if Path(name).is_dir() else _fetch(name)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name)
+        tokenizer = AutoTokenizer.from_pretrained(folder)
         base = AutoModelForCausalLM.from_pretrained(
-            name, dtype=getattr(torch, config.dtype), attn_implementation=attention.NAME
+            folder, dtype=getattr(torch, config.dtype), attn_implementation=attention.NAME
         )
     except (OSError, ValueError) as error:
-        hint = "" if not os.environ.get("HF_HUB_OFFLINE") else " (HF_HUB_OFFLINE is set)"
-        known = ", ".join(store.EMBEDDED)
-        why = str(error).strip().splitlines()[0]
-        msg = f"model {name!r} could not be loaded{hint}: {why}\nknown by name: {known}"
+        msg = f"model {name!r} could not be loaded: {str(error).strip().splitlines()[0]}"
         raise SetupError(msg) from error
     return base, tokenizer
+
+
+def _fetch(name: str) -> str:
+    """The folder of a hub model's files, downloaded unless they are here.
+
+    Raises:
+        SetupError: If the hub cannot be reached or has no such model.
+    """
+    try:
+        return snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.jinja"])
+    except (OSError, ValueError) as error:
+        why = str(error).strip().splitlines()[0]
+        known = ", ".join(store.EMBEDDED)
+        msg = f"model {name!r} was not found: {why}\nneither a folder nor one of: {known}"
+        raise SetupError(msg) from error
+
+
+def _require_plain_cache(name: str, base: Any) -> None:
+    """Refuse models whose prompts cannot be shared: sliding windows, recurrent states.
+
+    Raises:
+        SetupError: If a layer keeps anything but keys and values of all tokens.
+    """
+    kinds = {type(layer) for layer in DynamicCache(config=base.config).layers}
+    if kinds != {DynamicLayer}:
+        names = ", ".join(sorted(kind.__name__ for kind in kinds - {DynamicLayer}))
+        msg = f"model {name} is not supported yet: it caches {names}, not plain keys and values"
+        raise SetupError(msg)
 
 
 def _with_adapter(base: Any, config: RunConfig) -> PeftModel:

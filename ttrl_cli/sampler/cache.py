@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from transformers.cache_utils import Cache, DynamicLayer
 
-from ttrl_cli.errors import SetupError
 from ttrl_cli.models.attention import SharedPrefix
 
 _FIRST_ROOM = 64
@@ -69,17 +68,7 @@ def shared_prefix(prompts: list[Cache], rows_P: list[int]) -> SharedPrefix:
     Args:
         prompts: One cache per prompt.
         rows_P: Samples of each prompt.
-
-    Raises:
-        SetupError: If the model keeps more than plain keys and values (sliding windows, states).
     """
-    for layer in prompts[0].layers:
-        if type(layer) is not DynamicLayer:
-            msg = (
-                f"the transformers sampler does not support this model: it caches "
-                f"{type(layer).__name__}, not plain keys and values"
-            )
-            raise SetupError(msg)
     layers = [
         [(cache.layers[i].keys[0], cache.layers[i].values[0]) for cache in prompts]
         for i in range(len(prompts[0].layers))

@@ -240,6 +240,10 @@ class Archive:
         """True for a state that was kept and has not been evicted."""
         return id in self._number and bool(self._live.values[self._number[id]])
 
+    def holds(self, data: Json) -> bool:
+        """True if a live state has equal data."""
+        return data_digest(data) in self._live_digests
+
     def visits(self, id: str) -> int:
         """n: expansions of the state and of its descendants; KeyError if it was never kept."""
         return int(self._visits.values[self._number[id]])
