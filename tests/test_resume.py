@@ -107,6 +107,14 @@ def is_gone(process: psutil.Process) -> bool:
         return True
 
 
+def hangs(process: psutil.Process) -> bool:
+    """True for the child of a program that hangs."""
+    try:
+        return "98765" in process.cmdline()
+    except psutil.Error:  # it has just ended
+        return False
+
+
 def until(holds: Callable[[], Any], *, seconds: float = 30) -> Any:
     """Wait until something holds; return it."""
     deadline = time.monotonic() + seconds
@@ -215,7 +223,7 @@ def hanging(tmp_path: Path) -> tuple[subprocess.Popen[bytes], list[psutil.Proces
 
     def family() -> list[psutil.Process]:
         members = main.children(recursive=True)
-        return members if any("98765" in m.cmdline() for m in members) else []
+        return members if any(map(hangs, members)) else []
 
     return process, until(family)
 

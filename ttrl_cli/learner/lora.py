@@ -7,7 +7,6 @@ Departure from the paper (TTT-Discover, arXiv 2601.16175): gradients are clipped
 a small model at a high learning rate has no other guard against one odd round.
 """
 
-import json
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -27,8 +26,6 @@ from ttrl_cli.records import Adapter, FloatArray, Round, Row, UpdateReport
 
 ADAPTER_FILE = "adapter_model.safetensors"
 OPTIMISER_FILE = "optimizer.safetensors"
-STATE_FILE = "learner.json"
-SCHEMA_VERSION = 1
 
 
 class LoraLearner:
@@ -90,8 +87,6 @@ class LoraLearner:
             for key, value in self._optimiser.state.get(p, {}).items()
         }
         save_file(tensors, folder / OPTIMISER_FILE)
-        state = {"schema_version": SCHEMA_VERSION, "policy": self._policy}
-        (folder / STATE_FILE).write_text(json.dumps(state) + "\n", encoding="utf-8")
 
     def load(self, folder: Path, *, policy: int) -> None:
         """Go on from a saved folder: weights, moments and step counts."""
