@@ -161,6 +161,21 @@ def test_system_message(tmp_path: Path):
     assert user.role == "user"
 
 
+def test_examples(tmp_path: Path):
+    """Worked examples are earlier turns, between the system message and the question."""
+    examples = [{"user": "Row: 1", "assistant": "Row: 2"}, {"user": "Row: 3", "assistant": "4"}]
+    write_problem(tmp_path, prompt={"system": "Copy.", "examples": examples})
+    messages = solve_messages(load_problem(tmp_path), state("1", 1.0), None)
+    assert [(m.role, m.content) for m in messages[:-1]] == [
+        ("system", "Copy."),
+        ("user", "Row: 1"),
+        ("assistant", "Row: 2"),
+        ("user", "Row: 3"),
+        ("assistant", "4"),
+    ]
+    assert messages[-1].role == "user"
+
+
 def test_template(tmp_path: Path):
     """A template of the problem's own replaces the whole text, and sees the same variables."""
     (tmp_path / "ask.md").write_text(

@@ -237,6 +237,8 @@ def test_nothing_survives_a_kill(
     process.kill()
     assert wait(process, timeout=10).code == -signal.SIGKILL
     until(lambda: all(map(is_gone, family)), seconds=10)
+    # the process could not note it in status.json, but nothing holds the run any more
+    assert ttrl("show", tmp_path / "run", "--json").json["status"] == "interrupted"
     (tmp_path / "hang").unlink()
     done = ttrl("resume", tmp_path / "run", "--json")
     assert (done.code, done.json["steps"], done.json["best"]["score"]) == (0, 2, 3.0)

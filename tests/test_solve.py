@@ -1,6 +1,7 @@
 """Whole runs of `ttrl solve` on scripted completions, and on a tiny model where it learns."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,24 @@ def states(run: Path) -> dict[str, Any]:
     """All states of a run's archive log by their id."""
     lines = read_lines(run / "archive.jsonl")
     return {s["id"]: s for line in lines for s in line.get("states", line.get("children"))}
+
+
+# -- copies ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("reward_copies", "second"), [(True, 5.0), (False, None)])
+def test_copies(tmp_path: Path, *, reward_copies: bool, second: float | None):
+    """Without reward_copies, data the archive held when the step began earns no reward."""
+    options = {"groups": 1, "group_size": 3, "steps": 2, "reward_copies": reward_copies}
+    problem = write_problem(tmp_path / "p", run=options)
+    solve(problem, tmp_path / "run", ["5", "5", "7", "5", "8", "1"])
+    verdicts = [attempt["verdict"] for attempt in attempts(tmp_path / "run")]
+    seed = 1.0 if reward_copies else None
+    assert [v["reward"] for v in verdicts] == [5.0, 5.0, 7.0, second, 8.0, seed]
+    assert [v["status"] for v in verdicts] == ["ok"] * 6
+    assert verdicts[3]["score"] == 5.0
+    advantage = attempts(tmp_path / "run")[3]["advantage"]
+    assert (advantage == -1.0) is not reward_copies
 
 
 # -- the result ------------------------------------------------------------------------------
@@ -210,6 +229,18 @@ def digest_of_other_seed(problem: Path, out: Path) -> str:
     """A run that differs must differ in its digest."""
     solve(problem, out, SCRIPT[1:], "--steps", 5)
     return digest(out)
+
+
+def test_warm_start_killed_before_its_first_commit(tmp_path: Path):
+    """A warm start that died before step 0 was committed is still a warm start when resumed."""
+    problem = write_problem(tmp_path / "p")
+    solve(problem, tmp_path / "old", ["5", "30"], "--steps", 1)
+    new = tmp_path / "new"
+    solve(problem, new, ["8"], "--steps", 1, "--from", tmp_path / "old")
+    whole = digest(new)
+    shutil.rmtree(new / "checkpoints")  # what a kill before the first rename leaves behind
+    assert ttrl("resume", new, "--json").code == 0
+    assert digest(new) == whole
 
 
 def test_more_samples(tmp_path: Path):

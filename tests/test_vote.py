@@ -226,6 +226,14 @@ def test_resume_of_a_vote(tmp_path: Path):
     assert lines(again) == lines(whole)
 
 
+def test_questions_cut_by_a_budget_are_voted_on_later(tmp_path: Path):
+    """Questions that a budget cut out of a round get their votes when the run goes on."""
+    part = run_vote(tmp_path, "part", "--groups", 3, "--samples", 4)
+    assert [line["id"] for line in lines(part)] == ["one", "two"]
+    rest = ttrl("resume", tmp_path / "part", "--samples", 99)
+    assert [line["id"] for line in lines(rest)] == [q["id"] for q in QUESTIONS]
+
+
 def test_vote_without_any_answer(tmp_path: Path):
     """A vote in which no sample has an answer prints its lines and ends with exit code 4."""
     asked = write_lines(tmp_path / "q.jsonl", QUESTIONS[:1])

@@ -18,7 +18,9 @@ SearchName = Literal["puct", "best-of-n", "epsilon-greedy"]
 class RunConfig(BaseModel):
     """All options of a run, frozen. Unknown keys are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     # what is sampled
     groups: Positive = 8

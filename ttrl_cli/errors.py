@@ -46,6 +46,10 @@ class NoSolutionError(TtrlError):
     exit_code = 4
 
 
+class DivergedError(TtrlError, FloatingPointError):
+    """The gradient is not finite; the weights were left as they were."""
+
+
 class InterruptedRunError(TtrlError):
     """The run was interrupted and can be resumed."""
 

@@ -73,7 +73,8 @@ def summarise(run: RunDir, best_known: float | None) -> Summary:
     status = run.status
     return Summary(
         run=str(run.path),
-        status=status.phase,
+        # a process that was killed could not say so itself
+        status="interrupted" if status.phase == "running" and not run.held() else status.phase,
         problem=status.name,
         best=best,
         seed_score=status.seed_score,

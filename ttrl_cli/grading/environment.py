@@ -43,5 +43,5 @@ def check_imports(problem: Problem) -> None:
         result = run_program(source, entry="run", arguments={}, limits=limits, python=python)
         if result.status is not Status.OK:
             where = f"{problem.folder / PROBLEM_FILE}: environment.imports[{index}]"
-            msg = f"{where}: programs cannot import {name}: {result.reason}"
+            msg = f"{where}: programs cannot import {name}: {result.reason.splitlines()[-1]}"
             raise SetupError(msg)

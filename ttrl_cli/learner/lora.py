@@ -17,6 +17,7 @@ from peft import get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 
 from ttrl_cli.config import RunConfig
+from ttrl_cli.errors import DivergedError
 from ttrl_cli.learner.batch import Group, MicroBatch, group_rows, micro_batches
 from ttrl_cli.learner.loss import policy_loss
 from ttrl_cli.learner.prefix import SharedPrefix
@@ -58,7 +59,7 @@ class LoraLearner:
         """Take one gradient step on a round; an empty round takes none and still counts.
 
         Raises:
-            FloatingPointError: If the gradient is not finite; the weights are left as they were.
+            DivergedError: If the gradient is not finite; the weights are left as they were.
         """
         started = time.monotonic()
         metrics: dict[str, float] = {"train/rows": len(round_.rows)}
@@ -188,8 +189,8 @@ class LoraLearner:
         parameters = [p for _, p in self._named]
         norm = float(torch.nn.utils.clip_grad_norm_(parameters, self._config.max_grad_norm))
         if not np.isfinite(norm):
-            msg = f"the gradient's norm is {norm}; the weights were left as they were"
-            raise FloatingPointError(msg)
+            msg = f"the gradient's norm is {norm}; the weights were left as they were (try a lower --lr)"
+            raise DivergedError(msg)
         self._optimiser.step()
         return norm
 

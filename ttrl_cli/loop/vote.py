@@ -23,18 +23,19 @@ class VoteTask:
     """
 
     def __init__(self, questions: Sequence[Question], run: RunDir) -> None:
-        self._questions = questions
         self._run = run
+        # a budget may have cut a round short: what counts is which questions have a vote
+        voted = {line["id"] for line in run.lines("votes.jsonl")}
+        self._pending = [question for question in questions if question.id not in voted]
 
-    @property
-    def rounds(self) -> int:
-        """Steps that one pass takes."""
-        return -(-len(self._questions) // self._run.config.groups)
+    def rounds_left(self) -> int:
+        """Steps until every question has been voted on."""
+        return -(-len(self._pending) // self._run.config.groups)
 
     def prompts(self, step: int) -> list[Prompt]:
         """The step's questions."""
+        del step
         config = self._run.config
-        first = (step - 1) * config.groups
         return [
             Prompt(
                 key=question.id,
@@ -42,7 +43,7 @@ class VoteTask:
                 messages=question_messages(question),
                 n=config.group_size,
             )
-            for group, question in enumerate(self._questions[first : first + config.groups])
+            for group, question in enumerate(self._pending[: config.groups])
         ]
 
     def job(self, completion: Completion, step: int) -> Job:
@@ -76,6 +77,10 @@ class VoteTask:
             members = [a for a in attempts if a.group == group]
             lines.append(_line(step, members[0].parent, count_votes(members)))
         self._run.append("votes.jsonl", lines)
+        asked = self._run.config.groups
+        voted = {line["id"] for line in lines}
+        unvoted = [q for q in self._pending[:asked] if q.id not in voted]
+        self._pending = unvoted + self._pending[asked:]
         shares = [line["share"] for line in lines]
         return {
             "vote/share": sum(shares) / max(len(shares), 1),
@@ -100,9 +105,12 @@ def result_line(question: Question, vote: Mapping[str, Json]) -> dict[str, Json]
 
 def vote_loop(task: VoteTask, parts: Parts) -> str:
     """Step until every question is voted on or the budget is closed; return what closed it."""
-    while not (reason := parts.budget.closed_by(parts.run.status.totals, task.rounds)):
+    while True:
+        totals = parts.run.status.totals
+        reason = parts.budget.closed_by(totals, totals.steps + task.rounds_left())
+        if reason:
+            return reason
         take_step(task, parts)
-    return reason
 
 
 def _line(step: int, id_: str, vote: Vote) -> dict[str, Json]:

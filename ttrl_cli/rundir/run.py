@@ -48,7 +48,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """status.json: what a run is, and how far it has come."""
+    """status.json: what a run is, where it started from, and how far it has come."""
 
     kind: Kind
     name: str
@@ -56,6 +56,7 @@ class Status:
     totals: Totals
     stopped_by: str = ""
     seed_score: float | None = None
+    start_from: str | None = None
 
 
 class RunDir:
@@ -161,6 +162,15 @@ class RunDir:
         finally:
             lock.release()
 
+    def held(self) -> bool:
+        """True while some process works on the run."""
+        lock = filelock.FileLock(self.path / "lock", timeout=0)
+        try:
+            with lock:
+                return False
+        except filelock.Timeout:
+            return True
+
     # -- committing --------------------------------------------------------------------------
 
     def append(self, log: str, lines: Sequence[Mapping[str, Json]]) -> None:
@@ -261,7 +271,7 @@ class RunDir:
             verdict: A valid one.
             suffix: Of the solution file, such as ".py".
         """
-        folder = self.path / ".best" / id_
+        folder = self.path / ".best" / id_.replace("/", "_")  # ids of a warm start have slashes
         while folder.exists():  # a step taken again after a resume may come by one id twice
             folder = folder.with_name(f"{folder.name}'")
         folder.mkdir(parents=True)

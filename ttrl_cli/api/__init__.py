@@ -1,0 +1,12 @@
+"""What the commands call, and what a notebook may: solve, vote, resume, check.
+
+Each returns a record and prints nothing; progress goes to the reporter it is given. Everything
+that can be wrong with the user's input is found before a model is loaded and before a run
+directory is made.
+"""
+
+from ttrl_cli.api.checking import check
+from ttrl_cli.api.solving import best_known, require_solution, resume, solve
+from ttrl_cli.api.voting import vote, votes
+
+__all__ = ["best_known", "check", "require_solution", "resume", "solve", "vote", "votes"]

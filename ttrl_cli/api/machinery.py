@@ -1,0 +1,154 @@
+"""What solve and vote need to run: sampler and learner, a free folder, a phase kept true."""
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ttrl_cli import registry
+from ttrl_cli.config import RunConfig
+from ttrl_cli.errors import InterruptedRunError, UsageError
+from ttrl_cli.grading.base import GraderLike
+from ttrl_cli.learner.base import Learner
+from ttrl_cli.learner.null import NullLearner
+from ttrl_cli.loop.budget import Budget
+from ttrl_cli.loop.step import Parts, Reporter
+from ttrl_cli.models import store
+from ttrl_cli.objectives import by_name as objective_by_name
+from ttrl_cli.records import Watch
+from ttrl_cli.rundir import RunDir
+from ttrl_cli.sampler.base import Sampler
+
+if TYPE_CHECKING:
+    from ttrl_cli.models.load import LoadedModel
+
+Options = Mapping[str, object]
+"""Keys of `RunConfig`; None means not given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machinery:
+    """Sampler and learner, which share one model where both need one."""
+
+    sampler: Sampler
+    learner: Learner
+
+    @classmethod
+    def load(cls, config: RunConfig) -> "Machinery":
+        """Load the model, if anything needs one.
+
+        Raises:
+            SetupError: If it cannot be loaded.
+        """
+
+        @cache
+        def model() -> "LoadedModel":
+            from ttrl_cli.models.load import load_model, set_threads
+
+            set_threads(config.threads)
+            return load_model(config)
+
+        context = registry.SamplerContext(config=config, model=model)
+        sampler = registry.make_sampler(config.sampler, context)
+        learner: Learner = NullLearner()
+        if config.train:
+            from ttrl_cli.learner.lora import LoraLearner
+
+            learner = LoraLearner(model(), config)
+        return cls(sampler=sampler, learner=learner)
+
+    def parts(self, run: RunDir, grader: GraderLike, reporter: Reporter, started: float) -> Parts:
+        """The parts of one run's loop."""
+        return Parts(
+            sampler=self.sampler,
+            grader=grader,
+            learner=self.learner,
+            objective=objective_by_name(run.config.objective, run.config.beta),
+            run=run,
+            budget=Budget(run.config, run.status.totals, started=started),
+            reporter=reporter,
+        )
+
+
+def settle(config: RunConfig) -> RunConfig:
+    """Fix what depends on the machine or on another option, so that config.json says it all."""
+    settled: dict[str, object] = {
+        "threads": config.threads or os.cpu_count() or 1,
+        "workers": workers(config),
+    }
+    # unknown names and models that were never pulled are found out before anything is started
+    registry.find_sampler(config.sampler)
+    if registry.is_replay(config.sampler):
+        settled["train"] = False
+    else:
+        store.resolve(config.model)
+        settled["model"] = config.model or store.DEFAULT_MODEL
+    return config.model_copy(update=settled)
+
+
+def workers(config: RunConfig) -> int:
+    """Grading processes: as many as cores, unless the configuration says."""
+    return config.workers or os.cpu_count() or 1
+
+
+def new_folder(out: Path | None, name: str) -> Path:
+    """The run directory to make: `out`, or runs/NAME-K with the next free K.
+
+    Raises:
+        UsageError: If `out` exists.
+    """
+    if out is not None:
+        if out.exists():
+            msg = f"{out} exists already, and runs are never overwritten; choose another --out"
+            raise UsageError(msg)
+        return out
+    number = 1
+    while (folder := Path("runs") / f"{name}-{number}").exists():
+        number += 1
+    return folder
+
+
+def watch(run: RunDir, steps: int, best_known: float | None) -> Watch:
+    """What the reporter is told of a run."""
+    return Watch(
+        name=run.status.name,
+        path=str(run.path),
+        steps=steps,
+        seconds=run.config.seconds,
+        best_known=best_known,
+    )
+
+
+@contextmanager
+def phases(run: RunDir) -> Iterator[None]:
+    """Keep status.json true when the loop ends by an exception.
+
+    Raises:
+        InterruptedRunError: For a KeyboardInterrupt, saying how to go on.
+    """
+    run.set_phase("running")
+    try:
+        yield
+    except KeyboardInterrupt:
+        run.set_phase("interrupted", stopped_by="interrupt")
+        steps = run.status.totals.steps
+        msg = f"stopped at once, after step {steps}; go on with: ttrl resume {run.path}"
+        raise InterruptedRunError(msg) from None
+    except BaseException as error:
+        run.set_phase("failed", stopped_by=str(error).partition("\n")[0])
+        raise
+
+
+def finish(run: RunDir, reason: str) -> None:
+    """Note why the loop ended."""
+    run.set_phase("interrupted" if reason == "interrupt" else "done", stopped_by=reason)
+
+
+def finished(run: RunDir, steps: int) -> bool:
+    """True for a run that is done and has nothing left to spend."""
+    budget = Budget(run.config, run.status.totals, started=time.monotonic())
+    return run.status.phase == "done" and bool(budget.closed_by(run.status.totals, steps))

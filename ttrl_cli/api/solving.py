@@ -1,0 +1,197 @@
+"""Running and resuming a search."""
+
+import time
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from ttrl_cli.api.checking import graded_seeds
+from ttrl_cli.api.machinery import (
+    Machinery,
+    Options,
+    finish,
+    finished,
+    new_folder,
+    phases,
+    settle,
+    watch,
+    workers,
+)
+from ttrl_cli.api.voting import resume_vote
+from ttrl_cli.config import RunConfig, resolve
+from ttrl_cli.errors import NoSolutionError, SetupError, UsageError
+from ttrl_cli.grading.pool import Grader
+from ttrl_cli.loop import archive_log
+from ttrl_cli.loop.budget import graceful_stop
+from ttrl_cli.loop.solve import SolveTask, load_archive, roots, solve_loop
+from ttrl_cli.loop.step import Parts, Reporter, commit, restore
+from ttrl_cli.problem import PROBLEM_FILE, Problem, load_problem
+from ttrl_cli.records import Json, Kind, State, Status, Verdict
+from ttrl_cli.report import Summary, summarise
+from ttrl_cli.rundir import RunDir, Totals
+from ttrl_cli.search.select import by_name as selector_by_name
+
+
+def solve(
+    path: Path,
+    *,
+    options: Options,
+    out: Path | None,
+    reporter: Reporter,
+    start_from: Path | None = None,
+    started: float | None = None,
+) -> Summary:
+    """Search and learn on one problem.
+
+    Args:
+        path: A problem.yaml or its folder.
+        options: Overrides of the problem's `run:` section.
+        out: The run directory to make; by default runs/NAME-K with the next free K.
+        reporter: Told of progress.
+        start_from: A run to take archive and adapter from.
+        started: time.monotonic() at the start of the command, for the budget in seconds.
+
+    Raises:
+        UsageError: If the problem, an option or the run directory is wrong.
+        SetupError: If the model cannot be loaded.
+    """
+    begun = time.monotonic() if started is None else started
+    problem = load_problem(path)
+    config = settle(
+        resolve(dict(problem.spec.run), dict(options), where=str(problem.folder / PROBLEM_FILE))
+    )
+    folder = new_folder(out, problem.spec.name)
+    if start_from is not None:
+        _require_same_problem(RunDir.open(start_from), problem, config)
+    with ExitStack() as stack:
+        grader = stack.enter_context(Grader(problem, workers=workers(config)))
+        seeds = roots(problem, graded_seeds(problem, grader), config.groups)
+        machinery = Machinery.load(config)
+        run = RunDir.create(folder, "solve", problem.spec.name, config, problem.folder)
+        stack.enter_context(run.lock())
+        parts = machinery.parts(run, grader, reporter, begun)
+        if start_from is not None:
+            run.write_status(replace(run.status, start_from=str(start_from.resolve())))
+        _begin(run, problem, seeds, parts)
+        return _search(run, problem, parts)
+
+
+def resume(
+    path: Path, *, options: Options, reporter: Reporter, started: float | None = None
+) -> Summary:
+    """Go on with a run from its last commit; a finished one is left as it is.
+
+    Args:
+        path: The run directory.
+        options: New bounds: steps, samples, tokens, seconds.
+        reporter: Told of progress.
+        started: time.monotonic() at the start of the command.
+
+    Raises:
+        UsageError: If it is not a run, or another process is working on it.
+    """
+    begun = time.monotonic() if started is None else started
+    run = RunDir.open(path)
+    with ExitStack() as stack:
+        stack.enter_context(run.lock())
+        bounds = {key: value for key, value in options.items() if value is not None}
+        if bounds:
+            run.write_config(resolve(run.config.model_dump(), bounds, where=str(path)))
+        if run.status.kind == "vote":
+            return resume_vote(run, reporter, begun)
+        problem = load_problem(run.path / "problem")
+        if finished(run, run.config.steps):
+            return summarise(run, problem.spec.best_known)
+        grader = stack.enter_context(Grader(problem, workers=workers(run.config)))
+        parts = Machinery.load(run.config).parts(run, grader, reporter, begun)
+        if not restore(parts):
+            seeds = roots(problem, graded_seeds(problem, grader), run.config.groups)
+            _begin(run, problem, seeds, parts)
+        return _search(run, problem, parts)
+
+
+def best_known(run: RunDir) -> float | None:
+    """The best score that a run's problem names."""
+    if run.status.kind == "vote":
+        return None
+    return load_problem(run.path / "problem").spec.best_known
+
+
+def require_solution(summary: Summary) -> None:
+    """Refuse a finished run that found nothing.
+
+    Raises:
+        NoSolutionError: If no attempt was valid.
+    """
+    if summary.status == "done" and summary.valid == 0:
+        msg = f"{summary.run}: none of {summary.samples} attempts was valid"
+        raise NoSolutionError(msg)
+
+
+def _begin(run: RunDir, problem: Problem, seeds: list[State], parts: Parts) -> None:
+    """Write the roots (and what a warm start brings along) and commit step 0."""
+    lines = [archive_log.roots_line(seeds)]
+    if run.status.start_from is not None:
+        source = RunDir.open(Path(run.status.start_from))
+        folder = source.last_checkpoint()
+        lines = _warm_lines(list(source.lines("archive.jsonl")), seeds, source.path.name)
+        if folder is not None and source.config.train and run.config.train:
+            parts.learner.warm_start(folder)
+    run.append("archive.jsonl", lines)
+    best_seed = max(seeds, key=lambda state: state.signed)
+    run.write_status(replace(run.status, seed_score=best_seed.score))
+    commit(parts, Totals())
+    parts.sampler.load(parts.learner.adapter)
+    best = load_archive(run).best()
+    verdict = Verdict(status=Status.OK, score=best.score, data=best.data, solution=best.solution)
+    _task(run, problem).offer(best.id, best.step, verdict)
+
+
+def _warm_lines(old: list[dict[str, Json]], seeds: list[State], name: str) -> list[dict[str, Json]]:
+    """Another run's log with its ids set apart, and our own seeds as further roots."""
+    renamed = list(archive_log.renamed(old, f"{name}/"))
+    merged = [*renamed[0]["states"], *archive_log.roots_line(seeds)["states"]]
+    first = {**renamed[0], "states": merged}
+    return [
+        {key: value for key, value in line.items() if key != "schema_version"}
+        for line in [first, *renamed[1:]]
+    ]
+
+
+def _task(run: RunDir, problem: Problem) -> SolveTask:
+    config = run.config
+    selector = selector_by_name(config.search, c=config.puct_c, epsilon=config.epsilon)
+    return SolveTask(problem, load_archive(run), selector, run)
+
+
+def _search(run: RunDir, problem: Problem, parts: Parts) -> Summary:
+    task = _task(run, problem)
+    parts.reporter.began(watch(run, run.config.steps, problem.spec.best_known))
+    with phases(run), graceful_stop(parts.budget):
+        finish(run, solve_loop(task, parts))
+    return summarise(run, problem.spec.best_known)
+
+
+def _require_same_problem(source: RunDir, problem: Problem, config: RunConfig) -> None:
+    """Refuse to start from another problem's run, or from an adapter that does not fit.
+
+    Raises:
+        UsageError: Saying what differs.
+        SetupError: If there is nothing to start from.
+    """
+    kind: Kind = source.status.kind
+    if kind != "solve" or source.status.name != problem.spec.name:
+        msg = (
+            f"--from {source.path}: a {kind} run of {source.status.name}, "
+            f"not a solve run of {problem.spec.name}"
+        )
+        raise UsageError(msg)
+    if config.train and source.config.train:
+        for key in ("model", "lora_rank", "lora_alpha"):
+            old, new = getattr(source.config, key), getattr(config, key)
+            if old != new:
+                msg = f"--from {source.path}: its adapter has {key} {old!r}, this run {new!r}"
+                raise UsageError(msg)
+    if source.last_checkpoint() is None:
+        msg = f"--from {source.path}: nothing was ever committed there"
+        raise SetupError(msg)
