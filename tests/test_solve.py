@@ -238,7 +238,13 @@ def test_warm_start_killed_before_its_first_commit(tmp_path: Path):
     new = tmp_path / "new"
     solve(problem, new, ["8"], "--steps", 1, "--from", tmp_path / "old")
     whole = digest(new)
-    shutil.rmtree(new / "checkpoints")  # what a kill before the first rename leaves behind
+    # what a kill before the first commit leaves behind
+    shutil.rmtree(new / "checkpoints")
+    status = json.loads((new / "status.json").read_text())
+    status |= {"phase": "running", "totals": dict.fromkeys(status["totals"], 0)}
+    (new / "status.json").write_text(json.dumps(status))
+    early = ttrl("show", new, "--digest")
+    assert (early.code, "nothing was committed yet" in early.err) == (2, True)
     assert ttrl("resume", new, "--json").code == 0
     assert digest(new) == whole
 

@@ -189,7 +189,9 @@ class LoraLearner:
         parameters = [p for _, p in self._named]
         norm = float(torch.nn.utils.clip_grad_norm_(parameters, self._config.max_grad_norm))
         if not np.isfinite(norm):
-            msg = f"the gradient's norm is {norm}; the weights were left as they were (try a lower --lr)"
+            msg = (
+                f"the gradient's norm is {norm}, so the weights were left as they were; lower --lr"
+            )
             raise DivergedError(msg)
         self._optimiser.step()
         return norm

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ttrl_cli import seeding
+from ttrl_cli.errors import UsageError
 from ttrl_cli.loop import archive_log
 from ttrl_cli.loop.step import Parts, take_step
 from ttrl_cli.problem import Problem
@@ -197,5 +198,12 @@ def solve_loop(task: SolveTask, parts: Parts) -> str:
 
 
 def load_archive(run: RunDir) -> Archive:
-    """The archive of a run, as of its last commit."""
+    """The archive of a run, as of its last commit.
+
+    Raises:
+        UsageError: If nothing was committed yet.
+    """
+    if run.last_checkpoint() is None:
+        msg = f"{run.path}: nothing was committed yet; go on with: ttrl resume {run.path}"
+        raise UsageError(msg)
     return archive_log.rebuild(run.lines("archive.jsonl"), run.config)
