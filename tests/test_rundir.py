@@ -68,6 +68,7 @@ def test_written_before_step_one(run: RunDir):
         "totals": {"steps": 0, "samples": 0, "valid": 0, "tokens": 0, "seconds": 0.0},
         "stopped_by": "",
         "seed_score": None,
+        "start_from": None,
     }
     assert json.loads((run.path / "config.json").read_text())["lora_rank"] == 32
     provenance = json.loads((run.path / "provenance.json").read_text())
