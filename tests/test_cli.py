@@ -194,7 +194,7 @@ CASES = {
     "no chat template": Bad(
         arguments="solve p --out new --model ./bare",
         code=3,
-        says=("model bare has no chat template; use an instruct model",),
+        says=("/bare has no chat template; use an instruct model",),
         spoil=no_template,
     ),
     "unknown model": Bad(
@@ -233,7 +233,13 @@ CASES = {
     "replay of no file": Bad(
         arguments="solve p --out new --sampler replay:nowhere",
         code=2,
-        says=("--sampler replay:nowhere: cannot be read",),
+        says=("--sampler replay:/", "/nowhere: cannot be read"),
+    ),
+    "replay nested too deeply": Bad(
+        arguments=SOLVE,
+        code=2,
+        says=("r:1: ", "expected {"),
+        spoil=lambda folder: (folder / "r").write_text("[" * 100_000 + "\n"),
     ),
     "replay without a name": Bad(
         arguments="solve p --out new --sampler replay:", code=2, says=("replay:FILE needs a file",)

@@ -16,11 +16,13 @@ import pytest
 import yaml
 
 from ttrl_cli.errors import ProblemError, SetupError
+from ttrl_cli.grading import worker
 from ttrl_cli.grading.base import GraderLike
 from ttrl_cli.grading.environment import check_imports
 from ttrl_cli.grading.pool import Grader
 from ttrl_cli.grading.verifier import Checker
 from ttrl_cli.grading.worker import grade
+from ttrl_cli.grading.workers import Workers
 from ttrl_cli.problem import Problem, load_problem
 from ttrl_cli.records import Job, Status, Verdict
 
@@ -166,7 +168,7 @@ class TestVerdicts:
 
 
 class TestBugsOfTheProblem:
-    """Nothing that the problem's own code does wrong is a reward or a penalty."""
+    """Nothing that the problem's own code does wrong is a reward."""
 
     @pytest.mark.parametrize(
         ("change", "reason"),
@@ -186,18 +188,28 @@ class TestBugsOfTheProblem:
             (("sum(data)", "{'value': 1, 'feedback': 3}"), "feedback must be text (got int)"),
         ],
     )
-    def test_a_bug_is_failed(self, make: Make, change: tuple[str, str], reason: str) -> None:
-        """A bug of the verifier or the score is FAILED, with a reason that leads to it."""
+    def test_data_that_the_code_chokes_on_are_invalid(
+        self, make: Make, change: tuple[str, str], reason: str
+    ) -> None:
+        """Data that make verifier or score raise are INVALID, with a reason that leads there."""
         verdict = Checker(make(VERIFY.replace(*change))).judge([1, 2])
-        assert verdict.status is Status.FAILED
+        assert verdict.status is Status.INVALID
         assert reason in verdict.reason
         assert (verdict.score, verdict.reward) == (None, None)
 
-    def test_a_reward_that_cannot_be_transformed_is_failed(self, make: Make) -> None:
-        """The reciprocal of a negative score is nobody's reward."""
-        verdict = Checker(make(reward={"transform": "reciprocal"})).judge([-1])
+    @pytest.mark.parametrize("error", ["OSError('disk full')", "MemoryError"])
+    def test_what_the_system_lacks_is_failed(self, make: Make, error: str) -> None:
+        """OSError and MemoryError in the problem's code are FAILED: no penalty either."""
+        verdict = Checker(make(VERIFY.replace("return data\n", f"raise {error}\n"))).judge([1])
         assert verdict.status is Status.FAILED
-        assert "needs a score above 0" in verdict.reason
+
+    def test_a_reward_that_cannot_be_transformed_is_invalid(self, make: Make) -> None:
+        """Scores whose reciprocal is no reward are INVALID, too small ones included."""
+        checker = Checker(make(reward={"transform": "reciprocal"}))
+        assert checker.judge([-1]).status is Status.INVALID
+        assert "needs a score above 0" in checker.judge([-1]).reason
+        assert checker.judge([1e-320]).status is Status.INVALID
+        assert Checker(make()).judge([1e200]).reason == "score 1e+200 is out of range"
 
     @pytest.mark.parametrize("call", ["os._exit(3)", "os.abort()"])
     def test_a_dying_worker_is_replaced(
@@ -214,6 +226,19 @@ class TestBugsOfTheProblem:
         ] * 2
         assert "worker died, 3 times" in verdicts[0, 3].reason
         assert note.read_text() == "xxx"
+
+    def test_a_pause_is_not_a_stall(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Workers that had nothing to do for long are not taken for hung when work comes."""
+        monkeypatch.setattr("ttrl_cli.grading.workers.STALL_SECONDS", 0.2)
+        workers = Workers(count=1, initializer=worker.prepare, arguments=())
+        try:
+            pool = workers._pool
+            time.sleep(1.0)
+            workers.submit("call", time.sleep, 0.4, timeout=0.5)
+            assert workers.take(wait=True) == [("call", None)]
+            assert workers._pool is pool
+        finally:
+            workers.close()
 
     @pytest.mark.parametrize("call", ["time.sleep(60)", "os._exit(0)"])
     def test_a_hanging_verifier_is_killed(
@@ -303,9 +328,11 @@ def run():
 
     def test_an_interpreter_that_is_not_there(self, make: Make) -> None:
         """A missing interpreter is an error of the problem file, found before anything runs."""
-        problem = make(**PROGRAM, environment={"python": "./no/python"})
-        with pytest.raises(ProblemError, match=r"problem\.yaml: environment\.python: no such"):
-            Grader(problem, workers=1)
+        for python, why in [("/no/python", "no such"), ("./bin/python", "must be an absolute")]:
+            problem = make(**PROGRAM, environment={"python": python})
+            where = r"problem\.yaml: environment\.python: "
+            with pytest.raises(ProblemError, match=where + why):
+                Grader(problem, workers=1)
 
     def test_packages_are_imported_as_a_program_would(self, make: Make) -> None:
         """check_imports accepts what can be imported, and names what cannot."""

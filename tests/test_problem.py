@@ -57,6 +57,11 @@ BAD_CODE = {
 BAD_FILES = {
     "a list": (b"- name\n- statement\n", "expected a mapping"),
     "empty": (b"", "expected a mapping"),
+    "a key twice": (
+        b"name: a\ndirection: minimize\ndirection: maximize\n",
+        "is not YAML: the key 'direction' comes twice (line 3)",
+    ),
+    "a date that is none": (b"direction: 2024-13-45\n", "is not YAML"),
     "not YAML": (b"name: [unclosed\n", "is not YAML"),
     "not UTF-8": (b"name: caf\xe9\n", "cannot be read"),
 }

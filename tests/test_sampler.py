@@ -391,13 +391,21 @@ def test_many_prompts_are_sampled_in_chunks(
     }
 
 
-def test_an_overlong_prompt_is_the_users_error(model: LoadedModel) -> None:
-    """Prompt and max_tokens may fill the context to the last token; one more is a UsageError."""
-    tokens = len(model.encode(prompts(1)[0].messages))
-    short = replace(model, max_context=tokens + 5)
-    assert len(list(sampler_of(short, max_tokens=5).sample(prompts(1), step=1, stop=never))) == 1
-    with pytest.raises(UsageError, match=rf"q0 has {tokens} tokens.*--max-tokens 6"):
-        list(sampler_of(short, max_tokens=6).sample(prompts(1), step=1, stop=never))
+def test_completions_end_with_the_context(model: LoadedModel) -> None:
+    """Completions get what the prompt leaves of the context; a prompt too long gets empty ones."""
+    short, long = "a", "a" * 50
+    asked = [
+        Prompt(key=text, group=group, messages=(Message(role="user", content=text),), n=2)
+        for group, text in enumerate((long, short))
+    ]
+    tokens = len(model.encode(asked[1].messages))
+    narrow = replace(model, max_context=tokens + 5, stop_ids=frozenset())
+    found = list(sampler_of(narrow, max_tokens=9).sample(asked, step=1, stop=never))
+    lengths = {(c.group, c.index): len(c.token_ids_T) for c in found}
+    assert lengths == {(0, 0): 0, (0, 1): 0, (1, 0): 5, (1, 1): 5}
+    assert not any(c.finished for c in found)
+    with pytest.raises(UsageError, match="the model's context is only"):
+        list(sampler_of(narrow, max_tokens=9).sample(asked[:1], step=1, stop=never))
 
 
 # models that do not load

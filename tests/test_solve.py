@@ -34,7 +34,7 @@ from ttrl_cli import Invalid
 
 def verify(text):
     if text == "bug":
-        raise RuntimeError("a bug of the problem")
+        raise OSError("a bug of the machine")
     if text == "bad":
         raise Invalid("refused")
     return text
@@ -333,7 +333,7 @@ def test_parent_is_in_the_prompt(tmp_path: Path, tiny_model: Path):
     done = ttrl("solve", problem, "--out", out, "--model", tiny_model, *options)
     assert done.code == 2
     # <<abc>>, 1 and shorter! are 16 bytes, so 16 tokens; <user>, <end> and <assistant> add 6, 1, 11
-    assert "has 16018 tokens; with --max-tokens 8 that exceeds the model's context" in done.err
+    assert "the shortest prompt has 16018 tokens; the model's context is only 4096" in done.err
     assert json.loads((out / "status.json").read_text())["phase"] == "failed"
 
 
@@ -353,7 +353,7 @@ def test_our_failures_are_masked(tmp_path: Path):
     options = ["--objective", "grpo", "--group-size", 3]
     solve(problem, tmp_path / "b", ["22", "bad", "333"], *options)
     assert others == [attempt["advantage"] for attempt in attempts(tmp_path / "b")]
-    assert "a bug of the problem" in attempts(tmp_path / "a")[0]["verdict"]["reason"]
+    assert "a bug of the machine" in attempts(tmp_path / "a")[0]["verdict"]["reason"]
 
 
 @pytest.mark.parametrize("objective", ["entropic", "grpo", "mean-baseline", "entropic-valid"])
@@ -374,7 +374,7 @@ def test_a_step_of_our_failures_alone(tmp_path: Path):
     done = solve(problem, tmp_path / "run", ["1", "22", "333", "4", "bug", "bug", "bug", "bug"])
     assert done.code == 3
     assert "step 2: all 4 attempts failed on our side" in done.err
-    assert "RuntimeError: a bug of the problem" in done.err
+    assert "OSError: a bug of the machine" in done.err
     status = json.loads((tmp_path / "run" / "status.json").read_text())
     assert (status["phase"], status["totals"]["steps"]) == ("failed", 1)
     assert ttrl("best", tmp_path / "run").out == "333\n"
@@ -475,6 +475,86 @@ def test_every_choice_runs(tmp_path: Path, tiny_model: Path, choice: list[str]):
     assert all(attempt["logprob"] < 0 for attempt in attempts(out))
 
 
+def test_warm_start_whose_seed_was_found_before(tmp_path: Path):
+    """A seed that the old run had found and expanded does not displace it from the archive."""
+    problem = write_problem(tmp_path / "p", run={"groups": 1, "group_size": 2, "steps": 3})
+    solve(problem, tmp_path / "old", ["5", "6", "7", "8", "9", "3"])
+    (problem / "seed.txt").write_text("6")
+    done = solve(problem, tmp_path / "new", ["1"], "--from", tmp_path / "old")
+    assert done.code == 0, done.err
+    assert done.json["best"]["score"] == 9.0
+    found = states(tmp_path / "new")
+    assert {i for i in found if i.startswith("seed.")} == set()
+    assert found["old/1.0.1"]["data"] == 6
+
+
+@pytest.mark.parametrize(
+    ("keys", "why"),
+    [
+        ({"direction": "minimize"}, "direction 'maximize', this one 'minimize'"),
+        ({"run": {"archive_size": 1}}, "archive_size 1000, this one 1"),
+        ({"run": {"children_per_parent": 1}}, "children_per_parent 2, this one 1"),
+    ],
+)
+def test_warm_start_that_does_not_fit(tmp_path: Path, keys: dict[str, Any], why: str):
+    """A warm start whose problem or archive rules differ is refused before a run is made."""
+    solve(write_problem(tmp_path / "p"), tmp_path / "old", ["5", "30"])
+    other = write_problem(tmp_path / "q", **keys)
+    done = solve(other, tmp_path / "new", ["8"], "--from", tmp_path / "old")
+    assert (done.code, why in done.err) == (2, True)
+    assert not (tmp_path / "new").exists()
+
+
+def test_search_alone_from_a_trained_run(tmp_path: Path, tiny_model: Path):
+    """--from with --no-train samples from the trained adapter, and keeps it when resumed."""
+    run = {"groups": 1, "group_size": 4, "max_tokens": 8, "threads": 1, "dtype": "float32"}
+    problem = write_problem(tmp_path / "p", LENGTH, run=run | {"lr": 0.05, "kl": 0})
+    model = ["--model", tiny_model]
+    assert ttrl("solve", problem, "--out", tmp_path / "old", *model, "--steps", 2).code == 0
+    new = [tmp_path / "p", *model, "--no-train", "--steps", 1, "--from", tmp_path / "old"]
+    assert ttrl("solve", *new, "--out", tmp_path / "new").code == 0
+    weights = "adapter_model.safetensors"
+    trained = (tmp_path / "old" / "checkpoints" / "step_000002" / weights).read_bytes()
+    assert (tmp_path / "new" / "checkpoints" / "step_000001" / weights).read_bytes() == trained
+    assert ttrl("resume", tmp_path / "new", "--steps", 2).code == 0
+    assert ttrl("solve", *new[:-3], 2, *new[-2:], "--out", tmp_path / "two").code == 0
+    assert attempts(tmp_path / "new")[-1]["text"] == attempts(tmp_path / "two")[-1]["text"]
+
+
+def test_a_parent_that_outgrows_the_context(tmp_path: Path, tiny_model: Path):
+    """A parent too long for the model is a failed expansion; the run goes on with others."""
+    verify = LENGTH + "\ndef render(text):\n    return text * (1 if text == 'a' else 9999)\n"
+    run = {"groups": 2, "group_size": 2, "max_tokens": 8, "threads": 1, "dtype": "float32"}
+    problem = write_problem(
+        tmp_path / "p", verify, seed="a", render="verify.py:render", run=run | {"steps": 4}
+    )
+    done = ttrl("solve", problem, "--out", tmp_path / "run", "--model", tiny_model, "--no-train")
+    assert done.code == 0, done.err
+    empty = [a for a in attempts(tmp_path / "run") if a["tokens"] == 0]
+    assert empty
+    assert {a["verdict"]["status"] for a in empty} == {"malformed"}
+
+
+def test_the_seed_is_the_best_even_if_a_kill_came_early(tmp_path: Path):
+    """A run killed before it could write its best solution has it again once it goes on."""
+    problem = write_problem(tmp_path / "p", seed="3")
+    solve(problem, tmp_path / "run", ["1"], "--steps", 1)
+    (tmp_path / "run" / "best").unlink()
+    done = ttrl("resume", tmp_path / "run", "--steps", 2, "--json")
+    assert done.json["best"]["score"] == 3.0
+
+
+def test_budgets_count_from_the_commit(tmp_path: Path):
+    """What a resumed run has used is what was committed, whatever status.json says."""
+    problem = write_problem(tmp_path / "p")
+    solve(problem, tmp_path / "run", ["1"], "--steps", 1)
+    status = json.loads((tmp_path / "run" / "status.json").read_text())
+    status |= {"phase": "running", "totals": status["totals"] | {"seconds": 5000.0}}
+    (tmp_path / "run" / "status.json").write_text(json.dumps(status))
+    done = ttrl("resume", tmp_path / "run", "--steps", 2, "--seconds", 100, "--json")
+    assert (done.json["steps"], done.json["stopped_by"]) == (2, "steps")
+
+
 def test_warm_start_of_an_adapter(tmp_path: Path, tiny_model: Path):
     """A warm start takes the other run's adapter over, and refuses one that does not fit."""
     problem = write_problem(tmp_path / "p", LENGTH)
@@ -487,7 +567,7 @@ def test_warm_start_of_an_adapter(tmp_path: Path, tiny_model: Path):
     assert (new / "checkpoints" / "step_000000" / weights).read_bytes() == before
     done = ttrl("solve", problem, "--out", bad, *options, "--from", old, "--lora-rank", 8)
     assert done.code == 2
-    assert "its adapter has lora_rank 32, this run 8" in done.err
+    assert "that run has lora_rank 32, this one 8" in done.err
     assert not bad.exists()
 
 

@@ -42,7 +42,8 @@ class RunConfig(BaseModel):
     tokens: Positive | None = None
     """Most tokens to sample."""
     seconds: Annotated[float, Field(gt=0)] | None = None
-    """Most wall time, in seconds; what is finished by then is graded, learned from and kept."""
+    """Wall time, in seconds, after which nothing is sampled; what is finished by then is still
+    graded, learned from and kept."""
 
     # how parents are chosen
     search: SearchName = "puct"

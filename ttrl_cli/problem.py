@@ -9,7 +9,7 @@ import ast
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -78,7 +78,8 @@ class Environment(_Section):
     """Where programs run."""
 
     python: str | None = None
-    """An interpreter with packages of its own; null is the one that runs ttrl."""
+    """An interpreter with packages of its own: an absolute path, or a name on the PATH; null is
+    the one that runs ttrl."""
     imports: list[str] = []
     """Packages that programs may count on; `ttrl check` imports each."""
 
@@ -119,7 +120,7 @@ class ProblemSpec(_Section):
     score: str | None = None
     """FILE.py:FUNCTION, verified data -> a number or {"value", "metrics", "feedback"}."""
     certify: str | None = None
-    """FILE.py:FUNCTION, verified data -> a bound that is a theorem."""
+    """FILE.py:FUNCTION, verified data -> a bound that is a theorem. Not supported yet: refused."""
     render: str | None = None
     """FILE.py:FUNCTION, verified data -> the text that prompts show; by default the solution."""
     reward: Reward = Reward()
@@ -228,16 +229,31 @@ def load_problem(path: Path) -> Problem:
     )
 
 
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """Refuses a key that comes twice, of which YAML would silently take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """A mapping, if its keys all differ."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen and isinstance(key.value, str):
+                line = key.start_mark.line + 1
+                problem = f"the key {key.value!r} comes twice (line {line})"
+                raise yaml.constructor.ConstructorError(problem=problem)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
 def _read_spec(file: Path) -> ProblemSpec:
     try:
-        raw = yaml.safe_load(file.read_text(encoding="utf-8"))
+        raw = yaml.load(file.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
     except FileNotFoundError:
         raise ProblemError(
             file, "", "no such file (expected a problem.yaml or its folder)"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ProblemError(file, "", f"cannot be read: {error}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ProblemError(file, "", f"is not YAML: {error}") from error
     if not isinstance(raw, dict):
         raise ProblemError(file, "", "expected a mapping of keys such as name, statement, verifier")
@@ -294,7 +310,9 @@ def _check_functions(file: Path, folder: Path, spec: ProblemSpec) -> None:
             raise ProblemError(file, "score", "a verifier command gives the score itself")
     elif spec.score is None:
         raise ProblemError(file, "score", "is missing")
-    for key in ("verifier", "score", "certify", "render"):
+    if spec.certify is not None:
+        raise ProblemError(file, "certify", "is not supported by this version of ttrl yet")
+    for key in ("verifier", "score", "render"):
         reference = getattr(spec, key)
         if isinstance(reference, str):
             _check_function(file, folder, key, reference)
@@ -318,23 +336,25 @@ def _check_function(file: Path, folder: Path, key: str, reference: str) -> None:
         raise ProblemError(file, key, f"{folder / name}:{error.lineno}: {error.msg}") from error
     except ValueError as error:  # a null byte, before Python 3.12
         raise ProblemError(file, key, f"{folder / name}: {error}") from error
-    bound = _top_level_names(tree)
-    if function not in bound:
+    bound = _bound_names(tree)
+    if function not in bound and "*" not in bound:
         raise ProblemError(file, key, f"{folder / name} has no function {function!r}")
-    node = bound[function]
+    node = bound.get(function)
     if isinstance(node, ast.FunctionDef) and not _takes_one(node.args):
         why = f"{function} in {folder / name}:{node.lineno} must take one argument, the data"
         raise ProblemError(file, key, why)
 
 
-def _top_level_names(tree: ast.Module) -> dict[str, ast.stmt]:
-    """Names bound at the top of a module by def, assignment or import."""
-    bound: dict[str, ast.stmt] = {}
-    for node in tree.body:
+def _bound_names(tree: ast.Module) -> dict[str, ast.AST]:
+    """Names that a module may bind by def, assignment or import; importing it tells for sure."""
+    bound: dict[str, ast.AST] = {}
+    for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             bound[node.name] = node
         elif isinstance(node, ast.Assign):
             bound |= {t.id: node for t in node.targets if isinstance(t, ast.Name)}
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            bound[node.target.id] = node
         elif isinstance(node, ast.Import | ast.ImportFrom):
             bound |= {alias.asname or alias.name: node for alias in node.names}
     return bound

@@ -106,6 +106,10 @@ class PromptVariables:
     imports: tuple[str, ...]
 
 
+FEEDBACK_CHARACTERS = 2000
+"""How much of the score's feedback the next prompt shows, so that prompts stay bounded."""
+
+
 def number(value: float) -> str:
     """A score as prompts and reports write it: ten significant digits at most."""
     return f"{value:.10g}"
@@ -131,7 +135,7 @@ def solve_messages(problem: Problem, parent: State, before: float | None) -> tup
         before=None if before is None else number(before),
         after=number(parent.score),
         output=parent.output[-OUTPUT_CHARACTERS:].strip(),
-        feedback=parent.feedback.strip(),
+        feedback=parent.feedback[:FEEDBACK_CHARACTERS].strip(),
         kind=spec.solution.kind,
         fence={"program": spec.solution.language, "json": "json", "text": ""}[spec.solution.kind],
         entry=spec.solution.entry,

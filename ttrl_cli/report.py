@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ttrl_cli.loop.solve import load_archive
-from ttrl_cli.records import Json
 from ttrl_cli.rundir import RunDir
 
 if TYPE_CHECKING:
@@ -110,8 +109,3 @@ def _digested(run: RunDir) -> "Iterator[str]":
     else:
         for vote in run.lines("votes.jsonl"):
             yield json.dumps(vote, sort_keys=True)
-
-
-def history(run: RunDir) -> list[dict[str, Json]]:
-    """The metrics of every committed step."""
-    return list(run.lines("metrics.jsonl"))

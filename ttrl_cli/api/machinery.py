@@ -1,6 +1,7 @@
 """What solve and vote need to run: sampler and learner, a free folder, a phase kept true."""
 
 import os
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -54,12 +55,12 @@ class Machinery:
 
         context = registry.SamplerContext(config=config, model=model)
         sampler = registry.make_sampler(config.sampler, context)
-        learner: Learner = NullLearner()
         if config.train:
             from ttrl_cli.learner.lora import LoraLearner
 
-            learner = LoraLearner(model(), config)
-        return cls(sampler=sampler, learner=learner)
+            return cls(sampler=sampler, learner=LoraLearner(model(), config))
+        in_process = config.sampler == "transformers"
+        return cls(sampler=sampler, learner=NullLearner(model() if in_process else None))
 
     def parts(self, run: RunDir, grader: GraderLike, reporter: Reporter, started: float) -> Parts:
         """The parts of one run's loop."""
@@ -77,22 +78,31 @@ class Machinery:
 def settle(config: RunConfig) -> RunConfig:
     """Fix what depends on the machine or on another option, so that config.json says it all."""
     settled: dict[str, object] = {
-        "threads": config.threads or os.cpu_count() or 1,
+        "threads": config.threads or _cores(),
         "workers": workers(config),
     }
     # unknown names and models that were never pulled are found out before anything is started
     registry.find_sampler(config.sampler)
     if registry.is_replay(config.sampler):
         settled["train"] = False
+        kind, _, file = config.sampler.partition(":")
+        settled["sampler"] = f"{kind}:{Path(file).resolve()}" if file else kind
     else:
-        store.resolve(config.model)
-        settled["model"] = config.model or store.DEFAULT_MODEL
+        folder = Path(store.resolve(config.model))
+        named = config.model or store.DEFAULT_MODEL
+        # a path must mean the same when the run is resumed from another folder
+        settled["model"] = str(folder.resolve()) if named.startswith((".", "~")) else named
     return config.model_copy(update=settled)
 
 
 def workers(config: RunConfig) -> int:
     """Grading processes: as many as cores, unless the configuration says."""
-    return config.workers or os.cpu_count() or 1
+    return config.workers or _cores()
+
+
+def _cores() -> int:
+    """Cores this process may use, which taskset and containers can make fewer than there are."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def new_folder(out: Path | None, name: str) -> Path:

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from ttrl_cli import registry
 from ttrl_cli.api.checking import graded_seeds
 from ttrl_cli.api.machinery import (
     Machinery,
@@ -29,6 +30,7 @@ from ttrl_cli.problem import PROBLEM_FILE, Problem, load_problem
 from ttrl_cli.records import Json, Kind, State, Status, Verdict
 from ttrl_cli.report import Summary, summarise
 from ttrl_cli.rundir import RunDir, Totals
+from ttrl_cli.search.archive import data_digest
 from ttrl_cli.search.select import by_name as selector_by_name
 
 
@@ -67,12 +69,13 @@ def solve(
         grader = stack.enter_context(Grader(problem, workers=workers(config)))
         seeds = roots(problem, graded_seeds(problem, grader), config.groups)
         machinery = Machinery.load(config)
-        run = RunDir.create(folder, "solve", problem.spec.name, config, problem.folder)
+        source = None if start_from is None else str(start_from.resolve())
+        run = RunDir.create(
+            folder, "solve", problem.spec.name, config, problem.folder, start_from=source
+        )
         stack.enter_context(run.lock())
         parts = machinery.parts(run, grader, reporter, begun)
-        if start_from is not None:
-            run.write_status(replace(run.status, start_from=str(start_from.resolve())))
-        _begin(run, problem, seeds, parts)
+        _begin(run, seeds, parts)
         return _search(run, problem, parts)
 
 
@@ -103,10 +106,13 @@ def resume(
         if finished(run, run.config.steps):
             return summarise(run, problem.spec.best_known)
         grader = stack.enter_context(Grader(problem, workers=workers(run.config)))
+        restored = run.restore()
         parts = Machinery.load(run.config).parts(run, grader, reporter, begun)
-        if not restore(parts):
+        if restored is not None:
+            restore(parts, *restored)
+        else:
             seeds = roots(problem, graded_seeds(problem, grader), run.config.groups)
-            _begin(run, problem, seeds, parts)
+            _begin(run, seeds, parts)
         return _search(run, problem, parts)
 
 
@@ -128,29 +134,40 @@ def require_solution(summary: Summary) -> None:
         raise NoSolutionError(msg)
 
 
-def _begin(run: RunDir, problem: Problem, seeds: list[State], parts: Parts) -> None:
+def _begin(run: RunDir, seeds: list[State], parts: Parts) -> None:
     """Write the roots (and what a warm start brings along) and commit step 0."""
     lines = [archive_log.roots_line(seeds)]
     if run.status.start_from is not None:
         source = RunDir.open(Path(run.status.start_from))
         folder = source.last_checkpoint()
         lines = _warm_lines(list(source.lines("archive.jsonl")), seeds, source.path.name)
-        if folder is not None and source.config.train and run.config.train:
+        if folder is not None and source.config.train:
             parts.learner.warm_start(folder)
     run.append("archive.jsonl", lines)
     best_seed = max(seeds, key=lambda state: state.signed)
     run.write_status(replace(run.status, seed_score=best_seed.score))
     commit(parts, Totals())
     parts.sampler.load(parts.learner.adapter)
-    best = load_archive(run).best()
-    verdict = Verdict(status=Status.OK, score=best.score, data=best.data, solution=best.solution)
-    _task(run, problem).offer(best.id, best.step, verdict)
 
 
 def _warm_lines(old: list[dict[str, Json]], seeds: list[State], name: str) -> list[dict[str, Json]]:
-    """Another run's log with its ids set apart, and our own seeds as further roots."""
+    """Another run's log with its ids set apart, and our own seeds as further roots.
+
+    A seed that the other run had found stays out: as a root it would take the place of the child,
+    which may have descendants. As long as there are fewer than P roots, old ones are repeated.
+    """
     renamed = list(archive_log.renamed(old, f"{name}/"))
-    merged = [*renamed[0]["states"], *archive_log.roots_line(seeds)["states"]]
+    roots = renamed[0]["states"]
+    found = {data_digest(s["data"]) for line in renamed[1:] for s in line["children"]}
+    own = [
+        s for s in archive_log.roots_line(seeds)["states"] if data_digest(s["data"]) not in found
+    ]
+    missing = len(seeds) - len(roots) - len(own)
+    repeated = [
+        {**roots[place % len(roots)], "id": f"seed.{len(seeds) + place}"}
+        for place in range(missing)
+    ]
+    merged = [*roots, *own, *repeated]
     first = {**renamed[0], "states": merged}
     return [
         {key: value for key, value in line.items() if key != "schema_version"}
@@ -166,6 +183,9 @@ def _task(run: RunDir, problem: Problem) -> SolveTask:
 
 def _search(run: RunDir, problem: Problem, parts: Parts) -> Summary:
     task = _task(run, problem)
+    best = task.archive.best()  # a seed, or what a process that was killed could not write
+    verdict = Verdict(status=Status.OK, score=best.score, data=best.data, solution=best.solution)
+    task.offer(best.id, best.step, verdict)
     parts.reporter.began(watch(run, run.config.steps, problem.spec.best_known))
     with phases(run), graceful_stop(parts.budget):
         finish(run, solve_loop(task, parts))
@@ -186,12 +206,19 @@ def _require_same_problem(source: RunDir, problem: Problem, config: RunConfig) -
             f"not a solve run of {problem.spec.name}"
         )
         raise UsageError(msg)
-    if config.train and source.config.train:
-        for key in ("model", "lora_rank", "lora_alpha"):
-            old, new = getattr(source.config, key), getattr(config, key)
-            if old != new:
-                msg = f"--from {source.path}: its adapter has {key} {old!r}, this run {new!r}"
-                raise UsageError(msg)
+    old_spec, spec = load_problem(source.path / "problem").spec, problem.spec
+    pairs = [
+        ("direction", old_spec.direction, spec.direction),
+        ("solution.kind", old_spec.solution.kind, spec.solution.kind),
+    ]
+    same = ["archive_size", "children_per_parent", "visits"]
+    if source.config.train and not registry.is_replay(config.sampler):
+        same += ["model", "lora_rank", "lora_alpha"]
+    pairs += [(key, getattr(source.config, key), getattr(config, key)) for key in same]
+    for key, old, new in pairs:
+        if old != new:
+            msg = f"--from {source.path}: that run has {key} {old!r}, this one {new!r}"
+            raise UsageError(msg)
     if source.last_checkpoint() is None:
         msg = f"--from {source.path}: nothing was ever committed there"
         raise SetupError(msg)

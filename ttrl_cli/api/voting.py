@@ -94,9 +94,12 @@ def resume_vote(run: RunDir, reporter: Reporter, started: float) -> Summary:
     left = VoteTask(_questions(run), run).rounds_left()
     if finished(run, run.status.totals.steps + left):
         return summarise(run, None)
+    restored = run.restore()
     parts = Machinery.load(run.config).parts(run, VoteGrader(), reporter, started)
-    if not restore(parts):
+    if restored is None:
         commit(parts, Totals())
+    else:
+        restore(parts, *restored)
     return _count(run, parts)
 
 

@@ -14,15 +14,18 @@ _IMPORT = "import importlib\n\ndef run():\n    importlib.import_module({name!r})
 def interpreter(problem: Problem) -> str | None:
     """The path of `environment.python`, or None for the interpreter that runs this.
 
-    A path with a slash is taken from the problem's folder, a bare name from the PATH.
+    A relative path is refused: a run works on its own copy of the problem's folder.
 
     Raises:
-        ProblemError: If there is no such program.
+        ProblemError: If there is no such program, or its path is relative.
     """
     python = problem.spec.environment.python
     if python is None:
         return None
-    path = str(problem.folder / Path(python).expanduser()) if "/" in python else python
+    path = str(Path(python).expanduser()) if "/" in python else python
+    if "/" in path and not Path(path).is_absolute():
+        why = f"must be an absolute path or a name on the PATH (got {python!r})"
+        raise ProblemError(problem.folder / PROBLEM_FILE, "environment.python", why)
     found = shutil.which(path)
     if found is None:
         why = f"no such interpreter: {path}"

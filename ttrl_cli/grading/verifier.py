@@ -1,8 +1,10 @@
 """The problem's own code, run on data: verify -> score -> render -> verdict.
 
-It runs in a grading worker that never executes a candidate. What goes wrong here belongs to one of
-two: `Invalid` and a score that is not finite are the candidate's (status INVALID); anything else
-is a bug of the problem (status FAILED), which is masked out and never becomes a reward or penalty.
+It runs in a grading worker that never executes a candidate. Data that the problem's functions choke
+on are the candidate's (status INVALID), as are `Invalid` and a score that is not finite: the seeds
+have shown that the functions work, and a candidate must not gain by making them raise. What the
+system lacks (OSError, MemoryError) and whatever a verifier command does but answer is not the
+candidate's (status FAILED): masked out, never a reward or penalty.
 """
 
 import math
@@ -20,6 +22,8 @@ from ttrl_cli.records import Json, Status, Verdict
 from ttrl_cli.sandbox.child import UnsendableError, plain
 
 REASON_CHARS = 2000
+MOST_SCORE = 1e150
+"""Scores and rewards beyond this are refused: sums and spans of them would overflow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +70,9 @@ class Checker:
         except Invalid as refusal:
             return Verdict(status=Status.INVALID, reason=_short(str(refusal) or "invalid"))
         except BrokenProblemError as error:
-            return Verdict(status=Status.FAILED, reason=_short(str(error)))
+            ours = self._command is not None or isinstance(error.__cause__, OSError | MemoryError)
+            status = Status.FAILED if ours else Status.INVALID
+            return Verdict(status=status, reason=_short(str(error)))
 
     def _scored(self, data: Json) -> Scored:
         if self._command is not None:
@@ -92,10 +98,14 @@ class Checker:
         score = _finite(scored.value)
         if score is None:
             return Verdict(status=Status.INVALID, reason="score is not finite")
+        if abs(score) > MOST_SCORE:
+            return Verdict(status=Status.INVALID, reason=f"score {score:g} is out of range")
         try:
             reward = self.problem.reward(score)
         except ValueError as error:
-            raise BrokenProblemError(str(error)) from error
+            return Verdict(status=Status.INVALID, reason=_short(str(error)))
+        if abs(reward) > MOST_SCORE:
+            return Verdict(status=Status.INVALID, reason=f"reward {reward:g} is out of range")
         return Verdict(
             status=Status.OK,
             score=score,

@@ -99,6 +99,8 @@ class Workers:
         if key in self._running:
             msg = f"{key!r} was submitted twice"
             raise ValueError(msg)
+        if not self._running:
+            self._heard = time.monotonic()  # the silence before was nobody's fault
         call = _Call(key=key, function=function, arguments=arguments, timeout=timeout)
         self._running[key] = call
         self._longest = max(self._longest, timeout)

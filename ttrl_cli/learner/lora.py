@@ -64,7 +64,9 @@ class LoraLearner:
         started = time.monotonic()
         metrics: dict[str, float] = {"train/rows": len(round_.rows)}
         if round_.rows:
-            rows, metrics["train/kl_base"] = self._shape(round_.rows)
+            rows = round_.rows
+            if self._config.kl > 0:
+                rows, metrics["train/kl_base"] = self._shape(rows)
             self._optimiser.zero_grad(set_to_none=True)
             metrics |= self._accumulate(rows, round_.normalizer)
             metrics["train/grad_norm"] = self._step()
@@ -104,13 +106,11 @@ class LoraLearner:
 
     def warm_start(self, folder: Path) -> None:
         """Begin from another run's weights, with a fresh optimiser."""
-        set_peft_model_state_dict(self._model.network, load_file(folder / ADAPTER_FILE))
+        load_adapter(self._model, folder)
         self._optimiser.state.clear()
 
     def _shape(self, rows: tuple[Row, ...]) -> tuple[tuple[Row, ...], float]:
         """KL shaping of the advantages; also the mean of d, in nats a token."""
-        if self._config.kl == 0:
-            return rows, 0.0
         with torch.no_grad(), self._model.network.disable_adapter():
             base = self._logprobs(rows)
         shaped = kl_shaping(
@@ -202,3 +202,8 @@ def save_adapter(model: LoadedModel, folder: Path) -> None:
     tensors = get_peft_model_state_dict(model.network, save_embedding_layers=False)
     save_file({k: v.contiguous() for k, v in tensors.items()}, folder / ADAPTER_FILE)
     model.network.peft_config["default"].save_pretrained(str(folder))
+
+
+def load_adapter(model: LoadedModel, folder: Path) -> None:
+    """Read the adapter that `save_adapter` wrote."""
+    set_peft_model_state_dict(model.network, load_file(folder / ADAPTER_FILE))

@@ -16,6 +16,7 @@ from. Attempts enter in (group, index) order, whatever order they were graded in
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -29,6 +30,7 @@ from ttrl_cli.records import (
     Attempt,
     Completion,
     Job,
+    Json,
     Prompt,
     Round,
     Row,
@@ -132,17 +134,12 @@ def commit(parts: Parts, totals: Totals) -> None:
     parts.run.commit(totals, parts.learner.save, extra)
 
 
-def restore(parts: Parts) -> bool:
-    """Bring learner and sampler back to the run's last commit; False if there is none."""
-    restored = parts.run.restore()
-    if restored is None:
-        return False
-    folder, extra = restored
+def restore(parts: Parts, folder: Path, extra: Mapping[str, Json]) -> None:
+    """Bring learner and sampler back to a commit, as `RunDir.restore` returned it."""
     parts.learner.load(folder, policy=parts.run.status.totals.steps)
     parts.sampler.load(parts.learner.adapter)
     if isinstance(parts.sampler, ReplaySampler) and "replay" in extra:
         parts.sampler.seek(extra["replay"])
-    return True
 
 
 def sample_and_grade(

@@ -70,8 +70,11 @@ def sync_tree(folder: Path) -> None:
     sync(folder)
 
 
+_NEVER_COPIED = frozenset({".git", ".hg", ".venv", "venv", "__pycache__", "runs"})
+
+
 def copy_folder(source: Path, target: Path, *, most_bytes: int) -> None:
-    """Copy a folder, leaving out hidden files, caches and runs, whatever they are called.
+    """Copy a folder, leaving out version control, environments, caches and runs.
 
     Raises:
         ValueError: If it holds more than `most_bytes`.
@@ -97,7 +100,5 @@ def _left_out(folder: str | Path, names: Iterable[str]) -> set[str]:
     return {
         name
         for name in names
-        if name.startswith(".")
-        or name in ("__pycache__", "runs")
-        or (Path(folder) / name / PROVENANCE_FILE).exists()
+        if name in _NEVER_COPIED or (Path(folder) / name / PROVENANCE_FILE).exists()
     }

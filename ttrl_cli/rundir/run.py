@@ -76,7 +76,16 @@ class RunDir:
     # -- making and opening ------------------------------------------------------------------
 
     @classmethod
-    def create(cls, path: Path, kind: Kind, name: str, config: RunConfig, source: Path) -> Self:
+    def create(
+        cls,
+        path: Path,
+        kind: Kind,
+        name: str,
+        config: RunConfig,
+        source: Path,
+        *,
+        start_from: str | None = None,
+    ) -> Self:
         """Make a run directory.
 
         Args:
@@ -85,6 +94,7 @@ class RunDir:
             name: The problem's name, or the question file's.
             config: Written to config.json.
             source: A problem's folder or a question file; copied verbatim.
+            start_from: The run of a warm start.
 
         Raises:
             UsageError: If the path exists or cannot be made, or the problem's folder is too large
@@ -109,7 +119,11 @@ class RunDir:
                 raise UsageError(msg) from error
         else:
             shutil.copyfile(source, path / "questions.jsonl")
-        run = cls(path, config, Status(kind=kind, name=name, phase="running", totals=Totals()))
+        run = cls(
+            path,
+            config,
+            Status(kind=kind, name=name, phase="running", totals=Totals(), start_from=start_from),
+        )
         run.write_config(config)
         run.write_status(run.status)
         return run
@@ -151,7 +165,8 @@ class RunDir:
         Raises:
             UsageError: If another process holds it.
         """
-        lock = filelock.FileLock(self.path / "lock", timeout=0)
+        # half a second: `held` may be looking at the lock just now
+        lock = filelock.FileLock(self.path / "lock", timeout=0.5)
         try:
             lock.acquire()
         except filelock.Timeout:
@@ -170,6 +185,8 @@ class RunDir:
                 return False
         except filelock.Timeout:
             return True
+        except PermissionError:  # somebody else's run: nobody can tell
+            return False
 
     # -- committing --------------------------------------------------------------------------
 

@@ -119,8 +119,8 @@ def _read(path: Path) -> Iterator[ReplayLine]:
         text = line.decode("utf-8", "replace")
         try:
             yield ReplayLine.model_validate(json.loads(text))
-        except (json.JSONDecodeError, ValidationError) as error:
-            why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.msg
+        except (ValueError, RecursionError) as error:
+            why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
             expected = '{"text": ..., "key": ..., "logprob": ...}'
             msg = f"{path}:{number}: {why}; expected {expected}"
             raise UsageError(msg) from error

@@ -1,11 +1,12 @@
 """Sampling in process, on the model the learner trains.
 
-One prefill per prompt, shared by its G samples; all rows of a step decode as one batch; finished
-rows are handed out at once and dropped from the batch. Sampler and learner share one set of
-weights, so loading an adapter is a matter of agreeing on which update it came from.
+One prefill per prompt, shared by its G samples; the rows of a step decode as one batch of up to
+_MAX_ROWS; finished rows are handed out at once and dropped from the batch. Sampler and learner
+share one set of weights, so loading an adapter is a matter of agreeing on which update it came
+from.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -34,6 +35,7 @@ class _Row:
     seed: int
     prompt_ids_S: IntArray
     rng: np.random.Generator
+    most_tokens: int
     uniforms: list[float] = field(default_factory=list)
     token_ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
@@ -96,32 +98,47 @@ class TransformersSampler:
     ) -> Iterator[Completion]:
         """See `Sampler.sample`.
 
+        A completion ends where the model's context does, and counts as not finished. A prompt that
+        leaves no room at all gets empty completions, which no grader takes: a parent that has
+        outgrown the context is a failed expansion, and the search goes on elsewhere.
+
         Raises:
-            UsageError: If a prompt and max_tokens exceed the model's context.
+            UsageError: If no prompt of the first step leaves room: nothing could be sampled ever.
         """
-        for chunk in _chunks(prompts_P):
-            batch = self._prefill(chunk, step)
+        encoded = {prompt.group: self._model.encode(prompt.messages) for prompt in prompts_P}
+        fitting = [p for p in prompts_P if self._room(encoded[p.group]) > 0]
+        if step == 1 and not fitting:
+            shortest = min(len(ids_S) for ids_S in encoded.values())
+            msg = f"the shortest prompt has {shortest} tokens; the model's context is only "
+            msg += f"{self._model.max_context}"
+            raise UsageError(msg)
+        for prompt in prompts_P:
+            if prompt not in fitting:
+                for index in range(prompt.n):
+                    row = self._row(prompt, index, step, encoded[prompt.group])
+                    yield self._completion(row, finished=False)
+        for chunk in _chunks(fitting):
+            batch = self._prefill(chunk, step, encoded)
             while batch.rows:
                 if stop():
                     return
                 yield from self._advance(batch)
 
     @torch.inference_mode()
-    def _prefill(self, prompts: Sequence[Prompt], step: int) -> _Batch:
+    def _prefill(
+        self, prompts: Sequence[Prompt], step: int, encoded: Mapping[int, IntArray]
+    ) -> _Batch:
         """Run each prompt once and lay its cache out for its samples."""
         rows: list[_Row] = []
         caches: list[Cache] = []
         logits = []
         for prompt in prompts:
-            ids_S = self._encode(prompt)
+            ids_S = encoded[prompt.group]
             tensor = torch.tensor(ids_S[None], device=self._model.device)
             out = self._model.network(input_ids=tensor, use_cache=True, logits_to_keep=1)
             caches.append(out.past_key_values)
             logits.append(out.logits[:, -1].expand(prompt.n, -1))
-            for index in range(prompt.n):
-                seed = seeding.sample_seed(self._seed, step, prompt.group, index)
-                rng = seeding.generator(seed)
-                rows.append(_Row(prompt.group, index, seed, ids_S, rng))
+            rows += [self._row(prompt, index, step, ids_S) for index in range(prompt.n)]
         lengths = torch.tensor([len(row.prompt_ids_S) for row in rows], device=self._model.device)
         return _Batch(
             rows=rows,
@@ -131,15 +148,13 @@ class TransformersSampler:
             logits_BV=torch.cat(logits),
         )
 
-    def _encode(self, prompt: Prompt) -> IntArray:
-        ids_S = self._model.encode(prompt.messages)
-        if len(ids_S) + self._max_tokens > self._model.max_context:
-            msg = (
-                f"the prompt for {prompt.key} has {len(ids_S)} tokens; with --max-tokens "
-                f"{self._max_tokens} that exceeds the model's context of {self._model.max_context}"
-            )
-            raise UsageError(msg)
-        return ids_S
+    def _room(self, ids_S: IntArray) -> int:
+        """Tokens that a completion may have behind a prompt."""
+        return min(self._max_tokens, self._model.max_context - len(ids_S))
+
+    def _row(self, prompt: Prompt, index: int, step: int, ids_S: IntArray) -> _Row:
+        seed = seeding.sample_seed(self._seed, step, prompt.group, index)
+        return _Row(prompt.group, index, seed, ids_S, seeding.generator(seed), self._room(ids_S))
 
     @torch.inference_mode()
     def _advance(self, batch: _Batch) -> list[Completion]:
@@ -156,7 +171,7 @@ class TransformersSampler:
             row.token_ids.append(token)
             row.logprobs.append(logprob)
             ended = token in self._model.stop_ids
-            if ended or len(row.token_ids) >= self._max_tokens:
+            if ended or len(row.token_ids) >= row.most_tokens:
                 done.append(self._completion(row, finished=ended))
             else:
                 live.append(place)
