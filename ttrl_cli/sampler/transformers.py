@@ -107,7 +107,7 @@ class TransformersSampler:
         """
         encoded = {prompt.group: self._model.encode(prompt.messages) for prompt in prompts_P}
         fitting = [p for p in prompts_P if self._room(encoded[p.group]) > 0]
-        if step == 1 and not fitting:
+        if prompts_P and step == 1 and not fitting:
             shortest = min(len(ids_S) for ids_S in encoded.values())
             msg = f"the shortest prompt has {shortest} tokens; the model's context is only "
             msg += f"{self._model.max_context}"
