@@ -113,6 +113,18 @@ def test_finds_the_best(tmp_path: Path):
     assert [a["verdict"]["score"] for a in attempts(run)] == [3, None, 17, 5, 9, 4, -2, None]
 
 
+def test_the_first_of_equals_is_the_best(tmp_path: Path):
+    """Of equal scores in a step the first in (group, index) order wins, however grades come in."""
+    slow = "import time\n    time.sleep(0.5 * (number == 7))\n    return min(number, 7)"
+    run = {"groups": 1, "group_size": 600, "steps": 1, "workers": 3}
+    verify = slow.join(NUMBER.rsplit("return number", 1))
+    problem = write_problem(tmp_path / "p", verify, run=run)
+    # so many that grades of later ones come in while the rest is still being sampled
+    done = solve(problem, tmp_path / "run", ["7", *["8"] * 599])
+    assert done.json["best"]["id"] == "1.0.0"
+    assert ttrl("best", tmp_path / "run").out == "7\n"
+
+
 def test_minimises(tmp_path: Path):
     """To minimise, the lowest score is the best one."""
     problem = write_problem(tmp_path / "p", seed="9", direction="minimize")

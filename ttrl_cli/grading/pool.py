@@ -13,7 +13,7 @@ from ttrl_cli.grading import worker
 from ttrl_cli.grading.environment import interpreter
 from ttrl_cli.grading.workers import Failure, Workers
 from ttrl_cli.problem import PROBLEM_FILE, Problem
-from ttrl_cli.records import Job, Json, Status, Verdict
+from ttrl_cli.records import Job, Status, Verdict
 
 LOAD_SECONDS = 120.0
 """Most that importing a problem's files may take."""
@@ -77,12 +77,6 @@ class Grader:
         verdicts = {key: self._verdicts[key] for key in keys}
         self._jobs, self._verdicts, self._fresh = {}, {}, []
         return verdicts
-
-    def grade_seed(self, text: str, *, parent_data: Json = None, seed: int = 0) -> Verdict:
-        """Wait for the verdict on a solution's text, which is taken as it is: no fences."""
-        key = "seed"
-        self._workers.submit(key, worker.run_solution, text, parent_data, seed, timeout=self._limit)
-        return self._wait_for([key])[0]
 
     def grade_seeds(self) -> list[Verdict]:
         """Wait for the verdicts on the problem's seeds, in their order."""

@@ -47,7 +47,9 @@ class SolveTask:
         self._run = run
         self._parents_P: tuple[State, ...] = ()
         best = run.best()
-        self._best_score: float | None = None if best is None else best["score"]
+        self._best: tuple[str, int, float] | None = None
+        if best is not None:
+            self._best = (best["id"], best["step"], best["score"])
 
     def prompts(self, step: int) -> list[Prompt]:
         """Choose the step's parents and ask for a better solution than each."""
@@ -81,13 +83,26 @@ class SolveTask:
         self.offer(f"{step}.{job.group}.{job.index}", step, verdict)
 
     def offer(self, id_: str, step: int, verdict: Verdict) -> None:
-        """Make a verdict's solution the best one if it is."""
+        """Make a verdict's solution the best one if it is.
+
+        Of equal ones in a step the first in (group, index) order is taken, whichever was graded
+        first, so that equal runs have equal results.
+        """
         if not verdict.valid or verdict.score is None:
             return
-        if self._best_score is None or self._problem.better(verdict.score, self._best_score):
-            self._best_score = verdict.score
+        if self._beats_best(id_, step, verdict.score):
+            self._best = (id_, step, verdict.score)
             suffix = SUFFIXES[self._problem.spec.solution.kind]
             self._run.write_best(id_, step, verdict, suffix)
+
+    def _beats_best(self, id_: str, step: int, score: float) -> bool:
+        if self._best is None:
+            return True
+        best_id, best_step, best_score = self._best
+        of_this_step = step > 0 and step == best_step and "/" not in best_id  # not a warm start's
+        if of_this_step and score == best_score:
+            return _place(id_) < _place(best_id)
+        return self._problem.better(score, best_score)
 
     def judge(self, attempts: Sequence[Attempt]) -> list[Attempt]:
         """Rewards came with the scores; without `reward_copies`, known data loses its own."""
@@ -158,6 +173,11 @@ class SolveTask:
             metrics["solve/step_best_score"] = max(scores, key=self._problem.signed)
             metrics["solve/step_mean_score"] = sum(scores) / len(scores)
         return metrics
+
+
+def _place(id_: str) -> tuple[int, ...]:
+    """An attempt's (step, group, index), from its id."""
+    return tuple(int(part) for part in id_.split("."))
 
 
 def roots(problem: Problem, verdicts: Sequence[Verdict], count: int) -> list[State]:

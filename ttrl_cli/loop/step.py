@@ -42,7 +42,6 @@ from ttrl_cli.records import (
 from ttrl_cli.rundir import RunDir, Totals, files
 from ttrl_cli.rundir.run import attempt_line
 from ttrl_cli.sampler.base import Sampler
-from ttrl_cli.sampler.replay import ReplaySampler
 
 
 class Task(Protocol):
@@ -128,18 +127,15 @@ def take_step(task: Task, parts: Parts) -> None:
 
 
 def commit(parts: Parts, totals: Totals) -> None:
-    """Commit the run as it stands, the replay cursor included."""
-    sampler = parts.sampler
-    extra = {"replay": sampler.cursor()} if isinstance(sampler, ReplaySampler) else {}
-    parts.run.commit(totals, parts.learner.save, extra)
+    """Commit the run as it stands, the sampler's cursor included."""
+    parts.run.commit(totals, parts.learner.save, {"sampler": parts.sampler.cursor()})
 
 
 def restore(parts: Parts, folder: Path, extra: Mapping[str, Json]) -> None:
     """Bring learner and sampler back to a commit, as `RunDir.restore` returned it."""
     parts.learner.load(folder, policy=parts.run.status.totals.steps)
     parts.sampler.load(parts.learner.adapter)
-    if isinstance(parts.sampler, ReplaySampler) and "replay" in extra:
-        parts.sampler.seek(extra["replay"])
+    parts.sampler.seek(extra["sampler"])
 
 
 def sample_and_grade(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
-from ttrl_cli.records import Adapter, Completion, Prompt
+from ttrl_cli.records import Adapter, Completion, Json, Prompt
 
 
 class Sampler(Protocol):
@@ -31,6 +31,12 @@ class Sampler(Protocol):
             stop: Asked now and then; once true, what is unfinished is dropped and the iterator
                 ends.
         """
+
+    def cursor(self) -> Json:
+        """What a checkpoint keeps of the sampler; None where the seeds say it all."""
+
+    def seek(self, cursor: Json) -> None:
+        """Go on from a cursor."""
 
 
 def clean_text(text: str) -> str:

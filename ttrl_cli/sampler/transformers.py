@@ -17,7 +17,7 @@ from ttrl_cli import seeding
 from ttrl_cli.errors import UsageError
 from ttrl_cli.models.attention import SharedPrefix
 from ttrl_cli.models.load import LoadedModel
-from ttrl_cli.records import Adapter, Completion, IntArray, Prompt
+from ttrl_cli.records import Adapter, Completion, IntArray, Json, Prompt
 from ttrl_cli.sampler.base import clean_text
 from ttrl_cli.sampler.cache import GrowingLayer, own_cache, shared_prefix
 from ttrl_cli.sampler.draw import draw
@@ -92,6 +92,12 @@ class TransformersSampler:
     def load(self, adapter: Adapter) -> None:
         """Note which update the shared weights came from."""
         self.policy = adapter.policy
+
+    def cursor(self) -> None:
+        """Nothing to keep: every draw hangs on its sample's own seed."""
+
+    def seek(self, cursor: Json) -> None:
+        """Nothing to go on from."""
 
     def sample(
         self, prompts_P: Sequence[Prompt], *, step: int, stop: Callable[[], bool]
