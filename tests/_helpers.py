@@ -112,16 +112,18 @@ def digest(run: Path) -> str:
 
 
 def spawn(
-    *arguments: object, cwd: Path | None = None, **environment: str
+    *arguments: object, cwd: Path | None = None, stdin: Path | None = None, **environment: str
 ) -> subprocess.Popen[bytes]:
     """Start the installed `ttrl` command as a process of its own."""
-    return subprocess.Popen(
-        [SCRIPT, *(str(argument) for argument in arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=cwd,
-        env=os.environ | {"HF_HUB_OFFLINE": "1"} | environment,
-    )
+    with (stdin or Path(os.devnull)).open("rb") as fed:
+        return subprocess.Popen(
+            [SCRIPT, *(str(argument) for argument in arguments)],
+            stdin=fed,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=cwd,
+            env=os.environ | {"HF_HUB_OFFLINE": "1"} | environment,
+        )
 
 
 def wait(process: subprocess.Popen[bytes], *, timeout: float = 60) -> Done:

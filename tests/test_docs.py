@@ -22,9 +22,9 @@ def _generate() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("page", ["cli.md", "problem.md"])
+@pytest.mark.parametrize("page", ["cli.md", "problem.md", "prompt-file.md"])
 def test_generated_pages_are_current(page: str) -> None:
-    """docs/cli.md and docs/problem.md are what `make docs` would write."""
+    """Each generated page is what `make docs` would write."""
     assert (ROOT / "docs" / page).read_text(encoding="utf-8") == _generate().pages()[page]
 
 

@@ -159,7 +159,9 @@ def even(tiny_model: Path) -> Round:
 # the oracle
 
 
-def grpo(path: Path, folder: Path, round_: Round, epsilon: float) -> tuple[float, Tensors]:
+def grpo(
+    path: Path, folder: Path, round_: Round, *, epsilon: float, beta: float
+) -> tuple[float, Tensors]:
     """Loss and gradients of TRL's GRPOTrainer on a model of its own with the adapter in `folder`.
 
     Its `dapo` loss is the sum over tokens over the number of tokens of the generation batch; in
@@ -177,7 +179,7 @@ def grpo(path: Path, folder: Path, round_: Round, epsilon: float) -> tuple[float
             report_to="none",
             gradient_checkpointing=False,
             loss_type="dapo",
-            beta=0.0,
+            beta=beta,
             epsilon=epsilon,
             temperature=TEMPERATURE,
             num_generations=2,
@@ -187,7 +189,11 @@ def grpo(path: Path, folder: Path, round_: Round, epsilon: float) -> tuple[float
         processing_class=load_model(settings(path)).tokenizer,
     )
     trainer.model.eval()
-    loss = trainer.compute_loss(trainer.model, grpo_inputs(round_))
+    inputs = grpo_inputs(round_)
+    with torch.no_grad(), trainer.model.disable_adapter():
+        base_logps = [plain_logprobs(trainer.model, row) for row in round_.rows]
+    inputs["ref_per_token_logps"] = torch.stack(base_logps)
+    loss = trainer.compute_loss(trainer.model, inputs)
     loss.backward()
     named = trainer.model.named_parameters()
     return loss.item(), {n: p.grad for n, p in named if p.grad is not None}
@@ -213,12 +219,19 @@ def grpo_inputs(round_: Round) -> dict[str, torch.Tensor]:
     }
 
 
-@pytest.mark.parametrize(("noise", "clip"), [(0.02, None), (0.1, CLIP)])
+@pytest.mark.parametrize(
+    ("noise", "clip", "kl_loss"), [(0.02, None, 0.0), (0.1, CLIP, 0.0), (0.1, None, 0.7)]
+)
 def test_loss_and_gradients_equal_grpo(
-    tiny_model: Path, tmp_path: Path, even: Round, noise: float, clip: float | None
+    tiny_model: Path,
+    tmp_path: Path,
+    even: Round,
+    noise: float,
+    clip: float | None,
+    kl_loss: float,
 ) -> None:
     """On a full round our loss and every gradient equal those of TRL's GRPOTrainer to 1e-5."""
-    model, learner = start(tiny_model, noise=noise, clip=clip)
+    model, learner = start(tiny_model, noise=noise, clip=clip, kl_loss=kl_loss)
     ratio = np.concatenate(
         [plain_logprobs(model.network, r).detach().numpy() - r.logprobs_T for r in even.rows]
     )
@@ -227,7 +240,8 @@ def test_loss_and_gradients_equal_grpo(
         assert (np.exp(ratio) > 1 + clip).any()
         assert (np.exp(ratio) < 1 - clip).any()
     learner.save(tmp_path)
-    loss, expected = grpo(tiny_model, tmp_path, even, epsilon=1e9 if clip is None else clip)
+    epsilon = 1e9 if clip is None else clip
+    loss, expected = grpo(tiny_model, tmp_path, even, epsilon=epsilon, beta=kl_loss)
     ours = learner.gradients(even)
     assert all(gradient.abs().max() > 1e-4 for gradient in expected.values())
     assert_close(ours, expected)

@@ -1,149 +1,18 @@
-"""Voting: extraction, the majority, and whole runs of `ttrl vote` on scripted completions."""
+"""Whole runs of `ttrl vote`: on scripted completions, and learning with a tiny model."""
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from tests._helpers import Done, digest, read_lines, ttrl, write_lines
-from ttrl_cli.errors import UsageError
-from ttrl_cli.questions import load_questions, question_messages
-from ttrl_cli.voting.extract import extract_answer
-from ttrl_cli.voting.majority import majority
-
-
-@pytest.mark.parametrize(
-    ("text", "answer"),
-    [
-        ("", None),
-        ("forty-two", None),
-        (r"so \boxed{42}.", "42"),
-        (r"\boxed{1} no, \boxed{2}", "2"),
-        (r"\boxed{\frac{1}{2}}", r"\frac{1}{2}"),
-        (r"\boxed{7} and then \boxed{8", "7"),
-        (r"\boxed{}", None),
-        (r"\boxed{ }", None),
-        ("Answer: 42", "42"),
-        ("Answer: 1\nwait\nanswer: 2", "2"),
-        ("**Final answer:** 3/4", "3/4"),
-        ("The answer is near: 4", None),
-        ("Answer:", None),
-        ("Answer: 5\n\\boxed{6}", "6"),
-        ("<think>\\boxed{1}</think>\\boxed{2}", "2"),
-        ("<think>\\boxed{1}</think> done", None),
-        ("<think>Answer: 1", None),
-        ("<think>a</think>Answer: 1<think>Answer: 2</think>", "1"),
-        ("Answer: caf\u00e9", "caf\u00e9"),
-    ],
-)
-def test_extraction(text: str, answer: str | None):
-    """The answer is the last closed box, else the last answer line, outside of thinking."""
-    assert extract_answer(text) == answer
-
-
-def vote(answers: list[str | None], logprobs: Iterable[float | None] | None = None):
-    """A vote by exact match."""
-    given = [None] * len(answers) if logprobs is None else list(logprobs)
-    return majority(answers, given, key=str.strip)
-
-
-def test_majority():
-    """The most frequent answer wins; shares are of all samples, unparsed ones included."""
-    result = vote(["7", "8", None, " 7", "9"])
-    assert (result.answer, result.votes, result.n, result.parsed) == ("7", 2, 5, 4)
-    assert result.share == 0.4
-    assert not result.tie
-    assert result.clusters == (("7", 2), ("8", 1), ("9", 1))
-    assert result.agrees_G == (True, False, False, True, False)
-
-
-def test_no_answer_cannot_win():
-    """Where most samples have no answer, the one that is there wins; where all have none, none."""
-    result = vote([None, None, None, "5"])
-    assert (result.answer, result.votes, result.share, result.tie) == ("5", 1, 0.25, False)
-    nothing = vote([None, None])
-    assert (nothing.answer, nothing.votes, nothing.n, nothing.parsed) == (None, 0, 2, 0)
-    assert (nothing.tie, nothing.clusters, nothing.agrees_G) == (False, (), (False, False))
-    assert vote([]).share == 0.0
-
-
-@pytest.mark.parametrize(
-    ("logprobs", "winner"),
-    [
-        (None, "a"),  # nobody knows: the first to appear
-        ([-1.0, -2.0, -3.0, -1.0], "b"),  # a: -1 - 3 = -4;  b: -2 - 1 = -3
-        ([-1.0, -2.0, None, -1.0], "a"),  # one of a's is unknown: the first to appear
-        ([-1.0, -1.0, -1.0, -1.0], "a"),  # equal sums: the first to appear
-    ],
-)
-def test_ties(logprobs: list[float | None] | None, winner: str):
-    """A tie goes to the higher sum of log-probabilities if all are known, else to the earlier."""
-    result = vote(["a", "b", "a", "b"], logprobs)
-    assert (result.answer, result.tie) == (winner, True)
-
-
-def test_log_probabilities_break_ties_alone():
-    """A high log-probability does not beat a vote more."""
-    assert vote(["a", "a", "b"], [-90.0, -90.0, -0.1]).answer == "a"
-
-
-# -- the file of questions -------------------------------------------------------------------
-
-
-def test_questions(tmp_path: Path):
-    """Ids and answers may be numbers or absent; an absent id is the line's number."""
-    path = tmp_path / "q.jsonl"
-    # an unescaped line separator (U+2028) stands inside the last one's text
-    path.write_text(
-        '{"question": "1 + 1?", "id": 7, "answer": 2}\n\n'
-        '{"question": "2 + 2?", "source": "book"}\n'
-        '{"question": "3\u2028+ 3?", "id": "c"}\n',
-        encoding="utf-8",
-    )
-    questions = load_questions(path)
-    assert [(q.id, q.answer) for q in questions] == [("7", "2"), ("3", None), ("c", None)]
-    assert questions[2].question == "3\u2028+ 3?"
-    (message,) = question_messages(questions[0])
-    expected = '1 + 1?\n\nEnd with one line "Answer: ..." that holds the final answer.'
-    assert (message.role, message.content) == ("user", expected)
-
-
-@pytest.mark.parametrize(
-    ("text", "why"),
-    [
-        ('{"question": "a"}\n{"question": \n', "q.jsonl:2: Expecting value"),
-        ('{"question": "a"}\n\n{"id": "b"}\n', "q.jsonl:3: Field required"),
-        ('{"question": ["a"]}\n', "q.jsonl:1: Input should be a valid string"),
-        ('"a"\n', "q.jsonl:1: Input should be a valid dictionary"),
-        (
-            '{"question": "a", "id": "x"}\n{"question": "b", "id": "x"}\n',
-            "q.jsonl:2: the id 'x' comes twice",
-        ),
-        ("\n \n", "q.jsonl: no questions in it"),
-        ("[" * 100_000, "q.jsonl:1: "),
-        ('{"question": ' + "1" * 5000 + "}", "q.jsonl:1: "),
-    ],
-    ids=["json", "no question", "type", "no mapping", "twice", "empty", "deep", "long number"],
-)
-def test_bad_questions(tmp_path: Path, text: str, why: str):
-    """A bad line is refused by file, line and reason."""
-    (tmp_path / "q.jsonl").write_text(text)
-    with pytest.raises(UsageError) as caught:
-        load_questions(tmp_path / "q.jsonl")
-    assert str(caught.value).startswith(f"{tmp_path}/{why}")
-    done = ttrl("vote", tmp_path / "q.jsonl", "--out", tmp_path / "run")
-    assert done.code == 2
-    assert not (tmp_path / "run").exists()
-
-
-# -- whole runs ------------------------------------------------------------------------------
+from tests._helpers import Done, digest, read_lines, spawn, ttrl, wait, write_lines
 
 QUESTIONS = [
-    {"question": "1 + 1?", "id": "one", "answer": "2"},
-    {"question": "2 + 2?", "id": "two", "answer": "5"},
-    {"question": "3 + 3?", "id": "three"},
+    {"question": "1 + 1?", "id": "one", "answer": "2.0", "source": "book", "votes": "ours"},
+    {"problem": "2 + 2?", "id": "two", "answer": "5"},
+    {"prompt": "3 + 3?", "id": "three"},
 ]
 REPLAY = [
     {"text": "Answer: 6", "key": "three", "logprob": -1.5},
@@ -154,16 +23,19 @@ REPLAY = [
     {"text": "Answer: 7", "key": "three", "logprob": -0.5},
     {"text": "Answer: 2", "key": "one"},
     {"text": "\\boxed{4}", "key": "two"},
-    {"text": "Answer: 4", "key": "two"},
+    {"text": "Answer: 4.0", "key": "two"},
 ]
 
 
-def run_vote(folder: Path, out: str, *options: object, questions: Any = QUESTIONS) -> Done:
-    """Run `ttrl vote` on the scripted answers."""
+def run_vote(
+    folder: Path, out: str, *options: object, questions: Any = QUESTIONS, replay: Any = REPLAY
+) -> Done:
+    """Run `ttrl vote` on scripted answers, 3 samples a question; `--steps 0` unless given."""
     asked = write_lines(folder / f"{out}.jsonl", questions)
-    replay = write_lines(folder / f"{out}.replay", REPLAY)
-    given = ["--n", 3, "--out", folder / out, "--sampler", f"replay:{replay}", *options]
-    return ttrl("vote", "--steps", 0, asked, *given)
+    script = write_lines(folder / f"{out}.replay", replay)
+    given = ["--n", 3, "--out", folder / out, "--sampler", f"replay:{script}", *options]
+    steps = [] if "--steps" in options or "--epochs" in options else ["--steps", 0]
+    return ttrl("vote", asked, *steps, *given)
 
 
 def lines(done: Done) -> list[Any]:
@@ -171,11 +43,27 @@ def lines(done: Done) -> list[Any]:
     return [json.loads(line) for line in done.out.splitlines()]
 
 
+def summary(run: Path) -> Any:
+    """The contents of a run's summary.json."""
+    return json.loads((run / "summary.json").read_text())
+
+
+def stages(run: Path) -> str:
+    """The stages of a run's steps, as their first letters."""
+    return "".join(line["stage"][0] for line in read_lines(run / "metrics.jsonl"))
+
+
+# -- voting only -----------------------------------------------------------------------------
+
+
 def test_vote(tmp_path: Path):
     """Each question's majority is one JSON line, in the order of the file."""
     done = run_vote(tmp_path, "run", "--groups", 2)
     assert done.code == 0, done.err
     one, two, three = lines(done)
+    low, high = one.pop("interval")
+    # Wilson's interval of 2 of 3, z = 1.96: centre 0.5724..., half width 0.3647...
+    assert (low, high) == (pytest.approx(0.2077, abs=1e-4), pytest.approx(0.9385, abs=1e-4))
     assert one == {
         "id": "one",
         "answer": "2",
@@ -185,8 +73,10 @@ def test_vote(tmp_path: Path):
         "tie": False,
         "clusters": [["2", 2], ["3", 1]],
         "parsed": 3,
-        "correct": True,
+        "correct": True,  # 2 is 2.0
+        "source": "book",  # what else the record held; its "votes" gave way to ours
     }
+    # 4, \boxed{4} and 4.0 are one answer
     assert (two["id"], two["answer"], two["votes"], two["correct"]) == ("two", "4", 3, False)
     # 6 and 7 have a vote each; 7 is the likelier one; "no idea" is no vote
     assert (three["answer"], three["tie"], three["parsed"]) == ("7", True, 2)
@@ -197,18 +87,48 @@ def test_vote(tmp_path: Path):
     assert [a["parent"] for a in attempts] == ["one"] * 3 + ["two"] * 3 + ["three"] * 3
     rewards = [a["verdict"]["reward"] for a in attempts]
     assert rewards == [1.0, None, 1.0, 1.0, 1.0, 1.0, None, None, 1.0]
+    found = [(a["verdict"].get("answer"), a["verdict"].get("rule")) for a in attempts]
+    assert found[4:8] == [
+        ("4", "boxed"),
+        ("4.0", "answer-line"),
+        ("6", "answer-line"),
+        (None, None),
+    ]
+    assert [read_lines(tmp_path / "run" / "votes.jsonl")[1]["rules"]] == [
+        {"answer-line": 2, "boxed": 1}
+    ]
+
+
+def test_figures_without_training(tmp_path: Path):
+    """summary.json holds the figures of the one pass, and stderr tells them."""
+    done = run_vote(tmp_path, "run")
+    figures = summary(tmp_path / "run")
+    assert (figures["questions"], figures["labelled"], figures["samples"]) == (3, 2, 9)
+    # question one: 2 of 3 right; question two: 0 of 3
+    assert figures["pass@1"] == pytest.approx(1 / 3)
+    # pass@2 of 2 right in 3: 1 - C(1,2)/C(3,2) = 1; of none: 0
+    assert figures["pass@k"] == {"1": pytest.approx(1 / 3), "2": 0.5, "3": 0.5}
+    assert figures["maj@n"] == figures["label_accuracy"] == 0.5
+    # one: rewards 1 0 1 and truth 1 0 1 agree; two: rewards 1 1 1 and truth 0 0 0 do not
+    assert figures["reward_accuracy"] == 0.5
+    assert figures["majority_ratio"] == pytest.approx((2 / 3 + 1 + 1 / 3) / 3)
+    assert figures["parsed"] == pytest.approx(8 / 9)
+    assert "before" not in figures
+    assert "33.3%" in done.err
+    assert "maj@n" in done.err
 
 
 def test_labels_change_correct_alone(tmp_path: Path):
     """Other labels, or none, change `correct` and nothing else."""
     labelled = run_vote(tmp_path, "a")
-    bare = [{key: q[key] for key in ("question", "id")} for q in QUESTIONS]
+    bare = [{k: v for k, v in q.items() if k != "answer"} for q in QUESTIONS]
     unlabelled = run_vote(tmp_path, "b", questions=bare)
     known, unknown = lines(labelled), lines(unlabelled)
     assert [line.pop("correct") for line in known] == [True, False, None]
     assert [line.pop("correct") for line in unknown] == [None] * 3
     assert known == unknown
     assert digest(tmp_path / "a") == digest(tmp_path / "b")
+    assert summary(tmp_path / "b")["pass@1"] is None
 
 
 def test_resume_of_a_vote(tmp_path: Path):
@@ -236,31 +156,334 @@ def test_questions_cut_by_a_budget_are_voted_on_later(tmp_path: Path):
 
 def test_vote_without_any_answer(tmp_path: Path):
     """A vote in which no sample has an answer prints its lines and ends with exit code 4."""
-    asked = write_lines(tmp_path / "q.jsonl", QUESTIONS[:1])
-    replay = write_lines(tmp_path / "q.replay", ["no idea", ""])
-    options = ["--n", 2, "--out", tmp_path / "run", "--sampler", f"replay:{replay}"]
-    done = ttrl("vote", asked, *options)
+    done = run_vote(tmp_path, "run", questions=QUESTIONS[:1], replay=["no idea", ""])
     assert done.code == 4
     (line,) = lines(done)
     assert (line["answer"], line["votes"], line["parsed"], line["correct"]) == (None, 0, 0, False)
     assert ttrl("show", tmp_path / "run", "--json").json["status"] == "done"
 
 
-def test_vote_with_a_model(tmp_path: Path, tiny_model: Path):
-    """The same loop samples from a model: N completions a question, with log-probabilities."""
-    asked = write_lines(tmp_path / "q.jsonl", QUESTIONS)
-    options = ["--n", 2, "--max-tokens", 8, "--dtype", "float32", "--threads", 1]
-    out = tmp_path / "run"
-    done = ttrl("vote", asked, "--model", tiny_model, "--out", out, *options)
-    assert done.code == 4  # a random model's text holds no answer
-    attempts = read_lines(out / "attempts.jsonl")
-    assert len(attempts) == 6
-    assert all(a["logprob"] < 0 and a["policy"] == 0 for a in attempts)
+def test_choices(tmp_path: Path):
+    """The answer to a multiple-choice question is a letter, however it is given."""
+    asked = [{"question": "Capital?", "choices": ["Rome", "Paris"], "answer": "Paris"}]
+    replay = ["Answer: (B)", "The answer is Paris.", "\\boxed{A}"]
+    (line,) = lines(run_vote(tmp_path, "run", questions=asked, replay=replay))
+    assert line["clusters"] == [["B", 2], ["A", 1]]
+    assert (line["id"], line["correct"]) == ("1", True)
 
 
-def test_learning_is_refused(tmp_path: Path):
-    """Steps above 0 are refused for now, by the option's name."""
+def test_standard_input(tmp_path: Path):
+    """`-` reads the questions from a pipe; the answers alone go to stdout."""
+    script = write_lines(tmp_path / "replay", ["Answer: 1"])
+    asked = write_lines(tmp_path / "q.jsonl", [{"question": "1?", "answer": 1}])
+    command = ["vote", "-", "--steps", 0, "--n", 2, "--sampler", f"replay:{script}"]
+    process = spawn(*command, "--out", tmp_path / "run", stdin=asked)
+    done = wait(process)
+    assert done.code == 0, done.err
+    (line,) = lines(done)
+    assert (line["answer"], line["votes"], line["correct"]) == ("1", 2, True)
+    assert (tmp_path / "run" / "questions.jsonl").read_text() == asked.read_text()
+
+
+def test_bad_records(tmp_path: Path):
+    """A bad line ends the command by file and line; --skip-bad goes on and counts it."""
+    asked = [QUESTIONS[0], {"question": 3}, QUESTIONS[2]]
+    refused = run_vote(tmp_path, "a", questions=asked)
+    assert refused.code == 2
+    assert f"{tmp_path}/a.jsonl:2: " in refused.err
+    assert not (tmp_path / "a").exists()
+    skipped = run_vote(tmp_path, "b", "--skip-bad", questions=asked)
+    assert [line["id"] for line in lines(skipped)] == ["one", "three"]
+    assert summary(tmp_path / "b")["bad"] == 1
+    assert "1 bad record" in skipped.err
+    again = ttrl("resume", tmp_path / "b")
+    assert lines(again) == lines(skipped)
+
+
+def test_comparison_that_cannot_end(tmp_path: Path):
+    """A tower of powers neither stalls the vote nor wins it."""
+    replay = [r"\boxed{9^{9^{9^{9}}}}", r"\boxed{x + 1}", r"\boxed{1+x}"]
+    (line,) = lines(run_vote(tmp_path, "run", questions=QUESTIONS[:1], replay=replay))
+    assert line["clusters"] == [["x + 1", 2], ["9^{9^{9^{9}}}", 1]]
+
+
+def test_prompt_beside_the_questions(tmp_path: Path):
+    """A YAML of the questions' name gives examples and options; options of the command win."""
+    prompt = {
+        "system": "Be brief.",
+        "examples": [{"user": "0?", "assistant": "Answer: 0"}],
+        "run": {"group_size": 2, "temperature": 0.5, "steps": 0},
+    }
+    (tmp_path / "q.yaml").write_text(yaml.safe_dump(prompt))
     asked = write_lines(tmp_path / "q.jsonl", QUESTIONS)
-    done = ttrl("vote", asked, "--steps", 1, "--out", tmp_path / "run")
+    script = write_lines(tmp_path / "replay", ["Answer: 1"])
+    options = ["--sampler", f"replay:{script}", "--temperature", 0.7, "--out", tmp_path / "run"]
+    done = ttrl("vote", asked, *options, "--system", "Be long.")
+    assert done.code == 0, done.err
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert (config["group_size"], config["temperature"], config["steps"]) == (2, 0.7, 0)
+    kept = yaml.safe_load((tmp_path / "run" / "prompt.yaml").read_text())
+    assert kept == prompt | {"system": "Be long."}
+    (tmp_path / "other.yaml").write_text("run: {group_sise: 2}")
+    refused = ttrl("vote", asked, "--prompt", tmp_path / "other.yaml", *options[:2])
+    assert refused.code == 2
+    assert "other.yaml: run.group_sise: " in refused.err
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--n", 1], "--n: "),
+        (["--n", 4, "--train-n", 5], "--train-n: must be at most N, the samples of a question: 4"),
+        (["--epochs", 2, "--steps", 3], "give one of them"),
+        (["--reward", "medium"], "--reward: "),
+        (["--min-share", 2], "--min-share: "),
+    ],
+)
+def test_bad_options(tmp_path: Path, options: list[object], why: str):
+    """A wrong option is refused by its own name, and no run is left behind."""
+    done = run_vote(tmp_path, "run", *options)
     assert done.code == 2
-    assert "--steps 0" in done.err
+    assert why in done.err
+    assert not (tmp_path / "run").exists()
+
+
+# -- the stages of training, on scripted answers ---------------------------------------------
+
+
+def test_stages(tmp_path: Path):
+    """One pass, then the epochs, then a fresh pass, which alone is printed."""
+    replay = [{"text": f"Answer: {i}", "key": q["id"]} for q in QUESTIONS for i in (1, 1, 2)]
+    done = run_vote(tmp_path, "run", "--epochs", 2, "--groups", 2, replay=[*replay, "Answer: 9"])
+    assert done.code == 0, done.err
+    assert stages(tmp_path / "run") == "bb" + "tttt" + "aa"
+    # the scripted answers are used up by the first pass
+    assert [line["answer"] for line in lines(done)] == ["9", "9", "9"]
+    figures = summary(tmp_path / "run")
+    assert figures["before"]["majority_ratio"] == pytest.approx(2 / 3)
+    assert figures["after"]["majority_ratio"] == 1.0
+    training = figures["training"]
+    assert (training["steps"], training["questions"]) == (4, 6)
+    assert (training["unanimous"], training["ended_by"], training["why"]) == (6, "steps", "")
+    votes = read_lines(tmp_path / "run" / "votes.jsonl")
+    asked = [line["id"] for line in votes if line.get("stage") == "train"]
+    # each epoch goes through all questions once
+    assert sorted(asked[:3]) == sorted(asked[3:]) == sorted(q["id"] for q in QUESTIONS)
+
+
+@pytest.mark.parametrize(
+    ("options", "rewards", "left_out"),
+    [
+        ([], [1.0, 1.0, None, None, None], {}),
+        (["--reward", "soft"], [0.4, 0.4, 0.2, 0.2, None], {}),
+        (["--min-share", 0.5], [1.0, 1.0, None, None, None], {"under_min_share": 1}),
+    ],
+)
+def test_rewards(tmp_path: Path, options: list[object], rewards: list[Any], left_out: Any):
+    """hard: 1 for the majority's class; soft: the class's share of all samples; or gated."""
+    texts = ["Answer: 1/2", "Answer: 0.5", "Answer: 3", "Answer: 4", "none"]
+    given = ["--n", 5, "--steps", 1, "--train-n", 4, *options]
+    run_vote(tmp_path, "run", *given, questions=QUESTIONS[:1], replay=texts)
+    attempts = [a for a in read_lines(tmp_path / "run" / "attempts.jsonl") if a["step"] == 2]
+    assert [a["verdict"]["reward"] for a in attempts] == rewards
+    advantages = [a["advantage"] for a in attempts]
+    if left_out:
+        assert advantages == [None] * 5
+    else:
+        # the first 4 of 5, normalised among themselves
+        assert advantages[4] is None
+        assert sum(advantages[:4]) == pytest.approx(0.0)
+        assert advantages[0] == pytest.approx(advantages[1])
+        assert advantages[0] > 0 > advantages[3]
+    training = summary(tmp_path / "run")["training"]
+    assert training["under_min_share"] == left_out.get("under_min_share", 0)
+
+
+def test_the_watch_stops_a_training(tmp_path: Path):
+    """When nobody disagrees any more, training stops early, says so, and answers."""
+    done = run_vote(tmp_path, "run", "--steps", 9, "--patience", 3, replay=["Answer: 1"])
+    assert done.code == 0, done.err
+    assert stages(tmp_path / "run") == "b" + "ttt" + "a"
+    training = summary(tmp_path / "run")["training"]
+    assert (training["ended_by"], training["steps"]) == ("collapse", 3)
+    assert "3 steps in a row: the votes are all but unanimous" in training["why"]
+    assert "collapsing" in done.err
+    assert json.loads((tmp_path / "run" / "status.json").read_text())["stopped_by"] == "collapse"
+    # it is final until more steps are asked for
+    assert "finished already" in ttrl("resume", tmp_path / "run").err
+    ttrl("resume", tmp_path / "run", "--steps", 10)
+    assert stages(tmp_path / "run") == "b" + "ttt" + "a" + "ttt" + "a"
+
+
+def test_a_vote_is_extended(tmp_path: Path):
+    """--steps takes a finished vote on: its pass is the one before, and a new one ends it."""
+    replay = ["Answer: 1", "Answer: 2", "Answer: 2", "none"]
+    run_vote(tmp_path, "run", replay=replay)
+    first = lines(ttrl("resume", tmp_path / "run"))
+    done = ttrl("resume", tmp_path / "run", "--steps", 2)
+    assert done.code == 0, done.err
+    assert stages(tmp_path / "run") == "b" + "tt" + "a"
+    assert summary(tmp_path / "run")["before"]["questions"] == 3
+    assert [line["id"] for line in lines(done)] == [line["id"] for line in first]
+    ttrl("resume", tmp_path / "run", "--epochs", 3)
+    assert stages(tmp_path / "run") == "b" + "tt" + "a" + "t" + "a"
+
+
+def test_a_budget_leaves_room_for_the_answers(tmp_path: Path):
+    """Training ends when what is left is what the final pass needs, which is then taken."""
+    replay = ["Answer: 1", "Answer: 2", "Answer: 2", "none"]
+    options = ["--steps", 50, "--samples", 9 + 9 + 14]
+    done = run_vote(tmp_path, "run", *options, replay=replay)
+    assert done.code == 0, done.err
+    # 9 for the first pass, 9 and 5 for training, 9 for the answers
+    assert stages(tmp_path / "run") == "b" + "tt" + "a"
+    assert len(lines(done)) == 3
+    status = json.loads((tmp_path / "run" / "status.json").read_text())
+    assert (status["stopped_by"], status["totals"]["samples"]) == ("samples", 32)
+    assert summary(tmp_path / "run")["training"]["ended_by"] == "samples"
+    assert "finished already" in ttrl("resume", tmp_path / "run").err
+    more = ttrl("resume", tmp_path / "run", "--samples", 32 + 9 + 9)
+    assert more.code == 0, more.err
+    assert stages(tmp_path / "run") == "b" + "tt" + "a" + "t" + "a"
+
+
+# -- learning, with a tiny model -------------------------------------------------------------
+
+TINY = [
+    *["--last-number", "--n", 16, "--groups", 2, "--steps", 4, "--max-tokens", 12],
+    *["--lora-rank", 4, "--lr", 0.02, "--temperature", 1.0, "--dtype", "float32", "--threads", 1],
+]
+
+
+def learn(
+    folder: Path, out: str, model: Path, *options: object, questions: Any = QUESTIONS
+) -> Done:
+    """Run `ttrl vote` with a random model, whose numbers count as answers."""
+    asked = write_lines(folder / f"{out}.jsonl", questions)
+    return ttrl("vote", asked, "--model", model, "--out", folder / out, *TINY, *options)
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
+    """A vote run that learned, never stopped."""
+    folder = tmp_path_factory.mktemp("learned")
+    done = learn(folder, "run", tiny_model)
+    assert done.code == 0, done.err
+    return folder / "run"
+
+
+def test_learning(learned: Path):
+    """Every training step takes one optimiser step a question, on the first half of its samples."""
+    steps = read_lines(learned / "metrics.jsonl")
+    assert "".join(step["stage"][0] for step in steps) == "bb" + "tttt" + "aa"
+    trained = [step for step in steps if step["stage"] == "train"]
+    # 2 questions, 1 and so on: an epoch of 3 questions is 2 rounds
+    assert [step["sample/completions"] for step in trained] == [32, 16, 32, 16]
+    assert max(step["train/updates"] for step in trained) == 2
+    assert all(step["train/rows"] <= step["sample/completions"] / 2 for step in trained)
+    assert all("train/rows" not in step for step in steps if step["stage"] != "train")
+    # the rate has come down a half cosine
+    assert trained[-1]["train/lr"] < trained[1]["train/lr"] < 0.02
+    attempts = read_lines(learned / "attempts.jsonl")
+    assert {a["policy"] for a in attempts if a["step"] <= 3} == {0}
+    assert {a["policy"] for a in attempts if a["step"] > 6} == {6}
+    halves = [(a["index"] < 8, a["advantage"] is not None) for a in attempts if a["step"] in (3, 5)]
+    assert all(first or not taught for first, taught in halves)
+    assert any(taught for _, taught in halves)
+
+
+def test_labels_are_not_learned_from(learned: Path, tmp_path: Path, tiny_model: Path):
+    """Training without labels makes the same attempts, votes and weights."""
+    bare = [{k: v for k, v in q.items() if k != "answer"} for q in QUESTIONS]
+    learn(tmp_path, "bare", tiny_model, questions=bare)
+    assert digest(tmp_path / "bare") == digest(learned)
+    weights = "checkpoints/step_000008/adapter_model.safetensors"
+    assert (tmp_path / "bare" / weights).read_bytes() == (learned / weights).read_bytes()
+
+
+def test_the_rest_of_a_vote_is_the_same(learned: Path, tmp_path: Path, tiny_model: Path):
+    """A training that a budget of steps ended, taken on by larger ones, learns the same.
+
+    The rate hangs on how many steps there are to be, so it is held constant here.
+    """
+    options = ["--schedule", "constant"]
+    learn(tmp_path, "whole", tiny_model, *options)
+    assert digest(tmp_path / "whole") != digest(learned)
+    interrupted = learn(tmp_path, "part", tiny_model, *options, "--samples", 48 + 32)
+    assert interrupted.code == 0
+    assert stages(tmp_path / "part") == "bb" + "a"  # nothing is left over for training
+    ttrl("resume", tmp_path / "part", "--samples", 9999)
+    assert stages(tmp_path / "part") == "bb" + "a" + "tttt" + "aa"
+
+
+def test_training_after_a_mere_vote(learned: Path, tmp_path: Path, tiny_model: Path):
+    """A run of --steps 0 that is taken on goes through what a training run goes through."""
+    assert learn(tmp_path, "run", tiny_model, "--steps", 0).code in (0, 4)
+    done = ttrl("resume", tmp_path / "run", "--steps", 4)
+    assert done.code == 0, done.err
+    assert digest(tmp_path / "run") == digest(learned)
+
+
+def test_weights_before_the_collapse_are_kept(tmp_path: Path, tiny_model: Path):
+    """After a collapse the answers come from the weights that were last seen healthy."""
+    # every step counts as a collapse: the floor is above what any vote can have
+    (tmp_path / "p.yaml").write_text("run: {entropy_floor: 99, patience: 2}")
+    done = learn(tmp_path, "run", tiny_model, "--prompt", tmp_path / "p.yaml")
+    assert done.code == 0, done.err
+    assert stages(tmp_path / "run") == "bb" + "tt" + "aa"
+    training = summary(tmp_path / "run")["training"]
+    assert (training["ended_by"], training["policy"]) == ("collapse", 0)
+    attempts = read_lines(tmp_path / "run" / "attempts.jsonl")
+    assert {a["policy"] for a in attempts if a["step"] > 4} == {0}
+    refused = ttrl("export", tmp_path / "run", tmp_path / "adapter")
+    assert refused.code == 0  # an adapter that changes nothing is an adapter
+
+
+def test_a_killed_vote_goes_on_the_same(learned: Path, tmp_path: Path, tiny_model: Path):
+    """Killed in the middle of the training, and in the final pass: the same digest in the end."""
+    asked = write_lines(tmp_path / "q.jsonl", QUESTIONS)
+    command = ["vote", asked, "--model", tiny_model, "--out", tmp_path / "run", *TINY]
+    for steps in (4, 7):
+        process = spawn(*command) if steps == 4 else spawn("resume", tmp_path / "run")
+        log = tmp_path / "run" / "metrics.jsonl"
+        while process.poll() is None and not (log.exists() and len(read_whole(log)) >= steps):
+            pass
+        process.kill()
+        wait(process)
+    done = ttrl("resume", tmp_path / "run")
+    assert done.code == 0, done.err
+    assert digest(tmp_path / "run") == digest(learned)
+    assert lines(done) == lines(ttrl("resume", learned))
+
+
+def read_whole(path: Path) -> list[str]:
+    """The complete lines of a file that is being written."""
+    return path.read_text().splitlines(keepends=True)
+
+
+def test_export(learned: Path, tmp_path: Path, tiny_model: Path):
+    """The exported adapter, loaded by peft alone, gives the weights of the last commit."""
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    done = ttrl("export", learned, tmp_path / "adapter")
+    assert (done.code, done.out.strip()) == (0, str(tmp_path / "adapter"))
+    base = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32)
+    tokens = torch.tensor([[5, 6, 7, 8]])
+    with torch.no_grad():
+        before = base(tokens).logits
+        adapted = PeftModel.from_pretrained(base, tmp_path / "adapter")(tokens).logits
+    assert (before - adapted).abs().max() > 1e-3
+    again = ttrl("export", learned, tmp_path / "adapter")
+    assert again.code == 2
+    assert "exists already" in again.err
+
+
+def test_nothing_to_export(tmp_path: Path):
+    """A run that learned nothing has no adapter."""
+    run_vote(tmp_path, "run")
+    done = ttrl("export", tmp_path / "run", tmp_path / "adapter")
+    assert done.code == 2
+    assert "nothing was learned" in done.err
+    assert not (tmp_path / "adapter").exists()

@@ -1,22 +1,25 @@
 """The resolved configuration of a run: every option, with its default and its bounds.
 
-The same keys stand in three places: `run:` of a problem.yaml, the command line, and a run's
-config.json. Importable without torch.
+The same keys stand in three places: `run:` of a problem.yaml or of a prompt file, the command
+line, and a run's config.json. Importable without torch.
 """
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from ttrl_cli.errors import UsageError
 
 Positive = Annotated[int, Field(ge=1)]
 ObjectiveName = Literal["entropic", "entropic-valid", "constant-beta", "mean-baseline", "grpo"]
+ScheduleName = Literal["constant", "cosine"]
+RewardName = Literal["hard", "soft"]
 SearchName = Literal["puct", "best-of-n", "epsilon-greedy"]
 
 
 class RunConfig(BaseModel):
-    """All options of a run, frozen. Unknown keys are refused."""
+    """What solve and vote have in common, frozen. Unknown keys are refused."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
@@ -45,36 +48,28 @@ class RunConfig(BaseModel):
     """Wall time, in seconds, after which nothing is sampled; what is finished by then is still
     graded, learned from and kept."""
 
-    # how parents are chosen
-    search: SearchName = "puct"
-    """How parents are chosen: puct, or the ablations best-of-n and epsilon-greedy."""
-    puct_c: Annotated[float, Field(ge=0)] = 1.0
-    """PUCT's exploration constant c."""
-    epsilon: Annotated[float, Field(ge=0, le=1)] = 0.1
-    """Share of random picks of epsilon-greedy."""
-    visits: Literal["group", "sample"] = "group"
-    """What counts as a visit in PUCT: one expansion of a group (the paper) or every sample."""
-    archive_size: Positive = 1000
-    """Most states kept besides the seeds."""
-    children_per_parent: Positive = 2
-    """Most children kept of each parent over its lifetime."""
-
     # how it learns
     train: bool = True
     """Learn from each step; false is the equal-budget search baseline."""
     objective: ObjectiveName = "entropic"
     """How rewards become advantages."""
-    reward_copies: bool = True
-    """Reward a valid attempt whose data the archive held already when the step began; false counts
-    it as invalid for learning, which keeps a small model from learning to copy its prompt."""
     beta: Annotated[float, Field(gt=0)] = 2.0
     """The constant of the constant-beta objective."""
     kl: Annotated[float, Field(ge=0)] = 0.1
     """Coefficient lambda of the KL shaping per token; 0 switches it off."""
+    kl_loss: Annotated[float, Field(ge=0)] = 0.0
+    """Coefficient of a KL loss that holds the model to the untrained one; TTRL's reference takes
+    0.001. 0 switches it off."""
+    minibatch: Positive | None = None
+    """Groups per optimiser step; without it, a step learns from all of its groups at once."""
     clip: Annotated[float, Field(gt=0)] | None = None
     """Clip the importance ratio to [1 - clip, 1 + clip]; off by default."""
     lr: Annotated[float, Field(gt=0)] = 4e-5
-    """Learning rate of Adam."""
+    """Learning rate of Adam, at its peak."""
+    schedule: ScheduleName = "constant"
+    """How the rate goes from the first step to the last: constant, or down a half cosine to 0."""
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of all steps in which the rate rises from 0 to its peak."""
     lora_rank: Positive = 32
     """Rank of the LoRA adapter, on all linear layers."""
     lora_alpha: Annotated[float, Field(gt=0)] = 32.0
@@ -101,23 +96,118 @@ class RunConfig(BaseModel):
     """Checkpoints kept; older ones are removed."""
 
 
-def resolve(defaults: dict[str, object], options: dict[str, object], *, where: str) -> RunConfig:
-    """Lay a problem's `run:` section and command-line options over the defaults.
+class SolveConfig(RunConfig):
+    """Options of `ttrl solve`."""
+
+    # how parents are chosen
+    search: SearchName = "puct"
+    """How parents are chosen: puct, or the ablations best-of-n and epsilon-greedy."""
+    puct_c: Annotated[float, Field(ge=0)] = 1.0
+    """PUCT's exploration constant c."""
+    epsilon: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Share of random picks of epsilon-greedy."""
+    visits: Literal["group", "sample"] = "group"
+    """What counts as a visit in PUCT: one expansion of a group (the paper) or every sample."""
+    archive_size: Positive = 1000
+    """Most states kept besides the seeds."""
+    children_per_parent: Positive = 2
+    """Most children kept of each parent over its lifetime."""
+    reward_copies: bool = True
+    """Reward a valid attempt whose data the archive held already when the step began; false counts
+    it as invalid for learning, which keeps a small model from learning to copy its prompt."""
+
+
+class VoteConfig(RunConfig):
+    """Options of `ttrl vote`; the defaults of what it shares with solve are TTRL's."""
+
+    group_size: Annotated[int, Field(ge=2)] = 64
+    """Samples that vote on a question, N."""
+    max_tokens: Positive = 3072
+    """Longest completion, in tokens."""
+    temperature: Annotated[float, Field(gt=0, le=10)] = 0.6
+    """Sampling temperature; TTRL takes 1.0 for models trained to reason."""
+    steps: Annotated[int, Field(ge=0)] = 0
+    """Training steps, one round of questions each; 0 only votes. By default what `epochs` makes."""
+    objective: ObjectiveName = "grpo"
+    """How rewards become advantages."""
+    kl: Annotated[float, Field(ge=0)] = 0.0
+    """Coefficient lambda of the KL shaping per token; 0 switches it off."""
+    minibatch: Positive | None = 1
+    """Questions per optimiser step."""
+    lr: Annotated[float, Field(gt=0)] = 5e-5
+    """Learning rate of Adam, at its peak: 100 times that of TTRL's full fine-tuning."""
+    schedule: ScheduleName = "cosine"
+    """How the rate goes from the first step to the last: constant, or down a half cosine to 0."""
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.03
+    """Share of all steps in which the rate rises from 0 to its peak."""
+
+    # what is learned from
+    epochs: Positive = 10
+    """How often training goes through all questions, unless `steps` says."""
+    train_n: Annotated[int, Field(ge=2)] | None = None
+    """How many of a question's samples are learned from, the first ones; by default half of N."""
+    reward: RewardName = "hard"
+    """hard: 1 for the majority's answer, else 0. soft: the answer's share of the votes."""
+    min_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Learn only from questions whose majority has at least this share of the samples."""
+    last_number: bool = False
+    """Take the last number of a completion for its answer, where no other rule finds one."""
+
+    # when training stops by itself
+    patience: Positive = 8
+    """Steps in a row with a sign of collapse after which training stops."""
+    parsed_floor: Annotated[float, Field(ge=0, le=1)] = 0.7
+    """A sign of collapse: the share of samples with an answer, over what the untrained model had on
+    the same questions, is under this."""
+    entropy_floor: Annotated[float, Field(ge=0)] = 0.02
+    """A sign of collapse: the mean entropy of the votes, in nats, is under this."""
+
+    @field_validator("train_n")
+    @classmethod
+    def _at_most_n(cls, value: int | None, info: ValidationInfo) -> int | None:
+        most = info.data.get("group_size")
+        if value is not None and most is not None and value > most:
+            msg = f"must be at most N, the samples of a question: {most}"
+            raise ValueError(msg)
+        return value
+
+    @property
+    def learned(self) -> int:
+        """Samples of a question that are learned from, K."""
+        return self.train_n or max(2, self.group_size // 2)
+
+
+C = TypeVar("C", bound=RunConfig)
+
+
+def resolve(
+    kind: type[C],
+    defaults: Mapping[str, object],
+    options: Mapping[str, object],
+    *,
+    where: str,
+    names: Mapping[str, str] | None = None,
+) -> C:
+    """Lay a file's `run:` section and command-line options over the defaults.
 
     Args:
-        defaults: The problem's own values.
+        kind: SolveConfig or VoteConfig.
+        defaults: The file's own values.
         options: Command-line values; None means not given.
-        where: Named in the message when a value is refused.
+        where: Named in the message when a value of the file is refused.
+        names: Command-line names of keys that go by another, such as group_size: --n.
 
     Raises:
         UsageError: If a key is unknown or a value is out of bounds.
     """
     given = {key: value for key, value in options.items() if value is not None}
     try:
-        return RunConfig.model_validate({**defaults, **given})
+        return kind.model_validate({**defaults, **given})
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        named = f"--{key.replace('_', '-')}" if key in given else f"{where}: run.{key}"
-        msg = f"{named}: {first['msg']} (got {first.get('input')!r})"
+        option = (names or {}).get(key, f"--{key.replace('_', '-')}")
+        named = option if key in given else f"{where}: run.{key}"
+        why = first["msg"].removeprefix("Value error, ")
+        msg = f"{named}: {why} (got {first.get('input')!r})"
         raise UsageError(msg) from error

@@ -64,6 +64,7 @@ class RunView:
         self.started = started
         self._console = console
         self._watch = Watch(name="", path="", steps=0, seconds=None, best_known=None)
+        self._pace = _Pace()
         self._rows: deque[dict[str, str]] = deque(maxlen=_ROWS_SHOWN)
         self._note = Text("loading", style="dim")
         self._progress = Progress(
@@ -99,6 +100,7 @@ class RunView:
     def began(self, watch: Watch) -> None:
         """A run is about to take its first step."""
         self._watch = watch
+        self._pace = _Pace()
         self._console.say(f"{watch.name} in {watch.path}")
 
     def sampled(self, step: int, done: int, total: int) -> None:
@@ -110,9 +112,10 @@ class RunView:
             self._progress.update(self._bar, completed=done, total=total, visible=True)
             self._live.update(self._picture())
 
-    def step_done(self, metrics: Mapping[str, float]) -> None:
-        """A step was committed."""
-        row = _row(metrics, self._watch)
+    def step_done(self, metrics: Mapping[str, float], stage: str) -> None:
+        """A step of a stage was committed."""
+        self._pace.count(stage, metrics["time/step"])
+        row = _row(metrics, self._watch, stage, self._pace)
         if self._live is None:
             self._console.say("  ".join(f"{key} {value}" for key, value in row.items()))
             return
@@ -128,10 +131,42 @@ class RunView:
         return Group(table, self._progress, self._note)
 
 
-def _row(metrics: Mapping[str, float], watch: Watch) -> dict[str, str]:
+class _Pace:
+    """How long the steps of each stage take."""
+
+    def __init__(self) -> None:
+        self.done: dict[str, int] = {}
+        self._seconds: dict[str, float] = {}
+
+    def count(self, stage: str, seconds: float) -> None:
+        """A step was done."""
+        self.done[stage] = self.done.get(stage, 0) + 1
+        self._seconds[stage] = self._seconds.get(stage, 0.0) + seconds
+
+    def left(self, planned: Mapping[str, int], stage: str) -> float:
+        """Seconds that are still needed; a step of a stage to come counts as those so far.
+
+        Args:
+            planned: Steps of each stage that were to come when this session began, in order.
+            stage: The stage under way; those before it are over, whatever was planned.
+        """
+        mean = sum(self._seconds.values()) / sum(self.done.values())
+        names = list(planned)
+        return sum(
+            max(0, planned[name] - self.done.get(name, 0)) * self._mean(name, mean)
+            for name in names[names.index(stage) :]
+        )
+
+    def _mean(self, stage: str, default: float) -> float:
+        return self._seconds[stage] / self.done[stage] if stage in self.done else default
+
+
+def _row(metrics: Mapping[str, float], watch: Watch, stage: str, pace: _Pace) -> dict[str, str]:
     """The figures of one step, as text, in the order they are shown."""
     step = int(metrics["step"])
     row = {"step": f"{step}/{watch.steps}" if watch.steps else str(step)}
+    if len(watch.stages) > 1:
+        row["stage"] = stage
     if "solve/best_score" in metrics:
         best = metrics["solve/best_score"]
         row["best"] = f"{best:.7g}"
@@ -141,21 +176,28 @@ def _row(metrics: Mapping[str, float], watch: Watch) -> dict[str, str]:
         row["distinct"] = f"{metrics['solve/distinct']:.0%}"
     if "vote/share" in metrics:
         row["share"] = f"{metrics['vote/share']:.0%}"
+        row["entropy"] = f"{metrics['vote/entropy']:.2f}"
+        row["parsed"] = f"{metrics['vote/parsed']:.0%}"
     row["tok/s"] = f"{metrics['sample/tokens_per_second']:.0f}"
     if "train/kl_base" in metrics:
         row["kl"] = f"{metrics['train/kl_base']:.3f}"
     row["step time"] = _duration(metrics["time/step"])
-    left = _seconds_left(metrics, watch)
+    left = _seconds_left(metrics, watch, stage, pace)
     if left is not None:
         row["left"] = _duration(left)
     return row
 
 
-def _seconds_left(metrics: Mapping[str, float], watch: Watch) -> float | None:
-    """The shorter of what steps and seconds allow, at the pace of this step."""
+def _seconds_left(
+    metrics: Mapping[str, float], watch: Watch, stage: str, pace: _Pace
+) -> float | None:
+    """The shorter of what steps and seconds allow."""
     bounds = []
-    if watch.steps:
-        bounds.append((watch.steps - metrics["step"]) * metrics["time/step"])
+    if watch.stages:
+        bounds.append(pace.left(watch.stages, stage))
+    elif watch.steps:
+        done = pace.done[stage]
+        bounds.append(pace.left({stage: done + watch.steps - int(metrics["step"])}, stage))
     if watch.seconds is not None:
         bounds.append(watch.seconds - metrics["total/seconds"])
     return max(0.0, min(bounds)) if bounds else None

@@ -9,13 +9,13 @@ import ast
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ttrl_cli.config import RunConfig
+from ttrl_cli.config import SolveConfig
 from ttrl_cli.errors import ProblemError
+from ttrl_cli.schema import first_error, parse_yaml
 
 PROBLEM_FILE = "problem.yaml"
 Direction = Literal["minimize", "maximize"]
@@ -229,59 +229,30 @@ def load_problem(path: Path) -> Problem:
     )
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """Refuses a key that comes twice, of which YAML would silently take the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """A mapping, if its keys all differ."""
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if key.value in seen and isinstance(key.value, str):
-                line = key.start_mark.line + 1
-                problem = f"the key {key.value!r} comes twice (line {line})"
-                raise yaml.constructor.ConstructorError(problem=problem)
-            seen.add(str(key.value))
-        return super().construct_mapping(node, deep)
-
-
 def _read_spec(file: Path) -> ProblemSpec:
     try:
-        raw = yaml.load(file.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
+        raw = parse_yaml(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ProblemError(
             file, "", "no such file (expected a problem.yaml or its folder)"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ProblemError(file, "", f"cannot be read: {error}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ProblemError(file, "", f"is not YAML: {error}") from error
     if not isinstance(raw, dict):
         raise ProblemError(file, "", "expected a mapping of keys such as name, statement, verifier")
     try:
         spec = ProblemSpec.model_validate(raw)
     except ValidationError as error:
-        key, why = _first_error(error)
+        key, why = first_error(error)
         raise ProblemError(file, key, why) from error
     try:
-        RunConfig.model_validate(spec.run)
+        SolveConfig.model_validate(spec.run)
     except ValidationError as error:
-        key, why = _first_error(error)
+        key, why = first_error(error)
         raise ProblemError(file, f"run.{key}", why) from error
     return spec
-
-
-def _first_error(error: ValidationError) -> tuple[str, str]:
-    errors = error.errors()
-    # pydantic tries both members of `verifier`, and puts them into the location; a user knows only
-    # the key, and a mapping was meant to be a command
-    meant = [e for e in errors if not (e["loc"][-1:] == ("str",) and isinstance(e["input"], dict))]
-    first = meant[0]
-    key = ".".join(str(part) for part in first["loc"] if part not in ("str", "Command"))
-    if first["type"] == "extra_forbidden":
-        return key, "unknown key"
-    if first["type"] == "missing":
-        return key, "is missing"
-    return key, f"{first['msg']} (got {first.get('input')!r})"
 
 
 def _statement(file: Path, folder: Path, value: str) -> str:

@@ -108,6 +108,7 @@ class Verdict:
         shown: How later prompts show this solution; the problem's `render`, else `solution`.
         output: The end of what the program printed.
         feedback: What the problem's score says to the next attempt.
+        rule: Which rule found the answer (vote).
         metrics: Further figures the problem's score returned.
     """
 
@@ -121,6 +122,7 @@ class Verdict:
     shown: str = ""
     output: str = ""
     feedback: str = ""
+    rule: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -137,7 +139,8 @@ class Job:
         group: Index of the prompt within the step.
         index: Index within the group.
         text: The completion.
-        parent_data: The parent's verified data, handed to programs that accept `parent`.
+        parent_data: The parent's verified data, handed to programs that accept `parent`; for a
+            question, its choices by letter.
         seed: Handed to programs that accept `seed`.
     """
 
@@ -201,7 +204,8 @@ class Row:
         token_ids_T: Token ids of the completion; loss is taken on these alone.
         logprobs_T: Log-probabilities under the policy that sampled them.
         advantages_T: Advantage of each token.
-        weight: Multiplies the row's loss; identical samples may be merged into one row.
+        weight: Multiplies the row's loss: how many samples the row stands for.
+        base_logprobs_T: Log-probabilities under the untrained model, where the loss needs them.
     """
 
     prompt_ids_S: IntArray
@@ -209,6 +213,7 @@ class Row:
     logprobs_T: FloatArray
     advantages_T: FloatArray
     weight: float = 1.0
+    base_logprobs_T: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,11 +224,13 @@ class Round:
         step: The step this round belongs to (from 1).
         rows: The trained sequences.
         normalizer: The constant the summed loss is divided by, fixed once per round.
+        lr_scale: The factor of the learning rate that its schedule has come to.
     """
 
     step: int
     rows: tuple[Row, ...]
     normalizer: float
+    lr_scale: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,6 +267,8 @@ class Watch:
         steps: The bound on steps.
         seconds: The bound on seconds, if any.
         best_known: The best score known, if any.
+        stages: Steps that each stage of a vote still has, in order: before, train, after; empty for
+            a search.
     """
 
     name: str
@@ -267,3 +276,4 @@ class Watch:
     steps: int
     seconds: float | None
     best_known: float | None
+    stages: Mapping[str, int] = field(default_factory=dict)

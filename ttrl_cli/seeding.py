@@ -17,6 +17,16 @@ def selection_rng(run_seed: int, step: int) -> np.random.Generator:
     return generator(_seed(run_seed, 1, step))
 
 
+def epoch_rng(run_seed: int, epoch: int) -> np.random.Generator:
+    """The generator of the order in which an epoch goes through the questions."""
+    return generator(_seed(run_seed, 2, epoch))
+
+
+def report_rng(run_seed: int) -> np.random.Generator:
+    """The generator of the bootstrap intervals of a report."""
+    return generator(_seed(run_seed, 3))
+
+
 def generator(seed: int) -> np.random.Generator:
     """A counter-based generator for one seed."""
     return np.random.Generator(np.random.Philox(seed))

@@ -1,4 +1,4 @@
-"""What the commands call, and what a notebook may: solve, vote, resume, check.
+"""What the commands call, and what a notebook may: solve, vote, resume, check, export.
 
 Each returns a record and prints nothing; progress goes to the reporter it is given. Everything
 that can be wrong with the user's input is found before a model is loaded and before a run
@@ -6,7 +6,18 @@ directory is made.
 """
 
 from ttrl_cli.api.checking import check
+from ttrl_cli.api.exporting import export
 from ttrl_cli.api.solving import best_known, require_solution, resume, solve
-from ttrl_cli.api.voting import vote, votes
+from ttrl_cli.api.voting import vote, vote_figures, votes
 
-__all__ = ["best_known", "check", "require_solution", "resume", "solve", "vote", "votes"]
+__all__ = [
+    "best_known",
+    "check",
+    "export",
+    "require_solution",
+    "resume",
+    "solve",
+    "vote",
+    "vote_figures",
+    "votes",
+]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ttrl_cli import registry
-from ttrl_cli.config import RunConfig
+from ttrl_cli.config import C, RunConfig
 from ttrl_cli.errors import InterruptedRunError, UsageError
 from ttrl_cli.grading.base import GraderLike
 from ttrl_cli.learner.base import Learner
@@ -75,7 +75,7 @@ class Machinery:
         )
 
 
-def settle(config: RunConfig) -> RunConfig:
+def settle(config: C) -> C:
     """Fix what depends on the machine or on another option, so that config.json says it all."""
     settled: dict[str, object] = {
         "threads": config.threads or _cores(),
@@ -122,7 +122,12 @@ def new_folder(out: Path | None, name: str) -> Path:
     return folder
 
 
-def watch(run: RunDir, steps: int, best_known: float | None) -> Watch:
+def watch(
+    run: RunDir,
+    steps: int,
+    best_known: float | None = None,
+    stages: Mapping[str, int] | None = None,
+) -> Watch:
     """What the reporter is told of a run."""
     return Watch(
         name=run.status.name,
@@ -130,6 +135,7 @@ def watch(run: RunDir, steps: int, best_known: float | None) -> Watch:
         steps=steps,
         seconds=run.config.seconds,
         best_known=best_known,
+        stages=stages or {},
     )
 
 

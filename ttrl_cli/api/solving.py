@@ -19,7 +19,7 @@ from ttrl_cli.api.machinery import (
     workers,
 )
 from ttrl_cli.api.voting import resume_vote
-from ttrl_cli.config import RunConfig, resolve
+from ttrl_cli.config import RunConfig, SolveConfig, resolve
 from ttrl_cli.errors import NoSolutionError, SetupError, UsageError
 from ttrl_cli.grading.pool import Grader
 from ttrl_cli.loop import archive_log
@@ -60,7 +60,7 @@ def solve(
     begun = time.monotonic() if started is None else started
     problem = load_problem(path)
     config = settle(
-        resolve(dict(problem.spec.run), dict(options), where=str(problem.folder / PROBLEM_FILE))
+        resolve(SolveConfig, problem.spec.run, options, where=str(problem.folder / PROBLEM_FILE))
     )
     folder = new_folder(out, problem.spec.name)
     if start_from is not None:
@@ -86,7 +86,7 @@ def resume(
 
     Args:
         path: The run directory.
-        options: New bounds: steps, samples, tokens, seconds.
+        options: New bounds: steps, samples, tokens, seconds; for a vote also epochs.
         reporter: Told of progress.
         started: time.monotonic() at the start of the command.
 
@@ -97,11 +97,12 @@ def resume(
     run = RunDir.open(path)
     with ExitStack() as stack:
         stack.enter_context(run.lock())
+        if run.status.kind == "vote":
+            return resume_vote(run, options, reporter, begun)
         bounds = {key: value for key, value in options.items() if value is not None}
         if bounds:
-            run.write_config(resolve(run.config.model_dump(), bounds, where=str(path)))
-        if run.status.kind == "vote":
-            return resume_vote(run, reporter, begun)
+            old = run.config.model_dump()
+            run.write_config(resolve(SolveConfig, old, bounds, where=str(path)))
         problem = load_problem(run.path / "problem")
         if finished(run, run.config.steps):
             return summarise(run, problem.spec.best_known)
@@ -176,7 +177,7 @@ def _warm_lines(old: list[dict[str, Json]], seeds: list[State], name: str) -> li
 
 
 def _task(run: RunDir, problem: Problem) -> SolveTask:
-    config = run.config
+    config = run.solve_config
     selector = selector_by_name(config.search, c=config.puct_c, epsilon=config.epsilon)
     return SolveTask(problem, load_archive(run), selector, run)
 

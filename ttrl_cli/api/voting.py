@@ -1,107 +1,221 @@
 """Running and resuming a vote."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
+import yaml
+
+from ttrl_cli import registry
 from ttrl_cli.api.machinery import (
     Machinery,
     Options,
     finish,
-    finished,
     new_folder,
     phases,
     settle,
     watch,
+    workers,
 )
-from ttrl_cli.config import resolve
+from ttrl_cli.config import VoteConfig, resolve
 from ttrl_cli.errors import UsageError
+from ttrl_cli.grading.comparer import Comparer
 from ttrl_cli.grading.votes import VoteGrader
-from ttrl_cli.loop.budget import graceful_stop
+from ttrl_cli.loop.budget import Budget, graceful_stop
 from ttrl_cli.loop.step import Parts, Reporter, commit, restore
-from ttrl_cli.loop.vote import VoteTask, result_line, vote_loop
-from ttrl_cli.questions import Question, load_questions
+from ttrl_cli.loop.vote import VoteTask, closed_by, vote_loop
+from ttrl_cli.questions import (
+    Questions,
+    VotePrompt,
+    load_prompt,
+    load_questions,
+    parse_questions,
+    question_messages,
+)
 from ttrl_cli.records import Json
 from ttrl_cli.report import Summary, summarise
+from ttrl_cli.report.votes import answers, read_summary, write_results
 from ttrl_cli.rundir import RunDir, Totals
+from ttrl_cli.voting.equivalence import Compare, classes
 
-_VOTE_DEFAULTS: dict[str, object] = {
-    "group_size": 64,
-    "max_tokens": 3072,
-    "steps": 0,
-    "objective": "grpo",
-    "kl": 0.0,
-    "train": False,
-}
+OPTION_NAMES = {"group_size": "--n"}
+"""Options of the command line that are not called like their keys."""
 
 
 def vote(
-    path: Path,
+    source: Path | bytes,
     *,
     options: Options,
     out: Path | None,
     reporter: Reporter,
+    prompt: Path | None = None,
+    system: str | None = None,
+    skip_bad: bool = False,
     started: float | None = None,
 ) -> Summary:
-    """Vote on a file of questions.
+    """Vote on a file of questions and learn from the votes (TTRL, arXiv 2504.16084).
 
     Args:
-        path: JSON lines of questions.
-        options: Overrides of the defaults; `steps` must be 0 in this version.
-        out: The run directory to make.
+        source: A file of questions, or the contents of one.
+        options: Keys of `VoteConfig`; they override the prompt's `run:` section.
+        out: The run directory to make; by default runs/NAME-K with the next free K.
+        reporter: Told of progress.
+        prompt: How to ask; by default the YAML of the same name beside the questions, if any.
+        system: A system message that replaces the prompt's.
+        skip_bad: Go on without the records that are bad.
+        started: time.monotonic() at the start of the command, for the budget in seconds.
+
+    Raises:
+        UsageError: If the questions, the prompt, an option or the run directory is wrong.
+        SetupError: If the model cannot be loaded.
+    """
+    begun = time.monotonic() if started is None else started
+    raw, name = _read(source)
+    questions = parse_questions(
+        raw, "<stdin>" if name == "stdin" else str(source), skip_bad=skip_bad
+    )
+    asked, where = _prompt(source, prompt, system)
+    for question in questions.questions:  # a template may fail for some questions only
+        question_messages(question, asked)
+    config = settle(_resolved(questions, asked, options, where))
+    folder = new_folder(out, name)
+    with ExitStack() as stack:
+        machinery = Machinery.load(config)
+        copies = {"questions.jsonl": raw, "prompt.yaml": _as_yaml(asked)}
+        run = RunDir.create(folder, "vote", name, config, copies)
+        stack.enter_context(run.lock())
+        parts = _parts(machinery, run, reporter, begun)
+        commit(parts, Totals())
+        return _count(run, questions, stack, parts)
+
+
+def resume_vote(run: RunDir, options: Options, reporter: Reporter, started: float) -> Summary:
+    """Go on with a vote run that is locked already.
+
+    Args:
+        run: The run.
+        options: New bounds: steps, epochs, samples, tokens, seconds.
         reporter: Told of progress.
         started: time.monotonic() at the start of the command.
 
     Raises:
-        UsageError: If the questions, an option or the run directory is wrong.
+        UsageError: If an option is wrong.
         SetupError: If the model cannot be loaded.
     """
-    begun = time.monotonic() if started is None else started
-    load_questions(path)
-    config = settle(resolve(_VOTE_DEFAULTS, dict(options), where=str(path)))
-    if config.steps or config.train:
-        msg = "this version of ttrl vote does not learn yet: give --steps 0"
-        raise UsageError(msg)
-    name = path.stem
-    folder = new_folder(out, name)
-    machinery = Machinery.load(config)
-    run = RunDir.create(folder, "vote", name, config, path)
-    with run.lock():
-        parts = machinery.parts(run, VoteGrader(), reporter, begun)
-        commit(parts, Totals())
-        return _count(run, parts)
+    questions = load_questions(run.path / "questions.jsonl", skip_bad=True)
+    had_trained = run.config.train
+    bounds = {key: value for key, value in options.items() if value is not None}
+    if bounds:
+        run.write_config(_with_steps(_rebound(run, bounds), questions))
+    if _finished(run, questions):
+        return summarise(run, None)
+    restored = run.restore()
+    with ExitStack() as stack:
+        parts = _parts(Machinery.load(run.config), run, reporter, started)
+        if restored is None:
+            commit(parts, Totals())
+        elif run.config.train and not had_trained:
+            parts.sampler.seek(restored[1]["sampler"])  # there are no weights to go on from yet
+        else:
+            restore(parts, *restored)
+        return _count(run, questions, stack, parts)
 
 
 def votes(run: RunDir) -> Iterator[dict[str, Json]]:
     """A vote run's result, one record per question, in input order."""
-    lines = {line["id"]: line for line in run.lines("votes.jsonl")}
-    for question in _questions(run):
-        if question.id in lines:
-            yield result_line(question, lines[question.id])
+    return answers(run)
 
 
-def _count(run: RunDir, parts: Parts) -> Summary:
-    task = VoteTask(_questions(run), run)
+def vote_figures(run: RunDir) -> dict[str, Json] | None:
+    """The contents of a vote run's summary.json; None before any result was written."""
+    return read_summary(run)
+
+
+def _count(run: RunDir, questions: Questions, stack: ExitStack, parts: Parts) -> Summary:
+    comparer = stack.enter_context(Comparer(workers=workers(run.config)))
+    task = _task(run, questions, comparer)
     steps = run.status.totals.steps + task.rounds_left()
-    parts.reporter.began(watch(run, steps, None))
+    parts.reporter.began(watch(run, steps, stages=task.stages()))
     with phases(run), graceful_stop(parts.budget):
-        finish(run, vote_loop(task, parts))
+        reason = vote_loop(task, parts)
+        # before the run is called done: one that dies here is to write them when it is resumed
+        write_results(run, questions, comparer)
+        finish(run, reason)
     return summarise(run, None)
 
 
-def resume_vote(run: RunDir, reporter: Reporter, started: float) -> Summary:
-    """Go on with a vote run that is locked already."""
-    left = VoteTask(_questions(run), run).rounds_left()
-    if finished(run, run.status.totals.steps + left):
-        return summarise(run, None)
-    restored = run.restore()
-    parts = Machinery.load(run.config).parts(run, VoteGrader(), reporter, started)
-    if restored is None:
-        commit(parts, Totals())
-    else:
-        restore(parts, *restored)
-    return _count(run, parts)
+def _task(run: RunDir, questions: Questions, compare: Compare) -> VoteTask:
+    prompt = load_prompt(run.path / "prompt.yaml")
+    return VoteTask(questions.questions, prompt, run, partial(classes, compare=compare))
 
 
-def _questions(run: RunDir) -> tuple[Question, ...]:
-    return load_questions(run.path / "questions.jsonl")
+def _parts(machinery: Machinery, run: RunDir, reporter: Reporter, started: float) -> Parts:
+    grader = VoteGrader(last_number=run.vote_config.last_number)
+    return machinery.parts(run, grader, reporter, started)
+
+
+def _finished(run: RunDir, questions: Questions) -> bool:
+    """True for a run that is done and has nothing left to spend."""
+    task = _task(run, questions, _never)
+    budget = Budget(run.config, run.status.totals, started=time.monotonic())
+    over = closed_by(task, budget, run.status.totals)
+    return run.status.phase == "done" and bool(over) and task.stage() != "train"
+
+
+def _never(pairs: Sequence[tuple[str, str]]) -> list[bool]:
+    msg = f"nothing is to be compared here ({len(pairs)} pairs)"
+    raise AssertionError(msg)
+
+
+def _read(source: Path | bytes) -> tuple[bytes, str]:
+    """The contents of a file of questions, and its name in a run directory."""
+    if isinstance(source, bytes):
+        return source, "stdin"
+    try:
+        return source.read_bytes(), source.stem
+    except OSError as error:
+        msg = f"{source}: cannot be read: {error.strerror}"
+        raise UsageError(msg) from error
+
+
+def _prompt(source: Path | bytes, given: Path | None, system: str | None) -> tuple[VotePrompt, str]:
+    """How to ask, and the file that says so."""
+    beside = source.with_suffix(".yaml") if isinstance(source, Path) else None
+    path = given if given is not None or beside is None or not beside.exists() else beside
+    prompt = VotePrompt() if path is None else load_prompt(path)
+    return prompt if system is None else prompt.model_copy(update={"system": system}), str(path)
+
+
+def _as_yaml(prompt: VotePrompt) -> bytes:
+    content = prompt.model_dump(mode="json", exclude_defaults=True)
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True).encode()
+
+
+def _resolved(questions: Questions, prompt: VotePrompt, options: Options, where: str) -> VoteConfig:
+    if options.get("steps") is not None and options.get("epochs") is not None:
+        msg = "--steps and --epochs say the same thing twice; give one of them"
+        raise UsageError(msg)
+    defaults = {
+        k: v for k, v in prompt.run.items() if k != "steps" or options.get("epochs") is None
+    }
+    config = resolve(VoteConfig, defaults, options, where=where, names=OPTION_NAMES)
+    return _with_steps(config, questions)
+
+
+def _rebound(run: RunDir, bounds: Mapping[str, object]) -> VoteConfig:
+    """The configuration of a run with new bounds; `epochs` says anew what the steps are."""
+    old = run.config.model_dump()
+    if "epochs" in bounds:
+        del old["steps"]
+    return resolve(VoteConfig, old, bounds, where=str(run.path), names=OPTION_NAMES)
+
+
+def _with_steps(config: VoteConfig, questions: Questions) -> VoteConfig:
+    """Count the steps that the epochs make, unless they were given; without any, do not learn."""
+    steps = config.steps
+    if "steps" not in config.model_fields_set:
+        steps = config.epochs * -(-len(questions.questions) // config.groups)
+    train = steps > 0 and not registry.is_replay(config.sampler)
+    return config.model_copy(update={"steps": steps, "train": train})

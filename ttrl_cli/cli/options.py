@@ -36,3 +36,20 @@ Threads = Annotated[
     int | None, typer.Option(help="CPU threads of the model.", rich_help_panel=ADVANCED)
 ]
 Workers = Annotated[int | None, typer.Option(help="Grading processes.", rich_help_panel=ADVANCED)]
+Lr = Annotated[float | None, typer.Option(help="Peak learning rate.", rich_help_panel=LEARNING)]
+LoraRank = Annotated[
+    int | None, typer.Option(help="Rank of the adapter.", rich_help_panel=LEARNING)
+]
+LoraAlpha = Annotated[
+    float | None, typer.Option(help="Scale of the adapter.", rich_help_panel=LEARNING)
+]
+KlLoss = Annotated[
+    float | None,
+    typer.Option(help="Coefficient of a KL loss (default 0).", rich_help_panel=LEARNING),
+]
+Clip = Annotated[
+    float | None, typer.Option(help="Clip the importance ratio.", rich_help_panel=LEARNING)
+]
+MicroBatchTokens = Annotated[
+    int | None, typer.Option(help="Tokens of one training pass.", rich_help_panel=ADVANCED)
+]

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from ttrl_cli.cli import options as o
-from ttrl_cli.cli.running import end, print_summary, run_view
-from ttrl_cli.cli.vote import print_votes
+from ttrl_cli.cli.running import print_summary, run_view
+from ttrl_cli.cli.vote import Epochs, print_votes
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
 
@@ -16,6 +16,7 @@ def resume(
     run: RunPath,
     *,
     steps: o.Steps = None,
+    epochs: Epochs = None,
     samples: o.Samples = None,
     tokens: o.Tokens = None,
     seconds: o.Seconds = None,
@@ -24,10 +25,17 @@ def resume(
 ) -> None:
     """Go on with a run from its last committed step.
 
-    Bounds are totals of the whole run: --steps 100 takes a run of 50 steps to 100. A finished run
-    is left as it is.
+    Bounds are totals of the whole run: --steps 100 takes a run of 50 steps to 100; of a vote they
+    count its training steps, and --epochs says the same in epochs. A finished run is left as it
+    is. A vote prints its JSON lines, a search its summary.
     """
-    chosen = {"steps": steps, "samples": samples, "tokens": tokens, "seconds": seconds}
+    chosen = {
+        "steps": steps,
+        "epochs": epochs,
+        "samples": samples,
+        "tokens": tokens,
+        "seconds": seconds,
+    }
     with run_view(quiet=quiet) as view:
         from ttrl_cli import api
         from ttrl_cli.console import Console
@@ -41,7 +49,6 @@ def resume(
             "Give a larger --steps to go on."
         )
     if before.kind == "vote":
-        print_votes(run, quiet=quiet)
-        end(summary)
+        print_votes(summary, quiet=quiet)
     else:
         print_summary(summary, as_json=as_json, quiet=quiet)

@@ -51,27 +51,19 @@ def solve(
             rich_help_panel=o.LEARNING,
         ),
     ] = None,
-    lr: Annotated[
-        float | None, typer.Option(help="Learning rate.", rich_help_panel=o.LEARNING)
-    ] = None,
-    lora_rank: Annotated[
-        int | None, typer.Option(help="Rank of the adapter.", rich_help_panel=o.LEARNING)
-    ] = None,
-    lora_alpha: Annotated[
-        float | None, typer.Option(help="Scale of the adapter.", rich_help_panel=o.LEARNING)
-    ] = None,
+    lr: o.Lr = None,
+    lora_rank: o.LoraRank = None,
+    lora_alpha: o.LoraAlpha = None,
     kl: Annotated[
         float | None,
         typer.Option(help="Coefficient of the KL shaping.", rich_help_panel=o.LEARNING),
     ] = None,
+    kl_loss: o.KlLoss = None,
     beta: Annotated[
         float | None,
         typer.Option(help="Constant of constant-beta.", rich_help_panel=o.LEARNING),
     ] = None,
-    clip: Annotated[
-        float | None,
-        typer.Option(help="Clip the importance ratio.", rich_help_panel=o.LEARNING),
-    ] = None,
+    clip: o.Clip = None,
     puct_c: Annotated[
         float | None, typer.Option(help="PUCT's c.", rich_help_panel=o.ADVANCED)
     ] = None,
@@ -82,10 +74,7 @@ def solve(
         str | None,
         typer.Option(help="PUCT counts each group, or each sample.", rich_help_panel=o.ADVANCED),
     ] = None,
-    micro_batch_tokens: Annotated[
-        int | None,
-        typer.Option(help="Tokens of one training pass.", rich_help_panel=o.ADVANCED),
-    ] = None,
+    micro_batch_tokens: o.MicroBatchTokens = None,
     device: o.Device = None,
     dtype: o.Dtype = None,
     threads: o.Threads = None,
@@ -115,6 +104,7 @@ def solve(
         "lora_rank": lora_rank,
         "lora_alpha": lora_alpha,
         "kl": kl,
+        "kl_loss": kl_loss,
         "beta": beta,
         "clip": clip,
         "puct_c": puct_c,

@@ -1,68 +1,264 @@
 """`ttrl vote QUESTIONS`."""
 
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ttrl_cli.cli import options as o
 from ttrl_cli.cli.running import end, run_view
+from ttrl_cli.records import Json
+
+if TYPE_CHECKING:
+    from ttrl_cli.report import Summary
+
+VOTING = "Voting"
+
+QuestionsPath = Annotated[
+    Path,
+    typer.Argument(
+        metavar="QUESTIONS",
+        help="JSON lines or a JSON array of question, id, answer, choices; - for standard input.",
+    ),
+]
+Epochs = Annotated[
+    int | None,
+    typer.Option(help="Times training goes through all questions (default 10)."),
+]
 
 
 def vote(
-    questions: Annotated[
-        Path, typer.Argument(metavar="QUESTIONS", help="JSON lines with question, id, answer.")
-    ],
+    questions: QuestionsPath,
     *,
-    n: Annotated[int | None, typer.Option("--n", help="Samples per question.")] = None,
-    steps: Annotated[int, typer.Option(help="Training steps; this version votes only: 0.")] = 0,
+    n: Annotated[int | None, typer.Option("--n", help="Samples per question (default 64).")] = None,
+    epochs: Epochs = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(help="Training steps instead of epochs; 0 only votes."),
+    ] = None,
+    prompt: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="YAML",
+            help="System message, worked examples, template, run options (default: the YAML of "
+            "the same name beside QUESTIONS, if there is one).",
+        ),
+    ] = None,
+    system: Annotated[str | None, typer.Option(help="System message.")] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave out bad records, and count them.")
+    ] = False,
     out: o.Out = None,
     model: o.Model = None,
     sampler: o.Sampler = None,
     seed: o.Seed = None,
     quiet: o.Quiet = False,
+    max_tokens: o.MaxTokens = None,
+    temperature: o.Temperature = None,
+    last_number: Annotated[
+        bool | None,
+        typer.Option(
+            "--last-number",
+            help="Take a completion's last number where no other rule finds an answer.",
+            rich_help_panel=VOTING,
+        ),
+    ] = None,
+    groups: Annotated[
+        int | None,
+        typer.Option(help="Questions per round (default 8).", rich_help_panel=VOTING),
+    ] = None,
     samples: o.Samples = None,
     tokens: o.Tokens = None,
     seconds: o.Seconds = None,
-    groups: Annotated[int | None, typer.Option(help="Questions per round.")] = None,
-    max_tokens: o.MaxTokens = None,
-    temperature: o.Temperature = None,
+    train_n: Annotated[
+        int | None,
+        typer.Option(
+            help="Samples of a question that are learned from, the first ones (default N/2).",
+            rich_help_panel=o.LEARNING,
+        ),
+    ] = None,
+    reward: Annotated[
+        str | None,
+        typer.Option(
+            help="hard: agreement with the majority; soft: the share of the votes.",
+            rich_help_panel=o.LEARNING,
+        ),
+    ] = None,
+    min_share: Annotated[
+        float | None,
+        typer.Option(
+            help="Learn only from questions whose majority has this share.",
+            rich_help_panel=o.LEARNING,
+        ),
+    ] = None,
+    minibatch: Annotated[
+        int | None,
+        typer.Option(help="Questions per optimiser step (default 1).", rich_help_panel=o.LEARNING),
+    ] = None,
+    lr: o.Lr = None,
+    schedule: Annotated[
+        str | None,
+        typer.Option(help="cosine or constant learning rate.", rich_help_panel=o.LEARNING),
+    ] = None,
+    lora_rank: o.LoraRank = None,
+    lora_alpha: o.LoraAlpha = None,
+    kl_loss: o.KlLoss = None,
+    clip: o.Clip = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(
+            help="Steps in a row with a sign of collapse that stop the training (default 8).",
+            rich_help_panel=o.LEARNING,
+        ),
+    ] = None,
+    micro_batch_tokens: o.MicroBatchTokens = None,
     device: o.Device = None,
     dtype: o.Dtype = None,
     threads: o.Threads = None,
+    workers: o.Workers = None,
 ) -> None:
-    """Sample N answers a question and print what most of them agree on, one JSON line each."""
+    """Sample N answers a question, learn from what most agree on, and answer again.
+
+    Prints one JSON line per question, in the order of the file, from the final pass: fresh samples
+    from the weights that were kept. `--steps 0` only votes. Labels (`answer`) are never learned
+    from; they are read at the end, for the figures. Ctrl-C finishes and saves the step; `ttrl
+    resume` goes on.
+    """
     chosen = {
         "group_size": n,
+        "epochs": epochs,
         "steps": steps,
         "model": model,
         "sampler": sampler,
         "seed": seed,
+        "max_tokens": max_tokens,
+        "temperature": temperature,
+        "last_number": last_number,
+        "groups": groups,
         "samples": samples,
         "tokens": tokens,
         "seconds": seconds,
-        "groups": groups,
-        "max_tokens": max_tokens,
-        "temperature": temperature,
+        "train_n": train_n,
+        "reward": reward,
+        "min_share": min_share,
+        "minibatch": minibatch,
+        "lr": lr,
+        "schedule": schedule,
+        "lora_rank": lora_rank,
+        "lora_alpha": lora_alpha,
+        "kl_loss": kl_loss,
+        "clip": clip,
+        "patience": patience,
+        "micro_batch_tokens": micro_batch_tokens,
         "device": device,
         "dtype": dtype,
         "threads": threads,
+        "workers": workers,
     }
     with run_view(quiet=quiet) as view:
         from ttrl_cli import api
 
-        summary = api.vote(questions, options=chosen, out=out, reporter=view, started=view.started)
-    print_votes(Path(summary.run), quiet=quiet)
-    end(summary)
-    api.require_solution(summary)
+        summary = api.vote(
+            sys.stdin.buffer.read() if str(questions) == "-" else questions,
+            options=chosen,
+            out=out,
+            reporter=view,
+            prompt=prompt,
+            system=system,
+            skip_bad=skip_bad,
+            started=view.started,
+        )
+    print_votes(summary, quiet=quiet)
 
 
-def print_votes(path: Path, *, quiet: bool) -> None:
-    """Print a vote run's result, one JSON line per question."""
+def print_votes(summary: "Summary", *, quiet: bool) -> None:
+    """Print a vote run's result: one JSON line per question, and a table for people on stderr.
+
+    Raises:
+        NoSolutionError: If no sample of the run had an answer.
+        InterruptedRunError: If the run was interrupted.
+    """
     from ttrl_cli import api
     from ttrl_cli.console import Console
     from ttrl_cli.rundir import RunDir
 
     console = Console(quiet=quiet)
-    for line in api.votes(RunDir.open(path)):
+    run = RunDir.open(Path(summary.run))
+    for line in api.votes(run):
         console.result_json(line)
+    figures = api.vote_figures(run)
+    if figures is not None:
+        console.say(describe_votes(summary, figures))
+    end(summary)
+    api.require_solution(summary)
+
+
+def describe_votes(summary: "Summary", figures: Mapping[str, Json]) -> str:
+    """The figures of a vote, for people."""
+    lines = [f"{summary.problem}: {summary.status}, {summary.run}"]
+    if figures["bad"]:
+        lines.append(f"  {figures['bad']} bad records were left out")
+    training = figures.get("training")
+    passes = [figures] if training is None else [figures["before"], figures["after"]]
+    heads = [""] if training is None else ["before", "after"]
+    if training is not None:
+        lines.append(" " * 18 + "".join(f"{head:>24}" for head in heads))
+    lines += [
+        f"  {name:<16}" + "".join(f"{cell(some) if some else '-':>24}" for some in passes)
+        for name, cell in _ROWS.items()
+        if any(some and cell(some) for some in passes)
+    ]
+    if training is not None:
+        lines.append(_trained(training))
+        if figures["after"] is None:
+            lines.append("  the final pass has not begun, so there are no answers yet")
+    lines.append(
+        f"  spent        {summary.steps} steps, {summary.samples} samples "
+        f"({summary.valid} with an answer), {summary.tokens} tokens, {summary.seconds:.0f} s"
+    )
+    return "\n".join(lines)
+
+
+def _trained(training: Mapping[str, Json]) -> str:
+    """One line on the training."""
+    text = f"  trained      {training['steps']} steps on {training['questions']} votes"
+    text += f", {training['unanimous']} unanimous and {training['under_min_share']} under the "
+    text += "least share left out"
+    if training["ended_by"] == "collapse":
+        text += (
+            f"\n  stopped      the vote was collapsing ({training['why']}); "
+            f"kept the weights of step {training['policy']}"
+        )
+    return text
+
+
+def _share(figures: Mapping[str, Json], key: str) -> str:
+    value, interval = figures[key], figures.get(f"{key}_interval")
+    if value is None:
+        return ""
+    return f"{value:.1%}" + (f" ({interval[0]:.1%}-{interval[1]:.1%})" if interval else "")
+
+
+def _pass_at_n(figures: Mapping[str, Json]) -> str:
+    every = figures["pass@k"]
+    if not every:
+        return ""
+    k = max(every, key=int)
+    return f"{every[k]:.1%} (k = {k})"
+
+
+_ROWS: dict[str, Callable[[Mapping[str, Json]], str]] = {
+    "questions": lambda f: str(f["questions"]),
+    "samples": lambda f: str(f["samples"]),
+    "pass@1": lambda f: _share(f, "pass@1"),
+    "pass@k": _pass_at_n,
+    "maj@n": lambda f: _share(f, "maj@n"),
+    "reward accuracy": lambda f: _share(f, "reward_accuracy"),
+    "majority ratio": lambda f: _share(f, "majority_ratio"),
+    "parsed": lambda f: _share(f, "parsed"),
+    "entropy": lambda f: f"{f['entropy']:.3f} nats",
+    "ties": lambda f: str(f["ties"]),
+    "tokens": lambda f: str(f["tokens"]),
+}

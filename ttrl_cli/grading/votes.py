@@ -1,23 +1,24 @@
 """The grader of the vote loop: extraction, in process. See `GraderLike`."""
 
 from ttrl_cli.records import Job, Status, Verdict
-from ttrl_cli.voting.extract import extract_answer
+from ttrl_cli.voting.extract import extract
 
 
 class VoteGrader:
-    """Extracts each completion's answer; whether it is right is the majority's to say."""
+    """Extracts each completion's answer; whether it is right is the majority's to say.
 
-    def __init__(self) -> None:
+    Args:
+        last_number: Take a completion's last number where no other rule finds an answer.
+    """
+
+    def __init__(self, *, last_number: bool) -> None:
+        self._last_number = last_number
         self._verdicts: dict[tuple[int, int], Verdict] = {}
         self._fresh: list[tuple[Job, Verdict]] = []
 
     def submit(self, job: Job) -> None:
-        """Extract at once."""
-        answer = extract_answer(job.text)
-        if answer is None:
-            verdict = Verdict(status=Status.MALFORMED, reason="no final answer found")
-        else:
-            verdict = Verdict(status=Status.OK, data=answer, solution=answer, shown=answer)
+        """Extract at once; the job's `parent_data` are the question's choices."""
+        verdict = self._verdict(job)
         self._verdicts[job.group, job.index] = verdict
         self._fresh.append((job, verdict))
 
@@ -33,3 +34,9 @@ class VoteGrader:
 
     def close(self) -> None:
         """Nothing to stop."""
+
+    def _verdict(self, job: Job) -> Verdict:
+        found = extract(job.text, choices=job.parent_data, last_number=self._last_number)
+        if found is None:
+            return Verdict(status=Status.MALFORMED, reason="no final answer found")
+        return Verdict(status=Status.OK, data=found.answer, rule=found.rule)

@@ -1,10 +1,10 @@
 """Worker processes that outlive the calls they run: dead and hung ones are replaced.
 
-Workers are forked from a fork server, a small process that has this package imported and nothing
+Workers are forked from a fork server, a small process that has this package imported and little
 else: replacing one takes milliseconds, and none inherits torch, a CUDA context or a thread,
 whatever the main process has loaded since. (The server itself is one idle process per interpreter
-and ends with it.) As with every use of multiprocessing, a script that starts workers does so under
-`if __name__ == "__main__":`.
+and ends with it; what the first workers preload, all get for nothing.) As with every use of
+multiprocessing, a script that starts workers does so under `if __name__ == "__main__":`.
 
 A call whose worker dies is made again, and so is one that takes too long; a call that keeps
 failing ends as a `Failure`, which is ours and not the candidate's. A worker that ends with status
@@ -20,7 +20,7 @@ import signal
 import tempfile
 import time
 import weakref
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import TimeoutError as CallTimeoutError
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -64,10 +64,18 @@ class Workers:
         count: How many processes.
         initializer: Called in each new process, before its first call.
         arguments: The initializer's arguments.
+        preload: Further modules for the fork server, which has them only if it is not running yet.
+        retry: Make a call again that hung or whose worker died.
     """
 
     def __init__(
-        self, *, count: int, initializer: Callable[..., None], arguments: tuple[Any, ...]
+        self,
+        *,
+        count: int,
+        initializer: Callable[..., None],
+        arguments: tuple[Any, ...],
+        preload: Sequence[str] = (),
+        retry: bool = True,
     ) -> None:
         # killed workers leave their temporary files behind: all have a folder that is ours
         folder = tempfile.mkdtemp(prefix="ttrl-")
@@ -81,6 +89,9 @@ class Workers:
         self._ended: queue.SimpleQueue[tuple[_Call, Any]] = queue.SimpleQueue()
         self._restarts = 0
         self._closed = False
+        self._preload = ["ttrl_cli.grading.worker", *preload]
+        self._tries_when_hanging = TRIES_WHEN_HANGING if retry else 1
+        self._tries_when_dying = TRIES_WHEN_DYING if retry else 1
         self._heard = time.monotonic()
         self._longest = 0.0
         self._pool = self._start()
@@ -139,7 +150,7 @@ class Workers:
 
     def _start(self) -> Any:
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["ttrl_cli.grading.worker"])
+        context.set_forkserver_preload(self._preload)
         pool = pebble.ProcessPool(context=context, **self._options)
         with _quiet_environment():
             pool.schedule(os.getpid)  # the first call starts the processes
@@ -192,7 +203,7 @@ class Workers:
             return [(call.key, call.future.result())]
         call.tries += 1
         hung = isinstance(error, CallTimeoutError)
-        if call.tries < (TRIES_WHEN_HANGING if hung else TRIES_WHEN_DYING):
+        if call.tries < (self._tries_when_hanging if hung else self._tries_when_dying):
             self._schedule(call)
             return []
         del self._running[call.key]

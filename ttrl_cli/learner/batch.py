@@ -6,7 +6,7 @@ its output predicts the first token of the completion.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -40,6 +40,7 @@ class MicroBatch:
         input_ids_BT: The prompt's last token and the completion, padded on the right [B, T + 1].
         labels_BT: The same, IGNORED where nothing is predicted: first column and padding.
         sampled_logp_BT: Log-probabilities under the sampler [B, T].
+        base_logp_BT: Log-probabilities under the untrained model, 0 where unknown [B, T].
         advantage_BT: Advantages [B, T].
         weight_BT: Row weights, 0 on padding [B, T].
     """
@@ -48,8 +49,32 @@ class MicroBatch:
     input_ids_BT: torch.Tensor
     labels_BT: torch.Tensor
     sampled_logp_BT: torch.Tensor
+    base_logp_BT: torch.Tensor
     advantage_BT: torch.Tensor
     weight_BT: torch.Tensor
+
+
+def merge_identical(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """Make one weighted row of rows that say the same, in order of first appearance.
+
+    Rows are the same where prompt, completion and advantages are; the loss and its gradient are
+    then those of the rows apart. Of log-probabilities, which may differ by the noise of a batch,
+    the merged row has the weighted mean.
+    """
+    alike: dict[tuple[bytes, ...], list[Row]] = {}
+    for row in rows:
+        arrays = (row.prompt_ids_S, row.token_ids_T, row.advantages_T)
+        alike.setdefault(tuple(array.tobytes() for array in arrays), []).append(row)
+    return tuple(_merged(same) for same in alike.values())
+
+
+def _merged(same: list[Row]) -> Row:
+    if len(same) == 1:
+        return same[0]
+    weights = np.array([row.weight for row in same])
+    logprobs_RT = np.stack([row.logprobs_T for row in same])
+    logprobs_T = np.average(logprobs_RT, axis=0, weights=weights)
+    return replace(same[0], logprobs_T=logprobs_T, weight=float(weights.sum()))
 
 
 def group_rows(rows: Sequence[Row]) -> list[Group]:
@@ -88,12 +113,14 @@ def _pad(places: tuple[int, ...], rows: tuple[Row, ...], device: torch.device) -
     longest = max(len(row.token_ids_T) for row in rows)
     ids = np.zeros((len(rows), longest + 1), dtype=np.int64)
     labels = np.full((len(rows), longest + 1), IGNORED, dtype=np.int64)
-    sampled, advantage, weight = np.zeros((3, len(rows), longest), dtype=np.float32)
+    sampled, base, advantage, weight = np.zeros((4, len(rows), longest), dtype=np.float32)
     for i, row in enumerate(rows):
         tokens = len(row.token_ids_T)
         ids[i, 0] = row.prompt_ids_S[-1]
         ids[i, 1 : tokens + 1] = labels[i, 1 : tokens + 1] = row.token_ids_T
         sampled[i, :tokens] = row.logprobs_T
+        if row.base_logprobs_T is not None:
+            base[i, :tokens] = row.base_logprobs_T
         advantage[i, :tokens] = row.advantages_T
         weight[i, :tokens] = row.weight
     return MicroBatch(
@@ -101,6 +128,7 @@ def _pad(places: tuple[int, ...], rows: tuple[Row, ...], device: torch.device) -
         input_ids_BT=torch.from_numpy(ids).to(device),
         labels_BT=torch.from_numpy(labels).to(device),
         sampled_logp_BT=torch.from_numpy(sampled).to(device),
+        base_logp_BT=torch.from_numpy(base).to(device),
         advantage_BT=torch.from_numpy(advantage).to(device),
         weight_BT=torch.from_numpy(weight).to(device),
     )

@@ -18,8 +18,14 @@ from safetensors.torch import load_file, save_file
 
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import DivergedError
-from ttrl_cli.learner.batch import Group, MicroBatch, group_rows, micro_batches
-from ttrl_cli.learner.loss import policy_loss
+from ttrl_cli.learner.batch import (
+    Group,
+    MicroBatch,
+    group_rows,
+    merge_identical,
+    micro_batches,
+)
+from ttrl_cli.learner.loss import kl_loss, policy_loss
 from ttrl_cli.learner.prefix import SharedPrefix
 from ttrl_cli.models.load import LoadedModel
 from ttrl_cli.objectives import kl_shaping
@@ -62,23 +68,34 @@ class LoraLearner:
             DivergedError: If the gradient is not finite; the weights are left as they were.
         """
         started = time.monotonic()
-        metrics: dict[str, float] = {"train/rows": len(round_.rows)}
+        lr = self._config.lr * round_.lr_scale
+        metrics: dict[str, float] = {
+            "train/updates": int(bool(round_.rows)),
+            "train/rows": len(round_.rows),
+        }
         if round_.rows:
-            rows = round_.rows
+            rows = merge_identical(round_.rows)
+            metrics["train/distinct_rows"] = len(rows)
+            if self._config.kl > 0 or self._config.kl_loss > 0:
+                rows = self._with_base(rows)
+                metrics["train/kl_base"] = _mean_drift(rows)
             if self._config.kl > 0:
-                rows, metrics["train/kl_base"] = self._shape(rows)
+                rows = _shaped(rows, self._config.kl)
             self._optimiser.zero_grad(set_to_none=True)
             metrics |= self._accumulate(rows, round_.normalizer)
-            metrics["train/grad_norm"] = self._step()
+            metrics["train/grad_norm"] = self._step(lr)
         self._policy = round_.step
-        metrics["train/lr"] = self._config.lr
+        metrics["train/lr"] = lr
         metrics["train/seconds"] = time.monotonic() - started
         return UpdateReport(metrics=metrics)
 
     def gradients(self, round_: Round) -> dict[str, torch.Tensor]:
-        """The loss's gradient by parameter name, without taking a step."""
+        """The loss's gradient by parameter name, without taking a step or shaping advantages."""
         self._optimiser.zero_grad(set_to_none=True)
-        self._accumulate(round_.rows, round_.normalizer)
+        rows = merge_identical(round_.rows)
+        self._accumulate(
+            self._with_base(rows) if self._config.kl_loss > 0 else rows, round_.normalizer
+        )
         return {name: p.grad.clone() for name, p in self._named if p.grad is not None}
 
     def save(self, folder: Path) -> None:
@@ -109,21 +126,11 @@ class LoraLearner:
         load_adapter(self._model, folder)
         self._optimiser.state.clear()
 
-    def _shape(self, rows: tuple[Row, ...]) -> tuple[tuple[Row, ...], float]:
-        """KL shaping of the advantages; also the mean of d, in nats a token."""
+    def _with_base(self, rows: tuple[Row, ...]) -> tuple[Row, ...]:
+        """The rows with their log-probabilities under the model without its adapter."""
         with torch.no_grad(), self._model.network.disable_adapter():
             base = self._logprobs(rows)
-        shaped = kl_shaping(
-            [row.advantages_T for row in rows],
-            [row.logprobs_T for row in rows],
-            base,
-            self._config.kl,
-            [row.weight for row in rows],
-        )
-        drift = np.concatenate([r.logprobs_T - b for r, b in zip(rows, base, strict=True)])
-        weight = np.concatenate([np.full(len(r.token_ids_T), r.weight) for r in rows])
-        shaped_rows = tuple(replace(r, advantages_T=a) for r, a in zip(rows, shaped, strict=True))
-        return shaped_rows, float(np.average(drift, weights=weight))
+        return tuple(replace(r, base_logprobs_T=b) for r, b in zip(rows, base, strict=True))
 
     def _logprobs(self, rows: tuple[Row, ...]) -> list[FloatArray]:
         """Log-probabilities of each row's tokens under the active weights, without gradient."""
@@ -151,6 +158,11 @@ class LoraLearner:
                     batch.weight_BT,
                     self._config.clip,
                 )
+                if self._config.kl_loss > 0:
+                    kl = kl_loss(
+                        logp_BT, batch.sampled_logp_BT, batch.base_logp_BT, batch.weight_BT
+                    )
+                    loss = loss + self._config.kl_loss * kl
                 torch.autograd.backward(loss / normalizer)
                 with torch.no_grad():
                     ratio_BT = torch.exp(logp_BT - batch.sampled_logp_BT)
@@ -184,8 +196,8 @@ class LoraLearner:
         )
         return out.log_probs, out.entropy.detach()
 
-    def _step(self) -> float:
-        """Clip and step; return the gradient's norm before clipping."""
+    def _step(self, lr: float) -> float:
+        """Clip and step at this rate; return the gradient's norm before clipping."""
         parameters = [p for _, p in self._named]
         norm = float(torch.nn.utils.clip_grad_norm_(parameters, self._config.max_grad_norm))
         if not np.isfinite(norm):
@@ -193,8 +205,34 @@ class LoraLearner:
                 f"the gradient's norm is {norm}, so the weights were left as they were; lower --lr"
             )
             raise DivergedError(msg)
+        for group in self._optimiser.param_groups:
+            group["lr"] = lr
         self._optimiser.step()
         return norm
+
+
+def _shaped(rows: tuple[Row, ...], coefficient: float) -> tuple[Row, ...]:
+    """The rows with KL shaping in their advantages; they hold base log-probabilities."""
+    shaped = kl_shaping(
+        [row.advantages_T for row in rows],
+        [row.logprobs_T for row in rows],
+        [_base(row) for row in rows],
+        coefficient,
+        [row.weight for row in rows],
+    )
+    return tuple(replace(r, advantages_T=a) for r, a in zip(rows, shaped, strict=True))
+
+
+def _mean_drift(rows: tuple[Row, ...]) -> float:
+    """Mean of log pi_sampler - log pi_base over the rows' tokens, in nats a token."""
+    drift = np.concatenate([row.logprobs_T - _base(row) for row in rows])
+    weight = np.concatenate([np.full(len(row.token_ids_T), row.weight) for row in rows])
+    return float(np.average(drift, weights=weight))
+
+
+def _base(row: Row) -> FloatArray:
+    assert row.base_logprobs_T is not None
+    return row.base_logprobs_T
 
 
 def save_adapter(model: LoadedModel, folder: Path) -> None:

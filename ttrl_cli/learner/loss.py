@@ -30,3 +30,29 @@ def policy_loss(
     if clip is not None:
         gain_BT = torch.minimum(gain_BT, ratio_BT.clamp(1 - clip, 1 + clip) * advantage_BT)
     return -(gain_BT * weight_BT).sum()
+
+
+def kl_loss(
+    logp_BT: torch.Tensor,
+    sampled_logp_BT: torch.Tensor,
+    base_logp_BT: torch.Tensor,
+    weight_BT: torch.Tensor,
+) -> torch.Tensor:
+    """The weighted sum over tokens of an estimate of KL(pi_theta || pi_base), in nats.
+
+    exp(d) - d - 1 with d = log pi_base - log pi_theta is never negative (GRPO, arXiv 2402.03300,
+    equation 4); times the importance ratio its gradient is that of the KL, also where the samples
+    are of an earlier policy (DeepSeek-V3.2, arXiv 2512.02556).
+
+    Args:
+        logp_BT: Log-probabilities under the current weights, with gradient [B, T].
+        sampled_logp_BT: Log-probabilities under the sampler [B, T].
+        base_logp_BT: Log-probabilities under the untrained model [B, T].
+        weight_BT: Row weight on the tokens that count, 0 on padding [B, T].
+
+    Returns:
+        A scalar.
+    """
+    ratio_BT = torch.exp(logp_BT - sampled_logp_BT)
+    d_BT = base_logp_BT - logp_BT
+    return ((torch.exp(d_BT) - d_BT - 1) * ratio_BT * weight_BT).sum()

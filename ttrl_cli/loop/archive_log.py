@@ -7,7 +7,7 @@ ever rewritten.
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 
-from ttrl_cli.config import RunConfig
+from ttrl_cli.config import SolveConfig
 from ttrl_cli.records import Json, State
 from ttrl_cli.search.archive import Archive, Expansion
 
@@ -22,7 +22,7 @@ def expansion_line(expansion: Expansion) -> dict[str, Json]:
     return {"event": "expansion", **asdict(expansion)}
 
 
-def rebuild(lines: Iterable[dict[str, Json]], config: RunConfig) -> Archive:
+def rebuild(lines: Iterable[dict[str, Json]], config: SolveConfig) -> Archive:
     """The archive that a log describes; the log starts with its roots."""
     events = iter(lines)
     archive = new_archive(_states(next(events)["states"]), config)
@@ -31,7 +31,7 @@ def rebuild(lines: Iterable[dict[str, Json]], config: RunConfig) -> Archive:
     return archive
 
 
-def new_archive(roots: Iterable[State], config: RunConfig) -> Archive:
+def new_archive(roots: Iterable[State], config: SolveConfig) -> Archive:
     """An archive of roots alone."""
     return Archive.from_seeds(
         tuple(roots),

@@ -6,18 +6,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
+from typing import Literal
 
 from ttrl_cli.config import RunConfig
 from ttrl_cli.records import Prompt
 from ttrl_cli.rundir import Totals
 
+Closed = Literal["", "interrupt", "steps", "samples", "tokens", "seconds"]
+"""What closed a budget; empty while it is open."""
+
 
 class Budget:
     """What may still be spent.
 
-    Seconds are checked while sampling too: at the deadline, unfinished completions are dropped and
-    what is finished is graded, learned from and kept. Samples are an exact bound. Tokens are
-    checked between steps and whenever a completion is finished.
+    `reserved` is set aside for what comes after the stage under way: as long as it is, the bounds
+    are lower by it. Seconds are checked while sampling too: at the deadline, unfinished completions
+    are dropped and what is finished is graded, learned from and kept. Samples are an exact bound.
+    Tokens are checked between steps and whenever a completion is finished.
 
     Args:
         config: The bounds.
@@ -29,6 +34,7 @@ class Budget:
         self._config = config
         self._started = started - used.seconds
         self._tokens = used.tokens
+        self.reserved = Totals()
         self.interrupted = False
 
     @property
@@ -36,20 +42,20 @@ class Budget:
         """Wall time of the run so far, earlier sessions included."""
         return time.monotonic() - self._started
 
-    def closed_by(self, used: Totals, steps: int) -> str:
+    def closed_by(self, used: Totals, steps: int) -> Closed:
         """Why no further step may start; empty while one may.
 
         Args:
             used: What has been committed.
             steps: The bound on steps, which a task may set itself.
         """
-        config = self._config
-        reasons = {
+        config, kept = self._config, self.reserved
+        reasons: dict[Closed, bool] = {
             "interrupt": self.interrupted,
             "steps": used.steps >= steps,
-            "samples": config.samples is not None and used.samples >= config.samples,
-            "tokens": config.tokens is not None and used.tokens >= config.tokens,
-            "seconds": config.seconds is not None and self.seconds >= config.seconds,
+            "samples": _spent(config.samples, used.samples + kept.samples),
+            "tokens": _spent(config.tokens, used.tokens + kept.tokens),
+            "seconds": _spent(config.seconds, self.seconds + kept.seconds),
         }
         return next((reason for reason, holds in reasons.items() if holds), "")
 
@@ -57,7 +63,7 @@ class Budget:
         """The prompts cut down, last ones first, to the samples that are left."""
         if self._config.samples is None:
             return list(prompts_P)
-        left = self._config.samples - used.samples
+        left = self._config.samples - self.reserved.samples - used.samples
         trimmed = []
         for prompt in prompts_P:
             if left > 0:
@@ -71,10 +77,12 @@ class Budget:
 
     def spent(self) -> bool:
         """True once sampling must end within a step: out of seconds or tokens."""
-        config = self._config
-        if config.seconds is not None and self.seconds >= config.seconds:
-            return True
-        return config.tokens is not None and self._tokens >= config.tokens
+        out_of_seconds = _spent(self._config.seconds, self.seconds + self.reserved.seconds)
+        return out_of_seconds or _spent(self._config.tokens, self._tokens + self.reserved.tokens)
+
+
+def _spent(bound: float | None, used: float) -> bool:
+    return bound is not None and used >= bound
 
 
 @contextmanager

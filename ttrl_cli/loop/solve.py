@@ -53,7 +53,7 @@ class SolveTask:
 
     def prompts(self, step: int) -> list[Prompt]:
         """Choose the step's parents and ask for a better solution than each."""
-        config = self._run.config
+        config = self._run.solve_config
         rng = seeding.selection_rng(config.seed, step)
         self._parents_P = self._selector.select(self.archive, config.groups, rng)
         return [
@@ -106,7 +106,7 @@ class SolveTask:
 
     def judge(self, attempts: Sequence[Attempt]) -> list[Attempt]:
         """Rewards came with the scores; without `reward_copies`, known data loses its own."""
-        if self._run.config.reward_copies:
+        if self._run.solve_config.reward_copies:
             return list(attempts)
         return [
             replace(attempt, verdict=replace(attempt.verdict, reward=None))
@@ -114,6 +114,22 @@ class SolveTask:
             else attempt
             for attempt in attempts
         ]
+
+    def lesson(self, attempts: Sequence[Attempt]) -> Sequence[Attempt]:
+        """All of them."""
+        return attempts
+
+    def progress(self) -> tuple[int, int]:
+        """Steps taken, and the bound on them."""
+        return self._run.status.totals.steps, self._run.config.steps
+
+    def stage(self) -> str:
+        """All steps are alike."""
+        return ""
+
+    def keep(self) -> frozenset[int]:
+        """Only the newest checkpoints are needed."""
+        return frozenset()
 
     def extend(self, step: int, attempts: Sequence[Attempt]) -> Mapping[str, float]:
         """Enter the valid attempts into the archive and its log, group by group."""
@@ -226,4 +242,4 @@ def load_archive(run: RunDir) -> Archive:
     if run.last_checkpoint() is None:
         msg = f"{run.path}: nothing was committed yet; go on with: ttrl resume {run.path}"
         raise UsageError(msg)
-    return archive_log.rebuild(run.lines("archive.jsonl"), run.config)
+    return archive_log.rebuild(run.lines("archive.jsonl"), run.solve_config)

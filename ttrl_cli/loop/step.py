@@ -3,8 +3,8 @@
     prompts    the task's next questions
     sample     completions stream in and are graded while others are still being written
     judge      verdicts become rewards
-    credit     rewards become advantages, group by group
-    learn      one gradient step; the sampler loads the result
+    credit     rewards become advantages, group by group (credit.py)
+    learn      a gradient step per minibatch of groups; the sampler loads the result
     extend     the task keeps what is worth keeping
     commit     all of it at once, or nothing
 
@@ -15,16 +15,15 @@ from. Attempts enter in (group, index) order, whatever order they were graded in
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-
-import numpy as np
 
 from ttrl_cli.errors import SetupError
 from ttrl_cli.grading.base import GraderLike
 from ttrl_cli.learner.base import Learner
 from ttrl_cli.loop.budget import Budget
+from ttrl_cli.loop.credit import combined, credit, minibatches
 from ttrl_cli.objectives import Objective
 from ttrl_cli.records import (
     Attempt,
@@ -33,7 +32,6 @@ from ttrl_cli.records import (
     Json,
     Prompt,
     Round,
-    Row,
     Status,
     Verdict,
     Watch,
@@ -42,6 +40,7 @@ from ttrl_cli.records import (
 from ttrl_cli.rundir import RunDir, Totals, files
 from ttrl_cli.rundir.run import attempt_line
 from ttrl_cli.sampler.base import Sampler
+from ttrl_cli.schedule import lr_scale
 
 
 class Task(Protocol):
@@ -59,8 +58,20 @@ class Task(Protocol):
     def judge(self, attempts: Sequence[Attempt]) -> list[Attempt]:
         """Give the valid attempts of a step their rewards."""
 
+    def lesson(self, attempts: Sequence[Attempt]) -> Sequence[Attempt]:
+        """The attempts to learn from, whole groups; none in a step that only looks."""
+
+    def progress(self) -> tuple[int, int]:
+        """Steps of learning taken so far, and how many there are to be."""
+
     def extend(self, step: int, attempts: Sequence[Attempt]) -> Mapping[str, float]:
         """Keep what is worth keeping; return metrics."""
+
+    def stage(self) -> str:
+        """What the step to come is for; empty where all steps are alike."""
+
+    def keep(self) -> frozenset[int]:
+        """Steps whose checkpoints may still be needed, besides the newest ones."""
 
 
 class Reporter(Protocol):
@@ -72,8 +83,8 @@ class Reporter(Protocol):
     def sampled(self, step: int, done: int, total: int) -> None:
         """A completion was finished."""
 
-    def step_done(self, metrics: Mapping[str, float]) -> None:
-        """A step was committed."""
+    def step_done(self, metrics: Mapping[str, float], stage: str) -> None:
+        """A step of a stage was committed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,15 +108,12 @@ def take_step(task: Task, parts: Parts) -> None:
             reward.
     """
     totals = parts.run.status.totals
-    step = totals.steps + 1
+    step, stage = totals.steps + 1, task.stage()
     started = time.monotonic()
     prompts_P = parts.budget.trim(task.prompts(step), totals)
     attempts, metrics = sample_and_grade(task, parts, prompts_P, step)
-    attempts = task.judge(attempts)
-    attempts, round_, credit_metrics = credit(attempts, parts.objective, step)
-    report = parts.learner.update(round_)
-    parts.sampler.load(parts.learner.adapter)
-    metrics |= {**credit_metrics, **report.metrics, **task.extend(step, attempts)}
+    attempts, learned = learn(task, parts, task.judge(attempts), step)
+    metrics |= {**learned, **task.extend(step, attempts)}
     totals = Totals(
         steps=step,
         samples=totals.samples + len(attempts),
@@ -121,21 +129,64 @@ def take_step(task: Task, parts: Parts) -> None:
         "time/step": time.monotonic() - started,
     }
     parts.run.append("attempts.jsonl", [attempt_line(attempt) for attempt in attempts])
-    parts.run.append("metrics.jsonl", [files.finite(metrics)])
-    commit(parts, totals)
-    parts.reporter.step_done(metrics)
+    staged = {"stage": stage} if stage else {}
+    parts.run.append("metrics.jsonl", [{**staged, **files.finite(metrics)}])
+    commit(parts, totals, keep=task.keep())
+    parts.reporter.step_done(metrics, stage)
 
 
-def commit(parts: Parts, totals: Totals) -> None:
-    """Commit the run as it stands, the sampler's cursor included."""
-    parts.run.commit(totals, parts.learner.save, {"sampler": parts.sampler.cursor()})
+def learn(
+    task: Task, parts: Parts, attempts: list[Attempt], step: int
+) -> tuple[list[Attempt], dict[str, float]]:
+    """Learn from what the task chooses of a step; the sampler then has the new weights.
+
+    Returns:
+        All attempts, with the advantages of those that were learned from, and metrics.
+
+    Raises:
+        SetupError: If the objective cannot use a reward.
+    """
+    lesson = task.lesson(attempts)
+    if not lesson:
+        return attempts, {}
+    config = parts.run.config
+    credited, groups, metrics = credit(lesson, parts.objective)
+    batches = minibatches(groups, config.minibatch)
+    taken, planned = task.progress()
+    reports = []
+    for place, rows in enumerate(batches):
+        # the rate is that of the middle of each update, so that none is made at a rate of 0
+        progress = (taken + (place + 0.5) / len(batches)) / max(planned, 1)
+        scale = lr_scale(config.schedule, config.warmup, progress)
+        tokens = float(sum(len(row.token_ids_T) for row in rows))
+        round_ = Round(step=step, rows=rows, normalizer=max(tokens, 1.0), lr_scale=scale)
+        reports.append(parts.learner.update(round_))
+    parts.sampler.load(parts.learner.adapter)
+    known = {attempt.id: attempt for attempt in credited}
+    return [known.get(a.id, a) for a in attempts], metrics | combined(reports)
+
+
+def commit(parts: Parts, totals: Totals, *, keep: frozenset[int] = frozenset()) -> None:
+    """Commit the run as it stands: sampler's cursor, and which update made the weights."""
+    extra = {"sampler": parts.sampler.cursor(), "policy": parts.learner.adapter.policy}
+    parts.run.commit(totals, parts.learner.save, extra, keep=keep)
 
 
 def restore(parts: Parts, folder: Path, extra: Mapping[str, Json]) -> None:
     """Bring learner and sampler back to a commit, as `RunDir.restore` returned it."""
-    parts.learner.load(folder, policy=parts.run.status.totals.steps)
+    # before policies were written down, the newest update was always the one in use
+    parts.learner.load(folder, policy=extra.get("policy", parts.run.status.totals.steps))
     parts.sampler.load(parts.learner.adapter)
     parts.sampler.seek(extra["sampler"])
+
+
+def restore_weights(parts: Parts, step: int) -> int:
+    """Go back to the weights of an earlier commit that was kept; return the update they are of."""
+    extra = parts.run.committed(step)
+    policy = int(extra["policy"])
+    parts.learner.load(parts.run.checkpoint(step), policy=policy)
+    parts.sampler.load(parts.learner.adapter)
+    return policy
 
 
 def sample_and_grade(
@@ -215,61 +266,3 @@ def _sampling_metrics(
         "sample/finished": sum(a.completion.finished for a in attempts) / count,
         "sample/seconds": sampling,
     }
-
-
-def credit(
-    attempts: Sequence[Attempt], objective: Objective, step: int
-) -> tuple[list[Attempt], Round, dict[str, float]]:
-    """Turn rewards into advantages group by group, and attempts into a round.
-
-    The round's normaliser is its number of tokens, so that long and short rounds take steps of
-    one size.
-
-    Raises:
-        SetupError: If the objective cannot use a reward; the message names the attempt.
-    """
-    credited: list[Attempt] = []
-    rows: list[Row] = []
-    betas: list[float] = []
-    dropped = 0
-    groups = sorted({attempt.group for attempt in attempts})
-    for group in groups:
-        members = [a for a in attempts if a.group == group]
-        counted = [a for a in members if a.verdict.status is not Status.FAILED]
-        rewards_G = np.array([_reward(a) for a in counted], dtype=np.float64)
-        try:
-            result = objective(rewards_G, np.isfinite(rewards_G))
-        except ValueError as error:
-            ids = ", ".join(a.id for a in counted)
-            msg = f"the objective cannot use the rewards of group {group} ({ids}): {error}"
-            raise SetupError(msg) from error
-        dropped += result.dropped
-        betas += [] if result.beta is None else [result.beta]
-        values = {a.id: float(v) for a, v in zip(counted, result.values_G, strict=True)}
-        credited += [replace(a, advantage=values.get(a.id)) for a in members]
-        if not result.dropped:
-            rows += [_row(a.completion, values[a.id]) for a in counted if _learnable(a)]
-    tokens = float(sum(len(row.token_ids_T) for row in rows))
-    metrics = {
-        "credit/groups_dropped": dropped / max(len(groups), 1),
-        "credit/beta": float(np.mean(betas)) if betas else 0.0,
-    }
-    return credited, Round(step=step, rows=tuple(rows), normalizer=max(tokens, 1.0)), metrics
-
-
-def _reward(attempt: Attempt) -> float:
-    reward = attempt.verdict.reward
-    return float("nan") if reward is None else reward
-
-
-def _learnable(attempt: Attempt) -> bool:
-    return len(attempt.completion.token_ids_T) > 0
-
-
-def _row(completion: Completion, advantage: float) -> Row:
-    return Row(
-        prompt_ids_S=completion.prompt_ids_S,
-        token_ids_T=completion.token_ids_T,
-        logprobs_T=completion.logprobs_T,
-        advantages_T=np.full(len(completion.token_ids_T), advantage),
-    )

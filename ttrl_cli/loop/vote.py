@@ -1,59 +1,157 @@
 """`vote`: questions with an answer; the majority of the samples is the label (arXiv 2504.16084).
 
-The same step as `solve`: a question is the parent, the majority's agreement is the reward. This
-version votes (`--steps 0`): one pass over all questions, P at a time, with nothing learned.
+    before   one pass over all questions by the untrained model, P at a time
+    train    epochs over the questions in random order:
+               sample N answers each, vote                  step.py, judge
+               reward agreement with the majority           judge
+               learn from the first K of the N              lesson; credit.py, step.py
+    after    one pass, fresh samples, by the weights that were kept
+
+Without training (`steps: 0`) the first pass is the only one. The weights kept are the last ones,
+unless the collapse watch stopped the training: then those that were last seen healthy. Labels are
+not known here. Departures from the reference: no answer is no vote, so it cannot win; answers are
+counted by equivalence, not as strings; a question whose samples all agree is not learned from,
+where the reference takes a step with a gradient of zero.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 
-from ttrl_cli.loop.step import Parts, take_step
-from ttrl_cli.questions import Question, question_messages
-from ttrl_cli.records import Attempt, Completion, Job, Json, Prompt, Status, Verdict
-from ttrl_cli.rundir import RunDir
+from ttrl_cli import seeding
+from ttrl_cli.loop.ballots import answer_of, by_group, rewarded
+from ttrl_cli.loop.budget import Budget, Closed
+from ttrl_cli.loop.step import Parts, restore_weights, take_step
+from ttrl_cli.loop.vote_log import Ended, Stage, VoteLog, kept_by, kept_line, vote_line
+from ttrl_cli.questions import Question, VotePrompt, question_messages
+from ttrl_cli.records import Attempt, Completion, Job, Prompt, Verdict
+from ttrl_cli.rundir import RunDir, Totals
+from ttrl_cli.voting import watch
 from ttrl_cli.voting.majority import Vote, majority
+from ttrl_cli.voting.statistics import entropy
+
+Classify = Callable[[Sequence[Sequence[str]]], Sequence[Mapping[str, str]]]
+"""Per question, its answers to the name of each one's class."""
 
 
 class VoteTask:
-    """One pass over a file of questions. See `step.Task`.
+    """All that is asked about a file of questions. See `step.Task`.
 
     Args:
         questions: All questions, in order.
+        prompt: How they are asked.
         run: The run directory.
+        classify: Sorts the answers of questions into classes of equivalent ones.
     """
 
-    def __init__(self, questions: Sequence[Question], run: RunDir) -> None:
+    def __init__(
+        self, questions: Sequence[Question], prompt: VotePrompt, run: RunDir, classify: Classify
+    ) -> None:
+        self._questions = questions
+        self._prompt = prompt
         self._run = run
-        # a budget may have cut a round short: what counts is which questions have a vote
-        voted = {line["id"] for line in run.lines("votes.jsonl")}
-        self._pending = [question for question in questions if question.id not in voted]
+        self._config = run.vote_config
+        self._classify = classify
+        self._log = VoteLog.replay(run.lines("votes.jsonl"))
+        if self._log.kept is not None and not self._log.kept.stands(self._config):
+            self._log.kept = None
+        self._asked: list[Question] = []
+        self._votes: dict[int, Vote] = {}
+        self._places: dict[Stage, int] = {"before": 0, "after": 0}
+        self._reserve: Totals | None = None
+
+    # -- where the run stands ----------------------------------------------------------------
+
+    def stage(self) -> Stage:
+        """The stage of the step to come."""
+        if len(self._log.parsed_before) < len(self._questions) or self._config.steps == 0:
+            return "before"
+        return "train" if self._log.kept is None else "after"
+
+    def stages(self) -> dict[str, int]:
+        """Steps that each stage still has, if nothing ends the training early."""
+        before = self._rounds(len(self._questions) - len(self._log.parsed_before))
+        if self._config.steps == 0:
+            return {"before": before}
+        if self._log.kept is None:  # answers that there are will not be those of the final weights
+            after = self._rounds(len(self._questions))
+            return {"before": before, "train": self.steps_left(), "after": after}
+        after = self._rounds(len(self._questions) - len(self._log.after))
+        return {"before": before, "train": 0, "after": after}
 
     def rounds_left(self) -> int:
-        """Steps until every question has been voted on."""
-        return -(-len(self._pending) // self._run.config.groups)
+        """Steps until the final pass is complete, if nothing ends the training early."""
+        return sum(self.stages().values())
+
+    def steps_left(self) -> int:
+        """Training steps that the bound leaves."""
+        return max(0, self._config.steps - self._log.trained)
+
+    def reserve(self) -> Totals:
+        """What the final pass will cost, judging by the first one; nothing once it is due."""
+        if self.stage() != "train":
+            return Totals()
+        if self._reserve is None:
+            self._reserve = _cost_of_first_pass(self._run)
+        return self._reserve
+
+    def training_over(self) -> tuple[Ended, str] | None:
+        """Why no further training step is to be taken: all were, or the watch says so."""
+        why = watch.collapse(self._log.health, self._limits())
+        if why:
+            return "collapse", why
+        return None if self.steps_left() else ("steps", "")
+
+    def ended_by(self, reason: Closed) -> str:
+        """What ended the run, where `reason` closed its budget."""
+        kept = self._log.kept
+        complete = self.rounds_left() == 0
+        return kept.reason if kept is not None and complete and reason == "steps" else reason
+
+    def end_training(self, parts: Parts, reason: Ended, why: str) -> None:
+        """Note which weights are kept, and go back to them if they are not the last ones."""
+        policy = parts.learner.adapter.policy
+        if reason == "collapse":
+            folder_step = watch.last_good_policy(self._log.health, self._limits())
+            policy = restore_weights(parts, folder_step)
+        kept = kept_by(policy, reason, why, self._config)
+        line = kept_line(self._run.status.totals.steps, kept)
+        self._run.append("votes.jsonl", [line])
+        self._log.add([line])
+
+    def keep(self) -> frozenset[int]:
+        """The checkpoint to go back to if the signs of collapse go on."""
+        if not watch.bad_streak(self._log.health, self._limits()):
+            return frozenset()
+        return frozenset({watch.last_good_policy(self._log.health, self._limits())})
+
+    def progress(self) -> tuple[int, int]:
+        """Training steps taken, and the bound on them."""
+        return self._log.trained, self._config.steps
+
+    # -- one step ----------------------------------------------------------------------------
 
     def prompts(self, step: int) -> list[Prompt]:
         """The step's questions."""
         del step
-        config = self._run.config
+        self._asked = self._next_questions()
         return [
             Prompt(
                 key=question.id,
                 group=group,
-                messages=question_messages(question),
-                n=config.group_size,
+                messages=question_messages(question, self._prompt),
+                n=self._config.group_size,
             )
-            for group, question in enumerate(self._pending[: config.groups])
+            for group, question in enumerate(self._asked)
         ]
 
     def job(self, completion: Completion, step: int) -> Job:
-        """A completion; answers need nothing else."""
+        """A completion, with the question's choices if it has any."""
         del step
         return Job(
             group=completion.group,
             index=completion.index,
             text=completion.text,
-            parent_data=None,
+            parent_data=dict(self._asked[completion.group].choices),
             seed=0,
         )
 
@@ -61,68 +159,132 @@ class VoteTask:
         """A single answer says nothing before the vote."""
 
     def judge(self, attempts: Sequence[Attempt]) -> list[Attempt]:
-        """Reward 1 for agreeing with the majority of the group; otherwise none."""
-        judged = []
-        for group in sorted({a.group for a in attempts}):
-            members = [a for a in attempts if a.group == group]
-            for attempt, agrees in zip(members, count_votes(members).agrees_G, strict=True):
-                reward = 1.0 if agrees else None
-                judged.append(replace(attempt, verdict=replace(attempt.verdict, reward=reward)))
+        """Vote on each question, and reward agreement with the vote."""
+        groups = by_group(attempts)
+        answers = {group: [answer_of(a) for a in members] for group, members in groups.items()}
+        given = [[a for a in answers_G if a is not None] for answers_G in answers.values()]
+        self._votes = {}
+        judged: list[Attempt] = []
+        for group, classes in zip(groups, self._classify(given), strict=True):
+            logprobs_G = [a.completion.logprob for a in groups[group]]
+            vote = majority(answers[group], logprobs_G, key=classes.__getitem__)
+            self._votes[group] = vote
+            judged += rewarded(groups[group], vote, self._config.reward)
         return judged
+
+    def lesson(self, attempts: Sequence[Attempt]) -> Sequence[Attempt]:
+        """In training, the first K samples of each question that has something to teach."""
+        if self.stage() != "train":
+            return ()
+        taught = {group for group, vote in self._votes.items() if not self._gated(vote)}
+        k = self._config.learned
+        return [
+            attempt
+            for group, members in by_group(attempts).items()
+            if group in taught
+            for attempt in members[:k]
+        ]
 
     def extend(self, step: int, attempts: Sequence[Attempt]) -> Mapping[str, float]:
         """Log each question's vote."""
-        lines = []
-        for group in sorted({a.group for a in attempts}):
-            members = [a for a in attempts if a.group == group]
-            lines.append(_line(step, members[0].parent, count_votes(members)))
+        del step
+        stage = self.stage()
+        lines = [
+            vote_line(stage, members, self._votes[group])
+            for group, members in by_group(attempts).items()
+        ]
         self._run.append("votes.jsonl", lines)
-        asked = self._run.config.groups
-        voted = {line["id"] for line in lines}
-        unvoted = [q for q in self._pending[:asked] if q.id not in voted]
-        self._pending = unvoted + self._pending[asked:]
-        shares = [line["share"] for line in lines]
-        return {
-            "vote/share": sum(shares) / max(len(shares), 1),
-            "vote/parsed": sum(line["parsed"] for line in lines) / max(len(attempts), 1),
+        if lines:
+            self._log.add(lines)
+        return self._metrics(stage, len(attempts))
+
+    # -- details -----------------------------------------------------------------------------
+
+    def _next_questions(self) -> list[Question]:
+        """The questions of a step: in a pass the next ones without a vote, in training drawn."""
+        count = self._config.groups
+        stage = self.stage()
+        if stage == "train":
+            return self._drawn(count)
+        voted = self._log.after if stage == "after" else self._log.parsed_before
+        place = self._places[stage]
+        while place < len(self._questions) and self._questions[place].id in voted:
+            place += 1
+        self._places[stage] = place
+        # a budget may have cut a round short: behind the first question without a vote there may
+        # be some that have one
+        waiting = (q for q in islice(self._questions, place, None) if q.id not in voted)
+        return list(islice(waiting, count))
+
+    def _drawn(self, count: int) -> list[Question]:
+        """Each epoch goes through all questions once, in an order of its own."""
+        self._places["after"] = 0  # what was answered by other weights is to be asked again
+        epoch, place = divmod(self._log.trained, self._rounds(len(self._questions)))
+        rng = seeding.epoch_rng(self._config.seed, epoch)
+        order = rng.permutation(len(self._questions))[place * count : (place + 1) * count]
+        return [self._questions[index] for index in order]
+
+    def _rounds(self, questions: int) -> int:
+        return -(-questions // self._config.groups)
+
+    def _limits(self) -> watch.Limits:
+        return watch.Limits(
+            patience=self._config.patience,
+            parsed_floor=self._config.parsed_floor,
+            entropy_floor=self._config.entropy_floor,
+        )
+
+    def _gated(self, vote: Vote) -> bool:
+        """True for a question that is not learned from: too divided, or of one mind."""
+        return vote.share < self._config.min_share or vote.unanimous
+
+    def _metrics(self, stage: Stage, samples: int) -> dict[str, float]:
+        votes = list(self._votes.values())
+        count = max(len(votes), 1)
+        metrics = {
+            "vote/share": sum(vote.share for vote in votes) / count,
+            "vote/parsed": sum(vote.parsed for vote in votes) / max(samples, 1),
+            "vote/entropy": sum(entropy([n for _, n in vote.clusters]) for vote in votes) / count,
+            "vote/ties": sum(vote.tie for vote in votes) / count,
+            "vote/unanimous": sum(vote.unanimous for vote in votes) / count,
         }
-
-
-def count_votes(attempts: Sequence[Attempt]) -> Vote:
-    """The vote of one question's attempts, by exact match of the extracted answers."""
-    answers = [a.verdict.data if a.verdict.status is Status.OK else None for a in attempts]
-    logprobs = [a.completion.logprob for a in attempts]
-    return majority(answers, logprobs, key=str.strip)
-
-
-def result_line(question: Question, vote: Mapping[str, Json]) -> dict[str, Json]:
-    """One line of output: the vote's figures and, where there is a label, whether it is right."""
-    answer, label = vote["answer"], question.answer
-    correct = None if label is None else answer is not None and answer.strip() == label.strip()
-    fields = {k: v for k, v in vote.items() if k not in ("schema_version", "event", "step", "id")}
-    return {"id": question.id, **fields, "correct": correct}
+        if stage == "train":
+            divided = sum(vote.share < self._config.min_share for vote in votes)
+            metrics["vote/under_min_share"] = divided / count
+        return metrics
 
 
 def vote_loop(task: VoteTask, parts: Parts) -> str:
-    """Step until every question is voted on or the budget is closed; return what closed it."""
+    """Step until the final pass is complete or the budget is closed; return what ended it.
+
+    A bound that is reached in training ends only the training: what the final pass will cost was
+    set aside.
+    """
     while True:
-        totals = parts.run.status.totals
-        reason = parts.budget.closed_by(totals, totals.steps + task.rounds_left())
-        if reason:
-            return reason
-        take_step(task, parts)
+        over = task.training_over() if task.stage() == "train" else None
+        if over is not None:
+            task.end_training(parts, *over)
+        reason = closed_by(task, parts.budget, parts.run.status.totals)
+        if not reason:
+            take_step(task, parts)
+        elif reason == "interrupt" or task.stage() != "train":
+            return task.ended_by(reason)
+        else:
+            task.end_training(parts, reason, "")
 
 
-def _line(step: int, id_: str, vote: Vote) -> dict[str, Json]:
-    return {
-        "event": "vote",
-        "step": step,
-        "id": id_,
-        "answer": vote.answer,
-        "votes": vote.votes,
-        "n": vote.n,
-        "share": vote.share,
-        "tie": vote.tie,
-        "clusters": [list(cluster) for cluster in vote.clusters[:8]],
-        "parsed": vote.parsed,
-    }
+def closed_by(task: VoteTask, budget: Budget, totals: Totals) -> Closed:
+    """Why no further step of the stage may be taken; empty while one may."""
+    budget.reserved = task.reserve()
+    return budget.closed_by(totals, totals.steps + task.rounds_left())
+
+
+def _cost_of_first_pass(run: RunDir) -> Totals:
+    """Samples, tokens and seconds of sampling that the pass before training took."""
+    votes = [line for line in run.lines("votes.jsonl") if line.get("stage") == "before"]
+    steps = [line for line in run.lines("metrics.jsonl") if line["stage"] == "before"]
+    return Totals(
+        samples=sum(line["n"] for line in votes),
+        tokens=sum(line["tokens"] for line in votes),
+        seconds=sum(line["time/step"] for line in steps),
+    )

@@ -36,6 +36,17 @@ def append_lines(path: Path, lines: Iterable[Mapping[str, Json]]) -> None:
             file.write(json.dumps(record, allow_nan=False) + "\n")
 
 
+def write_lines(path: Path, lines: Iterable[Mapping[str, Json]]) -> None:
+    """Replace a file of JSON lines at once, each with its `schema_version`."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.unlink(missing_ok=True)
+    temporary.touch()
+    append_lines(temporary, lines)
+    sync(temporary)
+    temporary.replace(path)
+    sync(path.parent)
+
+
 def read_lines(path: Path, length: int) -> Iterator[dict[str, Json]]:
     """The records in the first `length` bytes of a JSON lines file."""
     with path.open("rb") as file:

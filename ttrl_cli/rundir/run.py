@@ -5,7 +5,7 @@ folder with their byte lengths in it, synced, and renamed into place. A run that
 is found again at its last commit: `restore` cuts the files to the committed lengths. The archive
 is a log of expansions, so a commit costs the same however large it has grown.
 
-    problem/ or questions.jsonl   config.json  provenance.json  status.json  lock
+    problem/ or questions.jsonl and prompt.json   config.json  provenance.json  status.json  lock
     metrics.jsonl  attempts.jsonl  archive.jsonl (solve) or votes.jsonl (vote)
     checkpoints/step_000010/      commit.json, adapter, optimiser: complete or absent
     best -> .best/ID              solution.*, data.json, verdict.json: replaced at once when beaten
@@ -13,7 +13,7 @@ is a log of expansions, so a commit costs the same however large it has grown.
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import Literal, Self
 
 import filelock
 
-from ttrl_cli.config import RunConfig
+from ttrl_cli.config import RunConfig, SolveConfig, VoteConfig
 from ttrl_cli.errors import UsageError
 from ttrl_cli.records import Attempt, Json, Kind, Verdict
 from ttrl_cli.rundir import files
@@ -32,6 +32,7 @@ LOGS: dict[Kind, tuple[str, ...]] = {
     "solve": ("attempts.jsonl", "archive.jsonl", "metrics.jsonl"),
     "vote": ("attempts.jsonl", "votes.jsonl", "metrics.jsonl"),
 }
+CONFIGS: dict[Kind, type[RunConfig]] = {"solve": SolveConfig, "vote": VoteConfig}
 _MOST_PROBLEM_BYTES = 64 * 2**20
 
 
@@ -82,7 +83,7 @@ class RunDir:
         kind: Kind,
         name: str,
         config: RunConfig,
-        source: Path,
+        source: Path | Mapping[str, bytes],
         *,
         start_from: str | None = None,
     ) -> Self:
@@ -93,7 +94,7 @@ class RunDir:
             kind: solve or vote.
             name: The problem's name, or the question file's.
             config: Written to config.json.
-            source: A problem's folder or a question file; copied verbatim.
+            source: A problem's folder, copied verbatim; or files of a vote by name.
             start_from: The run of a warm start.
 
         Raises:
@@ -110,7 +111,7 @@ class RunDir:
             raise UsageError(msg) from error
         # before the copy: a run that lies in the problem's folder must not be copied into itself
         files.write_json(path / files.PROVENANCE_FILE, provenance())
-        if kind == "solve":
+        if isinstance(source, Path):
             try:
                 files.copy_folder(source, path / "problem", most_bytes=_MOST_PROBLEM_BYTES)
             except (ValueError, OSError) as error:
@@ -118,7 +119,8 @@ class RunDir:
                 msg = f"{error}; keep a problem in a folder of its own"
                 raise UsageError(msg) from error
         else:
-            shutil.copyfile(source, path / "questions.jsonl")
+            for file, content in source.items():
+                (path / file).write_bytes(content)
         run = cls(
             path,
             config,
@@ -139,10 +141,35 @@ class RunDir:
         config = _read_checked(path / "config.json")
         try:
             totals = Totals(**raw.pop("totals"))
-            return cls(path, RunConfig.model_validate(config), Status(totals=totals, **raw))
+            status = Status(totals=totals, **raw)
+            return cls(path, CONFIGS[status.kind].model_validate(config), status)
         except (KeyError, TypeError, ValueError) as error:
             msg = f"{path}: its status.json or config.json is damaged: {error}"
             raise UsageError(msg) from error
+
+    @property
+    def solve_config(self) -> SolveConfig:
+        """The configuration of a solve run.
+
+        Raises:
+            UsageError: If it is not one.
+        """
+        if isinstance(self.config, SolveConfig):
+            return self.config
+        msg = f"{self.path} is a vote run; this needs a run of ttrl solve"
+        raise UsageError(msg)
+
+    @property
+    def vote_config(self) -> VoteConfig:
+        """The configuration of a vote run.
+
+        Raises:
+            UsageError: If it is not one.
+        """
+        if isinstance(self.config, VoteConfig):
+            return self.config
+        msg = f"{self.path} is a solve run; this needs a run of ttrl vote"
+        raise UsageError(msg)
 
     def write_config(self, config: RunConfig) -> None:
         """Replace config.json."""
@@ -195,7 +222,12 @@ class RunDir:
         files.append_lines(self.path / log, lines)
 
     def commit(
-        self, totals: Totals, save: Callable[[Path], None], extra: Mapping[str, Json]
+        self,
+        totals: Totals,
+        save: Callable[[Path], None],
+        extra: Mapping[str, Json],
+        *,
+        keep: Collection[int] = (),
     ) -> None:
         """Make everything up to this step permanent, or nothing of it.
 
@@ -203,6 +235,7 @@ class RunDir:
             totals: What the run has used, this step included.
             save: Writes the learner into a folder.
             extra: Further state to come back on restore, such as a replay cursor.
+            keep: Steps whose checkpoints stay, besides the newest ones.
         """
         lengths = {}
         for log in LOGS[self.status.kind]:
@@ -210,7 +243,7 @@ class RunDir:
             path.touch()
             files.sync(path)
             lengths[log] = path.stat().st_size
-        final = self._checkpoint(totals.steps)
+        final = self.checkpoint(totals.steps)
         temporary = final.with_name(f".{final.name}.tmp")
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
@@ -223,7 +256,7 @@ class RunDir:
         temporary.rename(final)
         files.sync(final.parent)
         self.write_status(replace(self.status, totals=totals))
-        self._prune()
+        self._prune({self.checkpoint(step) for step in keep})
 
     def restore(self) -> tuple[Path, Mapping[str, Json]] | None:
         """Go back to the last commit: cut the logs, drop what was half written.
@@ -256,12 +289,20 @@ class RunDir:
         """The newest complete checkpoint."""
         return max((self.path / "checkpoints").glob("step_*"), default=None)
 
-    def _checkpoint(self, step: int) -> Path:
+    def checkpoint(self, step: int) -> Path:
+        """The folder of a step's checkpoint, there or not."""
         return self.path / "checkpoints" / f"step_{step:06d}"
 
-    def _prune(self) -> None:
+    def committed(self, step: int) -> Mapping[str, Json]:
+        """The extra state of a step's commit."""
+        extra: Mapping[str, Json] = _read_checked(self.checkpoint(step) / "commit.json")["extra"]
+        return extra
+
+    def _prune(self, keep: Collection[Path]) -> None:
         complete = sorted((self.path / "checkpoints").glob("step_*"))
         for old in complete[: -self.config.keep_checkpoints]:
+            if old in keep:
+                continue
             # a name that restore does not see, so that a half-removed checkpoint is never taken
             doomed = old.with_name(f".{old.name}.tmp")
             old.rename(doomed)
@@ -336,6 +377,7 @@ def attempt_line(attempt: Attempt) -> dict[str, Json]:
             "reward": verdict.reward,
             "reason": verdict.reason,
             "seconds": round(verdict.seconds, 6),
+            **({"answer": verdict.data, "rule": verdict.rule} if verdict.rule else {}),
         },
         "advantage": attempt.advantage,
     }

@@ -6,8 +6,10 @@ share one set of weights, so loading an adapter is a matter of agreeing on which
 from.
 """
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +26,7 @@ from ttrl_cli.sampler.draw import draw
 
 _MAX_ROWS = 256
 _DRAWS_AHEAD = 64
+_LEAST_SHARED = 16  # tokens of a common beginning that are worth a run of their own
 
 
 @dataclass(slots=True)
@@ -134,14 +137,18 @@ class TransformersSampler:
     def _prefill(
         self, prompts: Sequence[Prompt], step: int, encoded: Mapping[int, IntArray]
     ) -> _Batch:
-        """Run each prompt once and lay its cache out for its samples."""
+        """Run each prompt once and lay its cache out for its samples.
+
+        What all prompts begin with (a system message, worked examples) is run once for all.
+        """
         rows: list[_Row] = []
         caches: list[Cache] = []
         logits = []
+        shared = common_prefix([encoded[prompt.group] for prompt in prompts])
+        start = self._run(shared, None).past_key_values if len(shared) else None
         for prompt in prompts:
             ids_S = encoded[prompt.group]
-            tensor = torch.tensor(ids_S[None], device=self._model.device)
-            out = self._model.network(input_ids=tensor, use_cache=True, logits_to_keep=1)
+            out = self._run(ids_S[len(shared) :], copy.deepcopy(start))
             caches.append(out.past_key_values)
             logits.append(out.logits[:, -1].expand(prompt.n, -1))
             rows += [self._row(prompt, index, step, ids_S) for index in range(prompt.n)]
@@ -152,6 +159,13 @@ class TransformersSampler:
             cache=own_cache(len(caches[0].layers)),
             position_B1=lengths[:, None],
             logits_BV=torch.cat(logits),
+        )
+
+    def _run(self, ids_S: IntArray, cache: Cache | None) -> Any:
+        """The model's output on some tokens, behind those of a cache."""
+        tensor = torch.tensor(ids_S[None], device=self._model.device)
+        return self._model.network(
+            input_ids=tensor, past_key_values=cache, use_cache=True, logits_to_keep=1
         )
 
     def _room(self, ids_S: IntArray) -> int:
@@ -212,6 +226,20 @@ class TransformersSampler:
             logprob=float(logprobs_T.sum()),
             finished=finished,
         )
+
+
+def common_prefix(prompts: Sequence[IntArray]) -> IntArray:
+    """The tokens that all of several prompts begin with, at least one short of the shortest.
+
+    Empty where there is one prompt only, or where so little is common that a run of its own would
+    not pay.
+    """
+    shortest = min(len(ids_S) for ids_S in prompts) - 1
+    first = prompts[0][:shortest]
+    same_S = np.all([ids_S[:shortest] == first for ids_S in prompts], axis=0)
+    length = int(np.argmin(np.append(same_S, [False])))
+    worth = len(prompts) > 1 and length >= _LEAST_SHARED
+    return first[: length if worth else 0]
 
 
 def _chunks(prompts_P: Sequence[Prompt]) -> Iterator[Sequence[Prompt]]:

@@ -1,34 +1,401 @@
-"""Finding the final answer in a completion."""
+r"""From a completion to its final answer: the text that is voted on (TTRL, arXiv 2504.16084).
+
+The rules, most trusted first. The first that finds an answer wins, and of several answers by one
+rule the last in the text; what is blank or only holds a place ("...", \boxed{}) is passed over.
+
+boxed        \boxed{...} or \fbox{...}, closed, the innermost of nested ones; \{ and \} do not
+             count as its braces; also \boxed 5. A box that was cut off is none.
+answer-tag   <answer>...</answer>; one that was never closed holds its first line.
+answer-line  "Answer: 5", "**Final Answer:** 5", "Answer = 5", at the start of a line or sentence;
+             a heading "### Answer" over the answer; "#### 5" (GSM8K). Under a heading, and within
+             the line, a sentence that says what the answer is goes before the text itself.
+answer-is    "the (final, correct) answer is 5". Not a question, a supposition or a negation, and
+             not what is said about the answer ("the answer is correct").
+choice       where there are choices: the last lone letter, as in "(B)", "option B", "B is right",
+             a line "B. Paris", or a text that is one choice. A run through three or more of the
+             choices in their order (or through both of two) is the question over again and does
+             not count.
+last-number  where it is asked for: the last number, with its sign, fraction and exponent.
+
+On a line an answer ends with its sentence, or before ", because", ", so", ", not" and the like.
+What wraps it ($...$, **...**, quotes, \text{...}) and the final dot are taken off; units stay.
+
+Where there are choices, what a rule finds must be one: its letter, alone or before a text, or else
+the text of exactly one choice. If it is none, the next rule has its turn. A lower-case letter
+counts where nothing but it was found, or where it is marked as a letter: "(b)", "b.".
+
+Thinking never counts. A block ends at its first closing tag or never; text before a closing tag
+that nothing opened is thinking that the prompt had opened. Nested blocks are hidden by these two.
+
+Every step is linear in the length of the text: repetitions are bounded or cannot overlap, a
+match's answer is sought no further than the next match, and no recursion follows the text.
+"""
 
 import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
 
-_THINK = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
-_ANSWER = re.compile(r"^\W*(?:final )?answer\W*:\s*(.+?)\s*$", re.IGNORECASE | re.MULTILINE)
-_BOXED = r"\boxed{"
+Rule = Literal["boxed", "answer-tag", "answer-line", "answer-is", "choice", "last-number"]
+Finder = Callable[[str], str | None]
 
 
-def extract_answer(text: str) -> str | None:
-    r"""The last \boxed{...}, else the last "Answer: ..." line; None where there is neither.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extraction:
+    """A final answer.
 
-    Text inside a closed or unclosed <think> block never counts. No answer is no vote.
+    Attributes:
+        answer: As written, without what wraps it; where there are choices, the choice's letter.
+            Neither blank nor with space around it.
+        rule: The rule that found it.
     """
-    visible = _THINK.sub("", text)
-    boxed = _last_boxed(visible)
-    if boxed is not None:
-        return boxed or None
-    lines = _ANSWER.findall(visible)
-    return str(lines[-1]).strip("* ") or None if lines else None
+
+    answer: str
+    rule: Rule
 
 
-def _last_boxed(text: str) -> str | None:
-    r"""What stands in the last closed \boxed{}, nested braces included."""
-    start = text.rfind(_BOXED)
-    while start >= 0:
-        depth = 1
-        begin = start + len(_BOXED)
-        for place in range(begin, len(text)):
-            depth += {"{": 1, "}": -1}.get(text[place], 0)
-            if depth == 0:
-                return text[begin:place].strip()
-        start = text.rfind(_BOXED, 0, start)
+def extract(
+    text: str, *, choices: Mapping[str, str] | None = None, last_number: bool = False
+) -> Extraction | None:
+    """The final answer, or None where there is none: no vote. Raises nothing, whatever the text.
+
+    Args:
+        text: A completion.
+        choices: Capital letter -> the choice's text; None or empty for a free-form question.
+        last_number: Whether, for want of anything better, the last number is the answer.
+    """
+    visible = _visible(text)
+    for rule, find in _finders(choices, last_number):
+        found = find(visible)
+        answer = _choice(found, choices) if found and choices else found
+        if answer:
+            return Extraction(answer=answer, rule=rule)
     return None
+
+
+def _finders(choices: Mapping[str, str] | None, last_number: bool) -> Iterator[tuple[Rule, Finder]]:
+    """The rules that apply, most trusted first."""
+    yield "boxed", _box
+    yield "answer-tag", _tag
+    yield "answer-line", _line
+    yield "answer-is", _sentence
+    if choices:
+        yield "choice", partial(_lone_choice, choices=choices)
+    if last_number:
+        yield "last-number", _number
+
+
+# -- what counts -----------------------------------------------------------------------------
+
+_THINK_TAG = re.compile(r"<\s*+(/\s*+)?think(?:ing)?(?:\s[^<>]*+)?>", re.IGNORECASE)
+_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))  # zero width, and no space to Python
+
+
+def _visible(text: str) -> str:
+    r"""The text outside of thinking; lines end in \n alone.
+
+    A line's end stands for each block cut out, so that no answer is joined from what surrounds it.
+    """
+    kept: list[str] = []
+    start, inside = 0, False
+    for tag in _THINK_TAG.finditer(text):
+        if tag[1] is None and not inside:
+            kept.append(text[start : tag.start()])
+            inside = True
+        elif tag[1] is not None:
+            if not inside:
+                kept.clear()
+            start, inside = tag.end(), False
+    if not inside:
+        kept.append(text[start:])
+    return "\n".join("\n".join(kept).translate(_INVISIBLE).splitlines())
+
+
+# -- where an answer ends, and what wraps it -------------------------------------------------
+
+_BLOCK = re.compile(  # displayed mathematics or code, alone on its lines
+    r"[\s:：,]*(?:\$\$([^$]+)\$\$|\\\[((?:[^\\]|\\(?!\]))+)\\\]|```\w*\n([^`]+)```)"
+    r"[.,]?[^\S\n]*(?=\n|\Z)"
+)
+_LEADING = re.compile(  # up to the answer: also a block's opening that nothing closed, and a rule
+    r"\A[\s:：,]*(?:(?:\$\$|\\\[|```\w*|-{3,}|={3,})[^\S\n]*\n\s*)?"
+)
+_END = re.compile(
+    r"""
+    \n
+    | (?P<stop>
+        (?: (?<!\.[A-Za-z]) (?<!\bDr) (?<!\bMr) (?<!\bMs) (?<!\bSt) (?<!\bMrs)  # p.m., Dr. Who
+            (?<![A-Z]\.\s[A-Z]) (?!\.\s[A-Z]\.) \.                              # J. K. Rowling
+            | [!?] )
+        [*_"'”’)\]$]* (?= \s*\Z | \s+[^\sa-z=+*/<>^-] )
+        | 。 )
+    | ,? \s (?:because|since) \b
+    | , \s (?:which|where|as|so|thus|hence|therefore|but|not) \b
+    """,
+    re.VERBOSE,
+)
+_FINAL_DOT = re.compile(r"(?<![.\\])(?<!\\right)[.,;:。]\Z")  # not an ellipsis, \, or \right.
+_WRAPPERS = (
+    *(("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("```", "```"), ("`", "`")),
+    *(("__", "__"), ("_", "_"), ('"', '"'), ("'", "'"), ("“", "”"), ("‘", "’")),
+)
+_TEXT = re.compile(r"\\(?:text(?:bf|it|rm|sf|tt)?|mbox)\s*\{([^{}]*)\}")
+_LAYERS = 8  # of wrappers taken off: each costs a pass over the answer
+_BOX = r"(?<!\\)\\++(?:boxed|fbox)(?![A-Za-z])"
+_EMPTY_BOX = re.compile(_BOX + r"\s*+\{\s*+\}")
+_ANY_BOX = re.compile(_BOX)
+_PLACEHOLDER = re.compile(r"(?:[\s.…?*_$`\"'#|]|-{2,}+|\\[lc]?dots|\\[\[(])*")
+
+
+def _value(region: str) -> str:
+    """The answer that a region begins with: a block, or the first line up to its clause's end."""
+    block = _BLOCK.match(region)
+    if block is not None:
+        return block[block.lastindex or 0]
+    region = _LEADING.sub("", region, count=1)
+    end = _END.search(region)
+    if end is None:
+        return region
+    return region[: end.end() if end["stop"] else end.start()]
+
+
+def _clean(value: str) -> str:
+    """An answer without what wraps it; empty where it only holds a place or was cut off."""
+    value = _EMPTY_BOX.sub("", value).strip()
+    for _ in range(_LAYERS):
+        bare = _unwrap(_FINAL_DOT.sub("", value).strip()).strip()
+        if bare == value:
+            break
+        value = bare
+    return "" if _PLACEHOLDER.fullmatch(value) or _ANY_BOX.search(value) else value
+
+
+def _unwrap(value: str) -> str:
+    """An answer without its outermost wrapper."""
+    plain = value.strip("*")
+    if "**" not in plain:  # else they mark parts of the answer, or are a power
+        value = plain
+    if "{" not in value:
+        value = value.rstrip("}")  # of an object that the answer was in: {"answer": "B"}
+    for left, right in _WRAPPERS:
+        inner = value[len(left) : -len(right)]
+        whole = len(value) >= len(left + right) and value == left + inner + right
+        within = inner.replace("\\$", "")
+        if whole and left not in within and right not in within:
+            return inner
+    text = _TEXT.fullmatch(value)
+    return text[1] if text else value
+
+
+# -- the rules -------------------------------------------------------------------------------
+
+_BRACE = re.compile(r"(?P<slashes>\\++)(?:(?P<box>(?:boxed|fbox)(?![A-Za-z])\s*+)\{?|[{}])?|[{}]")
+_UNBRACED = re.compile(r"[-+−]?(?:\d|\\[dt]?frac)(?:[^\s$\\]|\\(?!boxed|fbox))*+")
+_ANSWER_TAG = re.compile(r"<\s*+(/\s*+)?answer\s*+>", re.IGNORECASE)
+_NAME = (  # what an answer is called
+    r"(?:(?:so|thus|hence|therefore|and)\b,?\s{1,3})?(?:(?:the|my|our|your)\s{1,3})?"
+    r"(?:(?:final|correct|right|best|exact|short|numerical)\s{1,3}){0,2}"
+    r"(?:answers?|ans|(?:correct|right|best)\s(?:option|choice))(?![^\W_])"
+    r"(?:\s(?:to|for)\s[^\n:：=.?!]{1,60}?)?"
+)
+_ANSWER_LINE = re.compile(
+    rf"(?:^(?:[^\w\n]|_){{0,40}}+|(?<=[.!?:]\s)(?:[^\w\n]|_){{0,8}}+){_NAME}(?:\s?\([^()\n]{{1,40}}\))?"
+    r"(?:[^\w\n:：=.,;!?]|_){0,10}(?:[:：]|=(?!=)|$)[*_]*"
+    r"|^\#{4}[^\S\n]*(?=[-+−]?[$€£]?\d[\d,./]*%?[^\S\n]*$)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_CODE = re.compile(r"\s*answers?\s*=")  # an assignment: `answer = a + b`
+_MARKS = re.compile(r"[\s*_]*")
+_ANSWER_IS = re.compile(
+    rf"\b{_NAME}[\s*_]{{1,4}}(?:is|are|(?:would|will)\sbe|equals)\b", re.IGNORECASE
+)
+_SUPPOSED = re.compile(
+    r"\b(?:if|unless|whether|suppos(?:e|ing)|assum(?:e|ing))(?:\sthat)?\s+\Z", re.IGNORECASE
+)
+_FILLER = re.compile(
+    r"\A[\s:：,]*(?:(?:therefore|thus|then|hence|indeed|simply|just|actually|clearly|definitely"
+    r"|probably|(?:most\s)?likely|still|also|now|that|equal\sto|(?:\w+\s)?to\sbe"
+    r"|(?:approximately|about|around|roughly|exactly)(?=\s[-+−$\\\d]))\b[\s,:：]*){0,4}"
+)
+_ABOUT_IT = re.compile(
+    r"[\s*_]*(?:(?:not|never|near|obtained|found|given|determined|calculated|computed|derived"
+    r"|based|in\s(?:the\sform|terms|simplest|lowest|its))\b"
+    r"|(?:correct|incorrect|right|wrong|reasonable|valid|obvious|clear|below|above|as\sfollows)"
+    r"[\s.!:*]*\Z)",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(
+    r"(?:(?<![\w)\]}.])[-+−])?(?:\\[dt]?frac\{-?\d+\}\{-?\d+\}|(?<![A-Za-z0-9_])"
+    r"(?:(?:\d{1,3}(?:(?:,|\{,\})\d{3})+(?!\d)|\d++)(?:\.\d++)?|\.\d++)"
+    r"(?:[eE][-+]?\d++|\s?(?:\\times|\\cdot|×|\*)\s?10(?:\^|\*\*)\{?-?\d++\}?"
+    r"|(?:\s\d++)?/\d++)?)"
+)
+
+
+def _box(text: str) -> str | None:
+    """What stands in the last closed box that holds no other and is not blank."""
+    contents: list[str] = []
+    opened: list[int] = []  # where the content of each open brace's box begins; -1 for no box
+    latest = -1  # the latest box: only what closes it is an innermost box
+    for token in _BRACE.finditer(text):
+        escaped = len(token["slashes"] or "") % 2 == 1
+        if token["box"] is not None:
+            if token[0].endswith("{"):
+                latest = token.end()
+                opened.append(latest)
+            elif bare := _UNBRACED.match(text, token.end()):
+                contents.append(bare[0])
+        elif token[0].endswith("{") and not escaped:
+            opened.append(-1)
+        elif token[0].endswith("}") and not escaped and opened and opened.pop() == latest >= 0:
+            contents.append(text[latest : token.end() - 1])
+    return next(filter(None, map(_clean, reversed(contents))), None)
+
+
+def _tag(text: str) -> str | None:
+    """What the last answer tag holds that is not blank."""
+    end, closed = len(text), False
+    for tag in reversed(list(_ANSWER_TAG.finditer(text))):
+        content = text[tag.end() : end].strip()
+        if tag[1] is None:
+            content = content if closed else content.partition("\n")[0]
+            if answer := _line(content) or _sentence(content) or _clean(content):
+                return answer
+        end, closed = tag.start(), tag[1] is not None
+    return None
+
+
+def _line(text: str) -> str | None:
+    """What the last answer line says."""
+    for match, region in _regions(_ANSWER_LINE, text):
+        if _CODE.match(match[0]):
+            continue
+        line = region.partition("\n")[0]
+        scope = region if _MARKS.fullmatch(line) else line
+        if answer := _sentence(scope) or _clean(_value(region)):
+            return answer
+    return None
+
+
+def _sentence(text: str) -> str | None:
+    """What the last sentence says that says what the answer is."""
+    for match, region in _regions(_ANSWER_IS, text):
+        before = text[max(0, match.start() - 20) : match.start()]
+        value = _value(_FILLER.sub("", region, count=1)).strip()
+        if _SUPPOSED.search(before) or _ABOUT_IT.match(value) or value.endswith("?"):
+            continue
+        if answer := _clean(value.rstrip("!")):
+            return answer
+    return None
+
+
+def _regions(pattern: re.Pattern[str], text: str) -> Iterator[tuple[re.Match[str], str]]:
+    """Each match, the last first, and the text from it to the next."""
+    end = len(text)
+    for match in reversed(list(pattern.finditer(text))):
+        yield match, text[match.end() : end]
+        end = match.start()
+
+
+def _number(text: str) -> str | None:
+    """The last number."""
+    return next((match[0] for match in reversed(list(_NUMBER.finditer(text)))), None)
+
+
+# -- multiple choice -------------------------------------------------------------------------
+
+_MACRO = re.compile(r"\\(?:text\w*|math\w+|mbox|operatorname)\s*\{([^{}]*)\}")
+_LATEX_MARKS = re.compile(r"\\[ ,;]|[$~*]")
+_AND = (  # further letters: ", B and C"; but not: ", I think"
+    r"(?:[)\]]?\s?(?:,|;|&|/|and\b|or\b)\s?(?:and\s|or\s)?"
+    r"(?![AI]\s(?!and\b|or\b)\w)[(\[]?[A-Z](?![\w'’])[)\]]?)+"
+)
+_OPTION = r"\b(?i:options?|choices?|letters?)\b[\s:*(]{1,6}"
+_NAMED = (
+    r"(?i:(?:the\s)?(?:(?:correct|right|best|final)\s)?(?:option|choice|answer|letter)\b[\s:]*+"
+    r"(?:is\s)?)"
+)
+_LONE = re.compile(rf"(?:{_NAMED})?[\s({{\[\"']*([A-Za-z])[\s)}}\].:;,\"']*")
+_LABEL = re.compile(
+    rf"(?:{_NAMED}[(\[]?([A-Z])(?![\w'’])[)\]]?+|[(\[]\s?([A-Za-z])\s?[)\]]"
+    r"|([A-Za-z])\s?[.):](?=\s|\Z)|([A-Z])(?=\s?[,;–—]|\s-\s))"
+    rf"(?!{_AND})"
+)
+_BEFORE_TEXT = re.compile(r"\A[(\[]?([A-Za-z])[)\].:]*\s+")
+
+
+def _choice(found: str, choices: Mapping[str, str]) -> str | None:
+    """The letter of what a rule found; None where that is no choice, or several."""
+    if letter := _whole(found, choices):
+        return letter
+    label = _LABEL.match(_plain(found))
+    letter = label[label.lastindex or 0].upper() if label else ""
+    return letter if letter in choices else None
+
+
+def _whole(found: str, choices: Mapping[str, str]) -> str | None:
+    """The choice that is all that a text says: its letter, its text, or the two."""
+    plain = _plain(found)
+    lone = _LONE.fullmatch(plain)
+    if lone and lone[1].upper() in choices:
+        return lone[1].upper()
+    said = {_fold(plain), _fold(_BEFORE_TEXT.sub(r"\1 ", plain))} - {""}
+    same = [
+        letter
+        for letter, text in choices.items()
+        if _fold(text) and not said.isdisjoint({_fold(text), _fold(f"{letter} {_plain(text)}")})
+    ]
+    return same[0] if len(same) == 1 else None
+
+
+def _plain(text: str) -> str:
+    """A text without the LaTeX that may stand around a letter."""
+    return _LATEX_MARKS.sub(" ", _MACRO.sub(r"\1", _MACRO.sub(r"\1", text))).strip()
+
+
+def _fold(text: str) -> str:
+    """A text for comparison: without wrappers, in one case, with single spaces."""
+    return " ".join(_clean(_plain(text)).casefold().split())
+
+
+def _lone_choice(text: str, choices: Mapping[str, str]) -> str | None:
+    """The whole text if it is a choice, else the last lone letter outside of lists of choices."""
+    matches = _lone_letters(choices).finditer(text)
+    letters = [match[match.lastindex] for match in matches if match.lastindex]
+    outside = _without_lists(letters, list(choices))
+    return _whole(text, choices) or (outside[-1] if outside else None)
+
+
+def _lone_letters(choices: Mapping[str, str]) -> re.Pattern[str]:
+    """What marks a capital letter as a choice, so that neither article nor pronoun is one."""
+    offered = "|".join(map(re.escape, choices))
+    letter = f"({offered})"
+    patterns = (
+        rf"(?:(?<!\w)[(\[]|{_OPTION})(?:{offered}){_AND}",  # several joined are none: no group
+        rf"(?<!\w)[(\[]{letter}[)\]]",  # (B), but not P(B)
+        rf"{_OPTION}{letter}(?![\w'’]|(?<=I)\s(?!is\b)\w)",  # option B, but not: the option I took
+        rf"\b(?i:answer)[\s:*]{{1,6}}{letter}(?=[.,;:*]|[^\S\n]*$)",  # but not: answer: A city
+        rf"\b(?i:is|be|choose|select|pick|so|thus|hence|therefore),?[\s*]{{1,4}}{letter}"
+        r"(?=\**(?:[.;:!](?:\s|\Z)|[^\S\n]*$))",  # I choose B.
+        rf"(?<!\w){letter}[\s*]{{1,3}}(?:is|looks|seems)\s(?:the\s)?(?:correct|right|best|true)\b",
+        rf"^[^\w\n(]{{0,10}}{letter}(?=[.)]|\W{{0,4}}$)",  # a line "B. Paris", or "**B**"
+        rf"\*\*{letter}(?=[.):]|\*\*)",  # **B. Paris** is
+        rf"(?<=[.!?]\s){letter}[.)]?[^\S\n]*$",  # Paris. B.
+    )
+    return re.compile("|".join(patterns), re.MULTILINE)
+
+
+def _without_lists(letters: list[str], order: list[str]) -> list[str]:
+    """The letters outside of runs through the choices in their order, from the first."""
+    shortest = max(2, min(3, len(order)))
+    kept: list[str] = []
+    place = 0
+    while place < len(letters):
+        run = 0
+        while letters[place + run : place + run + 1] == order[run : run + 1] != []:
+            run += 1
+        if run < shortest:
+            kept.append(letters[place])
+        place += run if run >= shortest else 1
+    return kept

@@ -15,7 +15,8 @@ class Vote:
         parsed: Samples with an answer.
         tie: True where another class has as many votes.
         clusters: (answer, votes) of every class, most votes first, then the earlier.
-        agrees_G: Per sample, whether it is of the winning class.
+        class_G: Per sample, the place of its class in `clusters`, the winner's is 0; None without
+            an answer.
     """
 
     answer: str | None
@@ -24,12 +25,17 @@ class Vote:
     parsed: int
     tie: bool
     clusters: tuple[tuple[str, int], ...]
-    agrees_G: tuple[bool, ...]
+    class_G: tuple[int | None, ...]
 
     @property
     def share(self) -> float:
         """The winner's share of all samples, in [0, 1]."""
         return self.votes / self.n if self.n else 0.0
+
+    @property
+    def unanimous(self) -> bool:
+        """True where all samples have one answer."""
+        return 0 < self.votes == self.n
 
 
 def majority(
@@ -53,13 +59,14 @@ def majority(
             classes.setdefault(key(answer), []).append(place)
     ranked = sorted(classes.values(), key=lambda places: -len(places))
     if not ranked:
-        empty = tuple(False for _ in answers_G)
+        nobody = tuple(None for _ in answers_G)
         return Vote(
-            answer=None, votes=0, n=len(empty), parsed=0, tie=False, clusters=(), agrees_G=empty
+            answer=None, votes=0, n=len(nobody), parsed=0, tie=False, clusters=(), class_G=nobody
         )
     tied = [places for places in ranked if len(places) == len(ranked[0])]
     winner = _break_tie(tied, logprobs_G)
     ordered = [winner, *(places for places in ranked if places is not winner)]
+    class_of = {place: i for i, places in enumerate(ordered) for place in places}
     return Vote(
         answer=answers_G[winner[0]],
         votes=len(winner),
@@ -67,7 +74,7 @@ def majority(
         parsed=sum(len(places) for places in ranked),
         tie=len(tied) > 1,
         clusters=tuple((str(answers_G[places[0]]), len(places)) for places in ordered),
-        agrees_G=tuple(place in winner for place in range(len(answers_G))),
+        class_G=tuple(class_of.get(place) for place in range(len(answers_G))),
     )
 
 

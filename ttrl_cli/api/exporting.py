@@ -1,0 +1,43 @@
+"""Writing a run's adapter where others can load it."""
+
+import shutil
+from pathlib import Path
+
+from ttrl_cli.errors import UsageError
+from ttrl_cli.rundir import RunDir
+
+FILES = ("adapter_config.json", "adapter_model.safetensors")
+
+
+def export(path: Path, folder: Path) -> Path:
+    """Write the adapter of a run as a peft folder that transformers, peft and vLLM load.
+
+    It is the adapter of the last commit: what a search has learned so far, and of a vote the
+    weights that were kept.
+
+    Args:
+        path: The run directory.
+        folder: The folder to make.
+
+    Returns:
+        The folder.
+
+    Raises:
+        UsageError: If nothing was learned in the run, or the folder exists or cannot be made.
+    """
+    run = RunDir.open(path)
+    checkpoint = run.last_checkpoint()
+    if checkpoint is None or not (checkpoint / FILES[0]).exists():
+        msg = f"{path}: nothing was learned in this run, so there is no adapter to export"
+        raise UsageError(msg)
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        msg = f"{folder} exists already; choose another folder"
+        raise UsageError(msg) from None
+    except OSError as error:
+        msg = f"{folder} cannot be made: {error.strerror}"
+        raise UsageError(msg) from error
+    for name in FILES:
+        shutil.copyfile(checkpoint / name, folder / name)
+    return folder

@@ -1,0 +1,44 @@
+"""The attempts of a round as ballots: gathered by question, rewarded by their vote."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ttrl_cli.config import RewardName
+from ttrl_cli.records import Attempt, Status
+from ttrl_cli.voting.majority import Vote
+
+
+def by_group(attempts: Sequence[Attempt]) -> dict[int, list[Attempt]]:
+    """Attempts by group, in the order they come in."""
+    groups: dict[int, list[Attempt]] = {}
+    for attempt in attempts:
+        groups.setdefault(attempt.group, []).append(attempt)
+    return groups
+
+
+def answer_of(attempt: Attempt) -> str | None:
+    """The answer that was found in a completion, if any."""
+    return attempt.verdict.data if attempt.verdict.status is Status.OK else None
+
+
+def rewarded(members_G: Sequence[Attempt], vote: Vote, reward: RewardName) -> list[Attempt]:
+    """The attempts of one question with their rewards.
+
+    Args:
+        members_G: The attempts, in the order they voted in.
+        vote: Their vote.
+        reward: hard: 1 for an answer of the winning class, none for others (TTRL, arXiv
+            2504.16084). soft: the share of all samples that gave an answer of its class.
+    """
+    return [
+        replace(a, verdict=replace(a.verdict, reward=_reward(place, vote, reward)))
+        for a, place in zip(members_G, vote.class_G, strict=True)
+    ]
+
+
+def _reward(place: int | None, vote: Vote, reward: RewardName) -> float | None:
+    if place is None:
+        return None
+    if reward == "soft":
+        return vote.clusters[place][1] / vote.n
+    return 1.0 if place == 0 else None

@@ -1,0 +1,5 @@
+"""From a run directory to summaries, figures and digests."""
+
+from ttrl_cli.report.summary import Best, Summary, digest, summarise
+
+__all__ = ["Best", "Summary", "digest", "summarise"]

@@ -1,0 +1,96 @@
+r"""Which answers are the same: keys first, math-verify where keys cannot tell.
+
+An answer's key is equal to another's only if both are the same, by exact algebra; and most
+different answers are known to differ, by their kind or by their values at fixed points. What is
+left (about one pair in hundreds) is math-verify's to say, which takes milliseconds to seconds, may
+hang, and therefore runs in a worker process (`grading.comparer`).
+
+We follow math-verify, with these exceptions:
+
+- Its verdict must not depend on who is gold: both directions have to agree.
+- (1, 2) is no set: math-verify takes it for {1, 2} but not for {2, 1}, which are one set.
+- 50\% is 1/2 and is 50, but 50 is not 1/2: an answer joins no class with an answer that is surely
+  different from it.
+- i is the imaginary unit, odd roots of negative numbers are real, 2(3) is 6 and 1 000 a thousand,
+  1.42e2 is 142, words are no products of letters, and units are removed behind numbers only.
+"""
+
+import logging
+from functools import lru_cache
+from typing import Any
+
+from ttrl_cli.voting.canonical import canonical, is_prose
+from ttrl_cli.voting.classes import Compare, classes
+from ttrl_cli.voting.decide import decided, undecided
+from ttrl_cli.voting.known import Canonical
+from ttrl_cli.voting.tidy import folded, tidy
+
+__all__ = ["Canonical", "Compare", "canonical", "classes", "decided", "equivalent", "undecided"]
+
+
+def equivalent(a: str, b: str) -> bool:
+    """Whether two answers are the same, by math-verify and sympy.
+
+    Takes milliseconds to seconds and may hang or use up memory: for workers only. What neither can
+    work out is not the same.
+    """
+    first, second = _spellings(a), _spellings(b)
+    if _verified(first[0], second[0]):
+        return True
+    if len(first) == len(second):
+        return False
+    return _verified(first[-1], second[-1])
+
+
+def _spellings(answer: str) -> list[str]:
+    """The LaTeX that math-verify is given; for a percentage its value, and the bare number."""
+    text = tidy(answer)
+    if is_prose(text) or canonical(answer).kind == "text":
+        return [rf"\text{{{folded(text)}}}"]
+    if text.endswith("%") and canonical(answer).bare is not None:
+        return [rf"\frac{{{text[:-1]}}}{{100}}", text[:-1]]
+    return [text]
+
+
+def _verified(a: str, b: str) -> bool:
+    first, second = _parsed(a), _parsed(b)
+    if _verify(first, second):
+        return True
+    complex_first, complex_second = _with_imaginary_unit(first), _with_imaginary_unit(second)
+    if complex_first == first and complex_second == second:
+        return False
+    return _verify(complex_first, complex_second)
+
+
+def _verify(first: list[Any], second: list[Any]) -> bool:
+    """math-verify, made symmetric. Its own time limit needs a signal: ours is outside."""
+    from math_verify import verify
+    from sympy.core.random import seed
+
+    options: dict[str, Any] = {"timeout_seconds": None, "allow_set_relation_comp": True}
+    seed(0)  # sympy tries random points
+    return bool(verify(first, second, **options) and verify(second, first, **options))
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> list[Any]:
+    from latex2sympy2_extended import NormalizationConfig
+    from math_verify import LatexExtractionConfig, parse
+
+    for name in ("math_verify.parser", "math_verify.grader"):
+        logging.getLogger(name).setLevel(logging.ERROR)  # each warns of the time limit we set
+    rules = NormalizationConfig(units=False, malformed_operators=True, nits=True, boxed="last")
+    config = LatexExtractionConfig(boxed_match_priority=0, normalization_config=rules)
+    return list(parse(rf"\boxed{{{text}}}", [config], parsing_timeout=None))
+
+
+def _with_imaginary_unit(parsed: list[Any]) -> list[Any]:
+    """math-verify reads i as a variable."""
+    from sympy import Basic, I
+
+    return [
+        each.subs({symbol: I for symbol in each.free_symbols if str(symbol) == "i"})
+        if isinstance(each, Basic)
+        else each
+        for each in parsed
+    ]

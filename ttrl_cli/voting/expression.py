@@ -1,0 +1,52 @@
+"""The tree of an expression, as the reader of LaTeX makes it."""
+
+from fractions import Fraction
+from typing import NamedTuple
+
+FUNCTIONS = frozenset(
+    ("sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh")
+)
+STRUCTURES = frozenset(("tuple", "set", "union", "matrix", "relation"))
+"""Heads of what is no number."""
+
+
+class Unreadable(ValueError):
+    """The text is not in the part of LaTeX that this reader knows."""
+
+
+class Node(NamedTuple):
+    """An expression.
+
+    Heads: number, symbol, constant (pi, e, i, oo); add, mul, div, pow, root (base, index) and the
+    functions of `FUNCTIONS`, abs, floor, ceil, factorial, binom, log (argument, base); tuple (name:
+    its brackets), set, union, matrix (rows of tuples), relation (name: operators).
+    """
+
+    head: str
+    args: tuple["Node", ...] = ()
+    name: str = ""
+    value: Fraction = Fraction(0)
+
+    def decimal(self) -> bool:
+        """True where a number in it was written with a decimal point."""
+        return self.name == "." or any(arg.decimal() for arg in self.args)
+
+
+def number(value: Fraction | int) -> Node:
+    """A number node."""
+    return Node("number", value=Fraction(value))
+
+
+def constant(name: str) -> Node:
+    """A constant node."""
+    return Node("constant", name=name)
+
+
+def negative(node: Node) -> Node:
+    """The node with its sign turned."""
+    return Node("mul", (number(-1), node))
+
+
+def difference(left: Node, right: Node) -> Node:
+    """A node less another."""
+    return Node("add", (left, negative(right)))
