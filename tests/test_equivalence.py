@@ -355,7 +355,7 @@ def asked_of(log: list[tuple[str, str]], same: set[frozenset[str]]) -> object:
     return compare
 
 
-R1, R2, R3 = r"\frac{1}{1+\sqrt2}", r"\sqrt2-1", r"\sqrt{3-2\sqrt2}"
+R1, R2, R3 = r"\sqrt{3-2\sqrt2}", r"\sqrt2-1", r"\tan\frac{\pi}{8}"
 
 
 class TestClasses:

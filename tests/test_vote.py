@@ -160,7 +160,9 @@ def test_vote_without_any_answer(tmp_path: Path):
     assert done.code == 4
     (line,) = lines(done)
     assert (line["answer"], line["votes"], line["parsed"], line["correct"]) == (None, 0, 0, False)
-    assert ttrl("show", tmp_path / "run", "--json").json["status"] == "done"
+    shown = ttrl("show", tmp_path / "run", "--json").json
+    assert (shown["status"], shown["figures"]["parsed"]) == ("done", 0.0)
+    assert "majority ratio" in ttrl("show", tmp_path / "run").out
 
 
 def test_choices(tmp_path: Path):

@@ -45,7 +45,7 @@ def fraction(rng: random.Random) -> Spellings:
     found = [
         rf"\frac{{{top}}}{{{bottom}}}", rf"\dfrac{{{top}}}{{{bottom}}}", f"{top}/{bottom}",
         rf"\frac{{{2 * top}}}{{{2 * bottom}}}", rf"\tfrac{{{top}}}{{{bottom}}}",
-        rf"x=\frac{{{top}}}{{{bottom}}}", rf"\frac {top} {{{bottom}}}",
+        rf"x=\frac{{{top}}}{{{bottom}}}", rf"\frac{{{top}}} {{{bottom}}}",
     ]  # fmt: skip
     if bottom in (2, 4, 5, 8):
         found += [str(top / bottom), f"{top / bottom:.6f}"]
@@ -64,8 +64,10 @@ def radical(rng: random.Random) -> Spellings:
     """A multiple of a square root."""
     k, r = rng.randint(2, 12), rng.choice([2, 3, 5, 6, 7, 10])
     return [
-        rf"{k}\sqrt{{{r}}}", rf"\sqrt{{{k * k * r}}}", rf"{k}\sqrt{r}" if r < 10 else rf"{k}\sqrt{{{r}}}",
-        rf"{k} \cdot \sqrt{{{r}}}", rf"\sqrt{{{r}}} \cdot {k}", rf"\frac{{{k * r}}}{{\sqrt{{{r}}}}}",
+        rf"{k}\sqrt{{{r}}}", rf"\sqrt{{{k * k * r}}}",
+        rf"{k}\sqrt{r}" if r < 10 else rf"{k}\sqrt {{{r}}}",
+        rf"{k} \cdot \sqrt{{{r}}}", rf"\sqrt{{{r}}} \cdot {k}",
+        rf"\frac{{{k * r}}}{{\sqrt{{{r}}}}}",
     ]  # fmt: skip
 
 
@@ -165,7 +167,8 @@ def matrix(rng: random.Random) -> Spellings:
     """A column vector."""
     a, b = rng.sample(range(-9, 10), 2)
     return [
-        rf"\begin{{pmatrix}} {a} \\ {b} \end{{pmatrix}}", rf"\begin{{pmatrix}}{a}\\{b}\end{{pmatrix}}",
+        rf"\begin{{pmatrix}} {a} \\ {b} \end{{pmatrix}}",
+        rf"\begin{{pmatrix}}{a}\\{b}\end{{pmatrix}}",
         rf"\begin{{bmatrix}} {a} \\ {b} \end{{bmatrix}}",
     ]  # fmt: skip
 
@@ -204,9 +207,10 @@ def question(rng: random.Random) -> list[str]:
     answers = []
     for _ in range(SAMPLES):
         chance = rng.random()
-        spellings = (
-            right if chance < 0.5 else rng.choice(wrong) if chance < 0.97 else unreadable(rng)
-        )
+        if chance < 0.97:
+            spellings = right if chance < 0.5 else rng.choice(wrong)
+        else:
+            spellings = unreadable(rng)
         # models agree on how to write: the first spellings are the most frequent
         answers.append(rng.choices(spellings, [1 / (k + 1) for k in range(len(spellings))])[0])
     return answers
@@ -218,18 +222,15 @@ def theirs(groups: Sequence[Sequence[str]], *, all_pairs: bool = False) -> list[
 
     found = []
     for answers in groups:
-        parsed: dict[str, list[Any]] = {}
+        parsed = {answer: parse(rf"\boxed{{{answer}}}") for answer in dict.fromkeys(answers)}
         representatives: dict[str, str] = {}
-        for answer in answers:
-            if answer not in parsed:
-                parsed[answer] = parse(rf"\boxed{{{answer}}}")
         if all_pairs:
-            for a, b in combinations(parsed, 2):
-                verify(parsed[a], parsed[b])
+            for a, b in combinations(parsed.values(), 2):
+                verify(a, b)
         else:
-            for answer in parsed:
-                firsts = list(dict.fromkeys(representatives.values()))
-                same = (first for first in firsts if verify(parsed[first], parsed[answer]))
+            for answer, what in parsed.items():
+                firsts = dict.fromkeys(representatives.values())
+                same = (first for first in firsts if verify(parsed[first], what))
                 representatives[answer] = next(same, answer)
         found.append(representatives)
     return found

@@ -8,6 +8,7 @@ import typer
 from ttrl_cli.cli import options as o
 from ttrl_cli.cli.resume import RunPath
 from ttrl_cli.cli.running import describe
+from ttrl_cli.cli.vote import describe_votes
 
 
 def show(
@@ -19,7 +20,7 @@ def show(
     ] = False,
     as_json: o.AsJson = False,
 ) -> None:
-    """Summarise a run, running or not."""
+    """Summarise a run, running or not; of a vote, with the figures of its passes."""
     from ttrl_cli import api, report
     from ttrl_cli.console import Console
     from ttrl_cli.rundir import RunDir
@@ -30,7 +31,10 @@ def show(
         console.result(report.digest(opened))
         return
     summary = report.summarise(opened, api.best_known(opened))
+    figures = api.vote_figures(opened)
     if as_json:
-        console.result_json(asdict(summary))
+        console.result_json(asdict(summary) | ({} if figures is None else {"figures": figures}))
     else:
-        console.result(describe(summary))
+        console.result(
+            describe(summary) if figures is None else describe_votes(summary, figures)
+        )

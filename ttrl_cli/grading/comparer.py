@@ -6,23 +6,23 @@ Its limit is wall time, so one that is near the limit may end differently on ano
 
 import importlib
 import resource
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 from ttrl_cli.grading import worker
 from ttrl_cli.grading.workers import Failure, Workers
-from ttrl_cli.voting.equivalence import Canonical, canonical, decided, equivalent
+from ttrl_cli.voting.equivalence import Canonical, canonical, decided, equivalent, worked_out
 
 PRELOAD = ("ttrl_cli.voting.warm",)
 CACHED = 100_000
 STRIKES = 3
 """An answer that took part in so many comparisons without a result is not compared again."""
-PROBE = "7"
 _AHEAD = 4  # comparisons per worker that are under way or wait for it
 
 _Pair: TypeAlias = frozenset[Canonical]
+_Call: TypeAlias = tuple[Any, Callable[..., Any], tuple[str, ...]]
 
 
 class Comparer:
@@ -48,7 +48,7 @@ class Comparer:
         self._workers: Workers | None = None
         self._cache: dict[_Pair, bool] = {}
         self._strikes: dict[Canonical, int] = {}
-        self._vetted: set[Canonical] = set()
+        self._worked_out: dict[Canonical, Canonical] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -91,8 +91,12 @@ class Comparer:
 
     def _compare(self, wanted: dict[_Pair, tuple[str, str]]) -> None:
         """Have the workers compare pairs, and keep the results."""
-        self._vet(answer for answers in wanted.values() for answer in answers)
-        calls = ((pair, answers) for pair, answers in wanted.items() if not self._barred(pair))
+        self._work_out(answer for answers in wanted.values() for answer in answers)
+        calls = (
+            (pair, equivalent, answers)
+            for pair, answers in wanted.items()
+            if not self._known(pair, answers)
+        )
         for pair, result in self._run(calls):
             self._cache[pair] = result is True
             if isinstance(result, Failure):
@@ -100,30 +104,39 @@ class Comparer:
                 for answer in pair:
                     self._strikes[answer] = self._strikes.get(answer, 0) + 1
 
-    def _barred(self, pair: _Pair) -> bool:
-        """Whether a pair is not worth a comparison, which is then its result."""
-        if all(self._strikes.get(answer, 0) < STRIKES for answer in pair):
+    def _known(self, pair: _Pair, answers: tuple[str, str]) -> bool:
+        """Note the result of a pair that is decided by now, or whose answers are hopeless."""
+        first, second = (self._worked_out.get(known, known) for known in map(canonical, answers))
+        hopeless = any(self._strikes.get(answer, 0) >= STRIKES for answer in pair)
+        same = False if hopeless else decided(first, second)
+        if same is None:
             return False
-        self.timeouts += 1
-        self._cache[pair] = False
+        self.timeouts += hopeless
+        self._cache[pair] = same
         return True
 
-    def _vet(self, answers: Iterable[str]) -> None:
-        """See alone what answers do whose value is unknown, so that none hangs with each other."""
-        new = {canonical(answer): (answer, PROBE) for answer in answers}
-        calls = [(a, pair) for a, pair in new.items() if a not in self._vetted and _suspect(a)]
-        self._vetted.update(a for a, _ in calls)
-        for answer, result in self._run(calls):
+    def _work_out(self, answers: Iterable[str]) -> None:
+        """Look at answers alone whose value we do not know, so that none hangs with each other."""
+        new = {canonical(answer): answer for answer in answers}
+        calls = [
+            (known, worked_out, (answer,))
+            for known, answer in new.items()
+            if _unclear(known) and known not in self._worked_out
+        ]
+        for known, result in self._run(calls):
+            self._worked_out[known] = known
             if isinstance(result, Failure):
-                self._strikes[answer] = STRIKES
+                self._strikes[known] = STRIKES
+            else:
+                self._worked_out[known] = result
 
-    def _run(self, calls: Iterable[tuple[Any, tuple[str, str]]]) -> Iterator[tuple[Any, Any]]:
-        """Compare pairs, of which a few are taken ahead: (key, pair) -> (key, result)."""
+    def _run(self, calls: Iterable[_Call]) -> Iterator[tuple[Any, Any]]:
+        """Have calls made, of which a few are taken ahead: (key, function, arguments)."""
         waiting = iter(calls)
         running = 0
         while True:
-            for key, answers in islice(waiting, _AHEAD * self._count - running):
-                self._started().submit(key, equivalent, *answers, timeout=self._seconds)
+            for key, function, arguments in islice(waiting, _AHEAD * self._count - running):
+                self._started().submit(key, function, *arguments, timeout=self._seconds)
                 running += 1
             if not running:
                 return
@@ -143,11 +156,11 @@ class Comparer:
         return self._workers
 
 
-def _suspect(answer: Canonical) -> bool:
+def _unclear(answer: Canonical) -> bool:
     """Whether we could not work out some value in it, which math-verify may try to."""
     if answer.kind == "number":
         return answer.values is None and answer.exact is None
-    return answer.kind == "opaque" or any(map(_suspect, answer.parts))
+    return answer.kind == "opaque" or any(map(_unclear, answer.parts))
 
 
 def _prepare(memory: int) -> None:

@@ -25,6 +25,7 @@ from ttrl_cli.voting.tidy import MAX_CHARS, folded, tidy
 _COMMAND = re.compile(r"\\(?:begin|end|mathbb|operatorname)\*?\s*\{[^{}]*\}|\\(?!text)[A-Za-z]+")
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]+")
 _TEXT = re.compile(r"\\text\s*\{[^{}]*\}")
+_SET_BUILDER = re.compile(r"\\\{\s*[A-Za-z]\s*(?:\\in[^:|]*)?(?::|\||\\mid)")
 _SHORT_WORDS = frozenset(("yes", "no", "odd", "red", "all", "day", "boy", "girl", "am", "pm"))
 _ORDERS = frozenset(("<", "<=", ">", ">="))
 _TURNED = {">": "<", ">=": "<="}
@@ -43,18 +44,21 @@ def canonical(answer: str) -> Canonical:
             return _percentage(text[:-1])
         return _of(read(text))
     except (Unreadable, RecursionError):
-        return (
-            _text(text) if _WORD.search(_COMMAND.sub(" ", text)) and _wordy(text) else _opaque(text)
-        )
+        return _text(text) if _wordy(text) else _opaque(text)
 
 
 def is_prose(text: str) -> bool:
-    r"""Whether a tidied answer is words: a word of four letters outside \text{}, or only words."""
+    r"""Whether a tidied answer is words: a word of four letters outside \text{}, or only words.
+
+    And a set by a rule, {x : x > 3}, which math-verify takes for a fraction in a set.
+    """
     if len(text) > MAX_CHARS:
         return True
     plain = _COMMAND.sub(" ", _TEXT.sub(" ", text))
     words = _WORD.findall(plain)
     if any(len(word) > 3 or word.lower() in _SHORT_WORDS for word in words):
+        return True
+    if _SET_BUILDER.match(text):
         return True
     return not plain.strip(" .,") and "\\text" in text
 

@@ -16,9 +16,9 @@ def classes(groups: Sequence[Sequence[str]], compare: Compare) -> list[dict[str,
     """Sort each question's answers into classes.
 
     Keys decide first. Each round then compares pairs of classes, of all questions in one call of
-    `compare`: every class with the first one that it may belong to. A class is merged with another
-    unless two of their answers are surely different; so the classes follow from the comparisons,
-    not from the order of answers, wherever comparisons are consistent.
+    `compare`: every class with the first one that it may belong to. What is the same as the same is
+    the same, except that no class gets two answers that are surely different. Where comparisons
+    are consistent, the classes do not depend on the order of the answers.
 
     Args:
         groups: Answers of each question, as extracted, with duplicates.
@@ -79,8 +79,9 @@ class _Sorter:
         self.open[i, j].remove((a, b))
         first, second = (next(c for c in self.classes if place in c) for place in (i, j))
         if same and first is not second and not self._apart(first, second):
-            self.classes.remove(second)
-            first[:] = sorted(first + second)
+            self.classes = sorted(
+                [sorted(first + second), *(c for c in self.classes if c not in (first, second))]
+            )
 
     def _relate(self, i: int, j: int) -> None:
         """Note whether two groups are apart, or else what to ask about them."""

@@ -16,16 +16,29 @@ We follow math-verify, with these exceptions:
 """
 
 import logging
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+from ttrl_cli.voting import numeric
 from ttrl_cli.voting.canonical import canonical, is_prose
 from ttrl_cli.voting.classes import Compare, classes
 from ttrl_cli.voting.decide import decided, undecided
 from ttrl_cli.voting.known import Canonical
 from ttrl_cli.voting.tidy import folded, tidy
 
-__all__ = ["Canonical", "Compare", "canonical", "classes", "decided", "equivalent", "undecided"]
+__all__ = [
+    "Canonical",
+    "Compare",
+    "canonical",
+    "classes",
+    "decided",
+    "equivalent",
+    "undecided",
+    "worked_out",
+]
+
+_SYMPY_RAISES = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 def equivalent(a: str, b: str) -> bool:
@@ -40,6 +53,43 @@ def equivalent(a: str, b: str) -> bool:
     if len(first) == len(second):
         return False
     return _verified(first[-1], second[-1])
+
+
+def worked_out(answer: str) -> Canonical:
+    """What math-verify makes of an answer that we cannot read, or whose value we do not know.
+
+    May hang or use up memory: for workers only.
+    """
+    known = canonical(answer)
+    parsed = _with_imaginary_unit(_parsed(_spellings(answer)[0]))
+    if not parsed or isinstance(parsed[0], str):
+        return replace(known, kind="text")  # it is equal to nothing but itself
+    try:
+        values = _values(parsed[0])
+    except _SYMPY_RAISES:
+        return known
+    if values is None:
+        return known
+    return replace(known, kind="number", values=values, decimal="." in answer)
+
+
+def _values(expression: Any) -> tuple[complex, ...] | None:
+    """The values of a sympy expression in letters at our points."""
+    from sympy import Expr
+
+    if not isinstance(expression, Expr):
+        return None
+    names = {symbol: str(symbol) for symbol in expression.free_symbols}
+    if not all(len(name) == 1 for name in names.values()):
+        return None
+    found = []
+    for point in numeric.POINTS:
+        value = expression.doit().subs({s: numeric.drawn(name, point) for s, name in names.items()})
+        digits = value.evalf()
+        if not digits.is_number or not digits.is_finite:
+            return None
+        found.append(complex(digits))
+    return tuple(found)
 
 
 def _spellings(answer: str) -> list[str]:

@@ -21,8 +21,9 @@ On a line an answer ends with its sentence, or before ", because", ", so", ", no
 What wraps it ($...$, **...**, quotes, \text{...}) and the final dot are taken off; units stay.
 
 Where there are choices, what a rule finds must be one: its letter, alone or before a text, or else
-the text of exactly one choice. If it is none, the next rule has its turn. A lower-case letter
-counts where nothing but it was found, or where it is marked as a letter: "(b)", "b.".
+the text of exactly one choice. If it is none, or several ("A and C"), the next rule has its turn.
+A lower-case letter counts where nothing but it was found, or where it is marked as a letter: "(b)",
+"b.".
 
 Thinking never counts. A block ends at its first closing tag or never; text before a closing tag
 that nothing opened is thinking that the prompt had opened. Nested blocks are hidden by these two.
@@ -115,11 +116,11 @@ def _visible(text: str) -> str:
 # -- where an answer ends, and what wraps it -------------------------------------------------
 
 _BLOCK = re.compile(  # displayed mathematics or code, alone on its lines
-    r"[\s:：,]*(?:\$\$([^$]+)\$\$|\\\[((?:[^\\]|\\(?!\]))+)\\\]|```\w*\n([^`]+)```)"
+    r"\s*(?:\$\$([^$]+)\$\$|\\\[((?:[^\\]|\\(?!\]))+)\\\]|```\w*\n([^`]+)```)"
     r"[.,]?[^\S\n]*(?=\n|\Z)"
 )
 _LEADING = re.compile(  # up to the answer: also a block's opening that nothing closed, and a rule
-    r"\A[\s:：,]*(?:(?:\$\$|\\\[|```\w*|-{3,}|={3,})[^\S\n]*\n\s*)?"
+    r"\A\s*(?:(?:\$\$|\\\[|```\w*|-{3,}|={3,})[^\S\n]*\n\s*)?"
 )
 _END = re.compile(
     r"""
@@ -128,7 +129,7 @@ _END = re.compile(
         (?: (?<!\.[A-Za-z]) (?<!\bDr) (?<!\bMr) (?<!\bMs) (?<!\bSt) (?<!\bMrs)  # p.m., Dr. Who
             (?<![A-Z]\.\s[A-Z]) (?!\.\s[A-Z]\.) \.                              # J. K. Rowling
             | [!?] )
-        [*_"'”’)\]$]* (?= \s*\Z | \s+[^\sa-z=+*/<>^-] )
+        [*_"'”’)\]$]* (?=\s+[^\sa-z=+*/<>^-])
         | 。 )
     | ,? \s (?:because|since) \b
     | , \s (?:which|where|as|so|thus|hence|therefore|but|not) \b
@@ -142,10 +143,8 @@ _WRAPPERS = (
 )
 _TEXT = re.compile(r"\\(?:text(?:bf|it|rm|sf|tt)?|mbox)\s*\{([^{}]*)\}")
 _LAYERS = 8  # of wrappers taken off: each costs a pass over the answer
-_BOX = r"(?<!\\)\\++(?:boxed|fbox)(?![A-Za-z])"
-_EMPTY_BOX = re.compile(_BOX + r"\s*+\{\s*+\}")
-_ANY_BOX = re.compile(_BOX)
-_PLACEHOLDER = re.compile(r"(?:[\s.…?*_$`\"'#|]|-{2,}+|\\[lc]?dots|\\[\[(])*")
+_ANY_BOX = re.compile(r"\\(?:boxed|fbox)")
+_PLACEHOLDER = re.compile(r"(?:[\s.…?*_$`\"']|-{2,}+|\\[lc]?dots|\\[\[(])*")
 
 
 def _value(region: str) -> str:
@@ -161,8 +160,8 @@ def _value(region: str) -> str:
 
 
 def _clean(value: str) -> str:
-    """An answer without what wraps it; empty where it only holds a place or was cut off."""
-    value = _EMPTY_BOX.sub("", value).strip()
+    """An answer without what wraps it; empty if it only holds a place, or has an unusable box."""
+    value = value.strip()
     for _ in range(_LAYERS):
         bare = _unwrap(_FINAL_DOT.sub("", value).strip()).strip()
         if bare == value:
@@ -190,13 +189,13 @@ def _unwrap(value: str) -> str:
 
 # -- the rules -------------------------------------------------------------------------------
 
-_BRACE = re.compile(r"(?P<slashes>\\++)(?:(?P<box>(?:boxed|fbox)(?![A-Za-z])\s*+)\{?|[{}])?|[{}]")
+_BRACE = re.compile(r"(?P<slashes>\\++)(?:(?P<box>(?:boxed|fbox)\s*+)\{?|[{}])?|[{}]")
 _UNBRACED = re.compile(r"[-+−]?(?:\d|\\[dt]?frac)(?:[^\s$\\]|\\(?!boxed|fbox))*+")
 _ANSWER_TAG = re.compile(r"<\s*+(/\s*+)?answer\s*+>", re.IGNORECASE)
 _NAME = (  # what an answer is called
     r"(?:(?:so|thus|hence|therefore|and)\b,?\s{1,3})?(?:(?:the|my|our|your)\s{1,3})?"
     r"(?:(?:final|correct|right|best|exact|short|numerical)\s{1,3}){0,2}"
-    r"(?:answers?|ans|(?:correct|right|best)\s(?:option|choice))(?![^\W_])"
+    r"(?:answers?|ans|(?:correct|right|best)\s(?:option|choice))"
     r"(?:\s(?:to|for)\s[^\n:：=.?!]{1,60}?)?"
 )
 _ANSWER_LINE = re.compile(
@@ -237,7 +236,7 @@ def _box(text: str) -> str | None:
     """What stands in the last closed box that holds no other and is not blank."""
     contents: list[str] = []
     opened: list[int] = []  # where the content of each open brace's box begins; -1 for no box
-    latest = -1  # the latest box: only what closes it is an innermost box
+    latest = 0  # the latest such place: what closes there is an innermost box, and no two overlap
     for token in _BRACE.finditer(text):
         escaped = len(token["slashes"] or "") % 2 == 1
         if token["box"] is not None:
@@ -248,7 +247,7 @@ def _box(text: str) -> str | None:
                 contents.append(bare[0])
         elif token[0].endswith("{") and not escaped:
             opened.append(-1)
-        elif token[0].endswith("}") and not escaped and opened and opened.pop() == latest >= 0:
+        elif token[0].endswith("}") and not escaped and opened and opened.pop() == latest:
             contents.append(text[latest : token.end() - 1])
     return next(filter(None, map(_clean, reversed(contents))), None)
 
@@ -312,10 +311,7 @@ _AND = (  # further letters: ", B and C"; but not: ", I think"
     r"(?![AI]\s(?!and\b|or\b)\w)[(\[]?[A-Z](?![\w'’])[)\]]?)+"
 )
 _OPTION = r"\b(?i:options?|choices?|letters?)\b[\s:*(]{1,6}"
-_NAMED = (
-    r"(?i:(?:the\s)?(?:(?:correct|right|best|final)\s)?(?:option|choice|answer|letter)\b[\s:]*+"
-    r"(?:is\s)?)"
-)
+_NAMED = r"(?i:(?:the\s)?(?:option|choice|answer|letter)\b[\s:]*+)"
 _LONE = re.compile(rf"(?:{_NAMED})?[\s({{\[\"']*([A-Za-z])[\s)}}\].:;,\"']*")
 _LABEL = re.compile(
     rf"(?:{_NAMED}[(\[]?([A-Z])(?![\w'’])[)\]]?+|[(\[]\s?([A-Za-z])\s?[)\]]"
@@ -344,7 +340,7 @@ def _whole(found: str, choices: Mapping[str, str]) -> str | None:
     same = [
         letter
         for letter, text in choices.items()
-        if _fold(text) and not said.isdisjoint({_fold(text), _fold(f"{letter} {_plain(text)}")})
+        if not said.isdisjoint({_fold(text), _fold(f"{letter} {_plain(text)}")})
     ]
     return same[0] if len(same) == 1 else None
 

@@ -18,8 +18,8 @@ _RELATIONS = {
 }  # fmt: skip
 _TIMES = frozenset(("*", r"\cdot", r"\times"))
 _STOPS = frozenset((
-    *_RELATIONS, *_TIMES, *"/:+-,;)]}&", "", r"\}", "\\\\", r"\cup", r"\rfloor", r"\rceil",
-    *(rf"\end{{{kind}matrix}}" for kind in ("", "p", "b", "B")),
+    *_RELATIONS, *_TIMES, *"/:+-,;)]}&", "", r"\}", "\\\\", r"\pmod", r"\cup", r"\rfloor",
+    r"\rceil", *(rf"\end{{{kind}matrix}}" for kind in ("", "p", "b", "B")),
 ))  # fmt: skip
 
 
@@ -75,11 +75,19 @@ class _Reader(Atoms):
         return Node("relation", tuple(parts), " ".join(operators)) if operators else parts[0]
 
     def union(self) -> Node:
-        parts = [self.sum()]
+        parts = [self.residue()]
         while self.next == r"\cup":
             self.take()
-            parts.append(self.sum())
+            parts.append(self.residue())
         return Node("union", tuple(parts)) if len(parts) > 1 else parts[0]
+
+    def residue(self) -> Node:
+        r"""A sum, with its modulus where that follows: 3 \pmod 5."""
+        node = self.sum()
+        if self.next != r"\pmod":
+            return node
+        self.take()
+        return Node("tuple", (scalar(node), self.argument()), "mod")
 
     def sum(self) -> Node:
         terms = [self.term()]

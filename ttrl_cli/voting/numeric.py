@@ -61,8 +61,8 @@ def _size(node: Node) -> float | None:
 
 
 @lru_cache(maxsize=4096)
-def _drawn(name: str, point: int) -> float:
-    """A variable's value, between 0.6 and 2.1."""
+def drawn(name: str, point: int) -> float:
+    """A variable's value at a point, between 0.6 and 2.1."""
     digest = hashlib.blake2b(f"{point}:{name}".encode(), digest_size=6).digest()
     return 0.6 + 1.5 * int.from_bytes(digest) / 2**48
 
@@ -71,7 +71,7 @@ def _value(node: Node, point: int) -> complex:
     if node.head == "number":
         return complex(float(node.value))
     if node.head == "symbol":
-        return complex(_drawn(node.name, point))
+        return complex(drawn(node.name, point))
     if node.head == "constant":
         return _CONSTANTS[node.name]
     if node.head not in _RULES:

@@ -108,10 +108,24 @@ def power(p: Polynomial, exponent: Fraction) -> Polynomial:
         return _whole_power(p, int(exponent))
     if len(p) == 1:
         return _root(p, exponent)
+    if exponent == -1:
+        inverse = _by_conjugate(p)
+        if inverse:
+            return inverse
     first, rest = monic(p)
     if exponent.denominator != 1 and first < 0:
         first, rest = -first, {monomial: -value for monomial, value in rest.items()}
     return multiply(_root(constant(first), exponent), {((f"({key(rest)})", exponent),): ONE})
+
+
+def _by_conjugate(p: Polynomial) -> Polynomial | None:
+    """The inverse of a + b, as (a - b) / (a^2 - b^2) where that divides by a rational number."""
+    if len(p) != 2:
+        return None
+    a, b = ({monomial: value} for monomial, value in p.items())
+    conjugate = add(a, multiply(constant(-1), b))
+    norm = rational(multiply(p, conjugate))
+    return multiply(conjugate, constant(1 / norm)) if norm else None
 
 
 def _atom(atom: str, exponent: Fraction) -> str:

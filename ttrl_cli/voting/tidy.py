@@ -56,6 +56,7 @@ _SPELLINGS = [
         (r"\\varnothing(?![a-zA-Z])", r"\\emptyset "),
         (r"\\[lr]?vert(?![a-zA-Z])", "|"),
         (r"\\div(?![a-zA-Z])", "/"),
+        (r"\(\s*(?:\\text\s*\{\s*mod\s*\}|\\bmod|\\mod|mod)\s*(\d+)\s*\)", r"\\pmod{\1}"),
         (r"\\begin\{array\}\s*\{[lcr| ]*\}", r"\\begin{matrix}"),
         (r"\\end\{array\}", r"\\end{matrix}"),
         (r"\\%", "%"),
