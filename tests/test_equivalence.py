@@ -1,6 +1,8 @@
 """Equivalence of answers: a table of cases by hand, and properties."""
 
 import math
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -509,3 +511,12 @@ class TestKeys:
                 canonical(answer)
             best = min(best, time.process_time() - started)
         assert best / len(answers) < 300e-6
+
+
+def test_nothing_heavy_is_imported() -> None:
+    """Keys and comparers are there without sympy, which takes most of a second to import."""
+    code = (
+        "import sys, ttrl_cli.cli.main, ttrl_cli.grading.comparer as c;"
+        "c.canonical('1/2'); sys.exit(bool({'sympy', 'math_verify', 'mpmath'} & sys.modules.keys()))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

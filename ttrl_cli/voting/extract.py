@@ -38,6 +38,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+from ttrl_cli.voting.choices import choice_of, lone_choice
+from ttrl_cli.voting.trim import clean, value_of
+
 Rule = Literal["boxed", "answer-tag", "answer-line", "answer-is", "choice", "last-number"]
 Finder = Callable[[str], str | None]
 
@@ -69,7 +72,7 @@ def extract(
     visible = _visible(text)
     for rule, find in _finders(choices, last_number):
         found = find(visible)
-        answer = _choice(found, choices) if found and choices else found
+        answer = choice_of(found, choices) if found and choices else found
         if answer:
             return Extraction(answer=answer, rule=rule)
     return None
@@ -82,7 +85,7 @@ def _finders(choices: Mapping[str, str] | None, last_number: bool) -> Iterator[t
     yield "answer-line", _line
     yield "answer-is", _sentence
     if choices:
-        yield "choice", partial(_lone_choice, choices=choices)
+        yield "choice", partial(lone_choice, choices=choices)
     if last_number:
         yield "last-number", _number
 
@@ -111,80 +114,6 @@ def _visible(text: str) -> str:
     if not inside:
         kept.append(text[start:])
     return "\n".join("\n".join(kept).translate(_INVISIBLE).splitlines())
-
-
-# -- where an answer ends, and what wraps it -------------------------------------------------
-
-_BLOCK = re.compile(  # displayed mathematics or code, alone on its lines
-    r"\s*(?:\$\$([^$]+)\$\$|\\\[((?:[^\\]|\\(?!\]))+)\\\]|```\w*\n([^`]+)```)"
-    r"[.,]?[^\S\n]*(?=\n|\Z)"
-)
-_LEADING = re.compile(  # up to the answer: also a block's opening that nothing closed, and a rule
-    r"\A\s*(?:(?:\$\$|\\\[|```\w*|-{3,}|={3,})[^\S\n]*\n\s*)?"
-)
-_END = re.compile(
-    r"""
-    \n
-    | (?P<stop>
-        (?: (?<!\.[A-Za-z]) (?<!\bDr) (?<!\bMr) (?<!\bMs) (?<!\bSt) (?<!\bMrs)  # p.m., Dr. Who
-            (?<![A-Z]\.\s[A-Z]) (?!\.\s[A-Z]\.) \.                              # J. K. Rowling
-            | [!?] )
-        [*_"'”’)\]$]* (?=\s+[^\sa-z=+*/<>^-])
-        | 。 )
-    | ,? \s (?:because|since) \b
-    | , \s (?:which|where|as|so|thus|hence|therefore|but|not) \b
-    """,
-    re.VERBOSE,
-)
-_FINAL_DOT = re.compile(r"(?<![.\\])(?<!\\right)[.,;:。]\Z")  # not an ellipsis, \, or \right.
-_WRAPPERS = (
-    *(("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("```", "```"), ("`", "`")),
-    *(("__", "__"), ("_", "_"), ('"', '"'), ("'", "'"), ("“", "”"), ("‘", "’")),
-)
-_TEXT = re.compile(r"\\(?:text(?:bf|it|rm|sf|tt)?|mbox)\s*\{([^{}]*)\}")
-_LAYERS = 8  # of wrappers taken off: each costs a pass over the answer
-_ANY_BOX = re.compile(r"\\(?:boxed|fbox)")
-_PLACEHOLDER = re.compile(r"(?:[\s.…?*_$`\"']|-{2,}+|\\[lc]?dots|\\[\[(])*")
-
-
-def _value(region: str) -> str:
-    """The answer that a region begins with: a block, or the first line up to its clause's end."""
-    block = _BLOCK.match(region)
-    if block is not None:
-        return block[block.lastindex or 0]
-    region = _LEADING.sub("", region, count=1)
-    end = _END.search(region)
-    if end is None:
-        return region
-    return region[: end.end() if end["stop"] else end.start()]
-
-
-def _clean(value: str) -> str:
-    """An answer without what wraps it; empty if it only holds a place, or has an unusable box."""
-    value = value.strip()
-    for _ in range(_LAYERS):
-        bare = _unwrap(_FINAL_DOT.sub("", value).strip()).strip()
-        if bare == value:
-            break
-        value = bare
-    return "" if _PLACEHOLDER.fullmatch(value) or _ANY_BOX.search(value) else value
-
-
-def _unwrap(value: str) -> str:
-    """An answer without its outermost wrapper."""
-    plain = value.strip("*")
-    if "**" not in plain:  # else they mark parts of the answer, or are a power
-        value = plain
-    if "{" not in value:
-        value = value.rstrip("}")  # of an object that the answer was in: {"answer": "B"}
-    for left, right in _WRAPPERS:
-        inner = value[len(left) : -len(right)]
-        whole = len(value) >= len(left + right) and value == left + inner + right
-        within = inner.replace("\\$", "")
-        if whole and left not in within and right not in within:
-            return inner
-    text = _TEXT.fullmatch(value)
-    return text[1] if text else value
 
 
 # -- the rules -------------------------------------------------------------------------------
@@ -249,7 +178,7 @@ def _box(text: str) -> str | None:
             opened.append(-1)
         elif token[0].endswith("}") and not escaped and opened and opened.pop() == latest:
             contents.append(text[latest : token.end() - 1])
-    return next(filter(None, map(_clean, reversed(contents))), None)
+    return next(filter(None, map(clean, reversed(contents))), None)
 
 
 def _tag(text: str) -> str | None:
@@ -259,7 +188,7 @@ def _tag(text: str) -> str | None:
         content = text[tag.end() : end].strip()
         if tag[1] is None:
             content = content if closed else content.partition("\n")[0]
-            if answer := _line(content) or _sentence(content) or _clean(content):
+            if answer := _line(content) or _sentence(content) or clean(content):
                 return answer
         end, closed = tag.start(), tag[1] is not None
     return None
@@ -272,7 +201,7 @@ def _line(text: str) -> str | None:
             continue
         line = region.partition("\n")[0]
         scope = region if _MARKS.fullmatch(line) else line
-        if answer := _sentence(scope) or _clean(_value(region)):
+        if answer := _sentence(scope) or clean(value_of(region)):
             return answer
     return None
 
@@ -281,10 +210,10 @@ def _sentence(text: str) -> str | None:
     """What the last sentence says that says what the answer is."""
     for match, region in _regions(_ANSWER_IS, text):
         before = text[max(0, match.start() - 20) : match.start()]
-        value = _value(_FILLER.sub("", region, count=1)).strip()
+        value = value_of(_FILLER.sub("", region, count=1)).strip()
         if _SUPPOSED.search(before) or _ABOUT_IT.match(value) or value.endswith("?"):
             continue
-        if answer := _clean(value.rstrip("!")):
+        if answer := clean(value.rstrip("!")):
             return answer
     return None
 
@@ -300,98 +229,3 @@ def _regions(pattern: re.Pattern[str], text: str) -> Iterator[tuple[re.Match[str
 def _number(text: str) -> str | None:
     """The last number."""
     return next((match[0] for match in reversed(list(_NUMBER.finditer(text)))), None)
-
-
-# -- multiple choice -------------------------------------------------------------------------
-
-_MACRO = re.compile(r"\\(?:text\w*|math\w+|mbox|operatorname)\s*\{([^{}]*)\}")
-_LATEX_MARKS = re.compile(r"\\[ ,;]|[$~*]")
-_AND = (  # further letters: ", B and C"; but not: ", I think"
-    r"(?:[)\]]?\s?(?:,|;|&|/|and\b|or\b)\s?(?:and\s|or\s)?"
-    r"(?![AI]\s(?!and\b|or\b)\w)[(\[]?[A-Z](?![\w'’])[)\]]?)+"
-)
-_OPTION = r"\b(?i:options?|choices?|letters?)\b[\s:*(]{1,6}"
-_NAMED = r"(?i:(?:the\s)?(?:option|choice|answer|letter)\b[\s:]*+)"
-_LONE = re.compile(rf"(?:{_NAMED})?[\s({{\[\"']*([A-Za-z])[\s)}}\].:;,\"']*")
-_LABEL = re.compile(
-    rf"(?:{_NAMED}[(\[]?([A-Z])(?![\w'’])[)\]]?+|[(\[]\s?([A-Za-z])\s?[)\]]"
-    r"|([A-Za-z])\s?[.):](?=\s|\Z)|([A-Z])(?=\s?[,;–—]|\s-\s))"
-    rf"(?!{_AND})"
-)
-_BEFORE_TEXT = re.compile(r"\A[(\[]?([A-Za-z])[)\].:]*\s+")
-
-
-def _choice(found: str, choices: Mapping[str, str]) -> str | None:
-    """The letter of what a rule found; None where that is no choice, or several."""
-    if letter := _whole(found, choices):
-        return letter
-    label = _LABEL.match(_plain(found))
-    letter = label[label.lastindex or 0].upper() if label else ""
-    return letter if letter in choices else None
-
-
-def _whole(found: str, choices: Mapping[str, str]) -> str | None:
-    """The choice that is all that a text says: its letter, its text, or the two."""
-    plain = _plain(found)
-    lone = _LONE.fullmatch(plain)
-    if lone and lone[1].upper() in choices:
-        return lone[1].upper()
-    said = {_fold(plain), _fold(_BEFORE_TEXT.sub(r"\1 ", plain))} - {""}
-    same = [
-        letter
-        for letter, text in choices.items()
-        if not said.isdisjoint({_fold(text), _fold(f"{letter} {_plain(text)}")})
-    ]
-    return same[0] if len(same) == 1 else None
-
-
-def _plain(text: str) -> str:
-    """A text without the LaTeX that may stand around a letter."""
-    return _LATEX_MARKS.sub(" ", _MACRO.sub(r"\1", _MACRO.sub(r"\1", text))).strip()
-
-
-def _fold(text: str) -> str:
-    """A text for comparison: without wrappers, in one case, with single spaces."""
-    return " ".join(_clean(_plain(text)).casefold().split())
-
-
-def _lone_choice(text: str, choices: Mapping[str, str]) -> str | None:
-    """The whole text if it is a choice, else the last lone letter outside of lists of choices."""
-    matches = _lone_letters(choices).finditer(text)
-    letters = [match[match.lastindex] for match in matches if match.lastindex]
-    outside = _without_lists(letters, list(choices))
-    return _whole(text, choices) or (outside[-1] if outside else None)
-
-
-def _lone_letters(choices: Mapping[str, str]) -> re.Pattern[str]:
-    """What marks a capital letter as a choice, so that neither article nor pronoun is one."""
-    offered = "|".join(map(re.escape, choices))
-    letter = f"({offered})"
-    patterns = (
-        rf"(?:(?<!\w)[(\[]|{_OPTION})(?:{offered}){_AND}",  # several joined are none: no group
-        rf"(?<!\w)[(\[]{letter}[)\]]",  # (B), but not P(B)
-        rf"{_OPTION}{letter}(?![\w'’]|(?<=I)\s(?!is\b)\w)",  # option B, but not: the option I took
-        rf"\b(?i:answer)[\s:*]{{1,6}}{letter}(?=[.,;:*]|[^\S\n]*$)",  # but not: answer: A city
-        rf"\b(?i:is|be|choose|select|pick|so|thus|hence|therefore),?[\s*]{{1,4}}{letter}"
-        r"(?=\**(?:[.;:!](?:\s|\Z)|[^\S\n]*$))",  # I choose B.
-        rf"(?<!\w){letter}[\s*]{{1,3}}(?:is|looks|seems)\s(?:the\s)?(?:correct|right|best|true)\b",
-        rf"^[^\w\n(]{{0,10}}{letter}(?=[.)]|\W{{0,4}}$)",  # a line "B. Paris", or "**B**"
-        rf"\*\*{letter}(?=[.):]|\*\*)",  # **B. Paris** is
-        rf"(?<=[.!?]\s){letter}[.)]?[^\S\n]*$",  # Paris. B.
-    )
-    return re.compile("|".join(patterns), re.MULTILINE)
-
-
-def _without_lists(letters: list[str], order: list[str]) -> list[str]:
-    """The letters outside of runs through the choices in their order, from the first."""
-    shortest = max(2, min(3, len(order)))
-    kept: list[str] = []
-    place = 0
-    while place < len(letters):
-        run = 0
-        while letters[place + run : place + run + 1] == order[run : run + 1] != []:
-            run += 1
-        if run < shortest:
-            kept.append(letters[place])
-        place += run if run >= shortest else 1
-    return kept

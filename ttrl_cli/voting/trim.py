@@ -1,0 +1,74 @@
+"""Where an answer ends, and what wraps it."""
+
+import re
+
+_BLOCK = re.compile(  # displayed mathematics or code, alone on its lines
+    r"\s*(?:\$\$([^$]+)\$\$|\\\[((?:[^\\]|\\(?!\]))+)\\\]|```\w*\n([^`]+)```)"
+    r"[.,]?[^\S\n]*(?=\n|\Z)"
+)
+_LEADING = re.compile(  # up to the answer: also a block's opening that nothing closed, and a rule
+    r"\A\s*(?:(?:\$\$|\\\[|```\w*|-{3,}|={3,})[^\S\n]*\n\s*)?"
+)
+_END = re.compile(
+    r"""
+    \n
+    | (?P<stop>
+        (?: (?<!\.[A-Za-z]) (?<!\bDr) (?<!\bMr) (?<!\bMs) (?<!\bSt) (?<!\bMrs)  # p.m., Dr. Who
+            (?<![A-Z]\.\s[A-Z]) (?!\.\s[A-Z]\.) \.                              # J. K. Rowling
+            | [!?] )
+        [*_"'”’)\]$]* (?=\s+[^\sa-z=+*/<>^-])
+        | 。 )
+    | ,? \s (?:because|since) \b
+    | , \s (?:which|where|as|so|thus|hence|therefore|but|not) \b
+    """,
+    re.VERBOSE,
+)
+_FINAL_DOT = re.compile(r"(?<![.\\])(?<!\\right)[.,;:。]\Z")  # not an ellipsis, \, or \right.
+_WRAPPERS = (
+    *(("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("```", "```"), ("`", "`")),
+    *(("__", "__"), ("_", "_"), ('"', '"'), ("'", "'"), ("“", "”"), ("‘", "’")),
+)
+_TEXT = re.compile(r"\\(?:text(?:bf|it|rm|sf|tt)?|mbox)\s*\{([^{}]*)\}")
+_LAYERS = 8  # of wrappers taken off: each costs a pass over the answer
+_ANY_BOX = re.compile(r"\\(?:boxed|fbox)")
+_PLACEHOLDER = re.compile(r"(?:[\s.…?*_$`\"']|-{2,}+|\\[lc]?dots|\\[\[(])*")
+
+
+def value_of(region: str) -> str:
+    """The answer that a region begins with: a block, or the first line up to its clause's end."""
+    block = _BLOCK.match(region)
+    if block is not None:
+        return block[block.lastindex or 0]
+    region = _LEADING.sub("", region, count=1)
+    end = _END.search(region)
+    if end is None:
+        return region
+    return region[: end.end() if end["stop"] else end.start()]
+
+
+def clean(value: str) -> str:
+    """An answer without what wraps it; empty if it only holds a place, or has an unusable box."""
+    value = value.strip()
+    for _ in range(_LAYERS):
+        bare = _unwrap(_FINAL_DOT.sub("", value).strip()).strip()
+        if bare == value:
+            break
+        value = bare
+    return "" if _PLACEHOLDER.fullmatch(value) or _ANY_BOX.search(value) else value
+
+
+def _unwrap(value: str) -> str:
+    """An answer without its outermost wrapper."""
+    plain = value.strip("*")
+    if "**" not in plain:  # else they mark parts of the answer, or are a power
+        value = plain
+    if "{" not in value:
+        value = value.rstrip("}")  # of an object that the answer was in: {"answer": "B"}
+    for left, right in _WRAPPERS:
+        inner = value[len(left) : -len(right)]
+        whole = len(value) >= len(left + right) and value == left + inner + right
+        within = inner.replace("\\$", "")
+        if whole and left not in within and right not in within:
+            return inner
+    text = _TEXT.fullmatch(value)
+    return text[1] if text else value
