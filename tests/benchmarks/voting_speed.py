@@ -5,8 +5,8 @@ python tests/benchmarks/voting_speed.py [--questions 500] [--runs 5] [--pairs-of
 Answers are made up by a seeded generator: of each question, several spellings of the right answer
 and of several wrong ones, integers to inequalities, and some that nobody can read. Theirs:
 math-verify's defaults in one process, each answer parsed once and compared with the first answer
-of each class in order until one is equal; run once. All pairs: each distinct answer with each other,
-on a few questions. Ours with start-up of the workers; median of the runs.
+of each class in order until one is equal; run once. All pairs: each distinct answer with each
+other, on a few questions. Ours with start-up of the workers; median of the runs.
 
 Answers that are sorted otherwise are printed. With its defaults math-verify takes 1 <= x < 2 for
 [1, 2) only where the inequality comes first; we do in any order.

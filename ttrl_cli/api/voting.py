@@ -1,9 +1,8 @@
 """Running and resuming a vote."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 
 import yaml
@@ -38,7 +37,6 @@ from ttrl_cli.records import Json
 from ttrl_cli.report import Summary, summarise
 from ttrl_cli.report.votes import answers, read_summary, write_results
 from ttrl_cli.rundir import RunDir, Totals
-from ttrl_cli.voting.equivalence import Compare, classes
 
 OPTION_NAMES = {"group_size": "--n"}
 """Options of the command line that are not called like their keys."""
@@ -146,9 +144,9 @@ def _count(run: RunDir, questions: Questions, stack: ExitStack, parts: Parts) ->
     return summarise(run, None)
 
 
-def _task(run: RunDir, questions: Questions, compare: Compare) -> VoteTask:
+def _task(run: RunDir, questions: Questions, comparer: Comparer) -> VoteTask:
     prompt = load_prompt(run.path / "prompt.yaml")
-    return VoteTask(questions.questions, prompt, run, partial(classes, compare=compare))
+    return VoteTask(questions.questions, prompt, run, comparer)
 
 
 def _parts(machinery: Machinery, run: RunDir, reporter: Reporter, started: float) -> Parts:
@@ -158,15 +156,10 @@ def _parts(machinery: Machinery, run: RunDir, reporter: Reporter, started: float
 
 def _finished(run: RunDir, questions: Questions) -> bool:
     """True for a run that is done and has nothing left to spend."""
-    task = _task(run, questions, _never)
+    task = _task(run, questions, Comparer(workers=1))  # which is never asked
     budget = Budget(run.config, run.status.totals, started=time.monotonic())
     over = closed_by(task, budget, run.status.totals)
     return run.status.phase == "done" and bool(over) and task.stage() != "train"
-
-
-def _never(pairs: Sequence[tuple[str, str]]) -> list[bool]:
-    msg = f"nothing is to be compared here ({len(pairs)} pairs)"
-    raise AssertionError(msg)
 
 
 def _read(source: Path | bytes) -> tuple[bytes, str]:

@@ -35,6 +35,4 @@ def show(
     if as_json:
         console.result_json(asdict(summary) | ({} if figures is None else {"figures": figures}))
     else:
-        console.result(
-            describe(summary) if figures is None else describe_votes(summary, figures)
-        )
+        console.result(describe(summary) if figures is None else describe_votes(summary, figures))

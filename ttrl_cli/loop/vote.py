@@ -14,8 +14,9 @@ counted by equivalence, not as strings; a question whose samples all agree is no
 where the reference takes a step with a gradient of zero.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
+from typing import Protocol
 
 from ttrl_cli import seeding
 from ttrl_cli.loop.ballots import answer_of, by_group, rewarded
@@ -26,11 +27,18 @@ from ttrl_cli.questions import Question, VotePrompt, question_messages
 from ttrl_cli.records import Attempt, Completion, Job, Prompt, Verdict
 from ttrl_cli.rundir import RunDir, Totals
 from ttrl_cli.voting import watch
+from ttrl_cli.voting.equivalence import classes
 from ttrl_cli.voting.majority import Vote, majority
 from ttrl_cli.voting.statistics import entropy
 
-Classify = Callable[[Sequence[Sequence[str]]], Sequence[Mapping[str, str]]]
-"""Per question, its answers to the name of each one's class."""
+
+class Comparing(Protocol):
+    """Says which pairs of answers are equivalent, and how often it could not."""
+
+    timeouts: int
+
+    def __call__(self, pairs: Sequence[tuple[str, str]]) -> Sequence[bool]:
+        """Whether each pair is."""
 
 
 class VoteTask:
@@ -40,17 +48,18 @@ class VoteTask:
         questions: All questions, in order.
         prompt: How they are asked.
         run: The run directory.
-        classify: Sorts the answers of questions into classes of equivalent ones.
+        compare: Compares answers where their keys cannot tell.
     """
 
     def __init__(
-        self, questions: Sequence[Question], prompt: VotePrompt, run: RunDir, classify: Classify
+        self, questions: Sequence[Question], prompt: VotePrompt, run: RunDir, compare: Comparing
     ) -> None:
         self._questions = questions
         self._prompt = prompt
         self._run = run
         self._config = run.vote_config
-        self._classify = classify
+        self._compare = compare
+        self._timeouts = 0
         self._log = VoteLog.replay(run.lines("votes.jsonl"))
         if self._log.kept is not None and not self._log.kept.stands(self._config):
             self._log.kept = None
@@ -119,8 +128,8 @@ class VoteTask:
         self._log.add([line])
 
     def keep(self) -> frozenset[int]:
-        """The checkpoint to go back to if the signs of collapse go on."""
-        if not watch.bad_streak(self._log.health, self._limits()):
+        """The checkpoint to go back to if signs of collapse come up, or go on."""
+        if not self._log.health:
             return frozenset()
         return frozenset({watch.last_good_policy(self._log.health, self._limits())})
 
@@ -165,9 +174,9 @@ class VoteTask:
         given = [[a for a in answers_G if a is not None] for answers_G in answers.values()]
         self._votes = {}
         judged: list[Attempt] = []
-        for group, classes in zip(groups, self._classify(given), strict=True):
+        for group, class_of in zip(groups, classes(given, self._compare), strict=True):
             logprobs_G = [a.completion.logprob for a in groups[group]]
-            vote = majority(answers[group], logprobs_G, key=classes.__getitem__)
+            vote = majority(answers[group], logprobs_G, key=class_of.__getitem__)
             self._votes[group] = vote
             judged += rewarded(groups[group], vote, self._config.reward)
         return judged
@@ -248,6 +257,8 @@ class VoteTask:
             "vote/ties": sum(vote.tie for vote in votes) / count,
             "vote/unanimous": sum(vote.unanimous for vote in votes) / count,
         }
+        metrics["vote/timeouts"] = self._compare.timeouts - self._timeouts
+        self._timeouts = self._compare.timeouts
         if stage == "train":
             divided = sum(vote.share < self._config.min_share for vote in votes)
             metrics["vote/under_min_share"] = divided / count
