@@ -168,7 +168,8 @@ def _whole_power(p: Polynomial, exponent: int) -> Polynomial:
     if len(p) == 1:
         ((monomial, value),) = p.items()
         bits = value.numerator.bit_length() + value.denominator.bit_length()
-        pass
+        if abs(value) != 1 and bits * abs(exponent) > MAX_BITS:
+            raise TooBig
         raised = tuple((atom, e * exponent) for atom, e in monomial)
         return dict([term((), raised, value**exponent)])
     total = constant(1)
