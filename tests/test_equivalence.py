@@ -13,7 +13,14 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from ttrl_cli.grading.comparer import Comparer
-from ttrl_cli.voting.equivalence import canonical, classes, decided, equivalent, undecided
+from ttrl_cli.voting.equivalence import (
+    canonical,
+    classes,
+    decided,
+    equivalent,
+    undecided,
+    worked_out,
+)
 
 SAME = [
     # integers and decimals
@@ -364,6 +371,24 @@ def test_keys_agree_with_math_verify_across_the_table() -> None:
         assert equivalent(a, b) is same, (a, b)
 
 
+@pytest.mark.parametrize(
+    ("answer", "other", "same"),
+    [
+        (r"\gcd(4,6)", "2", None),
+        (r"\gcd(4,6)", "3", False),
+        (r"\sum_{k=1}^{3} k", "7", False),
+        (r"\int_0^1 2x\,dx", "1", None),
+        (r"\max(x, 1) - \max(x, 1)", "0", None),
+        (r"\sin^2 x + \cos^2 x - 1", "0", None),
+        (r"\frac{1}{", "1", False),
+        (r"\frac{1}{", r"\frac{2}{", False),
+    ],
+)
+def test_what_math_verify_works_out(answer: str, other: str, same: bool | None) -> None:
+    """An answer that we cannot read is told from others by the value that math-verify finds."""
+    assert decided(worked_out(answer), worked_out(other)) is same
+
+
 def asked_of(log: list[tuple[str, str]], same: set[frozenset[str]]) -> object:
     """A comparison by a set of pairs; writes down what it was asked."""
 
@@ -467,7 +492,8 @@ class TestKeys:
             r"\binom{99999}{49999}", "(" * 99_999, "x" * 100_000, "1 " * 50_000, r"\frac" * 200,
             "+".join(f"x_{{{n}}}" for n in range(90)), "a" * 500 + "!", "{,}" * 300, " " * 100_000,
             "(" + "+".join("abcdefghijk") + ")^{12}", "x^x^x^x", "0^{-1}", r"\sqrt{" * 100,
-            "1" + "\\,000" * 150, "ab " * 30_000 + "!", "5" + r"\text{ cm}" * 80, "5 " + "per hour " * 90,
+            "1" + "\\,000" * 150, "ab " * 30_000 + "!", "5" + r"\text{ cm}" * 80,
+            "5 " + "per hour " * 90,
         ],
     )  # fmt: skip
     def test_canonical_never_stalls(self, answer: str) -> None:

@@ -64,9 +64,9 @@ def is_prose(text: str) -> bool:
 
 
 def _wordy(text: str) -> bool:
-    """Whether there is a word of two letters or more, outside of commands."""
+    """Whether there is a word of three letters or more, which dx is not, outside of commands."""
     plain = _COMMAND.sub(" ", text.replace("\\text", " "))
-    return any(len(word) > 1 for word in _WORD.findall(plain))
+    return any(len(word) > 2 for word in _WORD.findall(plain))
 
 
 def _text(text: str) -> Canonical:

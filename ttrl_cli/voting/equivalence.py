@@ -38,6 +38,7 @@ __all__ = [
     "worked_out",
 ]
 
+_TINY = 1e-6  # what cancels is zero or not: the value does not tell
 _SYMPY_RAISES = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
@@ -84,9 +85,9 @@ def _values(expression: Any) -> tuple[complex, ...] | None:
         return None
     found = []
     for point in numeric.POINTS:
-        value = expression.doit().subs({s: numeric.drawn(name, point) for s, name in names.items()})
-        digits = value.evalf()
-        if not digits.is_number or not digits.is_finite:
+        drawn = {symbol: numeric.drawn(name, point) for symbol, name in names.items()}
+        digits = expression.doit().evalf(subs=drawn)  # with as many digits inside as it needs
+        if not digits.is_number or not digits.is_finite or abs(digits) < _TINY:
             return None
         found.append(complex(digits))
     return tuple(found)
