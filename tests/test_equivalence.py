@@ -487,6 +487,7 @@ class TestKeys:
     @pytest.mark.parametrize(
         "answer",
         [
+            "5" + 36 * "!", "x" + 36 * "!", 19 * r"\lfloor " + "x" + 19 * r"\rfloor ",
             "9^{9^{9}}", "10^{10^{10}}", "1e999999999", "1e-999999999", "2^{2^{2^{2^{2^{2}}}}}",
             "(1+x)^{99999}", "((((x+1)^{12}+y)^{12}+z)^{12}+w)^{12}", "170!!!", "99999!",
             r"\binom{99999}{49999}", "(" * 99_999, "x" * 100_000, "1 " * 50_000, r"\frac" * 200,
@@ -497,11 +498,11 @@ class TestKeys:
         ],
     )  # fmt: skip
     def test_canonical_never_stalls(self, answer: str) -> None:
-        """Towers of powers and kilobytes of rubbish take a fraction of a second at most."""
+        """Towers of powers and kilobytes of rubbish end; the bound is a guard against blow-up."""
         canonical.cache_clear()
-        started = time.perf_counter()
+        started = time.process_time()
         canonical(answer)
-        assert time.perf_counter() - started < 0.5
+        assert time.process_time() - started < 5
 
     def test_nesting_is_bounded(self) -> None:
         """What is nested deeply is not read, well before Python's stack ends."""

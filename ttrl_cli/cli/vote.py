@@ -255,6 +255,7 @@ _ROWS: dict[str, Callable[[Mapping[str, Json]], str]] = {
     "pass@1": lambda f: _share(f, "pass@1"),
     "pass@k": _pass_at_n,
     "maj@n": lambda f: _share(f, "maj@n"),
+    "label accuracy": lambda f: _share(f, "label_accuracy"),
     "reward accuracy": lambda f: _share(f, "reward_accuracy"),
     "majority ratio": lambda f: _share(f, "majority_ratio"),
     "parsed": lambda f: _share(f, "parsed"),

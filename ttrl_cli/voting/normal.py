@@ -1,7 +1,7 @@
 """The exact normal form of an expression, as a polynomial."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 
 from ttrl_cli.voting.expression import Node
@@ -36,8 +36,12 @@ def normal_form(node: Node) -> Polynomial:
 
 def _whole(node: Node) -> Polynomial:
     """A function's value as an atom."""
-    arguments = ",".join(key(normal_form(arg)) for arg in node.args)
-    return {((f"{node.head}({arguments})", ONE),): ONE}
+    return _atom(node, [normal_form(arg) for arg in node.args])
+
+
+def _atom(node: Node, arguments: Iterable[Polynomial]) -> Polynomial:
+    """A function's value as an atom, its arguments known: nothing is worked out twice."""
+    return {((f"{node.head}({','.join(map(key, arguments))})", ONE),): ONE}
 
 
 def _name(node: Node) -> Polynomial:
@@ -113,16 +117,18 @@ def _indexed_root(node: Node) -> Polynomial:
 
 
 def _factorial(node: Node) -> Polynomial:
-    value = rational(normal_form(node.args[0]))
+    form = normal_form(node.args[0])
+    value = rational(form)
     if value is None or value.denominator != 1 or not 0 <= value <= MAX_FACTORIAL:
-        return _whole(node)
+        return _atom(node, [form])
     return constant(math.factorial(int(value)))
 
 
 def _binomial(node: Node) -> Polynomial:
-    n, k = (rational(normal_form(arg)) for arg in node.args)
+    forms = [normal_form(arg) for arg in node.args]
+    n, k = map(rational, forms)
     if n is None or k is None or n.denominator * k.denominator != 1 or not 0 <= k <= n <= 2000:
-        return _whole(node)
+        return _atom(node, forms)
     return constant(math.comb(int(n), int(k)))
 
 
@@ -144,8 +150,9 @@ def _ln(p: Polynomial) -> Polynomial:
 
 
 def _rounded(node: Node) -> Polynomial:
-    value = rational(normal_form(node.args[0]))
-    return _whole(node) if value is None else constant(_ROUNDING[node.head](value))
+    form = normal_form(node.args[0])
+    value = rational(form)
+    return _atom(node, [form]) if value is None else constant(_ROUNDING[node.head](value))
 
 
 _ROUNDING: dict[str, Callable[[Fraction], Fraction | int]] = {
