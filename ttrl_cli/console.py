@@ -4,6 +4,7 @@ On a terminal a run is watched live; in a pipe each step is one plain line.
 """
 
 import json
+import os
 import sys
 from collections import deque
 from collections.abc import Mapping
@@ -34,9 +35,15 @@ class Console:
         self.err = RichConsole(stderr=True, highlight=False, soft_wrap=True)
 
     def result(self, text: str) -> None:
-        """Print a result."""
-        sys.stdout.write(text if text.endswith("\n") else text + "\n")
-        sys.stdout.flush()
+        """Print a result; nothing more of it once whoever reads it has had enough."""
+        try:
+            sys.stdout.write(text if text.endswith("\n") else text + "\n")
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # what is left in the buffer would raise again when the interpreter ends
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())
+            os.close(nowhere)
 
     def result_json(self, value: Mapping[str, Json]) -> None:
         """Print a result as one line of JSON."""

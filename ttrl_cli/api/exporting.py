@@ -9,6 +9,11 @@ from ttrl_cli.rundir import RunDir
 FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
+def has_adapter(checkpoint: Path) -> bool:
+    """True for a checkpoint of a run that learns; one that only looked has no weights."""
+    return all((checkpoint / name).exists() for name in FILES)
+
+
 def export(path: Path, folder: Path) -> Path:
     """Write the adapter of a run as a peft folder that transformers, peft and vLLM load.
 
@@ -27,7 +32,7 @@ def export(path: Path, folder: Path) -> Path:
     """
     run = RunDir.open(path)
     checkpoint = run.last_checkpoint()
-    if checkpoint is None or not (checkpoint / FILES[0]).exists():
+    if checkpoint is None or not has_adapter(checkpoint):
         msg = f"{path}: nothing was learned in this run, so there is no adapter to export"
         raise UsageError(msg)
     try:

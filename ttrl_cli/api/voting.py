@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from ttrl_cli import registry
+from ttrl_cli.api.exporting import has_adapter
 from ttrl_cli.api.machinery import (
     Machinery,
     Options,
@@ -103,7 +104,6 @@ def resume_vote(run: RunDir, options: Options, reporter: Reporter, started: floa
         SetupError: If the model cannot be loaded.
     """
     questions = load_questions(run.path / "questions.jsonl", skip_bad=True)
-    had_trained = run.config.train
     bounds = {key: value for key, value in options.items() if value is not None}
     if bounds:
         run.write_config(_with_steps(_rebound(run, bounds), questions))
@@ -114,7 +114,7 @@ def resume_vote(run: RunDir, options: Options, reporter: Reporter, started: floa
         parts = _parts(Machinery.load(run.config), run, reporter, started)
         if restored is None:
             commit(parts, Totals())
-        elif run.config.train and not had_trained:
+        elif run.config.train and not has_adapter(restored[0]):
             parts.sampler.seek(restored[1]["sampler"])  # there are no weights to go on from yet
         else:
             restore(parts, *restored)

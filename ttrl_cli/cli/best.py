@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from ttrl_cli.cli.resume import RunPath
-from ttrl_cli.errors import NoSolutionError
+from ttrl_cli.errors import NoSolutionError, UsageError
 
 
 def best(
@@ -19,11 +19,15 @@ def best(
 
     Raises:
         NoSolutionError: If there is none yet.
+        UsageError: If it is not a run of ttrl solve.
     """
     from ttrl_cli.console import Console
     from ttrl_cli.rundir import RunDir
 
     opened = RunDir.open(run)
+    if opened.status.kind == "vote":
+        msg = f"{run} is a vote run: its answers are in {run / 'answers.jsonl'}; ttrl show sums up"
+        raise UsageError(msg)
     found = opened.best()
     if found is None:
         msg = f"{run} has no valid solution yet"

@@ -44,9 +44,10 @@ def resume(
         before = RunDir.open(run).status
         summary = api.resume(run, options=chosen, reporter=view, started=view.started)
     if before.phase == "done" and before.totals == RunDir.open(run).status.totals:
+        bound = "steps" if before.stopped_by == "collapse" else before.stopped_by
         Console(quiet=quiet).say(
             f"{run} was finished already ({before.stopped_by}); nothing was done. "
-            "Give a larger --steps to go on."
+            f"Give a larger --{bound} to go on."
         )
     if before.kind == "vote":
         print_votes(summary, quiet=quiet)

@@ -3,18 +3,21 @@
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
 from ttrl_cli.cli import options as o
 from ttrl_cli.cli.running import end, run_view
-from ttrl_cli.records import Json
+
 
 if TYPE_CHECKING:
     from ttrl_cli.report import Summary
 
 VOTING = "Voting"
+
+Figures: TypeAlias = Mapping[str, Any]
+"""The contents of summary.json, or of one of its passes."""
 
 QuestionsPath = Annotated[
     Path,
@@ -195,7 +198,7 @@ def print_votes(summary: "Summary", *, quiet: bool) -> None:
     api.require_solution(summary)
 
 
-def describe_votes(summary: "Summary", figures: Mapping[str, Json]) -> str:
+def describe_votes(summary: "Summary", figures: Figures) -> str:
     """The figures of a vote, for people."""
     lines = [f"{summary.problem}: {summary.status}, {summary.run}"]
     if figures["bad"]:
@@ -212,8 +215,11 @@ def describe_votes(summary: "Summary", figures: Mapping[str, Json]) -> str:
     ]
     if training is not None:
         lines.append(_trained(training))
-        if figures["after"] is None:
+        if figures["after"] is None and training["steps"]:
             lines.append("  the final pass has not begun, so there are no answers yet")
+    answered, asked = [some for some in passes if some][-1]["questions"], figures["asked"]
+    if answered < asked:
+        lines.append(f"  answers for {answered} of {asked} questions ({summary.stopped_by})")
     lines.append(
         f"  spent        {summary.steps} steps, {summary.samples} samples "
         f"({summary.valid} with an answer), {summary.tokens} tokens, {summary.seconds:.0f} s"
@@ -221,7 +227,7 @@ def describe_votes(summary: "Summary", figures: Mapping[str, Json]) -> str:
     return "\n".join(lines)
 
 
-def _trained(training: Mapping[str, Json]) -> str:
+def _trained(training: Figures) -> str:
     """One line on the training."""
     text = f"  trained      {training['steps']} steps on {training['questions']} votes"
     text += f", {training['unanimous']} unanimous and {training['under_min_share']} under the "
@@ -234,14 +240,14 @@ def _trained(training: Mapping[str, Json]) -> str:
     return text
 
 
-def _share(figures: Mapping[str, Json], key: str) -> str:
+def _share(figures: Figures, key: str) -> str:
     value, interval = figures[key], figures.get(f"{key}_interval")
     if value is None:
         return ""
     return f"{value:.1%}" + (f" ({interval[0]:.1%}-{interval[1]:.1%})" if interval else "")
 
 
-def _pass_at_n(figures: Mapping[str, Json]) -> str:
+def _pass_at_n(figures: Figures) -> str:
     every = figures["pass@k"]
     if not every:
         return ""
@@ -249,7 +255,7 @@ def _pass_at_n(figures: Mapping[str, Json]) -> str:
     return f"{every[k]:.1%} (k = {k})"
 
 
-_ROWS: dict[str, Callable[[Mapping[str, Json]], str]] = {
+_ROWS: dict[str, Callable[[Figures], str]] = {
     "questions": lambda f: str(f["questions"]),
     "samples": lambda f: str(f["samples"]),
     "pass@1": lambda f: _share(f, "pass@1"),

@@ -15,13 +15,14 @@ where the reference takes a step with a gradient of zero.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Protocol
 
 from ttrl_cli import seeding
 from ttrl_cli.loop.ballots import answer_of, by_group, rewarded
 from ttrl_cli.loop.budget import Budget, Closed
-from ttrl_cli.loop.step import Parts, restore_weights, take_step
+from ttrl_cli.loop.step import Parts, commit, restore_weights, take_step
 from ttrl_cli.loop.vote_log import Ended, Stage, VoteLog, kept_by, kept_line, vote_line
 from ttrl_cli.questions import Question, VotePrompt, question_messages
 from ttrl_cli.records import Attempt, Completion, Job, Prompt, Verdict
@@ -89,7 +90,8 @@ class VoteTask:
 
     def rounds_left(self) -> int:
         """Steps until the final pass is complete, if nothing ends the training early."""
-        return sum(self.stages().values())
+        ending = int(self._config.steps > 0 and self._log.kept is None)  # `end_training` is one
+        return sum(self.stages().values()) + ending
 
     def steps_left(self) -> int:
         """Training steps that the bound leaves."""
@@ -117,15 +119,20 @@ class VoteTask:
         return kept.reason if kept is not None and complete and reason == "steps" else reason
 
     def end_training(self, parts: Parts, reason: Ended, why: str) -> None:
-        """Note which weights are kept, and go back to them if they are not the last ones."""
+        """Go back to the weights that are kept if they are not the last ones, and commit this.
+
+        It is a step of its own, in which nothing is sampled.
+        """
         policy = parts.learner.adapter.policy
         if reason == "collapse":
             folder_step = watch.last_good_policy(self._log.health, self._limits())
             policy = restore_weights(parts, folder_step)
-        kept = kept_by(policy, reason, why, self._config)
-        line = kept_line(self._run.status.totals.steps, kept)
+        totals = self._run.status.totals
+        totals = replace(totals, steps=totals.steps + 1, seconds=parts.budget.seconds)
+        line = kept_line(totals.steps, kept_by(policy, reason, why, self._config))
         self._run.append("votes.jsonl", [line])
         self._log.add([line])
+        commit(parts, totals)
 
     def keep(self) -> frozenset[int]:
         """The checkpoint to go back to if signs of collapse come up, or go on."""
@@ -291,11 +298,11 @@ def closed_by(task: VoteTask, budget: Budget, totals: Totals) -> Closed:
 
 
 def _cost_of_first_pass(run: RunDir) -> Totals:
-    """Samples, tokens and seconds of sampling that the pass before training took."""
+    """Samples, tokens and seconds that the pass before training took, commits included."""
     votes = [line for line in run.lines("votes.jsonl") if line.get("stage") == "before"]
     steps = [line for line in run.lines("metrics.jsonl") if line["stage"] == "before"]
     return Totals(
         samples=sum(line["n"] for line in votes),
         tokens=sum(line["tokens"] for line in votes),
-        seconds=sum(line["time/step"] for line in steps),
+        seconds=steps[-1]["total/seconds"] - steps[0]["total/seconds"] + steps[0]["time/step"],
     )

@@ -167,7 +167,8 @@ def _label(value: Json, choices: Mapping[str, str]) -> str | None:
     if not choices:
         return label
     wanted = label.strip()
-    meant = [k for k, text in choices.items() if wanted in (k, k.lower(), text.strip())]
+    letter = wanted.strip("(). ").upper()  # as in "(B)" and "B."
+    meant = [k for k, text in choices.items() if k == letter or wanted == text.strip()]
     if len(meant) == 1:
         return meant[0]
     why = "is the letter of one choice and the text of another" if meant else "is no choice"

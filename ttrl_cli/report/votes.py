@@ -44,9 +44,14 @@ def write_results(run: RunDir, questions: Questions, compare: Compare) -> None:
     trained = run.config.steps > 0
     before = marked(questions.questions, votes.before, compare)
     after = marked(questions.questions, votes.after, compare)
-    final = after if trained else before
+    # as long as nothing was learned, what the untrained model says is the answer
+    final = after if after or votes.train else before
     files.write_lines(run.path / ANSWERS_FILE, [answer_line(m) for m in final])
-    summary: dict[str, Json] = {"name": run.status.name, "bad": len(questions.bad)}
+    summary: dict[str, Json] = {
+        "name": run.status.name,
+        "asked": len(questions.questions),
+        "bad": len(questions.bad),
+    }
     if trained:
         summary |= {
             "training": _training(run, questions.questions, votes.train, compare),
@@ -122,7 +127,11 @@ def _mark(voted: Sequence[tuple[Question, Vote]], compare: Compare) -> list[Mark
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Votes:
-    """The votes of a run: those of a pass by question id, of the final pass the newest."""
+    """The votes of a run: those of a pass by question id, of the newest final pass.
+
+    A final pass is the newest one until another begins, so that an extension that is interrupted
+    takes no answers away.
+    """
 
     before: dict[str, Vote]
     train: list[Vote]
@@ -131,15 +140,20 @@ class _Votes:
 
 def _votes(run: RunDir) -> _Votes:
     found = _Votes(before={}, train=[], after={})
+    outdated = False
     for line in run.lines("votes.jsonl"):
         if line["event"] != "vote":
             continue
         if line["stage"] == "train":
             found.train.append(line)
-            found.after.clear()
+            outdated = True
+        elif line["stage"] == "before":
+            found.before[line["id"]] = line
         else:
-            passed = found.after if line["stage"] == "after" else found.before
-            passed[line["id"]] = line
+            if outdated:
+                found.after.clear()
+            outdated = False
+            found.after[line["id"]] = line
     return found
 
 

@@ -5,7 +5,7 @@ folder with their byte lengths in it, synced, and renamed into place. A run that
 is found again at its last commit: `restore` cuts the files to the committed lengths. The archive
 is a log of expansions, so a commit costs the same however large it has grown.
 
-    problem/ or questions.jsonl and prompt.json   config.json  provenance.json  status.json  lock
+    problem/ or questions.jsonl, prompt.yaml   config.json  provenance.json  status.json  lock
     metrics.jsonl  attempts.jsonl  archive.jsonl (solve) or votes.jsonl (vote)
     checkpoints/step_000010/      commit.json, adapter, optimiser: complete or absent
     best -> .best/ID              solution.*, data.json, verdict.json: replaced at once when beaten

@@ -65,7 +65,7 @@ _SPELLINGS = [
         (r"\s*(?<![a-zA-Z])(?:percent|percentage|pct)(?![a-zA-Z])", "%"),
         (r"\s*,?\s*\\text\{\s*(?:and|or)\s*\}\s*", ", "),
         (r"\s*,?\s*(?<![a-zA-Z\\])(?:and|or)(?![a-zA-Z])\s*", ", "),
-        (r"(?:\\[lc]?dots|\.\.\.)\s*$", ""),
+        (r"(?<!\d)(?<!\d\s)(?:\\[lc]?dots|\.\.\.)\s*$", ""),  # 0.333... is not 0.333
         (r"^\\approx(?![a-zA-Z])\s*", ""),
         (r"\*\*", "^"),
         (r"(?<![\\a-zA-Z])sqrt\s*(\d+)", r"\\sqrt{\1}"),
@@ -103,9 +103,11 @@ _PLAIN_NUMBER = re.compile(r"[-+\d.,/ ]*\d\s*")
 _NO_UNITS = frozenset((
     "if", "for", "when", "where", "mod", "in", "to", "is", "are", "of", "with", "all", "no", "not",
     "or", "and", "more",
+    # what tells one number from another is none
+    "am", "pm", "dozen", "hundred", "thousand", "million", "billion", "trillion",
 ))  # fmt: skip
 _SHORT_UNITS = frozenset((
-    "cm", "mm", "km", "dm", "ft", "in", "yd", "mi", "lb", "oz", "kg", "mg", "ml", "hr", "am", "pm",
+    "cm", "mm", "km", "dm", "ft", "in", "yd", "mi", "lb", "oz", "kg", "mg", "ml", "hr",
     "sq", "cu", "cc", "sec", "min", "hrs", "lbs", "mph", "deg", "rad", "day", "men", "yrs", "per",
 ))  # fmt: skip
 _LETTER_UNITS = frozenset("mgshlL")
@@ -150,7 +152,7 @@ def _is_unit(unit: str, quantity: str) -> bool:
     if not _QUANTITY.fullmatch(quantity) or not re.search(r"\d|\\pi", quantity):
         return False
     words = _WORD.findall(unit.replace(r"\text", ""))
-    if not _NO_UNITS.isdisjoint(words) and words != ["in"]:
+    if not _NO_UNITS.isdisjoint(map(str.lower, words)) and words != ["in"]:
         return False
     if r"\text" in unit:
         return True

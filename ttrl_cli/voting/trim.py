@@ -64,6 +64,8 @@ def _unwrap(value: str) -> str:
         value = plain
     if "{" not in value:
         value = value.rstrip("}")  # of an object that the answer was in: {"answer": "B"}
+    if value.endswith("$") and value.count("$") == 1:
+        value = value[:-1]  # what it closes was not taken for a part of the answer
     for left, right in _WRAPPERS:
         inner = value[len(left) : -len(right)]
         whole = len(value) >= len(left + right) and value == left + inner + right
