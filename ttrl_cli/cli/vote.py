@@ -10,7 +10,6 @@ import typer
 from ttrl_cli.cli import options as o
 from ttrl_cli.cli.running import end, run_view
 
-
 if TYPE_CHECKING:
     from ttrl_cli.report import Summary
 
