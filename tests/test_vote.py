@@ -1,6 +1,7 @@
 """Whole runs of `ttrl vote`: on scripted completions, and learning with a tiny model."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -447,7 +448,7 @@ def test_a_killed_vote_goes_on_the_same(learned: Path, tmp_path: Path, tiny_mode
         process = spawn(*command) if steps == 4 else spawn("resume", tmp_path / "run")
         log = tmp_path / "run" / "metrics.jsonl"
         while process.poll() is None and not (log.exists() and len(read_whole(log)) >= steps):
-            pass
+            time.sleep(0.02)
         process.kill()
         wait(process)
     done = ttrl("resume", tmp_path / "run")
