@@ -306,8 +306,9 @@ def test_every_record_carries_its_schema_version(tmp_path: Path):
     logs = [
         p for run in (solved, voted) for p in run.rglob("*.jsonl") if p.name != "questions.jsonl"
     ]
-    assert len(files) == 2 * (3 + 2) + 1  # config, provenance, status, two commits; one verdict
-    assert len(logs) == 2 * 3
+    # config, provenance, status, two commits; one verdict; one summary
+    assert len(files) == 2 * (3 + 2) + 1 + 1
+    assert len(logs) == 2 * 3 + 1  # one answers.jsonl
     records = [json.loads(p.read_text()) for p in files] + [r for p in logs for r in read_lines(p)]
     assert {record["schema_version"] for record in records} == {1}
     assert json.loads((voted / "status.json").read_text())["kind"] == "vote"

@@ -65,7 +65,7 @@ _SPELLINGS = [
         (r"\s*(?<![a-zA-Z])(?:percent|percentage|pct)(?![a-zA-Z])", "%"),
         (r"\s*,?\s*\\text\{\s*(?:and|or)\s*\}\s*", ", "),
         (r"\s*,?\s*(?<![a-zA-Z\\])(?:and|or)(?![a-zA-Z])\s*", ", "),
-        (r"(?<!\d)(?<!\d\s)(?:\\[lc]?dots|\.\.\.)\s*$", ""),  # 0.333... is not 0.333
+        (r"(?:\\[lc]?dots|\.\.\.)\s*$", ""),
         (r"^\\approx(?![a-zA-Z])\s*", ""),
         (r"\*\*", "^"),
         (r"(?<![\\a-zA-Z])sqrt\s*(\d+)", r"\\sqrt{\1}"),
