@@ -9,6 +9,9 @@ import pytest
 import yaml
 
 from tests._helpers import Done, digest, read_lines, spawn, ttrl, wait, write_lines
+from ttrl_cli.questions import load_questions
+from ttrl_cli.report.votes import answers, write_results
+from ttrl_cli.rundir import RunDir
 
 QUESTIONS = [
     {"question": "1 + 1?", "id": "one", "answer": "2.0", "source": "book", "votes": "ours"},
@@ -475,6 +478,19 @@ def test_answers_stay_until_there_are_new_ones(tmp_path: Path):
     kept = [line for line in read_lines(files[1]) if line["event"] == "kept"]
     assert [line["reason"] for line in kept] == ["steps", "samples"]
     assert summary(tmp_path / "run")["training"]["ended_by"] == "samples"
+
+
+def test_learning_on_takes_no_answers_away(tmp_path: Path):
+    """Steps taken after a final pass leave its answers; here the script ends in the second one."""
+    replay = [{"text": f"Answer: {i % 2}", "key": q["id"]} for q in QUESTIONS for i in range(12)]
+    first = lines(run_vote(tmp_path, "run", "--steps", 1, replay=replay))
+    assert len(first) == 3
+    assert "nothing left to replay" in ttrl("resume", tmp_path / "run", "--steps", 3).err
+    assert stages(tmp_path / "run") == "b" + "t" + "a" + "t"
+    run = RunDir.open(tmp_path / "run")
+    questions = load_questions(tmp_path / "run" / "questions.jsonl")
+    write_results(run, questions, lambda pairs: [False] * len(pairs))
+    assert [line["answer"] for line in answers(run)] == [line["answer"] for line in first]
 
 
 def test_a_budget_that_ends_in_the_first_pass(tmp_path: Path):
