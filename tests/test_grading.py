@@ -18,7 +18,6 @@ import yaml
 from ttrl_cli.errors import ProblemError, SetupError
 from ttrl_cli.grading import worker
 from ttrl_cli.grading.base import GraderLike
-from ttrl_cli.grading.environment import check_imports
 from ttrl_cli.grading.pool import Grader
 from ttrl_cli.grading.verifier import Checker
 from ttrl_cli.grading.worker import grade
@@ -335,11 +334,12 @@ def run():
                 Grader(problem, workers=1)
 
     def test_packages_are_imported_as_a_program_would(self, make: Make) -> None:
-        """check_imports accepts what can be imported, and names what cannot."""
-        check_imports(make(environment={"imports": ["math", "json.decoder"]}))
-        wrong = make(environment={"imports": ["math", "no_such_package"], "python": sys.executable})
+        """A problem may name what can be imported; what cannot is named before anything runs."""
+        problem = make(**PROGRAM, environment={"imports": ["math", "json.decoder"]})
+        Grader(problem, workers=1).close()
+        environment = {"imports": ["math", "no_such_package"], "python": sys.executable}
         with pytest.raises(SetupError, match=r"imports\[1\]: .* no_such_package"):
-            check_imports(wrong)
+            Grader(make(**PROGRAM, environment=environment), workers=1)
 
 
 COMMAND = """

@@ -158,6 +158,9 @@ def test_defaults(tmp_path: Path):
         "memory_mb": 4096,
         "cpus": 1,
         "output_mb": 16.0,
+        "disk_mb": 256.0,
+        "processes": 256,
+        "compile_seconds": 30.0,
         "gpus": 0,
         "repeats": 1,
     }

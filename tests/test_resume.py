@@ -196,8 +196,22 @@ def test_interrupted(tmp_path: Path, tiny_model: Path, whole: str):
     assert digest(run) == whole
 
 
-@pytest.fixture
-def hanging(tmp_path: Path) -> tuple[subprocess.Popen[bytes], list[psutil.Process]]:
+def _returning(value: int) -> str:
+    return f"```python\ndef run():\n    return {value}\n```"
+
+
+_HANGING = "```python\nimport subprocess\n\ndef run():\n    subprocess.run(['sleep', '98765'])\n```"
+
+
+def heal(tmp_path: Path) -> None:
+    """Make the programs of the second step such as do not hang."""
+    write_lines(tmp_path / "replay", [_returning(2)] * 4 + [_returning(3)] * 4)
+
+
+@pytest.fixture(params=["auto", "process"])
+def hanging(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> tuple[subprocess.Popen[bytes], list[psutil.Process]]:
     """A run whose second step's programs hang, as a process with its descendants."""
     verify = "def verify(x):\n  return x\ndef score(x):\n  return x\n"
     folder = write_problem(
@@ -207,18 +221,9 @@ def hanging(tmp_path: Path) -> tuple[subprocess.Popen[bytes], list[psutil.Proces
         solution={"kind": "program"},
         limits={"seconds": 100, "memory_mb": 512},
     )
-    (tmp_path / "hang").write_text("")
-    hang = (
-        "```python\nimport os, subprocess\n\ndef run():\n"
-        f"    if os.path.exists({str(tmp_path / 'hang')!r}):\n"
-        "        subprocess.run(['sleep', '98765'])\n"
-        "    return 3\n```"
-    )
-    quick = "```python\ndef run():\n    return 2\n```"
-    replay = write_lines(tmp_path / "replay", [quick] * 4 + [hang] * 4)
-    process = spawn(
-        "solve", folder, "--out", tmp_path / "run", "--sampler", f"replay:{replay}", "--json"
-    )
+    replay = write_lines(tmp_path / "replay", [_returning(2)] * 4 + [_HANGING] * 4)
+    arguments = ["solve", folder, "--out", tmp_path / "run", "--sampler", f"replay:{replay}"]
+    process = spawn(*arguments, "--sandbox", request.param, "--json")
     main = psutil.Process(process.pid)
 
     def family() -> list[psutil.Process]:
@@ -239,7 +244,7 @@ def test_nothing_survives_a_kill(
     until(lambda: all(map(is_gone, family)), seconds=10)
     # the process could not note it in status.json, but nothing holds the run any more
     assert ttrl("show", tmp_path / "run", "--json").json["status"] == "interrupted"
-    (tmp_path / "hang").unlink()
+    heal(tmp_path)
     done = ttrl("resume", tmp_path / "run", "--json")
     assert (done.code, done.json["steps"], done.json["best"]["score"]) == (0, 2, 3.0)
 
@@ -260,5 +265,5 @@ def test_second_interrupt(
     until(lambda: all(map(is_gone, family)), seconds=10)
     status = json.loads((tmp_path / "run" / "status.json").read_text())
     assert (status["phase"], status["totals"]["steps"]) == ("interrupted", 1)
-    (tmp_path / "hang").unlink()
+    heal(tmp_path)
     assert ttrl("resume", tmp_path / "run", "--json").json["steps"] == 2

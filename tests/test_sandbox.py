@@ -1,4 +1,7 @@
-"""Programs of our own that misbehave, run for real; every test looks at what came back."""
+"""The contract of every backend: programs of our own, run for real; what came back is looked at.
+
+What programs must not be able to do has files of its own: test_attacks_*.py.
+"""
 
 import json
 import time
@@ -9,18 +12,30 @@ import numpy as np
 import psutil
 import pytest
 
+from tests._sandboxes import Opened
 from ttrl_cli.problem import Limits
 from ttrl_cli.records import Status
-from ttrl_cli.sandbox.process import ProgramResult, kill_after, run_program
+from ttrl_cli.sandbox.backends import BACKENDS
+from ttrl_cli.sandbox.base import Program, ProgramResult, kill_after
 from ttrl_cli.sandbox.protocol import MalformedError, decode
+from ttrl_cli.sandbox.session import Sandbox
 
 LIMITS = Limits(seconds=10, memory_mb=1024, cpus=1, output_mb=0.5)
 SHORT = LIMITS.model_copy(update={"seconds": 0.3})
 
 
+_current: list[Sandbox] = []
+
+
+@pytest.fixture(params=BACKENDS, autouse=True)
+def _backend(request: pytest.FixtureRequest, sandboxes: Opened) -> None:
+    """Every test of this file runs on every backend."""
+    _current[:] = [sandboxes.get(request.param)]
+
+
 def run(source: str, *, limits: Limits = LIMITS, **arguments: object) -> ProgramResult:
     """Run a program whose entry is `run`."""
-    return run_program(source, entry="run", arguments=arguments, limits=limits, python=None)
+    return _current[0].run(Program(source=source, arguments=arguments), limits)
 
 
 def returning(expression: str, before: str = "") -> ProgramResult:
@@ -30,7 +45,15 @@ def returning(expression: str, before: str = "") -> ProgramResult:
 
 def writing(frame: str) -> ProgramResult:
     """A program that finds the answer's descriptor by itself and writes bytes of its own to it."""
-    return run(f"import os, sys\nos.write(int(sys.argv[1]), {frame})\nos._exit(0)\n")
+    return run(f"import os\nos.write({_ANSWER}, {frame})\nos._exit(0)\n")
+
+
+# the answer's descriptor is the one pipe beside the output
+_ANSWER = (
+    "next(int(n) for n in os.listdir('/proc/self/fd') if int(n) > 2"
+    " and os.path.exists(f'/proc/self/fd/{n}')"
+    " and os.readlink(f'/proc/self/fd/{n}').startswith('pipe:'))"
+)
 
 
 def marked(marker: str) -> list[psutil.Process]:
@@ -151,7 +174,8 @@ class TestEnvironment:
         ).data
         assert data[0] == data[1] != str(Path.cwd())
         assert "junk" in data[2]
-        assert not Path(data[0]).exists()
+        assert returning("os.listdir()").data == ["candidate.py"]
+        assert data[0] == "/tmp" or not Path(data[0]).exists()
 
     def test_the_program_is_not_main(self) -> None:
         """Code under `if __name__ == "__main__"` does not run, and stdin is empty."""
@@ -163,7 +187,7 @@ class TestEnvironment:
         assert returning("hash('a')").data == returning("hash('a')").data
 
     def test_files_of_the_package_are_not_importable_by_accident(self) -> None:
-        """The folder of the child script is not on the program's path."""
+        """The folder of the warm parent's modules is not on the program's path."""
         result = run("import protocol\ndef run(): return 1")
         assert result.status is Status.ERROR
         assert "No module named 'protocol'" in result.reason
@@ -182,7 +206,7 @@ class TestFailures:
         assert result.status is Status.ERROR
         assert result.reason.endswith("ZeroDivisionError: division by zero")
         assert "return 1 / 0" in result.reason
-        assert "child.py" not in result.reason
+        assert "program.py" not in result.reason
 
     @pytest.mark.parametrize("source", ["def run(:", "raise SystemExit(0)", "x = '\ud800'", "\0"])
     def test_source_that_does_not_load_is_an_error(self, source: str) -> None:
@@ -223,10 +247,10 @@ class TestFailures:
         assert result.status is Status.OUTPUT
         assert "returned more" in result.reason
 
-    def test_no_file_larger_than_memory(self) -> None:
-        """Writing a file larger than memory_mb fails inside the program."""
-        limits = LIMITS.model_copy(update={"memory_mb": 256})
-        source = "def run():\n with open('f', 'wb') as f: f.seek(300 << 20); f.write(b'x')"
+    def test_no_file_larger_than_the_disk(self) -> None:
+        """Writing a file larger than disk_mb fails inside the program."""
+        limits = LIMITS.model_copy(update={"disk_mb": 20})
+        source = "def run():\n with open('f', 'wb') as f: f.seek(30 << 20); f.write(b'x')"
         assert "File too large" in run(source, limits=limits).reason
 
 
@@ -269,6 +293,7 @@ class TestTime:
         """A run kills nothing that the caller had started before."""
         with psutil.Popen([_PYTHON, "-c", _SLEEP]) as other:
             run("def run(): return 1")
+            run("import time\ndef run(): time.sleep(60)", limits=SHORT)
             assert other.is_running()
             assert other.status() != psutil.STATUS_ZOMBIE
             other.kill()
@@ -302,7 +327,7 @@ class TestForgery:
 
     def test_answering_and_returning_is_malformed(self) -> None:
         """A program that writes an answer and then returns another has answered twice."""
-        source = "import os, sys\nos.write(int(sys.argv[1]), b'json 1\\n7')\ndef run(): return 8"
+        source = f"import os\nos.write({_ANSWER}, b'json 1\\n7')\ndef run(): return 8"
         assert run(source).status is Status.MALFORMED
 
     def test_a_child_cannot_claim_that_it_was_ours(self) -> None:
@@ -324,7 +349,7 @@ class Bomb:
 file = io.BytesIO()
 np.save(file, np.array([Bomb()], dtype=object), allow_pickle=True)
 data = file.getvalue()
-os.write(int(sys.argv[1]), b"npy %d\\n" % len(data) + data)
+os.write({_ANSWER}, b"npy %d\\n" % len(data) + data)
 os._exit(0)
 """
         result = run(source)

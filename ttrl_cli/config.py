@@ -15,6 +15,7 @@ Positive = Annotated[int, Field(ge=1)]
 ObjectiveName = Literal["entropic", "entropic-valid", "constant-beta", "mean-baseline", "grpo"]
 ScheduleName = Literal["constant", "cosine"]
 RewardName = Literal["hard", "soft"]
+SandboxName = Literal["auto", "bwrap", "namespaces", "process"]
 SearchName = Literal["puct", "best-of-n", "epsilon-greedy"]
 
 
@@ -112,6 +113,9 @@ class SolveConfig(RunConfig):
     """Most states kept besides the seeds."""
     children_per_parent: Positive = 2
     """Most children kept of each parent over its lifetime."""
+    sandbox: SandboxName = "auto"
+    """What keeps programs in: bwrap, namespaces, process (limits only), or auto for the strongest
+    that works here; docs/sandbox.md."""
     reward_copies: bool = True
     """Reward a valid attempt whose data the archive held already when the step began; false counts
     it as invalid for learning, which keeps a small model from learning to copy its prompt."""

@@ -27,7 +27,7 @@ class Console:
     """Prints results to stdout and everything else to stderr.
 
     Args:
-        quiet: Say nothing but errors.
+        quiet: Say nothing but errors and warnings.
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
@@ -53,6 +53,10 @@ class Console:
         """Tell what is going on."""
         if not self.quiet:
             self.err.print(Text(text))
+
+    def warn(self, text: str) -> None:
+        """Tell what ought not to be overlooked, even where nothing else is to be said."""
+        self.err.print(Text.assemble(("warning: ", "bold yellow"), text))
 
     def error(self, text: str) -> None:
         """Tell what went wrong."""
@@ -109,6 +113,8 @@ class RunView:
         self._watch = watch
         self._pace = _Pace()
         self._console.say(f"{watch.name} in {watch.path}")
+        if watch.warning:
+            self._console.warn(watch.warning)
 
     def sampled(self, step: int, done: int, total: int) -> None:
         """A completion was finished."""

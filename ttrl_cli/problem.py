@@ -33,10 +33,10 @@ class Solution(_Section):
 
     kind: Literal["program", "text", "json"]
     """program: code that is run; text: the text is the solution; json: data."""
-    language: Literal["python"] = "python"
-    """The language of a program."""
+    language: Literal["python", "cpp"] = "python"
+    """The language of a program. C++ is compiled by g++ and prints its data as JSON on stdout."""
     entry: str = "run"
-    """The function of a program that returns the data."""
+    """The function of a Python program that returns the data."""
 
 
 class Command(_Section):
@@ -63,11 +63,17 @@ class Limits(_Section):
     seconds: Annotated[float, Field(gt=0)] = 600.0
     """Wall time of a program, and of verifying its data."""
     memory_mb: Annotated[int, Field(ge=16)] = 4096
-    """Address space of a program, in MiB."""
+    """Memory of a program's processes together, and the address space of each, in MiB."""
     cpus: Annotated[int, Field(ge=1)] = 1
     """CPU cores a program is told it may use."""
     output_mb: Annotated[float, Field(gt=0)] = 16.0
     """Most a program may print, and most it may return, in MiB each."""
+    disk_mb: Annotated[float, Field(gt=0)] = 256.0
+    """Most that a program's temporary files may take, in MiB; they are kept in memory."""
+    processes: Annotated[int, Field(ge=1)] = 256
+    """Most processes and threads of a program at once."""
+    compile_seconds: Annotated[float, Field(gt=0)] = 30.0
+    """Wall time of compiling a program."""
     gpus: Annotated[int, Field(ge=0, le=0)] = 0
     """GPUs of a program; 0 is the one value supported."""
     repeats: Annotated[int, Field(ge=1, le=1)] = 1

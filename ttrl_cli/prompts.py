@@ -51,7 +51,14 @@ What the verifier says about it: {{ feedback }}
 
 Write a solution with a {{ "lower" if direction == "minimize" else "higher" }} score. \
 Try something different from the solution above: another idea, not the same one again.
-{% if kind == "program" -%}
+{% if kind == "program" and language == "cpp" -%}
+Answer with one complete C++20 program in a ```cpp block. It prints the solution's data to the \
+standard output as one JSON value and ends with status 0; the data is verified and scored by us, \
+and nothing else that the program claims or prints counts. On its standard input it finds a JSON \
+object with seed (an integer), seconds (how long it may run: {{ seconds }}), cpus (cores it may \
+use: {{ cpus }}) and parent (the data of the solution above), which it may ignore. \
+It may use {{ memory_mb }} MiB of memory.
+{%- elif kind == "program" -%}
 Answer with one complete Python program in a ```python block. It defines a function \
 `{{ entry }}` that returns the solution's data; the data is verified and scored by us, and \
 nothing that the program claims or prints counts. `{{ entry }}` may take any of the keyword \
@@ -82,7 +89,8 @@ class PromptVariables:
         feedback: What the score said about the parent.
         kind: program, text or json.
         fence: The language named on the solution's code block.
-        entry: The function a program defines.
+        language: The language of a program.
+        entry: The function a Python program defines.
         seconds: A program's time limit.
         cpus: Cores a program may use.
         memory_mb: Memory a program may use, in MiB.
@@ -99,6 +107,7 @@ class PromptVariables:
     feedback: str
     kind: str
     fence: str
+    language: str
     entry: str
     seconds: str
     cpus: int
@@ -138,6 +147,7 @@ def solve_messages(problem: Problem, parent: State, before: float | None) -> tup
         feedback=parent.feedback[:FEEDBACK_CHARACTERS].strip(),
         kind=spec.solution.kind,
         fence={"program": spec.solution.language, "json": "json", "text": ""}[spec.solution.kind],
+        language=spec.solution.language,
         entry=spec.solution.entry,
         seconds=number(spec.limits.seconds),
         cpus=spec.limits.cpus,

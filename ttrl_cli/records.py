@@ -103,6 +103,7 @@ class Verdict:
         reward: What learning sees (higher is better); None unless valid.
         reason: Why it is not valid, in words; empty when it is.
         seconds: Wall time of running and verifying.
+        compile_seconds: Wall time of compiling, which `seconds` leaves out.
         data: The verified data (solve) or the extracted answer (vote); None unless valid.
         solution: The solution text parsed from the completion: a program's source, or the text.
         shown: How later prompts show this solution; the problem's `render`, else `solution`.
@@ -117,6 +118,7 @@ class Verdict:
     reward: float | None = None
     reason: str = ""
     seconds: float = 0.0
+    compile_seconds: float = 0.0
     data: Json = None
     solution: str = ""
     shown: str = ""
@@ -269,6 +271,7 @@ class Watch:
         best_known: The best score known, if any.
         stages: Steps that each stage of a vote still has, in order: before, train, after; empty for
             a search.
+        warning: What is to be said in any case; empty if nothing.
     """
 
     name: str
@@ -277,3 +280,4 @@ class Watch:
     seconds: float | None
     best_known: float | None
     stages: Mapping[str, int] = field(default_factory=dict)
+    warning: str = ""

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from ttrl_cli.config import SolveConfig, resolve
 from ttrl_cli.errors import ProblemError
-from ttrl_cli.grading.environment import check_imports
 from ttrl_cli.grading.pool import Grader
 from ttrl_cli.loop.solve import roots
 from ttrl_cli.problem import PROBLEM_FILE, Problem, load_problem
@@ -26,21 +26,30 @@ class Check:
 
     problem: Problem
     seeds: tuple[SeedCheck, ...]
+    warning: str
 
 
-def check(path: Path) -> Check:
+def check(path: Path, *, sandbox: str | None = None) -> Check:
     """Run a problem's seeds through its verifier.
+
+    Args:
+        path: A problem.yaml or its folder.
+        sandbox: What keeps programs in; by default what the problem's `run:` section says.
 
     Raises:
         ProblemError: If anything is wrong, naming file and key.
+        SetupError: If the machine lacks what its programs need.
     """
     problem = load_problem(path)
-    check_imports(problem)
-    with Grader(problem, workers=1) as grader:
+    where = str(problem.folder / PROBLEM_FILE)
+    config = resolve(SolveConfig, problem.spec.run, {"sandbox": sandbox}, where=where)
+    with Grader(problem, workers=1, sandbox=config.sandbox) as grader:
         verdicts = graded_seeds(problem, grader)
+        warning = grader.warning
     names = [seed.name for seed in problem.seeds]
     pairs = zip(names, verdicts, strict=True)
-    return Check(problem=problem, seeds=tuple(SeedCheck(name=n, verdict=v) for n, v in pairs))
+    seeds = tuple(SeedCheck(name=n, verdict=v) for n, v in pairs)
+    return Check(problem=problem, seeds=seeds, warning=warning)
 
 
 def graded_seeds(problem: Problem, grader: Grader) -> list[Verdict]:

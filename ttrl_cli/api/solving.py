@@ -66,7 +66,7 @@ def solve(
     if start_from is not None:
         _require_same_problem(RunDir.open(start_from), problem, config)
     with ExitStack() as stack:
-        grader = stack.enter_context(Grader(problem, workers=workers(config)))
+        grader = stack.enter_context(_grader(problem, config))
         seeds = roots(problem, graded_seeds(problem, grader), config.groups)
         machinery = Machinery.load(config)
         source = None if start_from is None else str(start_from.resolve())
@@ -76,7 +76,7 @@ def solve(
         stack.enter_context(run.lock())
         parts = machinery.parts(run, grader, reporter, begun)
         _begin(run, seeds, parts)
-        return _search(run, problem, parts)
+        return _search(run, problem, parts, grader.warning)
 
 
 def resume(
@@ -106,7 +106,7 @@ def resume(
         problem = load_problem(run.path / "problem")
         if finished(run, run.config.steps):
             return summarise(run, problem.spec.best_known)
-        grader = stack.enter_context(Grader(problem, workers=workers(run.config)))
+        grader = stack.enter_context(_grader(problem, run.solve_config))
         restored = run.restore()
         parts = Machinery.load(run.config).parts(run, grader, reporter, begun)
         if restored is not None:
@@ -114,7 +114,7 @@ def resume(
         else:
             seeds = roots(problem, graded_seeds(problem, grader), run.config.groups)
             _begin(run, seeds, parts)
-        return _search(run, problem, parts)
+        return _search(run, problem, parts, grader.warning)
 
 
 def best_known(run: RunDir) -> float | None:
@@ -182,12 +182,17 @@ def _task(run: RunDir, problem: Problem) -> SolveTask:
     return SolveTask(problem, load_archive(run), selector, run)
 
 
-def _search(run: RunDir, problem: Problem, parts: Parts) -> Summary:
+def _grader(problem: Problem, config: SolveConfig) -> Grader:
+    return Grader(problem, workers=workers(config), sandbox=config.sandbox)
+
+
+def _search(run: RunDir, problem: Problem, parts: Parts, warning: str) -> Summary:
     task = _task(run, problem)
     best = task.archive.best()  # a seed, or what a process that was killed could not write
     verdict = Verdict(status=Status.OK, score=best.score, data=best.data, solution=best.solution)
     task.offer(best.id, best.step, verdict)
-    parts.reporter.began(watch(run, run.config.steps, problem.spec.best_known))
+    began = watch(run, run.config.steps, problem.spec.best_known)
+    parts.reporter.began(replace(began, warning=warning))
     with phases(run), graceful_stop(parts.budget):
         finish(run, solve_loop(task, parts))
     return summarise(run, problem.spec.best_known)

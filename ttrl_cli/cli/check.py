@@ -4,14 +4,16 @@ from ttrl_cli.cli import options as o
 from ttrl_cli.cli.solve import ProblemPath
 
 
-def check(problem: ProblemPath, *, as_json: o.AsJson = False) -> None:
+def check(problem: ProblemPath, *, sandbox: o.Sandbox = None, as_json: o.AsJson = False) -> None:
     """Run a problem's seeds through its verifier and say what is wrong, with file and key."""
     from ttrl_cli import api
     from ttrl_cli.console import Console
     from ttrl_cli.prompts import number
 
-    checked = api.check(problem)
+    checked = api.check(problem, sandbox=sandbox)
     console = Console()
+    if checked.warning:
+        console.warn(checked.warning)
     spec = checked.problem.spec
     if as_json:
         seeds = [

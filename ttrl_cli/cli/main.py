@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ttrl_cli import __version__
-from ttrl_cli.cli import best, check, export, model, resume, show, solve, vote
+from ttrl_cli.cli import best, check, doctor, export, model, resume, show, solve, vote
 from ttrl_cli.errors import TtrlError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command("resume")(resume.resume)
 app.command("show")(show.show)
 app.command("best")(best.best)
 app.command("check")(check.check)
+app.command("doctor")(doctor.doctor)
 app.command("export")(export.export)
 app.add_typer(model.app, name="model")
 

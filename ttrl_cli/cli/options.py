@@ -11,7 +11,7 @@ BUDGET = "Budget: whichever comes first"
 
 Out = Annotated[Path | None, typer.Option(help="Run directory to make (default runs/NAME-K).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors and warnings.")]
 Model = Annotated[
     str | None, typer.Option(help="A pulled name, a path or a hub id (default smollm2-135m).")
 ]
@@ -34,6 +34,14 @@ Dtype = Annotated[
 ]
 Threads = Annotated[
     int | None, typer.Option(help="CPU threads of the model.", rich_help_panel=ADVANCED)
+]
+Sandbox = Annotated[
+    str | None,
+    typer.Option(
+        help="What keeps programs in: bwrap, namespaces, process (limits only), or auto (default): "
+        "the strongest that works here.",
+        rich_help_panel=ADVANCED,
+    ),
 ]
 Workers = Annotated[int | None, typer.Option(help="Grading processes.", rich_help_panel=ADVANCED)]
 Lr = Annotated[float | None, typer.Option(help="Peak learning rate.", rich_help_panel=LEARNING)]

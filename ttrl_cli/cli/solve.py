@@ -79,6 +79,7 @@ def solve(
     dtype: o.Dtype = None,
     threads: o.Threads = None,
     workers: o.Workers = None,
+    sandbox: o.Sandbox = None,
 ) -> None:
     """Search and learn on one problem; print its best verified solution.
 
@@ -115,6 +116,7 @@ def solve(
         "dtype": dtype,
         "threads": threads,
         "workers": workers,
+        "sandbox": sandbox,
     }
     with run_view(quiet=quiet) as view:
         from ttrl_cli import api

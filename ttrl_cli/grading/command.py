@@ -15,9 +15,9 @@ from ttrl_cli.errors import Invalid, ProblemError
 from ttrl_cli.grading.functions import BrokenProblemError
 from ttrl_cli.problem import PROBLEM_FILE, Command, Problem
 from ttrl_cli.records import Json
-from ttrl_cli.sandbox.leftovers import no_leftovers
+from ttrl_cli.sandbox.base import MIB
+from ttrl_cli.sandbox.leftovers import kill_group, no_leftovers
 from ttrl_cli.sandbox.pipes import End, Stream, read_until_end
-from ttrl_cli.sandbox.process import MIB, kill_group
 from ttrl_cli.sandbox.protocol import MalformedError, read_json
 
 TRIES = 2
@@ -73,7 +73,7 @@ class CommandVerifier:
                 start_new_session=True,
             ) as process:
                 streams = self._streams(process)
-                end = read_until_end(process.pid, streams, deadline=deadline)
+                end = read_until_end(streams, pid=process.pid, deadline=deadline)
                 return end, kill_group(process), streams
 
     def _streams(self, process: subprocess.Popen[bytes]) -> list[Stream]:

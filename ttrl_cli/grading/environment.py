@@ -1,14 +1,10 @@
-"""The interpreter that programs run on, and the packages they may count on."""
+"""The interpreter that programs run on."""
 
 import shutil
 from pathlib import Path
 
-from ttrl_cli.errors import ProblemError, SetupError
+from ttrl_cli.errors import ProblemError
 from ttrl_cli.problem import PROBLEM_FILE, Problem
-from ttrl_cli.records import Status
-from ttrl_cli.sandbox.process import run_program
-
-_IMPORT = "import importlib\n\ndef run():\n    importlib.import_module({name!r})\n"
 
 
 def interpreter(problem: Problem) -> str | None:
@@ -31,20 +27,3 @@ def interpreter(problem: Problem) -> str | None:
         why = f"no such interpreter: {path}"
         raise ProblemError(problem.folder / PROBLEM_FILE, "environment.python", why)
     return found
-
-
-def check_imports(problem: Problem) -> None:
-    """Import each of `environment.imports` the way a program would, within the same limits.
-
-    Raises:
-        SetupError: Naming the first package that programs cannot import.
-    """
-    python = interpreter(problem)
-    for index, name in enumerate(problem.spec.environment.imports):
-        source = _IMPORT.format(name=name)
-        limits = problem.spec.limits
-        result = run_program(source, entry="run", arguments={}, limits=limits, python=python)
-        if result.status is not Status.OK:
-            where = f"{problem.folder / PROBLEM_FILE}: environment.imports[{index}]"
-            msg = f"{where}: programs cannot import {name}: {result.reason.splitlines()[-1]}"
-            raise SetupError(msg)

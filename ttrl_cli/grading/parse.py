@@ -19,7 +19,10 @@ MAX_CHARS = 1_000_000
 SolutionKind = Literal["program", "text", "json"]
 _THINK_TAG = re.compile(r"(</?think>)")
 _FENCE = re.compile(r"([ \t]*)(`{3,}|~{3,})[ \t]*([\w+-]*)[^`]*")
-_TAGS = {"python": frozenset({"", "python", "python3", "py"})}
+_TAGS = {
+    "python": frozenset({"", "python", "python3", "py"}),
+    "cpp": frozenset({"", "cpp", "c++", "cc", "cxx"}),
+}
 _JSON_TAGS = frozenset({"", "json"})
 
 

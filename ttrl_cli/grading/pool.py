@@ -8,15 +8,16 @@ from collections.abc import Hashable
 from types import TracebackType
 from typing import Any, Self
 
-from ttrl_cli.errors import ProblemError
+from ttrl_cli.errors import ProblemError, SetupError
 from ttrl_cli.grading import worker
 from ttrl_cli.grading.environment import interpreter
+from ttrl_cli.grading.worker import Loaded
 from ttrl_cli.grading.workers import Failure, Workers
 from ttrl_cli.problem import PROBLEM_FILE, Problem
 from ttrl_cli.records import Job, Status, Verdict
 
-LOAD_SECONDS = 120.0
-"""Most that importing a problem's files may take."""
+LOAD_SECONDS = 240.0
+"""Most that importing a problem's files and starting its sandbox may take."""
 
 
 class Grader:
@@ -28,20 +29,28 @@ class Grader:
     Args:
         problem: The problem.
         workers: How many processes; each runs one program at a time.
+        sandbox: The backend that keeps programs in, or auto for the strongest that works.
+
+    Attributes:
+        sandbox: The backend that is used; empty where solutions are not programs.
+        warning: What the user should know about it; empty if nothing.
 
     Raises:
         ProblemError: If the problem's code cannot be loaded.
+        SetupError: If the sandbox does not start, or lacks a package or a compiler.
     """
 
-    def __init__(self, problem: Problem, *, workers: int) -> None:
+    def __init__(self, problem: Problem, *, workers: int, sandbox: str = "auto") -> None:
         interpreter(problem)
         self._limit = worker.hard_limit(problem)
         self._jobs: dict[Hashable, Job] = {}
         self._verdicts: dict[Hashable, Verdict] = {}
         self._fresh: list[Hashable] = []
         self._problem = problem
-        _try_loading(problem)
-        self._workers = Workers(count=workers, initializer=worker.start, arguments=(problem,))
+        loaded = _try_loading(problem, sandbox)
+        self.sandbox, self.warning = loaded.sandbox, loaded.warning
+        arguments = (problem, loaded.sandbox)
+        self._workers = Workers(count=workers, initializer=worker.start, arguments=arguments)
 
     def __enter__(self) -> Self:
         return self
@@ -108,23 +117,29 @@ class Grader:
         return others
 
 
-def _try_loading(problem: Problem) -> None:
-    """Load the problem's code in a process of its own, where it may hang or crash.
+def _try_loading(problem: Problem, sandbox: str) -> Loaded:
+    """Load the problem's code and the sandbox in a process of its own, where it may hang or crash.
 
     Raises:
-        ProblemError: If it does, or if it cannot be loaded.
+        ProblemError: If it does, or if the code cannot be loaded.
+        SetupError: If the machine lacks something.
     """
     file = problem.folder / PROBLEM_FILE
     workers = Workers(count=1, initializer=worker.prepare, arguments=())
     try:
-        workers.submit("load", worker.load, problem, timeout=LOAD_SECONDS)
-        ((_, wrong),) = workers.take(wait=True)
+        workers.submit("load", worker.load, problem, sandbox, timeout=LOAD_SECONDS)
+        ((_, loaded),) = workers.take(wait=True)
     finally:
         workers.close()
-    if isinstance(wrong, Failure):
-        raise ProblemError(file, "verifier", f"loading the problem's code: {wrong.reason}")
-    if wrong:
-        raise ProblemError(file, "", wrong.removeprefix(f"{file}: "))
+    if isinstance(loaded, Failure):
+        raise ProblemError(file, "verifier", f"loading the problem's code: {loaded.reason}")
+    assert isinstance(loaded, Loaded)
+    if loaded.wrong:
+        raise ProblemError(file, "", loaded.wrong.removeprefix(f"{file}: "))
+    if loaded.missing:
+        msg = f"{file}: {loaded.missing}"
+        raise SetupError(msg)
+    return loaded
 
 
 def _verdict(result: Any) -> Verdict:

@@ -19,7 +19,7 @@ from ttrl_cli.grading.command import CommandVerifier, check_command
 from ttrl_cli.grading.functions import BrokenProblemError, Function, load_functions
 from ttrl_cli.problem import Command, Problem
 from ttrl_cli.records import Json, Status, Verdict
-from ttrl_cli.sandbox.child import UnsendableError, plain
+from ttrl_cli.sandbox.inside.program import UnsendableError, plain
 
 REASON_CHARS = 2000
 MOST_SCORE = 1e150

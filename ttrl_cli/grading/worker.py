@@ -1,32 +1,63 @@
 """What a grading worker does: completion -> solution -> data -> verdict.
 
-A program runs in a process of its own (`sandbox.process`); the problem's verifier and score run
-here, and see nothing of the candidate but data. The worker that started a program ends all of
-its processes, also when the worker itself is told to stop.
+A program runs in the sandbox, whose warm parent each worker has one of; the problem's verifier and
+score run here, in a process that was there before the program, and see nothing of it but data. The
+sandbox ends with its worker, however that ends.
 """
 
+import contextlib
 import dataclasses
 import os
 import signal
+import tempfile
 import threading
 import time
 from multiprocessing import parent_process, util
 from pathlib import Path
 
-from ttrl_cli.errors import ProblemError
+from ttrl_cli.errors import ProblemError, SetupError
 from ttrl_cli.grading.environment import interpreter
 from ttrl_cli.grading.parse import Malformed, parse_json, parse_solution
 from ttrl_cli.grading.verifier import Checker, clean
 from ttrl_cli.problem import Command, Problem
 from ttrl_cli.records import Job, Json, Status, Verdict
+from ttrl_cli.sandbox.backends import BACKENDS
+from ttrl_cli.sandbox.base import (
+    MissingModuleError,
+    Program,
+    ProgramResult,
+    Surroundings,
+    kill_after,
+)
+from ttrl_cli.sandbox.choose import choose
+from ttrl_cli.sandbox.compiled import compiler, run_cpp
 from ttrl_cli.sandbox.leftovers import kill_descendants
-from ttrl_cli.sandbox.process import ProgramResult, kill_after, run_program
+from ttrl_cli.sandbox.session import TRIES as SANDBOX_TRIES
+from ttrl_cli.sandbox.session import Sandbox
 
 SLACK_SECONDS = 10.0
 """Added to a job's hard limit: starting and ending processes, and moving data."""
 
 _checkers: dict[Path, Checker] = {}
 _problems: list[Problem] = []  # the one this worker was started for
+_sandboxes: dict[Path, Sandbox] = {}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """What loading a problem in a process of its own found out.
+
+    Attributes:
+        wrong: What is wrong with the problem's code; empty if nothing is.
+        missing: What the machine lacks; empty if nothing.
+        sandbox: The name of the backend to use.
+        warning: What the user should know about it; empty if nothing.
+    """
+
+    wrong: str = ""
+    missing: str = ""
+    sandbox: str = ""
+    warning: str = ""
 
 
 def prepare() -> None:
@@ -44,11 +75,15 @@ def _end_with_main_process() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def start(problem: Problem) -> None:
-    """Prepare a worker process for one problem, whose code is known to load."""
+def start(problem: Problem, sandbox: str) -> None:
+    """Prepare a worker process for one problem, whose code and sandbox are known to load."""
     prepare()
     _problems[:] = [problem]
-    load(problem)
+    _load_code(problem)
+    if problem.spec.solution.kind == "program":
+        _sandboxes[problem.folder] = Sandbox(BACKENDS[sandbox], surroundings(problem))
+        with contextlib.suppress(SetupError):  # the first job says it again, and is heard
+            _sandboxes[problem.folder].start()
 
 
 def run_job(job: Job) -> Verdict:
@@ -61,8 +96,49 @@ def run_solution(text: str, parent_data: Json, seed: int) -> Verdict:
     return grade_solution(_problems[0], text, parent_data=parent_data, seed=seed)
 
 
-def load(problem: Problem) -> str:
-    """Import the problem's code; returns what is wrong with it, or nothing."""
+def load(problem: Problem, sandbox: str) -> Loaded:
+    """Import the problem's code, and choose and start a sandbox if there is something to run in it.
+
+    Args:
+        problem: The problem.
+        sandbox: A backend's name, or auto.
+    """
+    wrong = _load_code(problem)
+    programs = problem.spec.solution.kind == "program"
+    if wrong or not (programs or problem.spec.environment.imports):
+        return Loaded(wrong=wrong)
+    try:
+        name, warning = choose(sandbox)
+        if problem.spec.solution.language == "cpp":
+            compiler()
+        with Sandbox(BACKENDS[name], surroundings(problem)) as trial:
+            trial.start()
+    except ProblemError as error:
+        return Loaded(wrong=str(error))
+    except MissingModuleError as error:
+        place = problem.spec.environment.imports.index(error.module)
+        return Loaded(missing=f"environment.imports[{place}]: {error}")
+    except SetupError as error:
+        return Loaded(missing=str(error))
+    return Loaded(sandbox=name, warning=warning)
+
+
+def surroundings(problem: Problem) -> Surroundings:
+    """What the problem's candidates find around them.
+
+    Raises:
+        ProblemError: If the problem's interpreter is not there.
+    """
+    environment = problem.spec.environment
+    return Surroundings(
+        python=interpreter(problem),
+        imports=tuple(environment.imports),
+        cpus=problem.spec.limits.cpus,
+        hidden=(Path.home(), Path.cwd(), problem.folder),
+    )
+
+
+def _load_code(problem: Problem) -> str:
     try:
         _checker(problem)
     except ProblemError as error:
@@ -74,6 +150,9 @@ def hard_limit(problem: Problem) -> float:
     """Seconds after which a worker that has not graded a job is taken for hung."""
     limits = problem.spec.limits
     running = kill_after(limits) if problem.spec.solution.kind == "program" else 0.0
+    if problem.spec.solution.language == "cpp":
+        running += kill_after(limits.model_copy(update={"seconds": limits.compile_seconds}))
+    running *= SANDBOX_TRIES
     # a command is timed by the worker, which runs it twice at most
     verifying = limits.seconds * (2 if isinstance(problem.spec.verifier, Command) else 1)
     return running + verifying + SLACK_SECONDS
@@ -83,7 +162,8 @@ def grade(problem: Problem, job: Job) -> Verdict:
     """Grade one completion.
 
     Raises:
-        OSError: If a process could not be started: a failure of ours, worth another try.
+        SandboxError: If the sandbox failed: ours, and worth another try.
+        SetupError: If it does not start.
     """
     solution = problem.spec.solution
     try:
@@ -96,11 +176,11 @@ def grade(problem: Problem, job: Job) -> Verdict:
 def grade_solution(problem: Problem, text: str, *, parent_data: Json, seed: int) -> Verdict:
     """Grade the text of a solution, as a seed file or a parsed completion holds it."""
     started = time.monotonic()
-    output = ""
+    output, compiling = "", 0.0
     try:
         if problem.spec.solution.kind == "program":
             result = _run(problem, text, parent_data, seed)
-            data, output = result.data, result.output
+            data, output, compiling = result.data, result.output, result.compile_seconds
             verdict = Verdict(status=result.status, reason=clean(result.reason))
         else:
             data = parse_json(text) if problem.spec.solution.kind == "json" else text
@@ -111,7 +191,8 @@ def grade_solution(problem: Problem, text: str, *, parent_data: Json, seed: int)
         verdict = _judge(problem, data)
     return dataclasses.replace(
         verdict,
-        seconds=time.monotonic() - started,
+        seconds=time.monotonic() - started - compiling,
+        compile_seconds=compiling,
         solution=text,
         shown=verdict.shown or text,
         output=output,
@@ -127,8 +208,8 @@ def _judge(problem: Problem, data: Json) -> Verdict:
 
 def _run(problem: Problem, source: str, parent_data: Json, seed: int) -> ProgramResult:
     limits = problem.spec.limits
-    return run_program(
-        source,
+    program = Program(
+        source=source,
         entry=problem.spec.solution.entry,
         arguments={
             "seed": seed,
@@ -136,9 +217,11 @@ def _run(problem: Problem, source: str, parent_data: Json, seed: int) -> Program
             "cpus": limits.cpus,
             "parent": parent_data,
         },
-        limits=limits,
-        python=interpreter(problem),
     )
+    sandbox = _sandboxes[problem.folder]
+    if problem.spec.solution.language == "cpp":
+        return run_cpp(sandbox, program, limits, Path(tempfile.gettempdir()) / "compiled")
+    return sandbox.run(program, limits)
 
 
 def _checker(problem: Problem) -> Checker:

@@ -27,7 +27,7 @@ from ttrl_cli.rundir import RunDir
 from ttrl_cli.search.archive import Archive, Expansion, data_digest
 from ttrl_cli.search.select import Selector
 
-SUFFIXES = {"program": ".py", "json": ".json", "text": ".txt"}
+SUFFIXES = {"python": ".py", "cpp": ".cpp", "json": ".json", "text": ".txt"}
 
 
 class SolveTask:
@@ -92,7 +92,9 @@ class SolveTask:
             return
         if self._beats_best(id_, step, verdict.score):
             self._best = (id_, step, verdict.score)
-            suffix = SUFFIXES[self._problem.spec.solution.kind]
+            solution = self._problem.spec.solution
+            kind = solution.language if solution.kind == "program" else solution.kind
+            suffix = SUFFIXES[kind]
             self._run.write_best(id_, step, verdict, suffix)
 
     def _beats_best(self, id_: str, step: int, score: float) -> bool:

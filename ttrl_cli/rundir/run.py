@@ -377,10 +377,17 @@ def attempt_line(attempt: Attempt) -> dict[str, Json]:
             "reward": verdict.reward,
             "reason": verdict.reason,
             "seconds": round(verdict.seconds, 6),
+            **_compiling(verdict),
             **({"answer": verdict.data, "rule": verdict.rule} if verdict.rule else {}),
         },
         "advantage": attempt.advantage,
     }
+
+
+def _compiling(verdict: Verdict) -> dict[str, Json]:
+    """How long compiling took, where something was compiled."""
+    seconds = verdict.compile_seconds
+    return {"compile_seconds": round(seconds, 6)} if seconds else {}
 
 
 def _read_checked(path: Path) -> dict[str, Json]:

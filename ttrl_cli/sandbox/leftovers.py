@@ -7,6 +7,9 @@ its children and are found. On other systems they are found only while their par
 
 import contextlib
 import ctypes
+import os
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -16,6 +19,16 @@ PR_SET_CHILD_SUBREAPER = 36
 PR_GET_CHILD_SUBREAPER = 37
 ROUNDS = 50
 """Each round kills what the round before left; a program that keeps forking loses the race."""
+
+
+def kill_group(process: subprocess.Popen[bytes]) -> int:
+    """Kill a child's whole process group, reap the child, and return its own exit code.
+
+    The child must have been started in a new session and must not have been reaped.
+    """
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    return process.wait()
 
 
 @contextlib.contextmanager
@@ -31,6 +44,12 @@ def no_leftovers() -> Iterator[None]:
     finally:
         kill_descendants(spared=before)
         _set_adopting(adopting)
+
+
+def adopt() -> frozenset[psutil.Process]:
+    """Adopt orphans from now on; returns what `kill_descendants` is to spare."""
+    _set_adopting(True)
+    return _children()
 
 
 def kill_descendants(*, spared: frozenset[psutil.Process] = frozenset()) -> None:

@@ -58,18 +58,21 @@ class Stream:
                 del self.data[: -self.keep]
 
 
-def read_until_end(pid: int, streams: list[Stream], *, deadline: float) -> End:
-    """Read until the child ends, a final stream closes, a limit is passed or time is up.
+def read_until_end(streams: list[Stream], *, deadline: float, pid: int | None = None) -> End:
+    """Read until a final stream closes, a child ends, a limit is passed or time is up.
 
     The child is not reaped: its id stays taken, so that its group can still be killed safely.
 
     Args:
-        pid: The child.
         streams: What to read.
+        pid: The child, if one is to be waited for.
         deadline: On the clock of `time.monotonic`, in seconds.
     """
-    with selectors.DefaultSelector() as selector, _end_of(pid) as ended:
-        selector.register(ended, selectors.EVENT_READ)
+    with contextlib.ExitStack() as stack:
+        selector = stack.enter_context(selectors.DefaultSelector())
+        ended = None if pid is None else stack.enter_context(_end_of(pid))
+        if ended is not None:
+            selector.register(ended, selectors.EVENT_READ)
         for stream in streams:
             os.set_blocking(stream.descriptor, False)
             selector.register(stream.descriptor, selectors.EVENT_READ, stream)

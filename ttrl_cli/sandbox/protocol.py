@@ -1,7 +1,7 @@
 """Reading what an untrusted program sent: framed bytes -> plain JSON values. No pickle, ever.
 
-A frame is a header line "FORMAT LENGTH" and LENGTH bytes; see `child.py`. Whoever reads the bytes
-bounds their number; here everything that is not exactly one well-formed frame is refused.
+A frame is a header line "FORMAT LENGTH" and LENGTH bytes; see `inside/program.py`. Whoever reads
+the bytes bounds their number; here everything that is not exactly one well-formed frame is refused.
 """
 
 import io
@@ -15,7 +15,7 @@ import numpy as np
 from ttrl_cli.records import Json
 
 HEADER_BYTES = 64
-_HEADER = re.compile(rb"(json|npy|refusal) (0|[1-9][0-9]{0,11})")
+_HEADER = re.compile(rb"(json|npy|refusal|binary) (0|[1-9][0-9]{0,11})")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 
 
@@ -29,6 +29,19 @@ def decode(frame: bytes) -> tuple[str, Json]:
     Raises:
         MalformedError: If the frame is cut short, followed by more, or holds no plain data.
     """
+    kind, payload = split_frame(frame)
+    if kind == "binary":
+        msg = "the answer holds no data"
+        raise MalformedError(msg)
+    return kind, (read_npy(payload) if kind == "npy" else read_json(payload))
+
+
+def split_frame(frame: bytes) -> tuple[str, bytes]:
+    """Split a frame into its format and its bytes.
+
+    Raises:
+        MalformedError: If the frame is cut short or followed by more.
+    """
     header, _, payload = frame.partition(b"\n")
     match = _HEADER.fullmatch(header)
     if match is None:
@@ -37,8 +50,7 @@ def decode(frame: bytes) -> tuple[str, Json]:
     if len(payload) != int(match[2]):
         msg = f"the answer announces {int(match[2])} bytes and has {len(payload)}"
         raise MalformedError(msg)
-    kind = match[1].decode("ascii")
-    return kind, (read_npy(payload) if kind == "npy" else read_json(payload))
+    return match[1].decode("ascii"), payload
 
 
 def read_json(text: str | bytes) -> Json:

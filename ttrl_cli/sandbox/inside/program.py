@@ -1,25 +1,18 @@
-"""The other side of `process.py`: runs one program and sends back what its entry returns.
+"""A Python candidate: execute its source, call its entry, send back what it returns.
 
-A script for any interpreter from Python 3.9 on. It imports nothing but the standard library, and
-numpy only where the program did. The program shares this process, so nothing this file says is
-trusted: the parent reads the answer as untrusted bytes.
-
-The request is a JSON object on stdin. The answer goes to the descriptor named on the command
-line: a header line "FORMAT LENGTH", then LENGTH bytes. FORMAT is json or npy for data, and
-refusal for {"status", "reason"}.
+The candidate shares this process, so nothing this file says is trusted: whoever reads the answer
+takes it for untrusted bytes. An answer is a header line "FORMAT LENGTH", then LENGTH bytes. FORMAT
+is json or npy for data, and refusal for {"status", "reason"}.
 """
 
 from __future__ import annotations
 
-import ctypes
-import faulthandler
 import inspect
 import io
 import json
 import math
 import os
-import resource
-import signal
+import random
 import sys
 import traceback
 import types
@@ -28,46 +21,26 @@ from typing import Any
 NAME = "candidate"
 FILE = f"{NAME}.py"
 REASON_CHARS = 1500
-PR_SET_PDEATHSIG = 1
 
 
 class UnsendableError(Exception):
     """The program returned something that is neither JSON nor a numeric array."""
 
 
-def main() -> None:
+def run(request: dict[str, Any], descriptor: int) -> None:
     """Answer one request, then end at once, whatever threads the program left running."""
-    descriptor = int(sys.argv[1])
-    os.set_inheritable(descriptor, False)
-    request = json.load(sys.stdin)
-    prepare(request)
+    seed_generators(request["arguments"].get("seed") or 0)
     kind, payload = answer(request)
     send(descriptor, kind, payload)
     os._exit(0)
 
 
-def prepare(request: dict[str, Any]) -> None:
-    """Apply the limits, and give the program an empty stdin and a readable stdout."""
-    signal.pthread_sigmask(signal.SIG_SETMASK, [])
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != request["parent_pid"]:
-            os._exit(1)  # the parent died before it could be watched
-    faulthandler.enable()  # a crash leaves its stack in the output
-    for name, value in request["rlimits"].items():
-        lower(getattr(resource, name), value)
-    with open(os.devnull) as nothing:  # noqa: PTH123 - os.dup2 needs nothing more
-        os.dup2(nothing.fileno(), 0)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace", line_buffering=True)
-
-
-def lower(limit: int, value: int) -> None:
-    """Set a resource limit for good, never above the one in force."""
-    hard = resource.getrlimit(limit)[1]
-    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(limit, (value, value))
+def seed_generators(seed: int) -> None:
+    """Seed the global generators, which every candidate would inherit in the same state."""
+    random.seed(seed)  # noqa: TID251 - the program's generator, not ours
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        numpy_random.seed(seed % 2**32)
 
 
 def answer(request: dict[str, Any]) -> tuple[str, bytes]:
@@ -89,9 +62,9 @@ def call(source: str, entry: str, arguments: dict[str, Any]) -> object:
     module = types.ModuleType(NAME)
     module.__file__ = FILE
     sys.modules[NAME] = module
-    sys.path.insert(0, os.getcwd())  # noqa: PTH109 - pathlib is slow to import
+    sys.path.insert(0, os.getcwd())
     code = compile(source, FILE, "exec", dont_inherit=True)
-    with open(FILE, "w", encoding="utf-8") as file:  # noqa: PTH123 - as above
+    with open(FILE, "w", encoding="utf-8") as file:
         file.write(source)  # tracebacks, and processes the program spawns, read it
     exec(code, module.__dict__)  # noqa: S102 - running the program is what this process is for
     function = getattr(module, entry, None)
@@ -195,8 +168,3 @@ def send(descriptor: int, kind: str, payload: bytes) -> None:
     with os.fdopen(descriptor, "wb") as pipe:
         pipe.write(b"%s %d\n" % (kind.encode("ascii"), len(payload)))
         pipe.write(payload)
-
-
-if __name__ == "__main__":
-    del sys.path[0]  # the folder of this script, which holds no module for the program
-    main()

@@ -1,0 +1,137 @@
+"""The three ways to keep programs in, strongest first."""
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from ttrl_cli.errors import SetupError
+from ttrl_cli.sandbox.base import Backend, Property, Surroundings
+from ttrl_cli.sandbox.view import INSIDE, PACKAGE, actions, interpreter
+
+_LIMITS_ONLY = frozenset(
+    {
+        Property.WALL_TIME,
+        Property.CPU_TIME,
+        Property.MEMORY,
+        Property.OPEN_FILES,
+        Property.OUTPUT,
+        Property.DATA_ONLY,
+        Property.ENVIRONMENT,
+    }
+)
+
+
+class Namespaces:
+    """Linux namespaces, entered by ourselves. Nothing to install, no privilege needed."""
+
+    name = "namespaces"
+    isolated = True
+    claims = frozenset(Property)
+
+    def command(self, serve: Sequence[str], surroundings: Surroundings) -> list[str]:
+        """Enter all namespaces, build the view, and start the warm parent there."""
+        return _enter([*serve], view=actions(surroundings))
+
+
+class Bwrap:
+    """bubblewrap makes the namespaces and the view; inside, all is as with `Namespaces`."""
+
+    name = "bwrap"
+    isolated = True
+    claims = frozenset(Property)
+
+    def command(self, serve: Sequence[str], surroundings: Surroundings) -> list[str]:
+        """Enter a user namespace of ours, which bubblewrap then takes for granted.
+
+        The candidates of root run as `nobody`, which bubblewrap's own map has no place for.
+
+        Raises:
+            SetupError: If bubblewrap is not installed.
+        """
+        program = shutil.which("bwrap")
+        if program is None:
+            msg = "bubblewrap is not installed (there is no bwrap on the PATH)"
+            raise SetupError(msg)
+        apart = ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
+        words = [program, *apart, "--unshare-cgroup-try", "--die-with-parent", "--cap-add", "ALL"]
+        built = actions(surroundings)
+        made: set[str] = set()
+        for action in built:
+            words += _parents(action[-1], made) + _in_bwrap_words(*action)
+        for action in built:
+            words += ["--remount-ro", action[1]] if action[0] == "hide" else []
+        words += ["--proc", "/proc", "--remount-ro", "/", "--chdir", INSIDE]
+        return _enter([*words, "--", *serve], view=None)
+
+
+class Process:
+    """Limits only: the program is the user's, on the user's machine."""
+
+    name = "process"
+    isolated = False
+    claims = _LIMITS_ONLY
+
+    def command(self, serve: Sequence[str], surroundings: Surroundings) -> list[str]:
+        """The warm parent itself."""
+        del surroundings
+        return [*serve]
+
+
+BACKENDS: dict[str, Backend] = {
+    backend.name: backend for backend in (Bwrap(), Namespaces(), Process())
+}
+"""All backends by name, in the order in which `auto` tries them."""
+
+
+def serve_command(backend: Backend, surroundings: Surroundings, control: int) -> list[str]:
+    """The whole command that starts a warm parent, to be run in the folder of `PACKAGE`.
+
+    Args:
+        backend: How.
+        surroundings: What candidates find.
+        control: The descriptor that the warm parent is to be given.
+
+    Raises:
+        SetupError: If something that is needed is not there.
+    """
+    # numpy and scipy load most of their parts at first use
+    usual = ("numpy", "numpy.random", "numpy.linalg", "numpy.fft", "scipy")
+    optional = [[name, False] for name in usual]
+    configuration = {
+        "control": control,
+        "isolated": backend.isolated,
+        "parent": None if backend.isolated else os.getpid(),
+        "imports": optional + [[name, True] for name in surroundings.imports],
+    }
+    python = interpreter(surroundings.python).executable
+    serve = [python, "-s", "-m", f"{PACKAGE.name}.serve", json.dumps(configuration)]
+    return backend.command(serve, surroundings)
+
+
+def _enter(command: list[str], *, view: list[list[str]] | None) -> list[str]:
+    configuration = {"command": command, "parent": os.getpid(), "view": view, "folder": INSIDE}
+    python = interpreter(None).executable
+    return [python, "-s", "-m", f"{PACKAGE.name}.enter", json.dumps(configuration)]
+
+
+def _parents(path: str, made: set[str]) -> list[str]:
+    """Folders to make first: those that bubblewrap makes by itself only root may enter."""
+    parents = [str(parent) for parent in reversed(Path(path).parents)][1:]
+    new = [parent for parent in parents if parent not in made]
+    made.update(new)
+    return [word for parent in new for word in ("--dir", parent)]
+
+
+def _in_bwrap_words(action: str, *paths: str) -> list[str]:
+    match action:
+        case "show":
+            return ["--ro-bind", *paths]
+        case "hide":
+            return ["--tmpfs", *paths]
+        case "link":
+            return ["--symlink", *paths]
+        case "device":
+            return ["--dev-bind", *paths, *paths]
+    return ["--dir", *paths]

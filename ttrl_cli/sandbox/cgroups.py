@@ -1,0 +1,141 @@
+"""Limits by the kernel's own accounting: one cgroup for the candidates of each warm parent.
+
+Used where the system has version 2 of cgroups and lets us make some: as root, or where the
+process runs in a scope of its own (`systemd-run --user --scope -p Delegate=yes ttrl ...`).
+Elsewhere the warm parent looks at what candidates use (inside/watch.py), which costs no privilege
+and lets a candidate go over its memory for the 20 ms between two looks.
+"""
+
+import contextlib
+import os
+import re
+from multiprocessing import parent_process
+from pathlib import Path
+from typing import Self
+
+import psutil
+
+from ttrl_cli.problem import Limits
+from ttrl_cli.sandbox.base import MIB
+
+_CONTROLLERS = ("memory", "pids")
+_PREFIX, _OURS = "ttrl-", "ttrl-main"
+_TRIES = 10
+
+
+class Group:
+    """A cgroup that candidates enter. Made by `Group.make`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._set: tuple[int, int] | None = None
+
+    @classmethod
+    def make(cls) -> Self | None:
+        """A new group below the one this process is in; None where that cannot be."""
+        base = _base()
+        if base is None or not _enable(base):
+            return None
+        _remove_abandoned(base)
+        path = base / f"{_PREFIX}{os.getpid()}"
+        try:
+            path.mkdir(exist_ok=True)
+        except OSError:
+            return None
+        return cls(path)
+
+    def limit(self, limits: Limits) -> None:
+        """Set the limits of the next candidate; its temporary files count as memory."""
+        memory = int((limits.memory_mb + limits.disk_mb) * MIB)
+        wanted = (memory, limits.processes)
+        if self._set != wanted:
+            self._write("memory.max", str(memory))
+            self._write("memory.oom.group", "1")
+            with contextlib.suppress(FileNotFoundError):  # a kernel without swap has no such file
+                self._write("memory.swap.max", "0")
+            self._write("pids.max", str(limits.processes))
+            self._set = wanted
+
+    def descriptor(self) -> int:
+        """A new descriptor; a process that writes "0" to it enters."""
+        return os.open(self._path / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
+
+    def kills(self) -> int:
+        """How often the kernel has killed candidates for their memory so far."""
+        text = (self._path / "memory.events").read_text(encoding="ascii")
+        found = re.search(r"^oom_kill (\d+)$", text, re.MULTILINE)
+        return int(found[1]) if found else 0
+
+    def remove(self) -> None:
+        """Remove the group, which must be empty."""
+        with contextlib.suppress(OSError):  # a process of it is still ending: swept up next time
+            self._path.rmdir()
+
+    def _write(self, name: str, text: str) -> None:
+        (self._path / name).write_text(text, encoding="ascii")
+
+
+def _base() -> Path | None:
+    """The group of this process, as a folder we may make groups in; None if there is none."""
+    try:
+        lines = Path("/proc/self/cgroup").read_text(encoding="ascii").splitlines()
+        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    own = [line.removeprefix("0::") for line in lines if line.startswith("0::")]
+    places = [fields for line in mounts if "cgroup2" in (fields := line.split())]
+    if not own or not places:
+        return None
+    root, point = places[0][3:5]
+    relative = own[0].removeprefix(root.rstrip("/")).removesuffix(f"/{_OURS}").lstrip("/")
+    base = Path(point) / relative
+    return base if os.access(base, os.W_OK) and _has(base / "cgroup.controllers") else None
+
+
+def _has(path: Path) -> bool:
+    """Whether a list of controllers holds all that are needed."""
+    try:
+        return set(_CONTROLLERS) <= set(path.read_text(encoding="ascii").split())
+    except OSError:
+        return False
+
+
+def _enable(base: Path) -> bool:
+    """See to it that groups below `base` have our controllers."""
+    control = base / "cgroup.subtree_control"
+    for _ in range(_TRIES):
+        if _has(control):
+            return True
+        try:
+            control.write_text(" ".join(f"+{name}" for name in _CONTROLLERS), encoding="ascii")
+        except OSError:  # a group with processes in it can have none below, but for the first
+            if not _move_ours(base):
+                return False
+    return False
+
+
+def _move_ours(base: Path) -> bool:
+    """Move all processes of a group into one below it, if they are all ours."""
+    main = parent_process()
+    root = psutil.Process(os.getpid() if main is None else main.pid)
+    ours = {root.pid, *(child.pid for child in root.children(recursive=True))}
+    try:
+        present = [int(word) for word in (base / "cgroup.procs").read_text("ascii").split()]
+        if not present or not ours.issuperset(present):
+            return False
+        inner = base / _OURS
+        inner.mkdir(exist_ok=True)
+        for pid in present:
+            with contextlib.suppress(ProcessLookupError):
+                (inner / "cgroup.procs").write_text(str(pid), encoding="ascii")
+    except OSError:
+        return False
+    return True
+
+
+def _remove_abandoned(base: Path) -> None:
+    """Remove the empty groups of processes that were killed."""
+    for path in base.glob(f"{_PREFIX}[0-9]*"):
+        if not psutil.pid_exists(int(path.name.removeprefix(_PREFIX))):
+            with contextlib.suppress(OSError):
+                path.rmdir()

@@ -1,0 +1,100 @@
+"""Which backend to use here: the strongest that works, or the one that was asked for."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ttrl_cli.errors import SetupError
+from ttrl_cli.sandbox.backends import BACKENDS
+from ttrl_cli.sandbox.base import Backend, Property, SandboxError, Surroundings
+from ttrl_cli.sandbox.self_check import QUICK, self_check
+from ttrl_cli.sandbox.session import Sandbox
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What became of one backend's claims on this machine.
+
+    Attributes:
+        backend: The backend.
+        why_not: Why it cannot be used at all; empty if it can.
+        broken: What an attack achieved, by the property that it broke.
+        held: The properties that held.
+        protections: What the kernel has beyond namespaces.
+    """
+
+    backend: Backend
+    why_not: str
+    broken: dict[Property, str]
+    held: tuple[Property, ...]
+    protections: Sequence[str] = ()
+
+    @property
+    def works(self) -> bool:
+        """Whether it starts and everything that was checked holds."""
+        return not self.why_not and not self.broken
+
+
+def check_backend(backend: Backend, properties: Sequence[Property] = tuple(Property)) -> Checked:
+    """Attack those of the properties that a backend claims."""
+    claimed = [name for name in properties if name in backend.claims]
+    try:
+        with Sandbox(backend, usual_surroundings()) as sandbox:
+            sandbox.start()
+            found = self_check(sandbox, claimed)
+            protections = sandbox.protections
+    except (SetupError, SandboxError) as error:
+        return Checked(backend=backend, why_not=str(error), broken={}, held=())
+    return Checked(
+        backend=backend,
+        why_not="",
+        broken={name: achieved for name, achieved in found.items() if achieved},
+        held=tuple(name for name, achieved in found.items() if not achieved),
+        protections=protections,
+    )
+
+
+def choose(name: str) -> tuple[str, str]:
+    """The backend to use, by its name, and a warning to show; empty if there is nothing to warn of.
+
+    Args:
+        name: A backend's name, or "auto" for the strongest that works.
+
+    Raises:
+        SetupError: If the backend that was asked for does not work here.
+    """
+    if name != AUTO:
+        checked = check_backend(BACKENDS[name], QUICK)
+        if not checked.works:
+            msg = f"--sandbox {name}: {_complaint(checked)}; `ttrl doctor` says more"
+            raise SetupError(msg)
+        return name, "" if checked.backend.isolated else _NOT_ISOLATED
+    reasons: list[str] = []
+    for backend in BACKENDS.values():
+        checked = check_backend(backend, QUICK)
+        if checked.works:
+            return backend.name, "" if backend.isolated else _fallback(reasons)
+        reasons.append(f"{backend.name}: {_complaint(checked)}")
+    raise SetupError("no sandbox works here: " + "; ".join(reasons))
+
+
+def usual_surroundings() -> Surroundings:
+    """Candidates of no problem in particular."""
+    return Surroundings(hidden=(Path.home(), Path.cwd()))
+
+
+def _complaint(checked: Checked) -> str:
+    return checked.why_not or "; ".join(f"{k}: {what}" for k, what in checked.broken.items())
+
+
+_NOT_ISOLATED = (
+    "programs run with limits only: they can read and change whatever you can, and use the network"
+)
+
+
+def _fallback(reasons: list[str]) -> str:
+    known = [] if shutil.which("bwrap") else ["installing bubblewrap may help"]
+    return "; ".join([_NOT_ISOLATED, *reasons, *known, "`ttrl doctor` says more"])

@@ -1,0 +1,121 @@
+"""C++ programs: compiled inside the sandbox, once per source, and run there.
+
+A C++ candidate is a whole program. It finds its arguments as a JSON object on stdin, which it may
+ignore, prints its data as JSON on stdout, says what it likes on stderr, and ends with status 0.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from ttrl_cli.errors import SetupError
+from ttrl_cli.problem import Limits
+from ttrl_cli.records import Json, Status
+from ttrl_cli.sandbox.base import Program, ProgramResult
+from ttrl_cli.sandbox.protocol import MalformedError, read_json, split_frame
+from ttrl_cli.sandbox.session import Exit, Sandbox, refused, silence, stopped, tail
+
+FLAGS = ("-std=c++20", "-O2", "-pipe")
+_SOURCE, _BINARY = "candidate.cpp", "candidate"
+_COMPILER_LIMITS = Limits(memory_mb=2048, output_mb=64, disk_mb=256, processes=32)
+_FIRST_SIGNAL = 128
+
+
+def compiler() -> str:
+    """The path of g++.
+
+    Raises:
+        SetupError: If it is not installed.
+    """
+    path = shutil.which("g++")
+    if path is None:
+        msg = "solution.language is cpp, and there is no g++ on the PATH"
+        raise SetupError(msg)
+    return path
+
+
+def run_cpp(sandbox: Sandbox, program: Program, limits: Limits, folder: Path) -> ProgramResult:
+    """Compile a program, unless that was done before, and run it.
+
+    Args:
+        sandbox: Where.
+        program: The source, and arguments for stdin; its entry is always main.
+        limits: What the program may use, and how long compiling may take.
+        folder: Where compiled programs are kept, by content; may be shared by processes.
+
+    Raises:
+        SandboxError: If the sandbox failed, twice.
+        SetupError: If there is no compiler.
+    """
+    binary, built = _build(sandbox, program.source, limits, folder)
+    if built.status is not Status.OK:
+        return built
+    request = {"kind": "binary", "file": _BINARY, "arguments": program.arguments}
+    run = sandbox.attempt(request, limits, binary=binary)
+    data, status, reason = _judge(run, limits)
+    return replace(
+        built, status=status, data=data, output=tail(run), reason=reason, seconds=run.seconds
+    )
+
+
+def _build(
+    sandbox: Sandbox, source: str, limits: Limits, folder: Path
+) -> tuple[Path, ProgramResult]:
+    """The compiled program's path, and how compiling went (no time if it was done before)."""
+    command = [compiler(), *FLAGS, "-o", "{target}", "{source}"]
+    identity = json.dumps([_version(command[0]), command, source])
+    path = folder / hashlib.sha256(identity.encode()).hexdigest()
+    nothing = ProgramResult(status=Status.OK, data=None, output="", reason="", seconds=0.0)
+    if path.exists():
+        return path, nothing
+    bounds = _COMPILER_LIMITS.model_copy(update={"seconds": limits.compile_seconds})
+    request = {"kind": "build", "file": _SOURCE, "source": source, "command": command}
+    run = sandbox.attempt(request, bounds)
+    status, reason = _keep(run, bounds, path)
+    seconds = run.seconds
+    return path, replace(
+        nothing, status=status, reason=reason, output=tail(run), compile_seconds=seconds
+    )
+
+
+def _keep(run: Exit, bounds: Limits, path: Path) -> tuple[Status, str]:
+    """Keep what the compiler made; or status and reason of why there is nothing."""
+    wrong = stopped(run, bounds) or (None if run.answer.data else silence(run.code))
+    if wrong is not None:
+        status, reason = wrong
+        return status, f"compiling: {reason}"
+    kind, payload = split_frame(bytes(run.answer.data))
+    if kind != "binary":
+        _, status, reason = refused(read_json(payload))
+        return status, reason
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # another process may be keeping the same program
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        file.write(payload)
+    os.replace(file.name, path)  # noqa: PTH105 - Path.replace says no more
+    return Status.OK, ""
+
+
+def _judge(run: Exit, limits: Limits) -> tuple[Json, Status, str]:
+    wrong = stopped(run, limits)
+    if wrong is None and run.code != 0:
+        over = run.code > _FIRST_SIGNAL
+        wrong = silence(_FIRST_SIGNAL - run.code if over else run.code)
+    if wrong is not None:
+        return None, *wrong
+    try:
+        return read_json(bytes(run.answer.data)), Status.OK, ""
+    except MalformedError as error:
+        return None, Status.MALFORMED, f"what the program printed is {error}"
+
+
+@cache
+def _version(program: str) -> str:
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    return done.stdout

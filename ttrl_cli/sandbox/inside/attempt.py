@@ -1,0 +1,171 @@
+"""A candidate's own process, from its birth to the line where the candidate takes over.
+
+It is forked from the warm parent with the parent's memory and privileges, and gives up what
+a candidate must not have. In namespaces it is process 1 of its own: it sees no other process,
+cannot be killed from inside, and the kernel kills whatever it started when it ends.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import io
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import types
+from typing import Any
+
+from . import build, confine, kernel, program
+
+PRIVATE = "/tmp"
+SHARED_MEMORY = "/dev/shm"
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_INODES_PER_MIB = 64
+_OUR_PROCESSES = 8  # at most, of the same user in the same namespace
+
+
+def main(descriptors: dict[str, int], isolated: bool) -> None:
+    """Become a candidate. Never returns.
+
+    Args:
+        descriptors: `request` to read, `output`, `answer` and `status` to write, and perhaps
+            `binary`, a program to execute, and `group`, the cgroup.procs file to enter.
+        isolated: Whether the warm parent lives in namespaces.
+    """
+    try:
+        with os.fdopen(descriptors.pop("request"), encoding="utf-8") as file:
+            request = json.load(file)
+        prepare(request, descriptors, isolated)
+    except BaseException as error:  # noqa: BLE001 - ours, whatever it is: reported as such
+        report = {"failed": f"{type(error).__name__}: {error}"}
+        os.write(descriptors["status"], json.dumps(report).encode("ascii") + b"\n")
+        os._exit(1)
+    os.close(descriptors["status"])
+    if request["kind"] == "binary":
+        execute(request, descriptors)
+    (build.run if request["kind"] == "build" else program.run)(request, descriptors["answer"])
+
+
+def prepare(request: dict[str, Any], descriptors: dict[str, int], isolated: bool) -> None:
+    """Leave the warm parent's world: files, descriptors, environment, privileges, limits."""
+    reset_signals()
+    if "group" in descriptors:
+        os.write(descriptors.pop("group"), b"0")
+    os.setsid()
+    use_streams(descriptors)
+    folder = request["folder"] or PRIVATE
+    if isolated:
+        mount_private(int(request["disk_bytes"]))
+    os.chdir(folder)
+    enter_environment(folder)
+    for name, value in request["rlimits"].items():
+        lower(getattr(resource, name), value)
+    limit_address_space(request["memory_bytes"])
+    if isolated:
+        limit_processes(request["processes"])
+        confine.drop_privileges()
+        confine.restrict_files([PRIVATE, SHARED_MEMORY])
+        confine.refuse_system_calls()
+
+
+def reset_signals() -> None:
+    """The dispositions of a fresh process; it is killed when the warm parent ends."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    if sys.platform == "linux":
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def use_streams(descriptors: dict[str, int]) -> None:
+    """Empty stdin, the output as stdout and stderr, and no other descriptor but our own."""
+    with open(os.devnull) as nothing:
+        os.dup2(nothing.fileno(), 0)
+    output = descriptors.pop("output")
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    kept = sorted(descriptors.values())
+    for low, high in zip([2, *kept], [*kept, os.sysconf("SC_OPEN_MAX")]):
+        os.closerange(low + 1, high)
+    for descriptor in kept:
+        os.set_inheritable(descriptor, False)
+    # new ones: those of the warm parent believe that they write to a file
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        raw = open(number, "wb", closefd=False)
+        stream = io.TextIOWrapper(raw, "utf-8", "backslashreplace", line_buffering=True)
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+    faulthandler.enable()  # a crash leaves its stack in the output
+
+
+def mount_private(size: int) -> None:
+    """An empty /tmp (and /dev/shm) of its own, in memory, that nobody can fill beyond `size`."""
+    kernel.unshare(kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC)
+    inodes = max(1024, size // 2**20 * _INODES_PER_MIB)
+    flags = kernel.MS_NOSUID | kernel.MS_NODEV
+    options = f"size={size},nr_inodes={inodes},mode=1777"
+    kernel.mount("tmpfs", PRIVATE, "tmpfs", flags, options)
+    kernel.mount(PRIVATE, SHARED_MEMORY, flags=kernel.MS_BIND)
+    proc = flags | kernel.MS_NOEXEC | kernel.MS_RDONLY
+    kernel.mount("proc", "/proc", "proc", proc)
+
+
+def enter_environment(folder: str) -> None:
+    """Home and temporary files in the candidate's folder; no trace of how it was started."""
+    os.environ["HOME"] = os.environ["TMPDIR"] = folder
+    tempfile.tempdir = None
+    sys.argv = [program.FILE]
+    ours = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    sys.path[:] = [path for path in sys.path if path not in ("", ours)]
+    # multiprocessing would import the main module by its name in processes that it spawns
+    sys.modules["__main__"] = types.ModuleType("__main__")
+
+
+def lower(limit: int, value: int) -> None:
+    """Set a resource limit for good, never above the one in force."""
+    hard = resource.getrlimit(limit)[1]
+    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(limit, (value, value))
+
+
+def limit_address_space(size: int) -> None:
+    """Let this process grow by `size` bytes beyond what it has from the warm parent."""
+    if sys.platform == "linux":  # elsewhere the limit does not hold, or breaks the C library
+        with open("/proc/self/statm", encoding="ascii") as file:
+            inherited = int(file.read().split()[0]) * _PAGE
+        lower(resource.RLIMIT_AS, inherited + size)
+
+
+def limit_processes(most: int) -> None:
+    """Let nobody fork without end between two looks of the warm parent.
+
+    Until Linux 5.14 the kernel counted all of a user's processes, and not those of a namespace.
+    """
+    release = [int(digits) for digits in re.findall(r"\d+", os.uname().release)[:2]]
+    if release >= [5, 14]:
+        lower(resource.RLIMIT_NPROC, most + _OUR_PROCESSES)
+
+
+def execute(request: dict[str, Any], descriptors: dict[str, int]) -> None:
+    """Run a compiled program with the arguments as JSON on its stdin and the answer on its stdout.
+
+    It runs as a child: the kernel ignores some signals for process 1, and a failed assertion would
+    not end it. The exit status is its own, or 128 and the signal, as shells have it.
+    """
+    with os.fdopen(descriptors["binary"], "rb") as source, open(request["file"], "wb") as target:
+        shutil.copyfileobj(source, target)
+    os.chmod(request["file"], 0o700)
+    with tempfile.TemporaryFile() as arguments:
+        arguments.write(json.dumps(request["arguments"]).encode("ascii"))
+        arguments.seek(0)
+        command = [os.path.abspath(request["file"])]
+        answer = descriptors["answer"]
+        done = subprocess.run(command, stdin=arguments, stdout=answer, check=False)
+    os._exit(done.returncode if done.returncode >= 0 else 128 - done.returncode)

@@ -1,0 +1,223 @@
+"""The warm parent: imports what candidates need once, then forks one process for each of them.
+
+Run as `python -m inside.serve CONFIGURATION`, JSON with the keys
+
+    control     descriptor of a stream socket to the other half
+    isolated    whether this process lives in namespaces
+    parent      the process to die with; null where the namespaces see to that
+    imports     [NAME, whether it must be there] of each module to import
+
+It says hello with one line of JSON, {"protections": [...]}, or {"error": "..."} and perhaps the
+"module" that cannot be imported, and then obeys.
+{"names": [...], "limits": {...}} comes with one descriptor for each name (those of `attempt.main`)
+and starts a candidate within the limits of `watch.excess`; {"kill": true} ends it. How a candidate
+ended is written to its `status` descriptor as JSON, and the descriptor closed, when no process of
+the candidate is left:
+
+    code    exit status, or minus the signal
+    over    the limit that it was killed for (memory, cpu, processes), or null
+    failed  written before, where something went wrong before the candidate took over
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+import warnings
+from typing import Any
+
+from . import attempt, confine, kernel, watch
+from .enter import die_with
+
+INTERVAL = 0.02
+"""Seconds between two looks at what a candidate uses."""
+SWEEP_SECONDS = 5.0
+_LINE = 4096
+_MOST_DESCRIPTORS = 8
+
+
+class WarmParent:
+    """Starts, watches and ends candidates, one at a time.
+
+    Args:
+        control: A stream socket to the other half.
+        isolated: Whether this process lives in namespaces.
+    """
+
+    def __init__(self, control: socket.socket, *, isolated: bool) -> None:
+        self._control = control
+        self._isolated = isolated
+        self._woken, wake = os.pipe()
+        for descriptor in (self._woken, wake):
+            os.set_blocking(descriptor, False)
+        signal.set_wakeup_fd(wake)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        if isolated:
+            self._own_processes = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+        elif sys.platform == "linux":
+            kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+
+    def serve(self) -> None:
+        """Obey until the other half hangs up."""
+        while True:
+            message, descriptors = self._receive()
+            if message is None:
+                return
+            if "names" in message:
+                self._run(dict(zip(message["names"], descriptors)), message["limits"])
+            # else a kill that came too late: the candidate has ended
+
+    def _receive(self) -> tuple[dict[str, Any] | None, list[int]]:
+        line, descriptors, _, _ = socket.recv_fds(self._control, _LINE, _MOST_DESCRIPTORS)
+        return (json.loads(line.decode("ascii")) if line else None), descriptors
+
+    def _run(self, descriptors: dict[str, int], limits: dict[str, float]) -> None:
+        pid = self._fork(descriptors)
+        status = descriptors.pop("status")
+        for descriptor in descriptors.values():
+            os.close(descriptor)
+        report = self._watch(pid, limits)
+        with os.fdopen(status, "wb") as file:
+            file.write(json.dumps(report).encode("ascii"))
+
+    def _fork(self, descriptors: dict[str, int]) -> int:
+        if self._isolated:
+            kernel.unshare(kernel.CLONE_NEWPID)
+        with warnings.catch_warnings():
+            # a library may have threads of its own; numpy's handle forks
+            warnings.simplefilter("ignore", DeprecationWarning)
+            pid = os.fork()
+        if pid == 0:
+            attempt.main(descriptors, self._isolated)
+        if self._isolated:
+            kernel.setns(self._own_processes, kernel.CLONE_NEWPID)
+        return pid
+
+    def _watch(self, pid: int, limits: dict[str, float]) -> dict[str, Any]:
+        """Wait for a candidate, ending it where it must be ended; returns the report."""
+        over: str | None = None
+        reaped = Reaped(pid)
+        while not reaped.candidate():
+            waiting = [self._woken, self._control.fileno()]
+            ready = select.select(waiting, [], [], INTERVAL)[0]
+            if self._woken in ready:
+                os.read(self._woken, _LINE)
+            if self._control.fileno() in ready:
+                message = self._receive()[0]
+                self._end(pid, reaped)
+                if message is None:
+                    sys.exit()
+            if not ready and over is None:
+                over = watch.excess(watch.descendants(os.getpid()), limits, reaped.cpu)
+                if over is not None:
+                    self._end(pid, reaped)
+        if not self._isolated:
+            sweep(reaped)
+        return {"code": reaped.code, "over": over}
+
+    def _end(self, pid: int, reaped: Reaped) -> None:
+        if self._isolated:
+            os.kill(pid, signal.SIGKILL)  # process 1 of its namespace: all others go with it
+        else:
+            sweep(reaped)
+
+
+class Reaped:
+    """Ended children: the candidate's exit, and the CPU time of orphans that it left here.
+
+    Args:
+        pid: The candidate's process.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self.code: int | None = None
+        self.cpu = 0.0
+        self._pid = pid
+
+    def candidate(self) -> bool:
+        """Reap whatever has ended; True once the candidate has."""
+        self.all()
+        return self.code is not None
+
+    def all(self) -> bool:
+        """Reap whatever has ended; True where no child is left."""
+        while True:
+            try:
+                ended, status, used = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return True
+            if ended == 0:
+                return False
+            if ended == self._pid:
+                self.code = os.waitstatus_to_exitcode(status)
+            else:
+                self.cpu += used.ru_utime + used.ru_stime
+
+
+def sweep(reaped: Reaped) -> None:
+    """Kill and reap every descendant, where no namespace does it."""
+    give_up = time.monotonic() + SWEEP_SECONDS
+    while not reaped.all():
+        for pid in watch.descendants(os.getpid()):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        if time.monotonic() > give_up:
+            sys.exit("a candidate forks faster than it can be killed")
+        time.sleep(0.001)
+
+
+class MissingModuleError(Exception):
+    """A module that must be there cannot be imported; the name, and why."""
+
+
+def warm(imports: list[tuple[str, bool]]) -> None:
+    """Import what candidates are going to use.
+
+    Raises:
+        MissingModuleError: If a module that must be there cannot be imported.
+    """
+    for name, needed in imports:
+        try:
+            importlib.import_module(name)
+        except BaseException as error:
+            if needed:
+                raise MissingModuleError(name, f"{type(error).__name__}: {error}") from error
+    gc.collect()
+    gc.freeze()  # a collection in a candidate would copy every page it looks at
+
+
+def main() -> None:
+    """Import, say hello, and serve."""
+    configuration = json.loads(sys.argv[1])
+    control = socket.socket(fileno=configuration["control"])
+
+    def say(**hello: object) -> None:
+        control.sendall(json.dumps(hello).encode("ascii"))
+
+    try:
+        if configuration["parent"] is not None and sys.platform == "linux":
+            die_with(configuration["parent"])
+        warm(configuration["imports"])
+        isolated = configuration["isolated"]
+        server = WarmParent(control, isolated=isolated)
+    except MissingModuleError as error:
+        name, why = error.args
+        say(error=f"cannot import {name}: {why}", module=name)
+    except OSError as error:
+        say(error=str(error))
+    else:
+        say(protections=confine.protections() if isolated else [])
+        server.serve()
+
+
+if __name__ == "__main__":
+    main()

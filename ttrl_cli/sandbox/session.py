@@ -1,0 +1,412 @@
+"""A warm parent and the programs it runs, seen from the process that believes neither.
+
+The warm parent has imported what programs need and forks one process per program (inside/serve.py).
+It is started once and serves many programs, one at a time; programs cannot reach it, except on the
+backend `process`. What comes back is read here, bounded in bytes and in wall time.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import psutil
+
+from ttrl_cli.errors import SetupError
+from ttrl_cli.problem import Limits
+from ttrl_cli.records import Json, Status
+from ttrl_cli.sandbox import leftovers
+from ttrl_cli.sandbox.backends import serve_command
+from ttrl_cli.sandbox.base import (
+    MIB,
+    Backend,
+    MissingModuleError,
+    Program,
+    ProgramResult,
+    SandboxError,
+    Surroundings,
+    cpu_seconds,
+    kill_after,
+)
+from ttrl_cli.sandbox.cgroups import Group
+from ttrl_cli.sandbox.pipes import End, Stream, read_until_end
+from ttrl_cli.sandbox.protocol import HEADER_BYTES, MalformedError, decode
+from ttrl_cli.sandbox.view import PACKAGE, interpreter
+
+TAIL_CHARS = 2000
+OPEN_FILES = 1024
+START_SECONDS = 120.0
+"""Most that starting a warm parent, imports included, may take."""
+END_SECONDS = 10.0
+"""Most that ending a program may take; then the warm parent goes, too."""
+TRIES = 2
+_STATUS_BYTES = 4096
+_THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM", "RAYON", "NUMBA")
+_HINTS = {status.value: status for status in (Status.ERROR, Status.MEMORY, Status.MALFORMED)}
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exit:
+    """How one run ended.
+
+    Attributes:
+        end: Why reading stopped.
+        code: Exit status, or minus the signal.
+        over: The limit the warm parent killed it for: memory, cpu or processes.
+        output: What was printed.
+        answer: What was answered.
+        seconds: Wall time.
+    """
+
+    end: End
+    code: int
+    over: str | None
+    output: Stream
+    answer: Stream
+    seconds: float
+
+
+class Sandbox:
+    """Runs programs. A context manager; to be used by one thread, one call at a time.
+
+    Args:
+        backend: How programs are kept in.
+        surroundings: What they find around them.
+    """
+
+    def __init__(self, backend: Backend, surroundings: Surroundings) -> None:
+        self._backend = backend
+        self._surroundings = surroundings
+        self._parent: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._before: frozenset[psutil.Process] = frozenset()
+        self._group: Group | None = None
+        self.protections: Sequence[str] = ()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def run(self, program: Program, limits: Limits) -> ProgramResult:
+        """Run a Python program and return its data.
+
+        Raises:
+            SandboxError: If the sandbox failed, twice. All a program does itself is in the result.
+            SetupError: If the sandbox cannot be started at all.
+        """
+        request = {
+            "kind": "python",
+            "source": program.source,
+            "entry": program.entry,
+            "arguments": program.arguments,
+        }
+        return result_of(self.attempt(request, limits), limits)
+
+    def attempt(
+        self, request: Mapping[str, Json], limits: Limits, *, binary: Path | None = None
+    ) -> Exit:
+        """Carry out one request of `inside/attempt.py`.
+
+        Args:
+            request: Its kind and what that kind needs.
+            limits: What the program may use.
+            binary: A compiled program to hand over.
+
+        Raises:
+            SandboxError: If the sandbox failed, twice.
+            SetupError: If it cannot be started at all.
+        """
+        for tries in range(1, TRIES + 1):
+            self.start()
+            try:
+                return self._attempt(request, limits, binary)
+            except SandboxError:
+                self.close()
+                if tries == TRIES:
+                    raise
+        raise AssertionError  # the loop returns or raises
+
+    def start(self) -> None:
+        """Start the warm parent, unless it runs already.
+
+        Raises:
+            MissingModuleError: If one of the surroundings' imports cannot be imported.
+        SetupError: If it cannot be started; the text says why.
+        """
+        if self._parent is not None:
+            return
+        if not self._backend.isolated:
+            self._before = leftovers.adopt()
+        ours, theirs = socket.socketpair()
+        with theirs, tempfile.TemporaryFile() as log:
+            command = serve_command(self._backend, self._surroundings, theirs.fileno())
+            self._control = ours
+            self._parent = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+                cwd=PACKAGE.parent,
+                env=_environment(self._surroundings),
+            )
+            theirs.close()
+            self.protections = self._hello(log)
+        self._group = Group.make()
+        if self._group is not None:
+            self.protections = [*self.protections, "cgroups"]
+
+    def close(self) -> None:
+        """End the warm parent and everything below it."""
+        parent, control = self._parent, self._control
+        self._parent = self._control = None
+        if control is not None:
+            control.close()
+        if parent is None:
+            return
+        try:
+            parent.wait(0 if self._backend.isolated else END_SECONDS)  # it ends when we hang up
+        except subprocess.TimeoutExpired:
+            parent.kill()
+            parent.wait()
+        if self._group is not None:
+            self._group.remove()
+        self._group = None
+        if not self._backend.isolated:  # a program may have killed it, and be left over
+            leftovers.kill_descendants(spared=self._before)
+
+    def _hello(self, log: IO[bytes]) -> Sequence[str]:
+        """Wait until the warm parent is ready; returns what it says that the kernel has."""
+        assert self._control is not None
+        self._control.settimeout(START_SECONDS)
+        try:
+            line = self._control.recv(_STATUS_BYTES)
+        except TimeoutError:
+            line = b""
+        self._control.settimeout(None)
+        hello = json.loads(line) if line else {"error": _end_of(log)}
+        if "error" in hello:
+            self.close()
+            if "module" in hello:
+                raise MissingModuleError(hello["module"], hello["error"])
+            msg = f"the sandbox {self._backend.name} does not start: {hello['error']}"
+            raise SetupError(msg)
+        protections: Sequence[str] = hello["protections"]
+        return protections
+
+    def _attempt(self, request: Mapping[str, Json], limits: Limits, binary: Path | None) -> Exit:
+        assert self._control is not None
+        started = time.monotonic()
+        with contextlib.ExitStack() as stack:
+            folder = None if self._backend.isolated else stack.enter_context(_folder())
+            full = {**request, **_bounds(limits), "folder": folder and str(folder)}
+            reading, sent, writers = _descriptors(stack, full, binary)
+            if self._group is not None:
+                self._group.limit(limits)
+                sent["group"] = self._group.descriptor()
+                writers.callback(os.close, sent["group"])
+            kills = self._kills()
+            streams = _streams(reading, limits)
+            message = {"names": list(sent), "limits": _watched(limits)}
+            try:
+                line = json.dumps(message).encode("ascii")
+                socket.send_fds(self._control, [line], list(sent.values()))
+            except OSError as error:
+                msg = f"the sandbox {self._backend.name} has died"
+                raise SandboxError(msg) from error
+            writers.close()
+            end = read_until_end(streams, deadline=started + kill_after(limits))
+            report = self._report(streams[-1], ended=end is End.DONE)
+        seconds = time.monotonic() - started
+        return Exit(
+            end=end,
+            code=report["code"],
+            over="memory" if self._kills() > kills else report["over"],
+            output=streams[0],
+            answer=streams[1],
+            seconds=seconds,
+        )
+
+    def _kills(self) -> int:
+        return 0 if self._group is None else self._group.kills()
+
+    def _report(self, status: Stream, *, ended: bool) -> Mapping[str, Any]:
+        """How the program ended, by the warm parent; kills it first if it has not ended."""
+        assert self._control is not None
+        if not ended:
+            with contextlib.suppress(OSError):  # it has died, which the status will show
+                self._control.sendall(b'{"kill": true}')
+            read_until_end([status], deadline=time.monotonic() + END_SECONDS)
+        try:
+            report: Mapping[str, Any] = json.loads(status.data.partition(b"\n")[0])
+        except ValueError:
+            why = "has died" if status.closed else "does not end a program"
+            msg = f"the sandbox {self._backend.name} {why}"
+            raise SandboxError(msg) from None
+        if "failed" in report:
+            msg = f"the sandbox {self._backend.name} failed: {report['failed']}"
+            raise SandboxError(msg)
+        return report
+
+
+def result_of(run: Exit, limits: Limits) -> ProgramResult:
+    """What a Python program's run amounts to."""
+    data, status, reason = _judge(run, limits)
+    return ProgramResult(
+        status=status, data=data, output=tail(run), reason=reason, seconds=run.seconds
+    )
+
+
+def tail(run: Exit) -> str:
+    """The end of what was printed."""
+    return run.output.data.decode("utf-8", "replace")[-TAIL_CHARS:]
+
+
+def stopped(run: Exit, limits: Limits) -> tuple[Status, str] | None:
+    """Status and reason of a program that was stopped from outside; None if it ended by itself."""
+    if run.end is End.OVERFLOW:
+        verb = "printed" if run.output.over else "returned"
+        return Status.OUTPUT, f"{verb} more than {limits.output_mb:g} MiB"
+    if run.end is End.TIMEOUT:
+        return Status.TIMEOUT, f"still running after {kill_after(limits):g} s"
+    match run.over:
+        case "memory":
+            return Status.MEMORY, f"its processes used more than {limits.memory_mb} MiB together"
+        case "cpu":
+            return Status.TIMEOUT, f"used more than {cpu_seconds(limits)} s of CPU time"
+        case "processes":
+            return Status.ERROR, f"started more than {limits.processes} processes and threads"
+    return None
+
+
+def silence(code: int) -> tuple[Status, str]:
+    """Status and reason of a program that ended by itself and without an answer."""
+    if code == -signal.SIGXCPU:
+        return Status.TIMEOUT, "used more CPU time than its limit"
+    if code >= 0:
+        return Status.ERROR, "ended without an answer" + (f" (exit status {code})" if code else "")
+    return Status.ERROR, f"ended without an answer (killed by {signal.Signals(-code).name})"
+
+
+def _judge(run: Exit, limits: Limits) -> tuple[Json, Status, str]:
+    """Data, status and reason."""
+    wrong = stopped(run, limits)
+    if wrong is not None:
+        return None, *wrong
+    if not run.answer.data:
+        return None, *silence(run.code)
+    try:
+        kind, value = decode(bytes(run.answer.data))
+    except MalformedError as error:
+        return None, Status.MALFORMED, str(error)
+    return refused(value) if kind == "refusal" else (value, Status.OK, "")
+
+
+def refused(value: Json) -> tuple[None, Status, str]:
+    """The program's process's own word on why there are no data."""
+    match value:
+        case {"status": str(status), "reason": str(reason)} if status in _HINTS:
+            return None, _HINTS[status], reason
+    return None, Status.MALFORMED, "the answer is not well formed"
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="ttrl-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _descriptors(
+    stack: contextlib.ExitStack, request: Mapping[str, Json], binary: Path | None
+) -> tuple[list[int], dict[str, int], contextlib.ExitStack]:
+    """Ends to read (output, answer, status); what to send, by name; and what closes the latter."""
+    ours = stack.enter_context(contextlib.ExitStack())
+    text = tempfile.TemporaryFile()  # noqa: SIM115 - the stack closes it
+    ours.callback(text.close)
+    text.write(json.dumps(request).encode("ascii"))
+    text.seek(0)
+    sent = {"request": text.fileno()}
+    if binary is not None:
+        sent["binary"] = ours.enter_context(binary.open("rb")).fileno()
+    reading = []
+    for name in ("output", "answer", "status"):
+        reader, writer = os.pipe()
+        reading.append(stack.enter_context(os.fdopen(reader, "rb", buffering=0)).fileno())
+        sent[name] = ours.enter_context(os.fdopen(writer, "wb", buffering=0)).fileno()
+    return reading, sent, ours
+
+
+def _streams(reading: list[int], limits: Limits) -> list[Stream]:
+    output, answer, status = reading
+    most = int(limits.output_mb * MIB)
+    return [
+        Stream(descriptor=output, limit=most, keep=4 * TAIL_CHARS),
+        Stream(descriptor=answer, limit=most + HEADER_BYTES),
+        Stream(descriptor=status, limit=_STATUS_BYTES, final=True),
+    ]
+
+
+def _bounds(limits: Limits) -> dict[str, Json]:
+    """What a program's process sets for itself before the program takes over."""
+    disk = int(limits.disk_mb * MIB)
+    return {
+        "memory_bytes": limits.memory_mb * MIB,
+        "disk_bytes": disk,
+        "processes": limits.processes,
+        "rlimits": {
+            "RLIMIT_CPU": cpu_seconds(limits) + 1,  # the warm parent looks first, and says so
+            "RLIMIT_CORE": 0,
+            "RLIMIT_FSIZE": disk,
+            "RLIMIT_NOFILE": OPEN_FILES,
+        },
+    }
+
+
+def _watched(limits: Limits) -> dict[str, float]:
+    """What the warm parent looks at while a program runs."""
+    return {
+        "memory": limits.memory_mb * MIB,
+        "cpu": cpu_seconds(limits),
+        "processes": limits.processes,
+    }
+
+
+def _environment(surroundings: Surroundings) -> dict[str, str]:
+    folder = str(Path(interpreter(surroundings.python).executable).parent)
+    return {f"{name}_NUM_THREADS": str(surroundings.cpus) for name in _THREADS} | {
+        "PATH": f"{folder}:{_PATH}",
+        "HOME": "/tmp",
+        "TMPDIR": "/tmp",
+        "LANG": "C.UTF-8",
+        "PYTHONHASHSEED": "0",
+        "CUDA_VISIBLE_DEVICES": "",
+    }
+
+
+def _end_of(log: IO[bytes]) -> str:
+    """The last line that was said before the end."""
+    log.seek(0)
+    lines = log.read().decode("utf-8", "replace").strip().splitlines()
+    return lines[-1] if lines else f"no answer within {START_SECONDS:g} s"
