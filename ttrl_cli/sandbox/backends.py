@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ttrl_cli.errors import SetupError
 from ttrl_cli.sandbox.base import Backend, Property, Surroundings
-from ttrl_cli.sandbox.view import INSIDE, PACKAGE, actions, interpreter
+from ttrl_cli.sandbox.view import INSIDE, PACKAGE, actions, interpreter, kept
 
 _LIMITS_ONLY = frozenset(
     {
@@ -103,6 +103,7 @@ def serve_command(backend: Backend, surroundings: Surroundings, control: int) ->
         "control": control,
         "isolated": backend.isolated,
         "parent": None if backend.isolated else os.getpid(),
+        "kept": kept(surroundings),
         "imports": optional + [[name, True] for name in surroundings.imports],
     }
     python = interpreter(surroundings.python).executable

@@ -125,6 +125,7 @@ class ProgramResult:
         output: The end of what was printed, stdout and stderr together.
         reason: Why the status is not OK; empty when it is.
         seconds: Wall time, without that of compiling.
+        cpu_seconds: CPU time of all its processes.
         compile_seconds: Wall time of compiling; 0 where nothing was compiled.
     """
 
@@ -133,6 +134,7 @@ class ProgramResult:
     output: str
     reason: str
     seconds: float
+    cpu_seconds: float = 0.0
     compile_seconds: float = 0.0
 
 

@@ -19,7 +19,7 @@ from ttrl_cli.problem import Limits
 from ttrl_cli.records import Json, Status
 from ttrl_cli.sandbox.base import Program, ProgramResult
 from ttrl_cli.sandbox.protocol import MalformedError, read_json, split_frame
-from ttrl_cli.sandbox.session import Exit, Sandbox, refused, silence, stopped, tail
+from ttrl_cli.sandbox.session import Exit, Sandbox, refused, result_of, silence, stopped, tail
 
 FLAGS = ("-std=c++20", "-O2", "-pipe")
 _SOURCE, _BINARY = "candidate.cpp", "candidate"
@@ -58,10 +58,8 @@ def run_cpp(sandbox: Sandbox, program: Program, limits: Limits, folder: Path) ->
         return built
     request = {"kind": "binary", "file": _BINARY, "arguments": program.arguments}
     run = sandbox.attempt(request, limits, binary=binary)
-    data, status, reason = _judge(run, limits)
-    return replace(
-        built, status=status, data=data, output=tail(run), reason=reason, seconds=run.seconds
-    )
+    result = result_of(run, _judge(run, limits))
+    return replace(result, compile_seconds=built.compile_seconds)
 
 
 def _build(

@@ -4,7 +4,6 @@ A frame is a header line "FORMAT LENGTH" and LENGTH bytes; see `inside/program.p
 the bytes bounds their number; here everything that is not exactly one well-formed frame is refused.
 """
 
-import io
 import json
 import math
 import re
@@ -16,6 +15,13 @@ from ttrl_cli.records import Json
 
 HEADER_BYTES = 64
 _HEADER = re.compile(rb"(json|npy|refusal|binary) (0|[1-9][0-9]{0,11})")
+_NPY_HEADER = re.compile(
+    rb"\{'descr': '(?P<type>\|b1|\|[iu]1|[<>](?:[iu][248]|f[248]))', "
+    rb"'fortran_order': (?P<fortran>True|False), "
+    rb"'shape': \((?P<shape>|\d{1,12},|\d{1,12}(?:, \d{1,12}){1,31})\), \} *\n"
+)
+MOST_LEVELS = 100
+"""Deepest nesting of data; Python's own readers and writers fail at about ten times this."""
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 
 
@@ -63,6 +69,8 @@ def read_json(text: str | bytes) -> Json:
         if isinstance(text, bytes):
             text = text.decode("utf-8")
         value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        if nests_deeper(value, MOST_LEVELS):
+            raise RecursionError
         if _SURROGATE.search(text):  # pairs are fine, halves are not: encoding tells
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except RecursionError:
@@ -72,6 +80,22 @@ def read_json(text: str | bytes) -> Json:
         msg = f"not valid JSON: {error}"
         raise MalformedError(msg) from error
     return value
+
+
+def nests_deeper(value: Json, levels: int) -> bool:
+    """Whether lists and dicts lie within each other more than so many times."""
+    layer = [value]
+    for _ in range(levels + 1):
+        layer = [
+            item
+            for container in layer
+            if isinstance(container, list | dict)
+            for item in (container.values() if isinstance(container, dict) else container)
+            if isinstance(item, list | dict)
+        ]
+        if not layer:
+            return False
+    return True
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -92,18 +116,10 @@ def read_npy(payload: bytes) -> Json:
     Raises:
         MalformedError: If it is not an array of finite numbers that fills the payload exactly.
     """
-    file = io.BytesIO(payload)
-    try:
-        shape, fortran, dtype = _read_npy_header(file)
-    except (ValueError, TypeError, SyntaxError, RecursionError) as error:
-        msg = f"not a valid npy array: {error}"
-        raise MalformedError(msg) from error
-    body = payload[file.tell() :]
-    if dtype.kind not in "biuf" or dtype.itemsize > 8:
-        msg = f"an array of {dtype}; only real numbers are read"
-        raise MalformedError(msg)
+    shape, fortran, dtype, start = _read_npy_header(payload)
+    body = payload[start:]
     # counting an empty axis as one bounds the lists that (10**9, 0) would become
-    if min(shape, default=0) < 0 or math.prod(max(n, 1) for n in shape) > len(payload):
+    if math.prod(max(n, 1) for n in shape) > len(payload):
         msg = f"an array of shape {shape} in {len(body)} bytes"
         raise MalformedError(msg)
     if len(shape) > 32 or math.prod(shape) * dtype.itemsize != len(body):
@@ -116,11 +132,22 @@ def read_npy(payload: bytes) -> Json:
     return array.tolist()
 
 
-def _read_npy_header(file: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype]:
-    version = np.lib.format.read_magic(file)
-    if version == (1, 0):
-        return np.lib.format.read_array_header_1_0(file)
-    if version == (2, 0):
-        return np.lib.format.read_array_header_2_0(file)
-    msg = f"version {version} is not read"
-    raise ValueError(msg)
+def _read_npy_header(payload: bytes) -> tuple[tuple[int, ...], bool, np.dtype, int]:
+    """Shape, order, type and the place where the numbers start.
+
+    numpy's own reader evaluates the header as a Python literal, which can be made to fail in many
+    ways; numpy writes it in one.
+    """
+    version = payload[6:8]
+    length = {b"\x01\x00": 2, b"\x02\x00": 4}.get(version, 0)
+    if payload[:6] != b"\x93NUMPY" or length == 0:
+        msg = "not a valid npy array: version 1 or 2 is read"
+        raise MalformedError(msg)
+    start = 8 + length
+    end = start + int.from_bytes(payload[8:start], "little")
+    match = _NPY_HEADER.fullmatch(payload[start:end])
+    if match is None or end > len(payload):
+        msg = "not a valid npy array of real numbers"
+        raise MalformedError(msg)
+    shape = tuple(int(digits) for digits in match["shape"].split(b",") if digits.strip())
+    return shape, match["fortran"] == b"True", np.dtype(match["type"].decode("ascii")), end

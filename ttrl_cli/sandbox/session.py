@@ -67,6 +67,7 @@ class Exit:
         output: What was printed.
         answer: What was answered.
         seconds: Wall time.
+        cpu_seconds: CPU time of all its processes.
     """
 
     end: End
@@ -75,6 +76,7 @@ class Exit:
     output: Stream
     answer: Stream
     seconds: float
+    cpu_seconds: float
 
 
 class Sandbox:
@@ -118,7 +120,8 @@ class Sandbox:
             "entry": program.entry,
             "arguments": program.arguments,
         }
-        return result_of(self.attempt(request, limits), limits)
+        run = self.attempt(request, limits)
+        return result_of(run, _judge(run, limits))
 
     def attempt(
         self, request: Mapping[str, Json], limits: Limits, *, binary: Path | None = None
@@ -155,20 +158,24 @@ class Sandbox:
             return
         if not self._backend.isolated:
             self._before = leftovers.adopt()
-        ours, theirs = socket.socketpair()
-        with theirs, tempfile.TemporaryFile() as log:
-            command = serve_command(self._backend, self._surroundings, theirs.fileno())
+        with contextlib.ExitStack() as stack:
+            ours, theirs = socket.socketpair()
+            stack.enter_context(theirs)
+            with contextlib.ExitStack() as on_failure:
+                on_failure.enter_context(ours)
+                log = stack.enter_context(tempfile.TemporaryFile())
+                self._parent = subprocess.Popen(
+                    serve_command(self._backend, self._surroundings, theirs.fileno()),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    pass_fds=(theirs.fileno(),),
+                    start_new_session=True,
+                    cwd=PACKAGE.parent,
+                    env=_environment(self._surroundings),
+                )
+                on_failure.pop_all()
             self._control = ours
-            self._parent = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                pass_fds=(theirs.fileno(),),
-                start_new_session=True,
-                cwd=PACKAGE.parent,
-                env=_environment(self._surroundings),
-            )
             theirs.close()
             self.protections = self._hello(log)
         self._group = Group.make()
@@ -179,15 +186,21 @@ class Sandbox:
         """End the warm parent and everything below it."""
         parent, control = self._parent, self._control
         self._parent = self._control = None
+        family: list[psutil.Process] = []
+        if parent is not None:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                family = psutil.Process(parent.pid).children(recursive=True)
         if control is not None:
             control.close()
         if parent is None:
             return
         try:
-            parent.wait(0 if self._backend.isolated else END_SECONDS)  # it ends when we hang up
+            parent.wait(END_SECONDS)  # it ends when we hang up
         except subprocess.TimeoutExpired:
             parent.kill()
             parent.wait()
+        # they die with it, a moment later; where we adopt orphans, they are ours to reap
+        psutil.wait_procs(family, timeout=END_SECONDS)
         if self._group is not None:
             self._group.remove()
         self._group = None
@@ -244,6 +257,7 @@ class Sandbox:
             output=streams[0],
             answer=streams[1],
             seconds=seconds,
+            cpu_seconds=report["cpu"],
         )
 
     def _kills(self) -> int:
@@ -268,11 +282,16 @@ class Sandbox:
         return report
 
 
-def result_of(run: Exit, limits: Limits) -> ProgramResult:
-    """What a Python program's run amounts to."""
-    data, status, reason = _judge(run, limits)
+def result_of(run: Exit, judged: tuple[Json, Status, str]) -> ProgramResult:
+    """A run's result, whose data, status and reason somebody has made out."""
+    data, status, reason = judged
     return ProgramResult(
-        status=status, data=data, output=tail(run), reason=reason, seconds=run.seconds
+        status=status,
+        data=data,
+        output=tail(run),
+        reason=reason,
+        seconds=run.seconds,
+        cpu_seconds=run.cpu_seconds,
     )
 
 
@@ -304,7 +323,14 @@ def silence(code: int) -> tuple[Status, str]:
         return Status.TIMEOUT, "used more CPU time than its limit"
     if code >= 0:
         return Status.ERROR, "ended without an answer" + (f" (exit status {code})" if code else "")
-    return Status.ERROR, f"ended without an answer (killed by {signal.Signals(-code).name})"
+    return Status.ERROR, f"ended without an answer (killed by {_signal(-code)})"
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # one of the real-time signals
+        return f"signal {number}"
 
 
 def _judge(run: Exit, limits: Limits) -> tuple[Json, Status, str]:
@@ -312,7 +338,7 @@ def _judge(run: Exit, limits: Limits) -> tuple[Json, Status, str]:
     wrong = stopped(run, limits)
     if wrong is not None:
         return None, *wrong
-    if not run.answer.data:
+    if run.code != 0 or not run.answer.data:
         return None, *silence(run.code)
     try:
         kind, value = decode(bytes(run.answer.data))
@@ -380,6 +406,9 @@ def _bounds(limits: Limits) -> dict[str, Json]:
             "RLIMIT_CORE": 0,
             "RLIMIT_FSIZE": disk,
             "RLIMIT_NOFILE": OPEN_FILES,
+            "RLIMIT_NICE": 0,
+            "RLIMIT_RTPRIO": 0,
+            "RLIMIT_MSGQUEUE": 0,
         },
     }
 

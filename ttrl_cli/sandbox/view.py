@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from ttrl_cli.errors import SetupError
 from ttrl_cli.sandbox.base import Surroundings
@@ -25,12 +26,14 @@ from ttrl_cli.sandbox.base import Surroundings
 INSIDE = "/run/ttrl"
 """Where the warm parent's own modules are shown."""
 PACKAGE = Path(__file__).with_name("inside")
+PRIVATE = ("/tmp", "/dev/shm")
+"""What each candidate gets an empty one of."""
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
 _SETTINGS = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 _CORES = "/sys/devices/system/cpu"  # where the C library counts them
 _ASK = (
-    "import json, sys;"
+    "import json, sys; sys.version_info < (3, 9) and sys.exit();"
     "print(json.dumps([sys.executable, sys.prefix, sys.base_prefix, sys.exec_prefix]))"
 )
 
@@ -60,8 +63,7 @@ def interpreter(python: str | None) -> Interpreter:
     if python is None:
         found = [sys.executable, sys.prefix, sys.base_prefix, sys.exec_prefix]
     else:
-        ask = [python, "-s", "-c", f"import sys; sys.exit(sys.version_info < (3, 9));{_ASK}"]
-        ask[-1] = f"import sys; sys.version_info < (3, 9) and sys.exit(3); {_ASK}"
+        ask = [python, "-s", "-c", _ASK]
         try:
             done = subprocess.run(ask, capture_output=True, text=True, check=False, timeout=60)
             found = json.loads(done.stdout)
@@ -77,44 +79,78 @@ def interpreter(python: str | None) -> Interpreter:
 def actions(surroundings: Surroundings) -> list[Action]:
     """What to build for candidates with these surroundings.
 
+    Sources and hidden folders are taken for what they are, whatever links lead to them; targets are
+    called what programs call them.
+
     Raises:
         SetupError: If the interpreter cannot be asked where it lives.
     """
-    folders = interpreter(surroundings.python).folders
-    hidden = [str(path) for path in surroundings.hidden]
-    shown: list[str] = []
-    result: list[Action] = []
-    for path in _SYSTEM:
-        if os.path.islink(path):  # noqa: PTH114 - of text, as all of this
-            result.append(["link", os.readlink(path), path])  # noqa: PTH115 - as above
-        elif Path(path).is_dir():
-            result.append(["show", path, path])
-            shown.append(path)
-    result += _hide(hidden, shown, sparing=())
-    covered = [action[1] for action in result if action[0] == "hide"]
-    own = [path for path in folders if not _lies_in(path, shown) or _lies_in(path, covered)]
-    result += [["show", path, path] for path in own]
-    result += _hide(hidden, own, sparing=folders)
+    hidden = [os.path.realpath(path) for path in surroundings.hidden]
+    needed = [_Show(os.path.realpath(path), path) for path in _folders(surroundings)]
+    links, system = _system()
+    covered = _hide(hidden, system, sparing=())
+    own = [
+        show
+        for show in needed
+        if not any(_lies_in(show.target, other.target) for other in system)
+        or any(_lies_in(show.target, path) for path in covered)
+    ]
+    also = _hide(hidden, own, sparing=[show.source for show in needed])
     settings = [f"/etc/{name}" for name in _SETTINGS] + [_CORES]
-    # a link is shown as what it points to
-    result += [["show", os.path.realpath(path), path] for path in settings if Path(path).exists()]
-    result += [["device", path] for path in _DEVICES]
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        result.append(["link", f"/proc/self/fd/{number}", f"/dev/{name}"])
-    result.append(["link", "/proc/self/fd", "/dev/fd"])
-    result += [["folder", path] for path in ("/tmp", "/dev/shm", "/proc")]
-    return [*result, ["show", str(PACKAGE), f"{INSIDE}/{PACKAGE.name}"]]
-
-
-def _hide(hidden: Sequence[str], shown: Sequence[str], *, sparing: Sequence[str]) -> list[Action]:
-    """Cover hidden folders inside shown ones, but for those that hold what must be seen."""
+    last = [_Show(os.path.realpath(path), path) for path in settings if Path(path).exists()]
+    last.append(_Show(os.path.realpath(PACKAGE), f"{INSIDE}/{PACKAGE.name}"))
+    streams = enumerate(("stdin", "stdout", "stderr"))
+    links += [["link", f"/proc/self/fd/{number}", f"/dev/{name}"] for number, name in streams]
     return [
-        ["hide", path]
-        for path in hidden
-        if _lies_in(path, shown) and path not in shown and Path(path).is_dir()
-        if not any(_lies_in(spared, [path]) for spared in sparing)
+        *links,
+        ["link", "/proc/self/fd", "/dev/fd"],
+        *(["show", *show] for show in system),
+        *(["hide", path] for path in covered),
+        *(["show", *show] for show in own),
+        *(["hide", path] for path in also),
+        *(["show", *show] for show in last),
+        *(["device", path] for path in _DEVICES),
+        *(["folder", path] for path in (*PRIVATE, "/proc")),
     ]
 
 
-def _lies_in(path: str, folders: Sequence[str]) -> bool:
-    return any(Path(path).is_relative_to(folder) for folder in folders)
+def kept(surroundings: Surroundings) -> list[str]:
+    """Folders of the interpreter below those that each candidate gets its own of."""
+    folders = _folders(surroundings)
+    return [path for path in folders if any(_lies_in(path, private) for private in PRIVATE)]
+
+
+class _Show(NamedTuple):
+    source: str
+    target: str
+
+
+def _folders(surroundings: Surroundings) -> tuple[str, ...]:
+    return interpreter(surroundings.python).folders
+
+
+def _system() -> tuple[list[Action], list[_Show]]:
+    """The system's own folders; on most systems some of them are links into others."""
+    links: list[Action] = []
+    shown: list[_Show] = []
+    for path in _SYSTEM:
+        if os.path.islink(path):  # noqa: PTH114 - of text, as all of this
+            links.append(["link", os.readlink(path), path])  # noqa: PTH115 - as above
+        elif Path(path).is_dir():
+            shown.append(_Show(os.path.realpath(path), path))
+    return links, shown
+
+
+def _hide(hidden: Sequence[str], shown: Sequence[_Show], *, sparing: Sequence[str]) -> list[str]:
+    """Where hidden folders turn up inside shown ones, but for those that hold what is needed."""
+    return [
+        show.target + path.removeprefix(show.source)
+        for path in dict.fromkeys(hidden)
+        for show in shown
+        if _lies_in(path, show.source) and path != show.source and Path(path).is_dir()
+        if not any(_lies_in(spared, path) for spared in sparing)
+    ]
+
+
+def _lies_in(path: str, folder: str) -> bool:
+    return Path(path).is_relative_to(folder)

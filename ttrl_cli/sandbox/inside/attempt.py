@@ -11,7 +11,6 @@ import faulthandler
 import io
 import json
 import os
-import re
 import resource
 import shutil
 import signal
@@ -25,23 +24,22 @@ from . import build, confine, kernel, program
 
 PRIVATE = "/tmp"
 SHARED_MEMORY = "/dev/shm"
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 _INODES_PER_MIB = 64
 _OUR_PROCESSES = 8  # at most, of the same user in the same namespace
 
 
-def main(descriptors: dict[str, int], isolated: bool) -> None:
+def main(descriptors: dict[str, int], means: confine.Means | None) -> None:
     """Become a candidate. Never returns.
 
     Args:
         descriptors: `request` to read, `output`, `answer` and `status` to write, and perhaps
             `binary`, a program to execute, and `group`, the cgroup.procs file to enter.
-        isolated: Whether the warm parent lives in namespaces.
+        means: What to confine it with; None where there are no namespaces, and limits are all.
     """
     try:
         with os.fdopen(descriptors.pop("request"), encoding="utf-8") as file:
             request = json.load(file)
-        prepare(request, descriptors, isolated)
+        prepare(request, descriptors, means)
     except BaseException as error:  # noqa: BLE001 - ours, whatever it is: reported as such
         report = {"failed": f"{type(error).__name__}: {error}"}
         os.write(descriptors["status"], json.dumps(report).encode("ascii") + b"\n")
@@ -52,7 +50,9 @@ def main(descriptors: dict[str, int], isolated: bool) -> None:
     (build.run if request["kind"] == "build" else program.run)(request, descriptors["answer"])
 
 
-def prepare(request: dict[str, Any], descriptors: dict[str, int], isolated: bool) -> None:
+def prepare(
+    request: dict[str, Any], descriptors: dict[str, int], means: confine.Means | None
+) -> None:
     """Leave the warm parent's world: files, descriptors, environment, privileges, limits."""
     reset_signals()
     if "group" in descriptors:
@@ -60,18 +60,22 @@ def prepare(request: dict[str, Any], descriptors: dict[str, int], isolated: bool
     os.setsid()
     use_streams(descriptors)
     folder = request["folder"] or PRIVATE
-    if isolated:
-        mount_private(int(request["disk_bytes"]))
+    if means is not None:
+        mount_private(int(request["disk_bytes"]), means.kept)
     os.chdir(folder)
     enter_environment(folder)
     for name, value in request["rlimits"].items():
         lower(getattr(resource, name), value)
-    limit_address_space(request["memory_bytes"])
-    if isolated:
-        limit_processes(request["processes"])
-        confine.drop_privileges()
-        confine.restrict_files([PRIVATE, SHARED_MEMORY])
-        confine.refuse_system_calls()
+    # it may grow by so much beyond what it has from the warm parent
+    inherited = confine.address_space() if means is None else means.inherited
+    if inherited:  # elsewhere the limit does not hold, or breaks the C library
+        lower(resource.RLIMIT_AS, inherited + request["memory_bytes"])
+    if means is not None:
+        if means.counts_processes:  # else the warm parent alone counts, from time to time
+            lower(resource.RLIMIT_NPROC, request["processes"] + _OUR_PROCESSES)
+        confine.drop_privileges(means)
+        confine.restrict_files(means, PRIVATE)
+        confine.refuse_system_calls(means)
 
 
 def reset_signals() -> None:
@@ -105,14 +109,24 @@ def use_streams(descriptors: dict[str, int]) -> None:
     faulthandler.enable()  # a crash leaves its stack in the output
 
 
-def mount_private(size: int) -> None:
-    """An empty /tmp (and /dev/shm) of its own, in memory, that nobody can fill beyond `size`."""
+def mount_private(size: int, kept: tuple[str, ...]) -> None:
+    """An empty /tmp (and /dev/shm) of its own, in memory, that nobody can fill beyond `size`.
+
+    Args:
+        size: Bytes.
+        kept: Folders below these that must not disappear: an interpreter may be installed there.
+    """
     kernel.unshare(kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC)
+    held = [(path, os.open(path, os.O_PATH | os.O_CLOEXEC)) for path in kept]
     inodes = max(1024, size // 2**20 * _INODES_PER_MIB)
     flags = kernel.MS_NOSUID | kernel.MS_NODEV
     options = f"size={size},nr_inodes={inodes},mode=1777"
     kernel.mount("tmpfs", PRIVATE, "tmpfs", flags, options)
     kernel.mount(PRIVATE, SHARED_MEMORY, flags=kernel.MS_BIND)
+    for path, descriptor in held:
+        os.makedirs(path, exist_ok=True)
+        kernel.mount(f"/proc/self/fd/{descriptor}", path, flags=kernel.MS_BIND | kernel.MS_REC)
+        os.close(descriptor)
     proc = flags | kernel.MS_NOEXEC | kernel.MS_RDONLY
     kernel.mount("proc", "/proc", "proc", proc)
 
@@ -120,6 +134,7 @@ def mount_private(size: int) -> None:
 def enter_environment(folder: str) -> None:
     """Home and temporary files in the candidate's folder; no trace of how it was started."""
     os.environ["HOME"] = os.environ["TMPDIR"] = folder
+    os.environ.pop("PWD", None)
     tempfile.tempdir = None
     sys.argv = [program.FILE]
     ours = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -133,24 +148,6 @@ def lower(limit: int, value: int) -> None:
     hard = resource.getrlimit(limit)[1]
     value = value if hard == resource.RLIM_INFINITY else min(value, hard)
     resource.setrlimit(limit, (value, value))
-
-
-def limit_address_space(size: int) -> None:
-    """Let this process grow by `size` bytes beyond what it has from the warm parent."""
-    if sys.platform == "linux":  # elsewhere the limit does not hold, or breaks the C library
-        with open("/proc/self/statm", encoding="ascii") as file:
-            inherited = int(file.read().split()[0]) * _PAGE
-        lower(resource.RLIMIT_AS, inherited + size)
-
-
-def limit_processes(most: int) -> None:
-    """Let nobody fork without end between two looks of the warm parent.
-
-    Until Linux 5.14 the kernel counted all of a user's processes, and not those of a namespace.
-    """
-    release = [int(digits) for digits in re.findall(r"\d+", os.uname().release)[:2]]
-    if release >= [5, 14]:
-        lower(resource.RLIMIT_NPROC, most + _OUR_PROCESSES)
 
 
 def execute(request: dict[str, Any], descriptors: dict[str, int]) -> None:

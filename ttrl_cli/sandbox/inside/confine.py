@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import struct
-from collections.abc import Sequence
+from typing import NamedTuple
 
 from . import filter as call_filter
 from . import kernel
@@ -24,11 +25,55 @@ _TCP = 1 << 0 | 1 << 1  # bind and connect, from version 4 on
 _SCOPES = 1 << 0 | 1 << 1  # abstract Unix sockets and signals, from version 6 on
 
 
-def drop_privileges() -> None:
-    """No capability, for good; and another user's id where there is one to be had."""
+class Means(NamedTuple):
+    """What this kernel and this namespace have to offer; found out once, by the warm parent.
+
+    Attributes:
+        landlock: The version of Landlock; 0 where there is none.
+        calls: The filter of system calls; empty where it is not known how to write one.
+        nobody: Whether there is another user's id to be had.
+        counts_processes: Whether the kernel can count a namespace's processes: until Linux 5.14 it
+            counted all of the user's.
+        inherited: Bytes of address space that a candidate gets from the warm parent.
+        kept: Folders below /tmp that candidates must see.
+    """
+
+    landlock: int
+    calls: bytes
+    nobody: bool
+    counts_processes: bool
+    inherited: int
+    kept: tuple[str, ...]
+
+
+def find_means(kept: list[str]) -> Means:
+    """Ask the kernel, and give up for good what no candidate needs."""
+    # what cannot be gained here cannot be gained by any child either
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     kernel.drop_bounding_capabilities()
-    if is_mapped("/proc/self/uid_map") and os.getuid() == 0:
+    release = [int(digits) for digits in re.findall(r"\d+", os.uname().release)[:2]]
+    return Means(
+        landlock=_landlock_version(),
+        calls=call_filter.program() if call_filter.supported() else b"",
+        nobody=os.getuid() == 0 and is_mapped("/proc/self/uid_map"),
+        counts_processes=release >= [5, 14],
+        inherited=address_space(),
+        kept=tuple(kept),
+    )
+
+
+def address_space() -> int:
+    """Bytes of address space of this process; 0 where the system does not tell."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
+def drop_privileges(means: Means) -> None:
+    """Take another user's id where there is one to be had, and keep no capability."""
+    if means.nobody:
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
         os.setresuid(NOBODY, NOBODY, NOBODY)
@@ -36,8 +81,7 @@ def drop_privileges() -> None:
     kernel.prctl(kernel.PR_SET_DUMPABLE, 1)  # its own /proc/self is its own again
 
 
-def landlock_version() -> int:
-    """The version of Landlock that the kernel offers; 0 where it offers none."""
+def _landlock_version() -> int:
     try:
         return kernel.system_call(
             _SYS_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint(_VERSION)
@@ -46,13 +90,13 @@ def landlock_version() -> int:
         return 0
 
 
-def restrict_files(writable: Sequence[str]) -> None:
-    """Allow reading and executing what is visible, and writing below some folders.
+def restrict_files(means: Means, writable: str) -> None:
+    """Allow reading and executing what is visible, and writing below one folder.
 
     TCP, abstract Unix sockets and signals to processes outside are refused along with it, by
     kernels that know how.
     """
-    version = landlock_version()
+    version = means.landlock
     if version == 0:
         return
     known = _KNOWN_RIGHTS[min(version, len(_KNOWN_RIGHTS) - 1)]
@@ -63,8 +107,7 @@ def restrict_files(writable: Sequence[str]) -> None:
     try:
         _allow(rules, "/", _EXECUTE | _READ_FILE | _READ_DIR)
         _allow(rules, "/dev", known & (_WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEVICE))
-        for folder in writable:
-            _allow(rules, folder, known & ~_MAKE_DEVICES)
+        _allow(rules, writable, known & ~_MAKE_DEVICES)
         kernel.system_call(_SYS_RESTRICT_SELF, ctypes.c_int(rules), ctypes.c_uint(0))
     finally:
         os.close(rules)
@@ -81,20 +124,18 @@ def _allow(rules: int, folder: str, rights: int) -> None:
         os.close(descriptor)
 
 
-def refuse_system_calls() -> None:
-    """Install the filter of `filter.py`, where it knows the machine."""
-    if not call_filter.supported():
+def refuse_system_calls(means: Means) -> None:
+    """Install the filter of `filter.py`."""
+    if not means.calls:
         return
-    program = ctypes.create_string_buffer(call_filter.program())
-    count = (len(program) - 1) // 8
+    program = ctypes.create_string_buffer(means.calls, len(means.calls))
     # struct sock_fprog: a count, padding up to the pointer, the pointer
-    header = struct.pack("@HP", count, ctypes.addressof(program))
-    address = ctypes.create_string_buffer(header, len(header))
-    kernel.prctl(kernel.PR_SET_SECCOMP, kernel.SECCOMP_MODE_FILTER, ctypes.addressof(address))
+    header = struct.pack("@HP", len(means.calls) // 8, ctypes.addressof(program))
+    buffer = ctypes.create_string_buffer(header, len(header))
+    kernel.prctl(kernel.PR_SET_SECCOMP, kernel.SECCOMP_MODE_FILTER, ctypes.addressof(buffer))
 
 
-def protections() -> list[str]:
-    """What of the above this kernel has, in words for a report."""
-    version = landlock_version()
-    words = [f"Landlock {version}"] if version else []
-    return words + (["seccomp"] if call_filter.supported() else [])
+def protections(means: Means) -> list[str]:
+    """What there is beside namespaces, in words for a report."""
+    words = [f"Landlock {means.landlock}"] if means.landlock else []
+    return words + (["seccomp"] if means.calls else [])

@@ -29,9 +29,11 @@ class UnsendableError(Exception):
 
 def run(request: dict[str, Any], descriptor: int) -> None:
     """Answer one request, then end at once, whatever threads the program left running."""
+    own = os.getpid()
     seed_generators(request["arguments"].get("seed") or 0)
     kind, payload = answer(request)
-    send(descriptor, kind, payload)
+    if os.getpid() == own:  # else a process that it forked came back from the entry, too
+        send(descriptor, kind, payload)
     os._exit(0)
 
 

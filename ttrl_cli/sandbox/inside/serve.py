@@ -6,21 +6,24 @@ Run as `python -m inside.serve CONFIGURATION`, JSON with the keys
     isolated    whether this process lives in namespaces
     parent      the process to die with; null where the namespaces see to that
     imports     [NAME, whether it must be there] of each module to import
+    kept        folders below /tmp that candidates must see all the same
 
 It says hello with one line of JSON, {"protections": [...]}, or {"error": "..."} and perhaps the
 "module" that cannot be imported, and then obeys.
 {"names": [...], "limits": {...}} comes with one descriptor for each name (those of `attempt.main`)
-and starts a candidate within the limits of `watch.excess`; {"kill": true} ends it. How a candidate
+and starts a candidate within the limits of `watch.Watch`; {"kill": true} ends it. How a candidate
 ended is written to its `status` descriptor as JSON, and the descriptor closed, when no process of
 the candidate is left:
 
     code    exit status, or minus the signal
     over    the limit that it was killed for (memory, cpu, processes), or null
+    cpu     seconds of CPU time, of all its processes
     failed  written before, where something went wrong before the candidate took over
 """
 
 from __future__ import annotations
 
+import errno
 import gc
 import importlib
 import json
@@ -28,6 +31,7 @@ import os
 import select
 import signal
 import socket
+import stat
 import sys
 import time
 import warnings
@@ -41,6 +45,7 @@ INTERVAL = 0.02
 SWEEP_SECONDS = 5.0
 _LINE = 4096
 _MOST_DESCRIPTORS = 8
+_MOST_WORDS = 500  # characters
 
 
 class WarmParent:
@@ -49,17 +54,24 @@ class WarmParent:
     Args:
         control: A stream socket to the other half.
         isolated: Whether this process lives in namespaces.
+        kept: Folders below /tmp that candidates must see.
+
+    Attributes:
+        means: What candidates are confined with; None without namespaces.
     """
 
-    def __init__(self, control: socket.socket, *, isolated: bool) -> None:
+    def __init__(self, control: socket.socket, *, isolated: bool, kept: list[str]) -> None:
         self._control = control
         self._isolated = isolated
+        self._inherited = confine.address_space()
+        self.means = confine.find_means(kept) if isolated else None
         self._woken, wake = os.pipe()
         for descriptor in (self._woken, wake):
             os.set_blocking(descriptor, False)
         signal.set_wakeup_fd(wake)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         if isolated:
+            protect_devices()
             self._own_processes = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         elif sys.platform == "linux":
             kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
@@ -95,7 +107,7 @@ class WarmParent:
             warnings.simplefilter("ignore", DeprecationWarning)
             pid = os.fork()
         if pid == 0:
-            attempt.main(descriptors, self._isolated)
+            attempt.main(descriptors, self.means)
         if self._isolated:
             kernel.setns(self._own_processes, kernel.CLONE_NEWPID)
         return pid
@@ -104,6 +116,7 @@ class WarmParent:
         """Wait for a candidate, ending it where it must be ended; returns the report."""
         over: str | None = None
         reaped = Reaped(pid)
+        look = watch.Watch(limits, self._inherited)
         while not reaped.candidate():
             waiting = [self._woken, self._control.fileno()]
             ready = select.select(waiting, [], [], INTERVAL)[0]
@@ -115,12 +128,12 @@ class WarmParent:
                 if message is None:
                     sys.exit()
             if not ready and over is None:
-                over = watch.excess(watch.descendants(os.getpid()), limits, reaped.cpu)
+                over = look.excess(watch.descendants(os.getpid()), reaped.cpu)
                 if over is not None:
                     self._end(pid, reaped)
         if not self._isolated:
             sweep(reaped)
-        return {"code": reaped.code, "over": over}
+        return {"code": reaped.code, "over": over, "cpu": reaped.cpu}
 
     def _end(self, pid: int, reaped: Reaped) -> None:
         if self._isolated:
@@ -129,8 +142,19 @@ class WarmParent:
             sweep(reaped)
 
 
+def protect_devices() -> None:
+    """Let nobody change the times or the mode of a device, as root's bubblewrap leaves it open."""
+    for name in os.listdir("/dev"):
+        if stat.S_ISCHR(os.lstat(f"/dev/{name}").st_mode):
+            try:
+                kernel.restrict_mount(f"/dev/{name}", kernel.MOUNT_ATTR_RDONLY)
+            except OSError as error:
+                if error.errno != errno.ENOSYS:  # Linux before 5.12, which only bubblewrap can use
+                    raise
+
+
 class Reaped:
-    """Ended children: the candidate's exit, and the CPU time of orphans that it left here.
+    """Ended children: the candidate's exit, and the CPU time of all that it started.
 
     Args:
         pid: The candidate's process.
@@ -155,10 +179,9 @@ class Reaped:
                 return True
             if ended == 0:
                 return False
+            self.cpu += used.ru_utime + used.ru_stime
             if ended == self._pid:
                 self.code = os.waitstatus_to_exitcode(status)
-            else:
-                self.cpu += used.ru_utime + used.ru_stime
 
 
 def sweep(reaped: Reaped) -> None:
@@ -208,15 +231,16 @@ def main() -> None:
             die_with(configuration["parent"])
         warm(configuration["imports"])
         isolated = configuration["isolated"]
-        server = WarmParent(control, isolated=isolated)
+        server = WarmParent(control, isolated=isolated, kept=configuration["kept"])
     except MissingModuleError as error:
         name, why = error.args
-        say(error=f"cannot import {name}: {why}", module=name)
+        say(error=f"cannot import {name}: {why[:_MOST_WORDS]}", module=name)
     except OSError as error:
-        say(error=str(error))
+        say(error=str(error)[:_MOST_WORDS])
     else:
-        say(protections=confine.protections() if isolated else [])
+        say(protections=confine.protections(server.means) if server.means else [])
         server.serve()
+        os._exit(0)  # without the time it takes to take everything apart
 
 
 if __name__ == "__main__":

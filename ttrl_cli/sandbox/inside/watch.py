@@ -1,9 +1,16 @@
 """What the processes of a candidate use, read from /proc while they run.
 
-No process may hide here: children are followed from the warm parent down, and processes that
+No process can hide here: children are followed from the warm parent down, and processes that
 lose their parent are handed to process 1 of the candidate's namespace or, without one, to the
-warm parent. Memory is the sum of proportional shares, so that pages which a candidate has
-in common with the warm parent, or its own processes among each other, count once in all.
+warm parent. What they hold together is
+
+- their own memory: the proportional share of each page, so that pages which a candidate has in
+  common with the warm parent, or its own processes among each other, count once in all;
+- memory they share without a file, at its full size, since nobody may have it in his page tables;
+- what fits into the buffers of their sockets and pipes, once they have many.
+
+Files in /tmp have a limit of their own. Reading all this takes longer than a look may, so it is
+done only where a bound that is quick to read leaves it open.
 """
 
 from __future__ import annotations
@@ -13,20 +20,89 @@ from typing import NamedTuple
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICKS = os.sysconf("SC_CLK_TCK")
+_MANY_DESCRIPTORS = 128
+_PIPE_BYTES = 1 << 16
+_SOCKET_BYTES = 212_992
+"""What a Unix socket's buffer may hold, by the kernel's default; a program without privileges
+cannot raise it beyond twice this."""
 
 
-class Usage(NamedTuple):
-    """What a tree of processes uses.
+class Process(NamedTuple):
+    """What /proc says of one process.
 
     Attributes:
-        processes: Processes, and their further threads.
-        memory: Resident bytes; pages counted as often as they are mapped.
-        cpu: Seconds of CPU time, that of ended children included.
+        pid: Its number.
+        started: When it started, in clock ticks; with the number, this names it for good.
+        threads: Its threads.
+        resident: Resident bytes; pages that it shares count in full.
+        mapped: Bytes of address space.
+        own_cpu: Seconds of CPU time.
+        children_cpu: Seconds of CPU time of children that ended and were waited for.
     """
 
-    processes: int
-    memory: int
-    cpu: float
+    pid: int
+    started: int
+    threads: int
+    resident: int
+    mapped: int
+    own_cpu: float
+    children_cpu: float
+
+
+class Watch:
+    """Looks at one candidate from time to time.
+
+    Args:
+        limits: `processes` (threads count), `cpu` in seconds, `memory` in bytes.
+        inherited: Bytes of address space that each process has from the warm parent.
+    """
+
+    def __init__(self, limits: dict[str, float], inherited: int) -> None:
+        self._limits = limits
+        self._inherited = inherited
+        self._seen: dict[tuple[int, int], float] = {}
+
+    def excess(self, pids: list[int], cpu: float) -> str | None:
+        """Which limit is exceeded, if one is.
+
+        Args:
+            pids: The candidate's processes.
+            cpu: Seconds used by its processes that the warm parent has waited for.
+        """
+        found = [process for process in map(_process, pids) if process is not None]
+        if sum(process.threads for process in found) > self._limits["processes"]:
+            return "processes"
+        if self._cpu(found, cpu) > self._limits["cpu"]:
+            return "cpu"
+        if self._memory(found) > self._limits["memory"]:
+            return "memory"
+        return None
+
+    def _cpu(self, found: list[Process], gone: float) -> float:
+        """CPU time of all processes, past ones too: the larger of two counts, both too low.
+
+        The kernel's own misses children that nobody waits for, ours those that live for less than
+        the time between two looks.
+        """
+        for process in found:
+            self._seen[process.pid, process.started] = process.own_cpu
+        waited_for = sum(process.own_cpu + process.children_cpu for process in found) + gone
+        return max(waited_for, sum(self._seen.values()))
+
+    def _memory(self, found: list[Process]) -> int:
+        """Bytes that the processes hold; an upper bound where that is below the limit."""
+        most = self._limits["memory"]
+        descriptors = sum(_count_descriptors(process.pid) for process in found)
+        buffers = _buffers(found) if descriptors > _MANY_DESCRIPTORS else 0
+        grown = sum(max(0, process.mapped - self._inherited) for process in found)
+        resident = sum(process.resident for process in found)
+        if max(grown, resident) + buffers <= most:
+            return max(grown, resident) + buffers
+        shared: dict[str, int] = {}
+        for process in found:
+            shared.update(_shared(process.pid))
+        own = sum(_proportional(process) for process in found)
+        return own + sum(shared.values()) + buffers
 
 
 def descendants(pid: int) -> list[int]:
@@ -38,62 +114,80 @@ def descendants(pid: int) -> list[int]:
 
 
 def children(pid: int) -> list[int]:
-    """The children of one process."""
-    text = _read(f"/proc/{pid}/task/{pid}/children")
-    # threads other than the first may have forked, too
-    for task in _tasks(pid):
-        if task != str(pid):
-            text += " " + _read(f"/proc/{pid}/task/{task}/children")
-    return [int(word) for word in text.split()]
+    """The children of one process, whichever of its threads they are of."""
+    tasks = _names(f"/proc/{pid}/task")
+    return [int(w) for task in tasks for w in _read(f"/proc/{pid}/task/{task}/children").split()]
 
 
-def usage(pids: list[int]) -> Usage:
-    """What these processes use together."""
-    processes, memory, cpu = 0, 0, 0
-    for pid in pids:
-        resident = _read(f"/proc/{pid}/statm").split()
-        fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
-        if resident and fields:  # else it has just ended
-            memory += int(resident[1]) * _PAGE
-            cpu += sum(int(ticks) for ticks in fields[11:15])  # utime stime cutime cstime
-            processes += int(fields[17])  # num_threads
-    return Usage(processes, memory, cpu / _TICKS)
+def _process(pid: int) -> Process | None:
+    """What /proc says of a process; None if it has ended."""
+    sizes = _read(f"/proc/{pid}/statm").split()
+    fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    if not sizes or not fields:
+        return None
+    user, system, children_user, children_system = (int(ticks) for ticks in fields[11:15])
+    return Process(
+        pid=pid,
+        started=int(fields[19]),
+        threads=int(fields[17]),
+        resident=int(sizes[1]) * _PAGE,
+        mapped=int(sizes[0]) * _PAGE,
+        own_cpu=(user + system) / _TICKS,
+        children_cpu=(children_user + children_system) / _TICKS,
+    )
 
 
-def proportional_memory(pids: list[int]) -> int:
-    """Bytes of memory these processes hold, shared pages divided among those that share them."""
-    return sum(_proportional(pid) for pid in pids)
-
-
-def excess(pids: list[int], limits: dict[str, float], cpu: float = 0.0) -> str | None:
-    """Which limit is exceeded, if one is.
-
-    Args:
-        pids: The processes.
-        limits: `processes` (threads count), `cpu` in seconds, `memory` in bytes.
-        cpu: Seconds used by processes that are gone.
-    """
-    used = usage(pids)
-    if used.processes > limits["processes"]:
-        return "processes"
-    if used.cpu + cpu > limits["cpu"]:
-        return "cpu"
-    if used.memory > limits["memory"] and proportional_memory(pids) > limits["memory"]:
-        return "memory"
-    return None
-
-
-def _proportional(pid: int) -> int:
-    for line in _read(f"/proc/{pid}/smaps_rollup").splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) * 1024
+def _proportional(process: Process) -> int:
+    """Bytes of a process's memory that is not shared memory, shared pages divided."""
+    sizes: dict[str, int] = {}
+    for line in _read(f"/proc/{process.pid}/smaps_rollup").splitlines()[1:]:
+        name, _, rest = line.partition(":")
+        sizes[name] = int(rest.split()[0]) * 1024
     # it has ended, or hides its maps: then every page counts
-    return int((_read(f"/proc/{pid}/statm").split() or "00")[1]) * _PAGE
+    return sizes["Pss"] - sizes.get("Pss_Shmem", 0) if "Pss" in sizes else process.resident
 
 
-def _tasks(pid: int) -> list[str]:
+def _shared(pid: int) -> dict[str, int]:
+    """Memory shared without a file, as its inode and its size."""
+    found: dict[str, int] = {}
+    for line in _read(f"/proc/{pid}/maps").splitlines():
+        if "/dev/zero" in line and line.split()[1].endswith("s"):
+            span, _, offset, _, inode = line.split()[:5]
+            start, end = (int(word, 16) for word in span.split("-"))
+            size = int(offset, 16) + end - start
+            found[inode] = max(size, found.get(inode, 0))
+    return found
+
+
+def _buffers(found: list[Process]) -> int:
+    """Bytes that fit into the buffers of all pipes and sockets."""
+    ends: set[str] = set()
+    for process in found:
+        folder = f"/proc/{process.pid}/fd"
+        ends.update(_target(f"{folder}/{name}") for name in _names(folder))
+    pipes = sum(end.startswith("pipe:") for end in ends)
+    sockets = sum(end.startswith("socket:") for end in ends)
+    return pipes * _PIPE_BYTES + sockets * 2 * _SOCKET_BYTES
+
+
+def _count_descriptors(pid: int) -> int:
     try:
-        return os.listdir(f"/proc/{pid}/task")
+        size = os.stat(f"/proc/{pid}/fd").st_size  # their number, since Linux 6.2
+    except OSError:
+        return 0
+    return size or len(_names(f"/proc/{pid}/fd"))
+
+
+def _target(path: str) -> str:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
     except OSError:
         return []
 

@@ -1,0 +1,115 @@
+"""The self-check: it finds what a backend does not do, and `auto` acts on it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests._helpers import ttrl, write_problem
+from ttrl_cli.errors import SetupError
+from ttrl_cli.sandbox import backends, choose
+from ttrl_cli.sandbox.backends import BACKENDS, Process
+from ttrl_cli.sandbox.base import Property, Surroundings
+from ttrl_cli.sandbox.choose import check_backend
+from ttrl_cli.sandbox.self_check import QUICK
+
+
+class Boaster(Process):
+    """Limits only, and claims everything."""
+
+    name = "boaster"
+    claims = frozenset(Property)
+
+
+class Broken(Process):
+    """Does not start."""
+
+    name = "broken"
+
+    def command(self, serve: list[str], surroundings: Surroundings) -> list[str]:
+        """A command that says why and ends."""
+        del serve, surroundings
+        return [sys.executable, "-c", "import sys; sys.exit('no such luck')"]
+
+
+@pytest.mark.parametrize("name", ["namespaces", "process"])
+def test_claims_hold_here(name: str) -> None:
+    """Every property that a backend claims survives the probe that attacks it."""
+    checked = check_backend(BACKENDS[name])
+    assert (checked.why_not, checked.broken) == ("", {})
+    assert set(checked.held) == BACKENDS[name].claims
+
+
+def test_false_claims_are_found() -> None:
+    """A backend without isolation that claims it is caught, property by property."""
+    checked = check_backend(Boaster())
+    # of these three the probes are too weak: without isolation stronger ones get through
+    lucky = {Property.PROCESSES, Property.NO_LEFTOVERS, Property.DISK}
+    assert set(checked.broken) | lucky == frozenset(Property) - Process.claims | lucky
+    assert "reached this machine by TCP" in checked.broken[Property.NETWORK]
+    assert not checked.works
+
+
+def test_auto_takes_the_first_that_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Auto passes over backends that do not start or break a claim, and says why it fell back."""
+    known = {b.name: b for b in (Broken(), Boaster(), Process())}
+    monkeypatch.setattr(choose, "BACKENDS", known)
+    name, warning = choose.choose("auto")
+    assert name == "process"
+    assert "they can read and change whatever you can" in warning
+    assert "broken: the sandbox broken does not start: no such luck" in warning
+    assert "boaster: private files: " in warning
+
+
+def test_auto_isolates_where_it_can() -> None:
+    """Here auto takes a backend that isolates, without a warning."""
+    name, warning = choose.choose("auto")
+    assert BACKENDS[name].isolated
+    assert warning == ""
+
+
+def test_a_backend_that_was_asked_for_must_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A named backend that does not work is an error, never replaced by another."""
+    monkeypatch.setattr(backends.shutil, "which", lambda _: None)
+    with pytest.raises(SetupError, match=r"--sandbox bwrap: bubblewrap is not installed"):
+        choose.choose("bwrap")
+
+
+def test_process_is_taken_with_a_warning(tmp_path: Path) -> None:
+    """A run with --sandbox process says on stderr what that means, even with --quiet."""
+    folder = write_problem(
+        tmp_path / "p",
+        "def verify(x):\n  return x\ndef score(x):\n  return x\n",
+        seed="def run():\n    return 1\n",
+        solution={"kind": "program"},
+    )
+    done = ttrl("check", folder, "--sandbox", "process")
+    assert done.code == 0
+    assert "warning: programs run with limits only" in done.err
+    assert ttrl("check", folder).err == ""
+
+
+def test_the_doctor_says_what_is_covered() -> None:
+    """`ttrl doctor --json` lists, per backend, what held and what did not."""
+    done = subprocess.run(
+        [Path(sys.executable).with_name("ttrl"), "doctor", "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"COLUMNS": "200"},
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    found = {sandbox["name"]: sandbox for sandbox in report["sandboxes"]}
+    assert set(found) == set(BACKENDS)
+    assert set(found["namespaces"]["covered"]) == {name.value for name in Property}
+    assert "network" not in found["process"]["covered"]
+    assert BACKENDS[report["chosen"]].isolated
+
+
+def test_quick_probes_cover_isolation() -> None:
+    """What auto checks is what `process` does not claim and a moment is enough for."""
+    assert not set(QUICK) & Process.claims
