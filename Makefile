@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST ?= $(BIN)/pytest
 
-.PHONY: install model demo test check format docs clean
+.PHONY: install model demo test check bench format docs clean
 
 install: $(STAMP)
 
@@ -32,6 +32,12 @@ check: $(STAMP)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+# each against an alternative in the same run; figures of ours are in docs/benchmarks.md
+bench: $(STAMP)
+	$(BIN)/python tests/benchmarks/help_time.py
+	$(BIN)/python tests/benchmarks/sandbox_speed.py --soak 10000
+	$(BIN)/python tests/benchmarks/voting_speed.py
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix

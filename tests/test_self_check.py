@@ -35,14 +35,6 @@ class Broken(Process):
         return [sys.executable, "-c", "import sys; sys.exit('no such luck')"]
 
 
-@pytest.mark.parametrize("name", ["namespaces", "process"])
-def test_claims_hold_here(name: str) -> None:
-    """Every property that a backend claims survives the probe that attacks it."""
-    checked = check_backend(BACKENDS[name])
-    assert (checked.why_not, checked.broken) == ("", {})
-    assert set(checked.held) == BACKENDS[name].claims
-
-
 def test_false_claims_are_found() -> None:
     """A backend without isolation that claims it is caught, property by property."""
     checked = check_backend(Boaster())
@@ -93,7 +85,7 @@ def test_process_is_taken_with_a_warning(tmp_path: Path) -> None:
 
 
 def test_the_doctor_says_what_is_covered() -> None:
-    """`ttrl doctor --json` lists, per backend, what held and what did not."""
+    """`ttrl doctor --json` attacks every backend; what each claims holds here, and no more is said."""
     done = subprocess.run(
         [Path(sys.executable).with_name("ttrl"), "doctor", "--json"],
         capture_output=True,
@@ -105,7 +97,10 @@ def test_the_doctor_says_what_is_covered() -> None:
     report = json.loads(done.stdout)
     found = {sandbox["name"]: sandbox for sandbox in report["sandboxes"]}
     assert set(found) == set(BACKENDS)
-    assert set(found["namespaces"]["covered"]) == {name.value for name in Property}
+    for name, sandbox in found.items():
+        assert sandbox["broken"] == {}
+        here = not sandbox["why_not"]
+        assert set(sandbox["covered"]) == (BACKENDS[name].claims if here else set())
     assert "network" not in found["process"]["covered"]
     assert BACKENDS[report["chosen"]].isolated
 

@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import psutil
@@ -63,6 +64,23 @@ def kill_descendants(*, spared: frozenset[psutil.Process] = frozenset()) -> None
             with contextlib.suppress(psutil.Error):
                 process.kill()
         psutil.wait_procs(strays, timeout=1)
+
+
+def see_out(family: list[psutil.Process], *, seconds: float) -> None:
+    """Wait until processes that are about to end have ended, and reap those that became ours."""
+    deadline = time.monotonic() + seconds
+    while any(map(_lives, family)) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    for process in family:
+        with contextlib.suppress(ChildProcessError):  # somebody else's to reap
+            os.waitpid(process.pid, os.WNOHANG)
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _children(process: psutil.Process | None = None) -> frozenset[psutil.Process]:

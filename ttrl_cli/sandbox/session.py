@@ -147,6 +147,11 @@ class Sandbox:
                     raise
         raise AssertionError  # the loop returns or raises
 
+    @property
+    def isolated(self) -> bool:
+        """Whether its backend isolates programs."""
+        return self._backend.isolated
+
     def start(self) -> None:
         """Start the warm parent, unless it runs already.
 
@@ -199,8 +204,7 @@ class Sandbox:
         except subprocess.TimeoutExpired:
             parent.kill()
             parent.wait()
-        # they die with it, a moment later; where we adopt orphans, they are ours to reap
-        psutil.wait_procs(family, timeout=END_SECONDS)
+        leftovers.see_out(family, seconds=END_SECONDS)
         if self._group is not None:
             self._group.remove()
         self._group = None

@@ -65,7 +65,8 @@ def prepare(
     os.chdir(folder)
     enter_environment(folder)
     for name, value in request["rlimits"].items():
-        lower(getattr(resource, name), value)
+        if hasattr(resource, name):  # some are Linux's own
+            lower(getattr(resource, name), value)
     # it may grow by so much beyond what it has from the warm parent
     inherited = confine.address_space() if means is None else means.inherited
     if inherited:  # elsewhere the limit does not hold, or breaks the C library

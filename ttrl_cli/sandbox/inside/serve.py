@@ -214,6 +214,8 @@ def warm(imports: list[tuple[str, bool]]) -> None:
         except BaseException as error:
             if needed:
                 raise MissingModuleError(name, f"{type(error).__name__}: {error}") from error
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()  # what is left in a buffer, every candidate would print
     gc.collect()
     gc.freeze()  # a collection in a candidate would copy every page it looks at
 
