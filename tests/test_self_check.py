@@ -85,7 +85,7 @@ def test_process_is_taken_with_a_warning(tmp_path: Path) -> None:
 
 
 def test_the_doctor_says_what_is_covered() -> None:
-    """`ttrl doctor --json` attacks every backend; what each claims holds here, and no more is said."""
+    """`ttrl doctor --json` attacks every backend; here what each claims holds, and no more."""
     done = subprocess.run(
         [Path(sys.executable).with_name("ttrl"), "doctor", "--json"],
         capture_output=True,

@@ -18,8 +18,9 @@ from ttrl_cli.errors import SetupError
 from ttrl_cli.problem import Limits
 from ttrl_cli.records import Json, Status
 from ttrl_cli.sandbox.base import Program, ProgramResult
+from ttrl_cli.sandbox.exits import Exit, refused, result_of, silence, stopped, tail
 from ttrl_cli.sandbox.protocol import MalformedError, read_json, split_frame
-from ttrl_cli.sandbox.session import Exit, Sandbox, refused, result_of, silence, stopped, tail
+from ttrl_cli.sandbox.session import Sandbox
 
 FLAGS = ("-std=c++20", "-O2", "-pipe")
 _SOURCE, _BINARY = "candidate.cpp", "candidate"

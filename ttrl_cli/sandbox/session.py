@@ -9,13 +9,11 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -24,59 +22,36 @@ import psutil
 
 from ttrl_cli.errors import SetupError
 from ttrl_cli.problem import Limits
-from ttrl_cli.records import Json, Status
+from ttrl_cli.records import Json
 from ttrl_cli.sandbox import leftovers
 from ttrl_cli.sandbox.backends import serve_command
 from ttrl_cli.sandbox.base import (
-    MIB,
     Backend,
     MissingModuleError,
     Program,
     ProgramResult,
     SandboxError,
     Surroundings,
-    cpu_seconds,
     kill_after,
 )
 from ttrl_cli.sandbox.cgroups import Group
+from ttrl_cli.sandbox.exits import Exit, judge, result_of
 from ttrl_cli.sandbox.pipes import End, Stream, read_until_end
-from ttrl_cli.sandbox.protocol import HEADER_BYTES, MalformedError, decode
-from ttrl_cli.sandbox.view import PACKAGE, interpreter
+from ttrl_cli.sandbox.request import (
+    STATUS_BYTES,
+    bounds,
+    descriptors,
+    environment,
+    streams,
+    watched,
+)
+from ttrl_cli.sandbox.view import PACKAGE
 
-TAIL_CHARS = 2000
-OPEN_FILES = 1024
 START_SECONDS = 120.0
 """Most that starting a warm parent, imports included, may take."""
 END_SECONDS = 10.0
 """Most that ending a program may take; then the warm parent goes, too."""
 TRIES = 2
-_STATUS_BYTES = 4096
-_THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM", "RAYON", "NUMBA")
-_HINTS = {status.value: status for status in (Status.ERROR, Status.MEMORY, Status.MALFORMED)}
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exit:
-    """How one run ended.
-
-    Attributes:
-        end: Why reading stopped.
-        code: Exit status, or minus the signal.
-        over: The limit the warm parent killed it for: memory, cpu or processes.
-        output: What was printed.
-        answer: What was answered.
-        seconds: Wall time.
-        cpu_seconds: CPU time of all its processes.
-    """
-
-    end: End
-    code: int
-    over: str | None
-    output: Stream
-    answer: Stream
-    seconds: float
-    cpu_seconds: float
 
 
 class Sandbox:
@@ -121,7 +96,7 @@ class Sandbox:
             "arguments": program.arguments,
         }
         run = self.attempt(request, limits)
-        return result_of(run, _judge(run, limits))
+        return result_of(run, judge(run, limits))
 
     def attempt(
         self, request: Mapping[str, Json], limits: Limits, *, binary: Path | None = None
@@ -157,7 +132,7 @@ class Sandbox:
 
         Raises:
             MissingModuleError: If one of the surroundings' imports cannot be imported.
-        SetupError: If it cannot be started; the text says why.
+            SetupError: If it cannot be started; the text says why.
         """
         if self._parent is not None:
             return
@@ -177,7 +152,7 @@ class Sandbox:
                     pass_fds=(theirs.fileno(),),
                     start_new_session=True,
                     cwd=PACKAGE.parent,
-                    env=_environment(self._surroundings),
+                    env=environment(self._surroundings),
                 )
                 on_failure.pop_all()
             self._control = ours
@@ -216,7 +191,7 @@ class Sandbox:
         assert self._control is not None
         self._control.settimeout(START_SECONDS)
         try:
-            line = self._control.recv(_STATUS_BYTES)
+            line = self._control.recv(STATUS_BYTES)
         except TimeoutError:
             line = b""
         self._control.settimeout(None)
@@ -235,15 +210,15 @@ class Sandbox:
         started = time.monotonic()
         with contextlib.ExitStack() as stack:
             folder = None if self._backend.isolated else stack.enter_context(_folder())
-            full = {**request, **_bounds(limits), "folder": folder and str(folder)}
-            reading, sent, writers = _descriptors(stack, full, binary)
+            full = {**request, **bounds(limits), "folder": folder and str(folder)}
+            reading, sent, writers = descriptors(stack, full, binary)
             if self._group is not None:
                 self._group.limit(limits)
                 sent["group"] = self._group.descriptor()
                 writers.callback(os.close, sent["group"])
             kills = self._kills()
-            streams = _streams(reading, limits)
-            message = {"names": list(sent), "limits": _watched(limits)}
+            read = streams(reading, limits)
+            message = {"names": list(sent), "limits": watched(limits)}
             try:
                 line = json.dumps(message).encode("ascii")
                 socket.send_fds(self._control, [line], list(sent.values()))
@@ -251,15 +226,15 @@ class Sandbox:
                 msg = f"the sandbox {self._backend.name} has died"
                 raise SandboxError(msg) from error
             writers.close()
-            end = read_until_end(streams, deadline=started + kill_after(limits))
-            report = self._report(streams[-1], ended=end is End.DONE)
+            end = read_until_end(read, deadline=started + kill_after(limits))
+            report = self._report(read[-1], ended=end is End.DONE)
         seconds = time.monotonic() - started
         return Exit(
             end=end,
             code=report["code"],
             over="memory" if self._kills() > kills else report["over"],
-            output=streams[0],
-            answer=streams[1],
+            output=read[0],
+            answer=read[1],
             seconds=seconds,
             cpu_seconds=report["cpu"],
         )
@@ -286,79 +261,6 @@ class Sandbox:
         return report
 
 
-def result_of(run: Exit, judged: tuple[Json, Status, str]) -> ProgramResult:
-    """A run's result, whose data, status and reason somebody has made out."""
-    data, status, reason = judged
-    return ProgramResult(
-        status=status,
-        data=data,
-        output=tail(run),
-        reason=reason,
-        seconds=run.seconds,
-        cpu_seconds=run.cpu_seconds,
-    )
-
-
-def tail(run: Exit) -> str:
-    """The end of what was printed."""
-    return run.output.data.decode("utf-8", "replace")[-TAIL_CHARS:]
-
-
-def stopped(run: Exit, limits: Limits) -> tuple[Status, str] | None:
-    """Status and reason of a program that was stopped from outside; None if it ended by itself."""
-    if run.end is End.OVERFLOW:
-        verb = "printed" if run.output.over else "returned"
-        return Status.OUTPUT, f"{verb} more than {limits.output_mb:g} MiB"
-    if run.end is End.TIMEOUT:
-        return Status.TIMEOUT, f"still running after {kill_after(limits):g} s"
-    match run.over:
-        case "memory":
-            return Status.MEMORY, f"its processes used more than {limits.memory_mb} MiB together"
-        case "cpu":
-            return Status.TIMEOUT, f"used more than {cpu_seconds(limits)} s of CPU time"
-        case "processes":
-            return Status.ERROR, f"started more than {limits.processes} processes and threads"
-    return None
-
-
-def silence(code: int) -> tuple[Status, str]:
-    """Status and reason of a program that ended by itself and without an answer."""
-    if code == -signal.SIGXCPU:
-        return Status.TIMEOUT, "used more CPU time than its limit"
-    if code >= 0:
-        return Status.ERROR, "ended without an answer" + (f" (exit status {code})" if code else "")
-    return Status.ERROR, f"ended without an answer (killed by {_signal(-code)})"
-
-
-def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # one of the real-time signals
-        return f"signal {number}"
-
-
-def _judge(run: Exit, limits: Limits) -> tuple[Json, Status, str]:
-    """Data, status and reason."""
-    wrong = stopped(run, limits)
-    if wrong is not None:
-        return None, *wrong
-    if run.code != 0 or not run.answer.data:
-        return None, *silence(run.code)
-    try:
-        kind, value = decode(bytes(run.answer.data))
-    except MalformedError as error:
-        return None, Status.MALFORMED, str(error)
-    return refused(value) if kind == "refusal" else (value, Status.OK, "")
-
-
-def refused(value: Json) -> tuple[None, Status, str]:
-    """The program's process's own word on why there are no data."""
-    match value:
-        case {"status": str(status), "reason": str(reason)} if status in _HINTS:
-            return None, _HINTS[status], reason
-    return None, Status.MALFORMED, "the answer is not well formed"
-
-
 @contextlib.contextmanager
 def _folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="ttrl-"))
@@ -366,76 +268,6 @@ def _folder() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _descriptors(
-    stack: contextlib.ExitStack, request: Mapping[str, Json], binary: Path | None
-) -> tuple[list[int], dict[str, int], contextlib.ExitStack]:
-    """Ends to read (output, answer, status); what to send, by name; and what closes the latter."""
-    ours = stack.enter_context(contextlib.ExitStack())
-    text = tempfile.TemporaryFile()  # noqa: SIM115 - the stack closes it
-    ours.callback(text.close)
-    text.write(json.dumps(request).encode("ascii"))
-    text.seek(0)
-    sent = {"request": text.fileno()}
-    if binary is not None:
-        sent["binary"] = ours.enter_context(binary.open("rb")).fileno()
-    reading = []
-    for name in ("output", "answer", "status"):
-        reader, writer = os.pipe()
-        reading.append(stack.enter_context(os.fdopen(reader, "rb", buffering=0)).fileno())
-        sent[name] = ours.enter_context(os.fdopen(writer, "wb", buffering=0)).fileno()
-    return reading, sent, ours
-
-
-def _streams(reading: list[int], limits: Limits) -> list[Stream]:
-    output, answer, status = reading
-    most = int(limits.output_mb * MIB)
-    return [
-        Stream(descriptor=output, limit=most, keep=4 * TAIL_CHARS),
-        Stream(descriptor=answer, limit=most + HEADER_BYTES),
-        Stream(descriptor=status, limit=_STATUS_BYTES, final=True),
-    ]
-
-
-def _bounds(limits: Limits) -> dict[str, Json]:
-    """What a program's process sets for itself before the program takes over."""
-    disk = int(limits.disk_mb * MIB)
-    return {
-        "memory_bytes": limits.memory_mb * MIB,
-        "disk_bytes": disk,
-        "processes": limits.processes,
-        "rlimits": {
-            "RLIMIT_CPU": cpu_seconds(limits) + 1,  # the warm parent looks first, and says so
-            "RLIMIT_CORE": 0,
-            "RLIMIT_FSIZE": disk,
-            "RLIMIT_NOFILE": OPEN_FILES,
-            "RLIMIT_NICE": 0,
-            "RLIMIT_RTPRIO": 0,
-            "RLIMIT_MSGQUEUE": 0,
-        },
-    }
-
-
-def _watched(limits: Limits) -> dict[str, float]:
-    """What the warm parent looks at while a program runs."""
-    return {
-        "memory": limits.memory_mb * MIB,
-        "cpu": cpu_seconds(limits),
-        "processes": limits.processes,
-    }
-
-
-def _environment(surroundings: Surroundings) -> dict[str, str]:
-    folder = str(Path(interpreter(surroundings.python).executable).parent)
-    return {f"{name}_NUM_THREADS": str(surroundings.cpus) for name in _THREADS} | {
-        "PATH": f"{folder}:{_PATH}",
-        "HOME": "/tmp",
-        "TMPDIR": "/tmp",
-        "LANG": "C.UTF-8",
-        "PYTHONHASHSEED": "0",
-        "CUDA_VISIBLE_DEVICES": "",
-    }
 
 
 def _end_of(log: IO[bytes]) -> str:

@@ -1,0 +1,93 @@
+"""What a warm parent is sent to run one program, and what is read of it."""
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from ttrl_cli.problem import Limits
+from ttrl_cli.records import Json
+from ttrl_cli.sandbox.base import MIB, Surroundings, cpu_seconds
+from ttrl_cli.sandbox.exits import TAIL_CHARS
+from ttrl_cli.sandbox.pipes import Stream
+from ttrl_cli.sandbox.protocol import HEADER_BYTES
+from ttrl_cli.sandbox.view import interpreter
+
+OPEN_FILES = 1024
+STATUS_BYTES = 4096
+_THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM", "RAYON", "NUMBA")
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def descriptors(
+    stack: contextlib.ExitStack, request: Mapping[str, Json], binary: Path | None
+) -> tuple[list[int], dict[str, int], contextlib.ExitStack]:
+    """Ends to read (output, answer, status); what to send, by name; and what closes the latter."""
+    ours = stack.enter_context(contextlib.ExitStack())
+    text = tempfile.TemporaryFile()  # noqa: SIM115 - the stack closes it
+    ours.callback(text.close)
+    text.write(json.dumps(request).encode("ascii"))
+    text.seek(0)
+    sent = {"request": text.fileno()}
+    if binary is not None:
+        sent["binary"] = ours.enter_context(binary.open("rb")).fileno()
+    reading = []
+    for name in ("output", "answer", "status"):
+        reader, writer = os.pipe()
+        reading.append(stack.enter_context(os.fdopen(reader, "rb", buffering=0)).fileno())
+        sent[name] = ours.enter_context(os.fdopen(writer, "wb", buffering=0)).fileno()
+    return reading, sent, ours
+
+
+def streams(reading: list[int], limits: Limits) -> list[Stream]:
+    """What is read of a program: what it prints, its answer, and how it ended."""
+    output, answer, status = reading
+    most = int(limits.output_mb * MIB)
+    return [
+        Stream(descriptor=output, limit=most, keep=4 * TAIL_CHARS),
+        Stream(descriptor=answer, limit=most + HEADER_BYTES),
+        Stream(descriptor=status, limit=STATUS_BYTES, final=True),
+    ]
+
+
+def bounds(limits: Limits) -> dict[str, Json]:
+    """What a program's process sets for itself before the program takes over."""
+    disk = int(limits.disk_mb * MIB)
+    return {
+        "memory_bytes": limits.memory_mb * MIB,
+        "disk_bytes": disk,
+        "processes": limits.processes,
+        "rlimits": {
+            "RLIMIT_CPU": cpu_seconds(limits) + 1,  # the warm parent looks first, and says so
+            "RLIMIT_CORE": 0,
+            "RLIMIT_FSIZE": disk,
+            "RLIMIT_NOFILE": OPEN_FILES,
+            "RLIMIT_NICE": 0,
+            "RLIMIT_RTPRIO": 0,
+            "RLIMIT_MSGQUEUE": 0,
+        },
+    }
+
+
+def watched(limits: Limits) -> dict[str, float]:
+    """What the warm parent looks at while a program runs."""
+    return {
+        "memory": limits.memory_mb * MIB,
+        "cpu": cpu_seconds(limits),
+        "processes": limits.processes,
+    }
+
+
+def environment(surroundings: Surroundings) -> dict[str, str]:
+    """All environment variables that programs find, but for those that name their folder."""
+    folder = str(Path(interpreter(surroundings.python).executable).parent)
+    return {f"{name}_NUM_THREADS": str(surroundings.cpus) for name in _THREADS} | {
+        "PATH": f"{folder}:{_PATH}",
+        "HOME": "/tmp",
+        "TMPDIR": "/tmp",
+        "LANG": "C.UTF-8",
+        "PYTHONHASHSEED": "0",
+        "CUDA_VISIBLE_DEVICES": "",
+    }
