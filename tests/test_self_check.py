@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests._helpers import ttrl, write_problem
+from tests._helpers import ttrl, write_lines, write_problem
 from ttrl_cli.errors import SetupError
 from ttrl_cli.sandbox import backends, choose
 from ttrl_cli.sandbox.backends import BACKENDS, Process
@@ -82,6 +82,33 @@ def test_process_is_taken_with_a_warning(tmp_path: Path) -> None:
     assert done.code == 0
     assert "warning: programs run with limits only" in done.err
     assert ttrl("check", folder).err == ""
+
+
+def test_a_run_that_programs_could_read_is_refused(tmp_path: Path) -> None:
+    """A run directory inside the interpreter's folder is refused before anything is made."""
+    folder = write_problem(
+        tmp_path / "p",
+        "def verify(x):\n  return x\ndef score(x):\n  return x\n",
+        seed="def run():\n    return 1\n",
+        solution={"kind": "program"},
+    )
+    replay = write_lines(tmp_path / "replay", ["```python\ndef run():\n    return 2\n```"])
+    out = Path(sys.prefix) / "ttrl-test-run"
+    done = ttrl("solve", folder, "--out", out, "--sampler", f"replay:{replay}")
+    assert done.code == 2
+    assert f"{out} lies in {Path(sys.prefix).resolve()}, which programs can read" in done.err
+    assert not out.exists()
+
+
+def test_a_deleted_folder_is_an_error_of_the_user(tmp_path: Path) -> None:
+    """A command started in a folder that is gone says so, without a traceback."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    program = Path(sys.executable).with_name("ttrl")
+    command = f'cd "{gone}" && rmdir "{gone}" && "{program}" check x'
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: the current folder has been deleted; change to another\n"
 
 
 def test_the_doctor_says_what_is_covered() -> None:

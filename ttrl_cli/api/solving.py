@@ -66,7 +66,7 @@ def solve(
     if start_from is not None:
         _require_same_problem(RunDir.open(start_from), problem, config)
     with ExitStack() as stack:
-        grader = stack.enter_context(_grader(problem, config))
+        grader = stack.enter_context(_grader(problem, config, folder))
         seeds = roots(problem, graded_seeds(problem, grader), config.groups)
         machinery = Machinery.load(config)
         source = None if start_from is None else str(start_from.resolve())
@@ -106,7 +106,7 @@ def resume(
         problem = load_problem(run.path / "problem")
         if finished(run, run.config.steps):
             return summarise(run, problem.spec.best_known)
-        grader = stack.enter_context(_grader(problem, run.solve_config))
+        grader = stack.enter_context(_grader(problem, run.solve_config, run.path))
         restored = run.restore()
         parts = Machinery.load(run.config).parts(run, grader, reporter, begun)
         if restored is not None:
@@ -182,8 +182,8 @@ def _task(run: RunDir, problem: Problem) -> SolveTask:
     return SolveTask(problem, load_archive(run), selector, run)
 
 
-def _grader(problem: Problem, config: SolveConfig) -> Grader:
-    return Grader(problem, workers=workers(config), sandbox=config.sandbox)
+def _grader(problem: Problem, config: SolveConfig, run: Path) -> Grader:
+    return Grader(problem, workers=workers(config), sandbox=config.sandbox, run=run)
 
 
 def _search(run: RunDir, problem: Problem, parts: Parts, warning: str) -> Summary:

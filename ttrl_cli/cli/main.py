@@ -1,6 +1,7 @@
 """The `ttrl` command."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -47,6 +48,11 @@ def options(
 
 def main() -> None:
     """Run the command; errors that belong to the user end it with a message and their code."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        _error("the current folder has been deleted; change to another")
+        sys.exit(2)
     try:
         app()
     except TtrlError as error:

@@ -5,10 +5,11 @@ A failure of ours ends as a verdict FAILED, which is masked out of the update.
 """
 
 from collections.abc import Hashable
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from ttrl_cli.errors import ProblemError, SetupError
+from ttrl_cli.errors import ProblemError, SetupError, UsageError
 from ttrl_cli.grading import worker
 from ttrl_cli.grading.environment import interpreter
 from ttrl_cli.grading.worker import Loaded
@@ -30,6 +31,7 @@ class Grader:
         problem: The problem.
         workers: How many processes; each runs one program at a time.
         sandbox: The backend that keeps programs in, or auto for the strongest that works.
+        run: The run directory, if there is to be one.
 
     Attributes:
         sandbox: The backend that is used; empty where solutions are not programs.
@@ -38,16 +40,19 @@ class Grader:
     Raises:
         ProblemError: If the problem's code cannot be loaded.
         SetupError: If the sandbox does not start, or lacks a package or a compiler.
+        UsageError: If programs would see the run directory.
     """
 
-    def __init__(self, problem: Problem, *, workers: int, sandbox: str = "auto") -> None:
+    def __init__(
+        self, problem: Problem, *, workers: int, sandbox: str = "auto", run: Path | None = None
+    ) -> None:
         interpreter(problem)
         self._limit = worker.hard_limit(problem)
         self._jobs: dict[Hashable, Job] = {}
         self._verdicts: dict[Hashable, Verdict] = {}
         self._fresh: list[Hashable] = []
         self._problem = problem
-        loaded = _try_loading(problem, sandbox)
+        loaded = _try_loading(problem, sandbox, run)
         self.sandbox, self.warning = loaded.sandbox, loaded.warning
         arguments = (problem, loaded.sandbox)
         self._workers = Workers(count=workers, initializer=worker.start, arguments=arguments)
@@ -117,17 +122,18 @@ class Grader:
         return others
 
 
-def _try_loading(problem: Problem, sandbox: str) -> Loaded:
+def _try_loading(problem: Problem, sandbox: str, run: Path | None) -> Loaded:
     """Load the problem's code and the sandbox in a process of its own, where it may hang or crash.
 
     Raises:
         ProblemError: If it does, or if the code cannot be loaded.
         SetupError: If the machine lacks something.
+        UsageError: If programs would see the run directory.
     """
     file = problem.folder / PROBLEM_FILE
     workers = Workers(count=1, initializer=worker.prepare, arguments=())
     try:
-        workers.submit("load", worker.load, problem, sandbox, timeout=LOAD_SECONDS)
+        workers.submit("load", worker.load, problem, sandbox, run, timeout=LOAD_SECONDS)
         ((_, loaded),) = workers.take(wait=True)
     finally:
         workers.close()
@@ -139,6 +145,9 @@ def _try_loading(problem: Problem, sandbox: str) -> Loaded:
     if loaded.missing:
         msg = f"{file}: {loaded.missing}"
         raise SetupError(msg)
+    if loaded.exposed:
+        msg = f"{run} lies in {loaded.exposed}, which programs can read; choose another --out"
+        raise UsageError(msg)
     return loaded
 
 

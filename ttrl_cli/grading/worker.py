@@ -34,6 +34,7 @@ from ttrl_cli.sandbox.compiled import compiler, run_cpp
 from ttrl_cli.sandbox.leftovers import kill_descendants
 from ttrl_cli.sandbox.session import TRIES as SANDBOX_TRIES
 from ttrl_cli.sandbox.session import Sandbox
+from ttrl_cli.sandbox.view import private_folders, shown_in
 
 SLACK_SECONDS = 10.0
 """Added to a job's hard limit: starting and ending processes, and moving data."""
@@ -50,12 +51,14 @@ class Loaded:
     Attributes:
         wrong: What is wrong with the problem's code; empty if nothing is.
         missing: What the machine lacks; empty if nothing.
+        exposed: The folder in which programs would see the run directory; empty if nowhere.
         sandbox: The name of the backend to use.
         warning: What the user should know about it; empty if nothing.
     """
 
     wrong: str = ""
     missing: str = ""
+    exposed: str = ""
     sandbox: str = ""
     warning: str = ""
 
@@ -96,12 +99,13 @@ def run_solution(text: str, parent_data: Json, seed: int) -> Verdict:
     return grade_solution(_problems[0], text, parent_data=parent_data, seed=seed)
 
 
-def load(problem: Problem, sandbox: str) -> Loaded:
+def load(problem: Problem, sandbox: str, run: Path | None) -> Loaded:
     """Import the problem's code, and choose and start a sandbox if there is something to run in it.
 
     Args:
         problem: The problem.
         sandbox: A backend's name, or auto.
+        run: The run directory, which programs must not see.
     """
     wrong = _load_code(problem)
     programs = problem.spec.solution.kind == "program"
@@ -111,8 +115,10 @@ def load(problem: Problem, sandbox: str) -> Loaded:
         name, warning = choose(sandbox)
         if problem.spec.solution.language == "cpp":
             compiler()
-        with Sandbox(BACKENDS[name], surroundings(problem)) as trial:
+        around = surroundings(problem)
+        with Sandbox(BACKENDS[name], around) as trial:
             trial.start()
+            exposed = shown_in(run, around) if run is not None and trial.isolated else None
     except ProblemError as error:
         return Loaded(wrong=str(error))
     except MissingModuleError as error:
@@ -120,7 +126,7 @@ def load(problem: Problem, sandbox: str) -> Loaded:
         return Loaded(missing=f"environment.imports[{place}]: {error}")
     except SetupError as error:
         return Loaded(missing=str(error))
-    return Loaded(sandbox=name, warning=warning)
+    return Loaded(sandbox=name, warning=warning, exposed=exposed or "")
 
 
 def surroundings(problem: Problem) -> Surroundings:
@@ -134,7 +140,7 @@ def surroundings(problem: Problem) -> Surroundings:
         python=interpreter(problem),
         imports=tuple(environment.imports),
         cpus=problem.spec.limits.cpus,
-        hidden=(Path.home(), Path.cwd(), problem.folder),
+        hidden=[*private_folders(), problem.folder],
     )
 
 

@@ -3,13 +3,13 @@
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from ttrl_cli.errors import SetupError
 from ttrl_cli.sandbox.backends import BACKENDS
 from ttrl_cli.sandbox.base import Backend, Property, SandboxError, Surroundings
 from ttrl_cli.sandbox.self_check import QUICK, self_check
 from ttrl_cli.sandbox.session import Sandbox
+from ttrl_cli.sandbox.view import private_folders
 
 AUTO = "auto"
 
@@ -83,7 +83,7 @@ def choose(name: str) -> tuple[str, str]:
 
 def usual_surroundings() -> Surroundings:
     """Candidates of no problem in particular."""
-    return Surroundings(hidden=(Path.home(), Path.cwd()))
+    return Surroundings(hidden=private_folders())
 
 
 def _complaint(checked: Checked) -> str:

@@ -10,6 +10,7 @@ words by `backends.py`:
     ["folder", PATH]            an empty folder, for the mounts of each candidate
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -76,6 +77,15 @@ def interpreter(python: str | None) -> Interpreter:
     return Interpreter(executable=executable, folders=tuple(places))
 
 
+def private_folders() -> list[Path]:
+    """The user's home and the current folder, as far as there are such."""
+    found: list[Path] = []
+    for find in (Path.home, Path.cwd):
+        with contextlib.suppress(RuntimeError, FileNotFoundError):  # nobody's home; deleted
+            found.append(find())
+    return found
+
+
 def actions(surroundings: Surroundings) -> list[Action]:
     """What to build for candidates with these surroundings.
 
@@ -112,6 +122,19 @@ def actions(surroundings: Surroundings) -> list[Action]:
         *(["device", path] for path in _DEVICES),
         *(["folder", path] for path in (*PRIVATE, "/proc")),
     ]
+
+
+def shown_in(path: Path, surroundings: Surroundings) -> str | None:
+    """The folder in which candidates would see a path, whether it exists or not; None if none."""
+    real = os.path.realpath(path)
+    shown: str | None = None
+    for action, *paths in actions(surroundings):
+        if action == "show" and _lies_in(real, paths[0]):
+            shown = paths[0]
+            inside = paths[1] + real.removeprefix(paths[0])
+        elif action == "hide" and shown is not None and _lies_in(inside, paths[0]):
+            shown = None
+    return shown
 
 
 def kept(surroundings: Surroundings) -> list[str]:
