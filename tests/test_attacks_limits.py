@@ -333,6 +333,10 @@ class TestCpuTime:
         still_works(sandbox)
 
 
+# where it is isolated, a program cannot share memory without a file at all
+HOLDING = [*((name, "MAP_PRIVATE") for name in BACKENDS), ("process", "MAP_SHARED")]
+
+
 class TestMemory:
     @pytest.mark.parametrize(
         "bomb",
@@ -373,8 +377,7 @@ class TestMemory:
         assert result.status is Status.MEMORY or result.data <= SMALL.memory_mb
         still_works(sandbox)
 
-    @pytest.mark.parametrize("flags", ["MAP_PRIVATE", "MAP_SHARED"])
-    @attack(Property.MEMORY)
+    @pytest.mark.parametrize(("sandbox", "flags"), HOLDING, indirect=["sandbox"])
     def test_memory_of_all_processes_counts(self, sandbox: Sandbox, flags: str) -> None:
         """Processes that each stay below the limit are ended for what they hold together."""
         source = (
@@ -393,7 +396,25 @@ class TestMemory:
         assert result.reason == "its processes used more than 128 MiB together"
         still_works(sandbox)
 
-    @attack(Property.MEMORY)
+    @attack(Property.MEMORY, Property.SYSTEM_CALLS)
+    def test_memory_shared_without_a_file_is_refused(self, sandbox: Sandbox) -> None:
+        """A program cannot share memory that would stay when all but a page is unmapped."""
+        source = (
+            "import mmap\n"
+            "def run():\n"
+            "    got = []\n"
+            "    for flags in (mmap.MAP_SHARED, 0x03, mmap.MAP_SHARED | 0x40000):\n"
+            "        try: got.append(len(mmap.mmap(-1, 4096, flags | mmap.MAP_ANONYMOUS)))\n"
+            "        except OSError: pass\n"
+            "    try:\n"
+            "        with open('/dev/zero', 'r+b') as file: mmap.mmap(file.fileno(), 4096)\n"
+            "        got.append('zero')\n"
+            "    except OSError: pass\n"
+            "    return [got, len(mmap.mmap(-1, 4096, mmap.MAP_PRIVATE))]"
+        )
+        assert returned(sandbox, source) == [[], 4096]
+
+    @pytest.mark.parametrize("sandbox", ["process"], indirect=True)
     def test_memory_that_no_process_shows_counts(self, sandbox: Sandbox) -> None:
         """Shared memory that was filled, and then dropped from every page table, still counts."""
         source = (

@@ -31,7 +31,8 @@ PRIVATE = ("/tmp", "/dev/shm")
 """What each candidate gets an empty one of."""
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
 _SETTINGS = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime")
-_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+# not /dev/zero: mapped, it is memory shared without a file, which inside/filter.py refuses
+_DEVICES = ("/dev/null", "/dev/full", "/dev/random", "/dev/urandom")
 _CORES = "/sys/devices/system/cpu"  # where the C library counts them
 _ASK = (
     "import json, sys; sys.version_info < (3, 9) and sys.exit();"

@@ -3,7 +3,8 @@
 Refused are the calls that reach past the candidate's own processes and files: mounts and
 namespaces, other processes' memory, kernel modules, keys, clocks, performance counters, BPF,
 io_uring, sockets but for those of the Unix family; and those that hold memory where no process
-shows it (System V segments, memory files). Calls newer than this list do not exist for
+shows it (System V segments, memory files, memory shared without a file, of which all but a page
+can be unmapped and is held all the same). Calls newer than this list do not exist for
 candidates. Everything else is allowed: numbers are crunched with a few dozen calls, and a
 longer list of what may be done breaks with every new C library.
 
@@ -95,14 +96,21 @@ _NUMBERS = {  # name: (x86_64, aarch64), from each architecture's unistd.h; -1 w
 _LAST = 462  # mseal, Linux 6.10
 _X32 = 0x40000000  # x86_64's second set of numbers
 _CLONE, _CLONE3 = (56, 220), 435
-_SOCKET, _SOCKETPAIR, _IOCTL = (41, 198), (53, 199), (16, 29)
+_SOCKET, _SOCKETPAIR, _IOCTL, _MMAP = (41, 198), (53, 199), (16, 29), (9, 222)
 _NEW_NAMESPACES = 0x7E020080  # CLONE_NEWNS, CGROUP, UTS, IPC, USER, PID, NET, TIME
 _AF_UNIX = 1
+_SHARED, _ANONYMOUS = 0x01, 0x20  # flags of mmap
 _TERMINAL_INPUT = (0x5412, 0x541C)  # TIOCSTI and TIOCLINUX type into a terminal
 
 _LOAD, _EQUAL, _ABOVE, _ANY_BIT, _RETURN = 0x20, 0x15, 0x25, 0x45, 0x06
 _ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
-_NUMBER, _ARCH, _ARGUMENT_0, _ARGUMENT_1 = 0, 4, 16, 24  # offsets into struct seccomp_data
+_NUMBER, _ARCH, _ARGUMENT_0, _ARGUMENT_1, _ARGUMENT_3 = (
+    0,
+    4,
+    16,
+    24,
+    40,
+)  # offsets into struct seccomp_data
 _REFUSE = (_RETURN, 0, 0, _ERRNO | errno.EPERM)
 _UNKNOWN = (_RETURN, 0, 0, _ERRNO | errno.ENOSYS)
 _PASS = (_RETURN, 0, 0, _ALLOW)
@@ -136,6 +144,9 @@ def program() -> bytes:
     ioctl: list[_Line] = [(_LOAD, 0, 0, _ARGUMENT_1)]
     for request in _TERMINAL_INPUT:
         ioctl += [(_EQUAL, 0, 1, request), _REFUSE]
+    mmap: list[_Line] = [(_LOAD, 0, 0, _ARGUMENT_3), (_ANY_BIT, 0, 2, _ANONYMOUS)]
+    mmap += [(_ANY_BIT, 0, 1, _SHARED), _REFUSE]
+    lines += _on(_MMAP[column], mmap)
     lines += _on(_CLONE[column], clone) + _on(_IOCTL[column], ioctl)
     lines += _on(_SOCKET[column], socket) + _on(_SOCKETPAIR[column], socket) + [_PASS]
     return b"".join(struct.pack("=HBBI", *line) for line in lines)
