@@ -71,7 +71,13 @@ def solve(
         machinery = Machinery.load(config)
         source = None if start_from is None else str(start_from.resolve())
         run = RunDir.create(
-            folder, "solve", problem.spec.name, config, problem.folder, start_from=source
+            folder,
+            "solve",
+            problem.spec.name,
+            config,
+            problem.folder,
+            start_from=source,
+            sandbox=grader.sandbox or None,
         )
         stack.enter_context(run.lock())
         parts = machinery.parts(run, grader, reporter, begun)

@@ -86,6 +86,7 @@ class RunDir:
         source: Path | Mapping[str, bytes],
         *,
         start_from: str | None = None,
+        sandbox: str | None = None,
     ) -> Self:
         """Make a run directory.
 
@@ -96,6 +97,7 @@ class RunDir:
             config: Written to config.json.
             source: A problem's folder, copied verbatim; or files of a vote by name.
             start_from: The run of a warm start.
+            sandbox: What keeps programs in, for provenance.json; None where there are none.
 
         Raises:
             UsageError: If the path exists or cannot be made, or the problem's folder is too large
@@ -110,7 +112,7 @@ class RunDir:
             msg = f"the run directory {path} cannot be made: {error.strerror}"
             raise UsageError(msg) from error
         # before the copy: a run that lies in the problem's folder must not be copied into itself
-        files.write_json(path / files.PROVENANCE_FILE, provenance())
+        files.write_json(path / files.PROVENANCE_FILE, {**provenance(), "sandbox": sandbox})
         if isinstance(source, Path):
             try:
                 files.copy_folder(source, path / "problem", most_bytes=_MOST_PROBLEM_BYTES)
