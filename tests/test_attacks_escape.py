@@ -1195,6 +1195,7 @@ REFUSED = {  # of unistd.h: x86_64, aarch64
     "request_key": (249, 218),
     "memfd_create": (319, 279),
     "memfd_secret": (447, 447),
+    "vmsplice": (278, 75),
     "ptrace": (101, 117),
     "process_vm_readv": (310, 270),
     "process_vm_writev": (311, 271),

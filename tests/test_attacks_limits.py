@@ -437,6 +437,69 @@ class TestMemory:
         still_works(sandbox)
 
     @attack(Property.MEMORY)
+    def test_memory_behind_a_dead_first_thread_counts(self, sandbox: Sandbox) -> None:
+        """Processes whose first thread has ended, of which /proc shows no memory, still count."""
+        source = (
+            "import ctypes, os, platform, threading, time\n"
+            "def hold():\n"
+            "    held = bytearray(os.urandom(1 << 20) * 25)\n"
+            "    time.sleep(4)\n"
+            "def run():\n"
+            "    leave = 60 if platform.machine() == 'x86_64' else 93\n"
+            "    for _ in range(10):\n"
+            "        if os.fork() == 0:\n"
+            "            threading.Thread(target=hold).start()\n"
+            "            time.sleep(0.3)\n"
+            "            ctypes.CDLL(None).syscall(leave, 0)\n"
+            "    time.sleep(3)"
+        )
+        assert run(sandbox, source, limits=SMALL).status is Status.MEMORY
+        still_works(sandbox)
+
+    @attack(Property.MEMORY)
+    def test_signals_do_not_keep_us_from_looking(self, sandbox: Sandbox) -> None:
+        """A program that is stopped and continued without pause is looked at all the same."""
+        source = (
+            "import os, signal, time\n"
+            "def run():\n"
+            "    own = os.getpid()\n"
+            "    if os.fork() == 0:\n"
+            "        while True:\n"
+            "            os.kill(own, signal.SIGSTOP); os.kill(own, signal.SIGCONT)\n"
+            "    for _ in range(6):\n"
+            "        if os.fork() == 0:\n"
+            "            held = bytearray(os.urandom(1 << 20) * 60)\n"
+            "            time.sleep(4)\n"
+            "    end = time.monotonic() + 3\n"
+            "    while time.monotonic() < end: time.sleep(0.1)"
+        )
+        assert run(sandbox, source, limits=SMALL).status is Status.MEMORY
+        still_works(sandbox)
+
+    @attack(Property.WALL_TIME, Property.PROCESSES)
+    def test_a_program_that_is_slow_to_look_at_is_ended_in_time(self, sandbox: Sandbox) -> None:
+        """Tens of thousands of mappings in many processes do not put off the end by much."""
+        limits = LIMITS.model_copy(update={"seconds": 1, "processes": 40, "memory_mb": 1024})
+        source = (
+            "import ctypes, os, time\n"
+            "libc = ctypes.CDLL(None)\n"
+            "libc.mmap.restype = ctypes.c_void_p\n"
+            "libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]\n"
+            "def run():\n"
+            "    pages = 40000\n"
+            "    size = ctypes.c_size_t(pages * 4096)\n"
+            "    start = libc.mmap(None, size, 0, 0x4022, -1, ctypes.c_long(0))\n"
+            "    for page in range(0, pages, 2): libc.mprotect(start + page * 4096, 4096, 1)\n"
+            "    for _ in range(30):\n"
+            "        if os.fork() == 0: time.sleep(60)\n"
+            "    time.sleep(60)"
+        )
+        result = run(sandbox, source, limits=limits)
+        assert result.status is Status.TIMEOUT
+        assert result.seconds < kill_after(limits) + 5
+        still_works(sandbox)
+
+    @attack(Property.MEMORY)
     def test_memory_in_socket_buffers_is_bounded(self, sandbox: Sandbox) -> None:
         """What a program leaves unread in its own sockets cannot take more than the limit."""
         limits = LIMITS.model_copy(update={"memory_mb": 64})

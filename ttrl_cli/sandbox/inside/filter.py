@@ -75,6 +75,7 @@ _NUMBERS = {  # name: (x86_64, aarch64), from each architecture's unistd.h; -1 w
     "userfaultfd": (323, 282),
     "uselib": (134, -1),
     "vhangup": (153, 58),
+    "vmsplice": (278, 75),  # a pipe that holds a page of its own holds all of a huge page
     # the same everywhere from here on
     "io_uring_setup": (425, 425),
     "io_uring_enter": (426, 426),

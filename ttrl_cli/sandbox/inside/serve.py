@@ -116,7 +116,9 @@ class WarmParent:
         """Wait for a candidate, ending it where it must be ended; returns the report."""
         over: str | None = None
         reaped = Reaped(pid)
-        look = watch.Watch(limits, self._inherited)
+        shares = self.means is None or not self.means.calls
+        look = watch.Watch(limits, inherited=self._inherited, shares=shares)
+        next_look = time.monotonic() + INTERVAL
         while not reaped.candidate():
             waiting = [self._woken, self._control.fileno()]
             ready = select.select(waiting, [], [], INTERVAL)[0]
@@ -127,8 +129,10 @@ class WarmParent:
                 self._end(pid, reaped)
                 if message is None:
                     sys.exit()
-            if not ready and over is None:
+            # not only where nothing happens: a program can see to it that something always does
+            if over is None and time.monotonic() >= next_look:
                 over = look.excess(watch.descendants(os.getpid()), reaped.cpu)
+                next_look = time.monotonic() + INTERVAL
                 if over is not None:
                     self._end(pid, reaped)
         if not self._isolated:

@@ -23,6 +23,8 @@ from typing import NamedTuple
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICKS = os.sysconf("SC_CLK_TCK")
 _MANY_DESCRIPTORS = 128
+_COUNT_SECONDS = 0.25
+"""Most that counting once may take: many mappings, or descriptors, are no way to be left alone."""
 _SHARE_OF_TIME = 0.05
 """Most of the time that goes into counting pages, which takes long where there are many."""
 _PIPE_BYTES = 1 << 16
@@ -59,11 +61,13 @@ class Watch:
     Args:
         limits: `processes` (threads count), `cpu` in seconds, `memory` in bytes.
         inherited: Bytes of address space that each process has from the warm parent.
+        shares: Whether its processes can share memory without a file.
     """
 
-    def __init__(self, limits: dict[str, float], inherited: int) -> None:
+    def __init__(self, limits: dict[str, float], *, inherited: int, shares: bool) -> None:
         self._limits = limits
         self._inherited = inherited
+        self._shares = shares
         self._seen: dict[tuple[int, int], float] = {}
         self._counted = 0
         self._next_count = 0.0
@@ -97,19 +101,20 @@ class Watch:
 
     def _memory(self, found: list[Process]) -> int:
         """Bytes that the processes hold; an upper bound where that is below the limit."""
-        descriptors = sum(_count_descriptors(process.pid) for process in found)
-        buffers = _buffers(found) if descriptors > _MANY_DESCRIPTORS else 0
         grown = sum(max(0, process.mapped - self._inherited) for process in found)
         resident = sum(process.resident for process in found)
         bound = min(grown, resident) if len(found) == 1 else max(grown, resident)
-        if bound + buffers <= self._limits["memory"]:
-            return bound + buffers
+        many = sum(_count_descriptors(process.pid) for process in found) > _MANY_DESCRIPTORS
+        if bound <= self._limits["memory"] and not many:
+            return bound
         started = time.monotonic()
         if started >= self._next_count:
-            self._counted = _held(found)
+            until = started + _COUNT_SECONDS
+            held = _held(found, until, self._shares) if bound > self._limits["memory"] else bound
+            self._counted = held + (_buffers(found, until) if many else 0)
             now = time.monotonic()
             self._next_count = now + (now - started) / _SHARE_OF_TIME
-        return self._counted + buffers
+        return self._counted
 
 
 def descendants(pid: int) -> list[int]:
@@ -128,8 +133,13 @@ def children(pid: int) -> list[int]:
 
 def _process(pid: int) -> Process | None:
     """What /proc says of a process; None if it has ended."""
-    sizes = _read(f"/proc/{pid}/statm").split()
     fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    if fields and fields[0] == "Z" and int(fields[17]) > 1:
+        # its first thread has ended, and with it goes what /proc shows of the others
+        tasks = [int(name) for name in _names(f"/proc/{pid}/task")]
+        pid = next((task for task in tasks if _mapped_pages(task)), pid)
+        fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    sizes = _read(f"/proc/{pid}/statm").split()
     if not sizes or not fields:
         return None
     user, system, children_user, children_system = (int(ticks) for ticks in fields[11:15])
@@ -144,12 +154,28 @@ def _process(pid: int) -> Process | None:
     )
 
 
-def _held(found: list[Process]) -> int:
-    """Bytes that processes hold together, counted page by page."""
+def _mapped_pages(task: int) -> int:
+    return int((_read(f"/proc/{task}/statm").split() or "0")[0])
+
+
+def _held(found: list[Process], until: float, shares: bool) -> int:
+    """Bytes that processes hold together, counted page by page.
+
+    Args:
+        found: The processes.
+        until: On the clock of `time.monotonic`; whoever was not counted by then counts in full.
+        shares: Whether they can share memory without a file.
+    """
     shared: dict[str, int] = {}
+    total = 0
     for process in found:
-        shared.update(_shared(process.pid))
-    return sum(_proportional(process) for process in found) + sum(shared.values())
+        if time.monotonic() > until:
+            total += process.resident
+            continue
+        total += _proportional(process)
+        if shares:
+            shared.update(_shared(process.pid))
+    return total + sum(shared.values())
 
 
 def _proportional(process: Process) -> int:
@@ -177,12 +203,16 @@ def _shared(pid: int) -> dict[str, int]:
     return found
 
 
-def _buffers(found: list[Process]) -> int:
-    """Bytes that fit into the buffers of all pipes and sockets."""
+def _buffers(found: list[Process], until: float) -> int:
+    """Bytes that fit into the buffers of all pipes and sockets; `until` as for `_held`."""
     ends: set[str] = set()
     for process in found:
         folder = f"/proc/{process.pid}/fd"
-        ends.update(_target(f"{folder}/{name}") for name in _names(folder))
+        names = _names(folder)
+        if time.monotonic() > until:
+            ends.update(f"socket: {process.pid} {name}" for name in names)
+        else:
+            ends.update(_target(f"{folder}/{name}") for name in names)
     pipes = sum(end.startswith("pipe:") for end in ends)
     sockets = sum(end.startswith("socket:") for end in ends)
     return pipes * _PIPE_BYTES + sockets * 2 * _SOCKET_BYTES
