@@ -500,6 +500,26 @@ class TestMemory:
         still_works(sandbox)
 
     @attack(Property.MEMORY)
+    def test_page_tables_count(self, sandbox: Sandbox) -> None:
+        """Pages so far apart that each needs tables of its own are held to the limit, too."""
+        source = (
+            "import ctypes, os, time\n"
+            "libc = ctypes.CDLL(None)\n"
+            "libc.mmap.restype = ctypes.c_void_p\n"
+            "def run():\n"
+            "    for _ in range(4):\n"
+            "        if os.fork() == 0:\n"
+            "            for place in range(1, 12000):\n"
+            "                where, size = ctypes.c_void_p(place << 30), ctypes.c_size_t(4096)\n"
+            "                page = libc.mmap(where, size, 1, 0x22, -1, ctypes.c_long(0))\n"
+            "                if 0 < page < 1 << 63: ctypes.string_at(page, 1)\n"
+            "            time.sleep(4)\n"
+            "    time.sleep(4)"
+        )
+        assert run(sandbox, source, limits=SMALL).status is Status.MEMORY
+        still_works(sandbox)
+
+    @attack(Property.MEMORY)
     def test_memory_in_socket_buffers_is_bounded(self, sandbox: Sandbox) -> None:
         """What a program leaves unread in its own sockets cannot take more than the limit."""
         limits = LIMITS.model_copy(update={"memory_mb": 64})

@@ -7,6 +7,7 @@ and lets a candidate go over its memory for the 20 ms between two looks.
 """
 
 import contextlib
+import itertools
 import os
 import re
 from multiprocessing import parent_process
@@ -21,6 +22,7 @@ from ttrl_cli.sandbox.base import MIB
 _CONTROLLERS = ("memory", "pids")
 _PREFIX, _OURS = "ttrl-", "ttrl-main"
 _TRIES = 10
+_numbers = itertools.count()
 
 
 class Group:
@@ -37,9 +39,9 @@ class Group:
         if base is None or not _enable(base):
             return None
         _remove_abandoned(base)
-        path = base / f"{_PREFIX}{os.getpid()}"
+        path = base / f"{_PREFIX}{os.getpid()}-{next(_numbers)}"
         try:
-            path.mkdir(exist_ok=True)
+            path.mkdir()
         except OSError:
             return None
         return cls(path)
@@ -136,6 +138,6 @@ def _move_ours(base: Path) -> bool:
 def _remove_abandoned(base: Path) -> None:
     """Remove the empty groups of processes that were killed."""
     for path in base.glob(f"{_PREFIX}[0-9]*"):
-        if not psutil.pid_exists(int(path.name.removeprefix(_PREFIX))):
+        if not psutil.pid_exists(int(path.name.split("-")[1])):
             with contextlib.suppress(OSError):
                 path.rmdir()

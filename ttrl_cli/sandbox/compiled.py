@@ -6,7 +6,6 @@ ignore, prints its data as JSON on stdout, says what it likes on stderr, and end
 
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import tempfile
@@ -17,7 +16,7 @@ from pathlib import Path
 from ttrl_cli.errors import SetupError
 from ttrl_cli.problem import Limits
 from ttrl_cli.records import Json, Status
-from ttrl_cli.sandbox.base import Program, ProgramResult
+from ttrl_cli.sandbox.base import Program, ProgramResult, SandboxError
 from ttrl_cli.sandbox.exits import Exit, refused, result_of, silence, stopped, tail
 from ttrl_cli.sandbox.protocol import MalformedError, read_json, split_frame
 from ttrl_cli.sandbox.session import Sandbox
@@ -89,15 +88,20 @@ def _keep(run: Exit, bounds: Limits, path: Path) -> tuple[Status, str]:
     if wrong is not None:
         status, reason = wrong
         return status, f"compiling: {reason}"
-    kind, payload = split_frame(bytes(run.answer.data))
-    if kind != "binary":
-        _, status, reason = refused(read_json(payload))
-        return status, reason
+    try:
+        kind, payload = split_frame(bytes(run.answer.data))
+        if kind != "binary":
+            _, status, reason = refused(read_json(payload))
+            return status, reason
+    except MalformedError as error:  # the compiler's process is ours, and speaks for itself
+        msg = f"the sandbox answered a request to compile with {error}"
+        raise SandboxError(msg) from error
     path.parent.mkdir(parents=True, exist_ok=True)
     # another process may be keeping the same program
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(payload)
-    os.replace(file.name, path)  # noqa: PTH105 - Path.replace says no more
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        part = Path(folder) / "part"
+        part.write_bytes(payload)
+        part.replace(path)
     return Status.OK, ""
 
 

@@ -7,6 +7,7 @@ warm parent. What they hold together is
 - their own memory: the proportional share of each page, so that pages which a candidate has in
   common with the warm parent, or its own processes among each other, count once in all;
 - memory they share without a file, at its full size, since nobody may have it in his page tables;
+- their page tables;
 - what fits into the buffers of their sockets and pipes, once they have many.
 
 Files in /tmp have a limit of their own. Reading all this takes longer than a look may, so it is
@@ -25,8 +26,9 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _MANY_DESCRIPTORS = 128
 _COUNT_SECONDS = 0.25
 """Most that counting once may take: many mappings, or descriptors, are no way to be left alone."""
-_SHARE_OF_TIME = 0.05
-"""Most of the time that goes into counting pages, which takes long where there are many."""
+_SHARE_OF_TIME, _MOST_PAUSE = 0.05, 0.5
+"""Counting pages takes long where there are many: it takes this share of the time, unless the
+pause between two counts would be longer than so many seconds."""
 _PIPE_BYTES = 1 << 16
 _SOCKET_BYTES = 212_992
 """What a Unix socket's buffer may hold, by the kernel's default; a program without privileges
@@ -42,6 +44,7 @@ class Process(NamedTuple):
         threads: Its threads.
         resident: Resident bytes; pages that it shares count in full.
         mapped: Bytes of address space.
+        tables: Bytes of page tables; pages far apart take more for these than for themselves.
         own_cpu: Seconds of CPU time.
         children_cpu: Seconds of CPU time of children that ended and were waited for.
     """
@@ -51,6 +54,7 @@ class Process(NamedTuple):
     threads: int
     resident: int
     mapped: int
+    tables: int
     own_cpu: float
     children_cpu: float
 
@@ -103,17 +107,19 @@ class Watch:
         """Bytes that the processes hold; an upper bound where that is below the limit."""
         grown = sum(max(0, process.mapped - self._inherited) for process in found)
         resident = sum(process.resident for process in found)
-        bound = min(grown, resident) if len(found) == 1 else max(grown, resident)
+        tables = sum(process.tables for process in found)
+        bound = (min(grown, resident) if len(found) == 1 else max(grown, resident)) + tables
         many = sum(_count_descriptors(process.pid) for process in found) > _MANY_DESCRIPTORS
         if bound <= self._limits["memory"] and not many:
             return bound
         started = time.monotonic()
         if started >= self._next_count:
             until = started + _COUNT_SECONDS
-            held = _held(found, until, self._shares) if bound > self._limits["memory"] else bound
+            over = bound > self._limits["memory"]
+            held = _held(found, until, self._shares) + tables if over else bound
             self._counted = held + (_buffers(found, until) if many else 0)
             now = time.monotonic()
-            self._next_count = now + (now - started) / _SHARE_OF_TIME
+            self._next_count = now + min((now - started) / _SHARE_OF_TIME, _MOST_PAUSE)
         return self._counted
 
 
@@ -149,6 +155,7 @@ def _process(pid: int) -> Process | None:
         threads=int(fields[17]),
         resident=int(sizes[1]) * _PAGE,
         mapped=int(sizes[0]) * _PAGE,
+        tables=_page_tables(pid),
         own_cpu=(user + system) / _TICKS,
         children_cpu=(children_user + children_system) / _TICKS,
     )
@@ -156,6 +163,13 @@ def _process(pid: int) -> Process | None:
 
 def _mapped_pages(task: int) -> int:
     return int((_read(f"/proc/{task}/statm").split() or "0")[0])
+
+
+def _page_tables(pid: int) -> int:
+    for line in _read(f"/proc/{pid}/status").splitlines():
+        if line.startswith("VmPTE:"):
+            return int(line.split()[1]) * 1024
+    return 0
 
 
 def _held(found: list[Process], until: float, shares: bool) -> int:
