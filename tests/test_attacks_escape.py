@@ -6,6 +6,7 @@ nothing. Canaries are files, sockets and processes that the test makes.
 """
 
 import ctypes
+import errno
 import json
 import os
 import socket
@@ -1258,6 +1259,19 @@ def execute(code):
 
 
 class TestSystemCalls:
+    @attack(Property.SYSTEM_CALLS)
+    def test_no_thread_has_open_files_of_its_own(self, sandbox: Sandbox) -> None:
+        """A thread that does not share its program's descriptors cannot be made."""
+        source = """
+def run():
+    libc = ctypes.CDLL(None, use_errno=True)
+    number = {"x86_64": 56, "aarch64": 220}[platform.machine()]
+    made = libc.syscall(ctypes.c_long(number), ctypes.c_ulong(0x10900), None, None, None, None)
+    return [made, ctypes.get_errno()]
+"""
+        result = run(sandbox, "import ctypes, platform\n" + source)
+        assert result.data == [-1, errno.EPERM]
+
     @attack(Property.SYSTEM_CALLS)
     def test_rare_calls_are_refused(self, sandbox: Sandbox) -> None:
         """Every call of the list is refused as such, whatever it is given."""

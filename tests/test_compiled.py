@@ -1,14 +1,16 @@
 """C++ candidates, compiled and run inside the sandbox for real."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from tests._helpers import read_lines, ttrl, write_lines, write_problem
 from tests._sandboxes import LIMITS, Opened
+from ttrl_cli.errors import SetupError
 from ttrl_cli.sandbox.backends import BACKENDS
 from ttrl_cli.sandbox.base import Program, ProgramResult
-from ttrl_cli.sandbox.compiled import run_cpp
+from ttrl_cli.sandbox.compiled import check_compiler, run_cpp
 from ttrl_cli.sandbox.session import Sandbox
 
 GOOD = """
@@ -51,6 +53,33 @@ def test_a_source_is_compiled_once(sandbox: Sandbox, tmp_path: Path) -> None:
     assert (again.data, again.compile_seconds) == ([1, 2.5], 0)
     assert compiled(sandbox, TINY + "\n", tmp_path).compile_seconds > 0
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_what_is_kept_is_bounded(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A program larger than its disk is refused, and old ones go when there are too many."""
+    huge = "char held[%d] = {1};\n" + TINY
+    result = compiled(sandbox, huge % (15 << 20), tmp_path)
+    assert (result.status, list(tmp_path.iterdir())) == ("output", [])
+    for number in range(3):
+        old = tmp_path / f"old-{number}"
+        with old.open("wb") as file:
+            file.truncate(100 << 20)
+        os.utime(old, (number, number))
+    assert compiled(sandbox, TINY, tmp_path).status == "ok"
+    assert {path.name for path in tmp_path.iterdir()} > {"old-1", "old-2"}
+    assert not (tmp_path / "old-0").exists()
+
+
+def test_a_compiler_that_does_not_work_is_not_the_candidates(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A g++ that programs cannot reach is found before any of them is judged."""
+    fake = tmp_path / "g++"
+    fake.write_text("#!/bin/sh\nexit 1\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(SetupError, match="does not work inside the sandbox"):
+        check_compiler(sandbox)
 
 
 def test_what_does_not_compile_is_an_error(sandbox: Sandbox, tmp_path: Path) -> None:

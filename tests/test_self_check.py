@@ -38,11 +38,19 @@ class Broken(Process):
 def test_false_claims_are_found() -> None:
     """A backend without isolation that claims it is caught, property by property."""
     checked = check_backend(Boaster())
-    # of these three the probes are too weak: without isolation stronger ones get through
-    lucky = {Property.PROCESSES, Property.NO_LEFTOVERS, Property.DISK}
+    # of three the probes are too weak: without isolation stronger ones get through; and the
+    # system calls are not looked at where there is no filter of them
+    lucky = {Property.PROCESSES, Property.NO_LEFTOVERS, Property.DISK, Property.SYSTEM_CALLS}
     assert set(checked.broken) | lucky == frozenset(Property) - Process.claims | lucky
     assert "reached this machine by TCP" in checked.broken[Property.NETWORK]
     assert not checked.works
+
+
+def test_a_leak_of_the_environment_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sandbox that passes our variables on is caught by the probe of the environment."""
+    monkeypatch.setattr("ttrl_cli.sandbox.session.environment", lambda _: dict(os.environ))
+    checked = check_backend(BACKENDS["namespaces"], [Property.ENVIRONMENT])
+    assert checked.broken == {Property.ENVIRONMENT: "found a variable of ours"}
 
 
 def test_auto_takes_the_first_that_works(monkeypatch: pytest.MonkeyPatch) -> None:

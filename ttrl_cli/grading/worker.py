@@ -30,10 +30,10 @@ from ttrl_cli.sandbox.base import (
     kill_after,
 )
 from ttrl_cli.sandbox.choose import choose
-from ttrl_cli.sandbox.compiled import compiler, run_cpp
+from ttrl_cli.sandbox.compiled import check_compiler, run_cpp
 from ttrl_cli.sandbox.leftovers import kill_descendants
+from ttrl_cli.sandbox.session import END_SECONDS, Sandbox
 from ttrl_cli.sandbox.session import TRIES as SANDBOX_TRIES
-from ttrl_cli.sandbox.session import Sandbox
 from ttrl_cli.sandbox.view import private_folders, shown_in
 
 SLACK_SECONDS = 10.0
@@ -113,11 +113,11 @@ def load(problem: Problem, sandbox: str, run: Path | None) -> Loaded:
         return Loaded(wrong=wrong)
     try:
         name, warning = choose(sandbox)
-        if problem.spec.solution.language == "cpp":
-            compiler()
         around = surroundings(problem)
         with Sandbox(BACKENDS[name], around) as trial:
             trial.start()
+            if problem.spec.solution.language == "cpp":
+                check_compiler(trial)
             exposed = shown_in(run, around) if run is not None and trial.isolated else None
     except ProblemError as error:
         return Loaded(wrong=str(error))
@@ -155,9 +155,12 @@ def _load_code(problem: Problem) -> str:
 def hard_limit(problem: Problem) -> float:
     """Seconds after which a worker that has not graded a job is taken for hung."""
     limits = problem.spec.limits
-    running = kill_after(limits) if problem.spec.solution.kind == "program" else 0.0
+    running = 0.0
+    if problem.spec.solution.kind == "program":
+        running = kill_after(limits) + 2 * END_SECONDS
     if problem.spec.solution.language == "cpp":
-        running += kill_after(limits.model_copy(update={"seconds": limits.compile_seconds}))
+        compiling = limits.model_copy(update={"seconds": limits.compile_seconds})
+        running += kill_after(compiling) + 2 * END_SECONDS
     running *= SANDBOX_TRIES
     # a command is timed by the worker, which runs it twice at most
     verifying = limits.seconds * (2 if isinstance(problem.spec.verifier, Command) else 1)

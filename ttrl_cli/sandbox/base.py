@@ -106,13 +106,11 @@ class Program:
         source: Its text.
         entry: The function to call.
         arguments: Keyword arguments; those that the entry does not accept are left out.
-        language: python or cpp.
     """
 
     source: str
     entry: str = "run"
     arguments: dict[str, Json] = field(default_factory=dict)
-    language: str = "python"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

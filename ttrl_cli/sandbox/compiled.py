@@ -7,6 +7,7 @@ ignore, prints its data as JSON on stdout, says what it likes on stderr, and end
 import hashlib
 import json
 import shutil
+import signal
 import subprocess
 import tempfile
 from dataclasses import replace
@@ -16,14 +17,16 @@ from pathlib import Path
 from ttrl_cli.errors import SetupError
 from ttrl_cli.problem import Limits
 from ttrl_cli.records import Json, Status
-from ttrl_cli.sandbox.base import Program, ProgramResult, SandboxError
+from ttrl_cli.sandbox.base import MIB, Program, ProgramResult, SandboxError
 from ttrl_cli.sandbox.exits import Exit, refused, result_of, silence, stopped, tail
 from ttrl_cli.sandbox.protocol import MalformedError, read_json, split_frame
 from ttrl_cli.sandbox.session import Sandbox
 
 FLAGS = ("-std=c++20", "-O2", "-pipe")
 _SOURCE, _BINARY = "candidate.cpp", "candidate"
-_COMPILER_LIMITS = Limits(memory_mb=2048, output_mb=64, disk_mb=256, processes=32)
+_COMPILER_LIMITS = Limits(memory_mb=2048, disk_mb=256, processes=32)
+_MOST_MB = 64.0  # of one program
+_MOST_KEPT = 256 * MIB
 _FIRST_SIGNAL = 128
 
 
@@ -38,6 +41,19 @@ def compiler() -> str:
         msg = "solution.language is cpp, and there is no g++ on the PATH"
         raise SetupError(msg)
     return path
+
+
+def check_compiler(sandbox: Sandbox) -> None:
+    """Compile the shortest program there is.
+
+    Raises:
+        SetupError: If there is no compiler, or it does not work inside the sandbox.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        _, built = _build(sandbox, "int main() {}", Limits(), Path(folder))
+    if built.status is not Status.OK:
+        msg = f"{compiler()} does not work inside the sandbox: {built.reason}"
+        raise SetupError(msg)
 
 
 def run_cpp(sandbox: Sandbox, program: Program, limits: Limits, folder: Path) -> ProgramResult:
@@ -57,7 +73,11 @@ def run_cpp(sandbox: Sandbox, program: Program, limits: Limits, folder: Path) ->
     if built.status is not Status.OK:
         return built
     request = {"kind": "binary", "file": _BINARY, "arguments": program.arguments}
-    run = sandbox.attempt(request, limits, binary=binary)
+    try:
+        run = sandbox.attempt(request, limits, binary=binary)
+    except FileNotFoundError as error:  # another process has just removed it for its age
+        msg = "a compiled program was removed before it was run"
+        raise SandboxError(msg) from error
     result = result_of(run, _judge(run, limits))
     return replace(result, compile_seconds=built.compile_seconds)
 
@@ -72,7 +92,9 @@ def _build(
     nothing = ProgramResult(status=Status.OK, data=None, output="", reason="", seconds=0.0)
     if path.exists():
         return path, nothing
-    bounds = _COMPILER_LIMITS.model_copy(update={"seconds": limits.compile_seconds})
+    # a program lies in the candidate's own folder while it runs
+    own = {"seconds": limits.compile_seconds, "output_mb": min(0.9 * limits.disk_mb, _MOST_MB)}
+    bounds = _COMPILER_LIMITS.model_copy(update=own)
     request = {"kind": "build", "file": _SOURCE, "source": source, "command": command}
     run = sandbox.attempt(request, bounds)
     status, reason = _keep(run, bounds, path)
@@ -102,13 +124,26 @@ def _keep(run: Exit, bounds: Limits, path: Path) -> tuple[Status, str]:
         part = Path(folder) / "part"
         part.write_bytes(payload)
         part.replace(path)
+    _remove_oldest(path)
     return Status.OK, ""
+
+
+def _remove_oldest(newest: Path) -> None:
+    """Keep the folder of compiled programs small."""
+    kept = [path for path in newest.parent.iterdir() if path.is_file() and path != newest]
+    sizes = {path: path.stat() for path in kept}
+    total = newest.stat().st_size + sum(status.st_size for status in sizes.values())
+    for path in sorted(kept, key=lambda path: sizes[path].st_mtime):
+        if total <= _MOST_KEPT:
+            return
+        path.unlink(missing_ok=True)
+        total -= sizes[path].st_size
 
 
 def _judge(run: Exit, limits: Limits) -> tuple[Json, Status, str]:
     wrong = stopped(run, limits)
     if wrong is None and run.code != 0:
-        over = run.code > _FIRST_SIGNAL
+        over = _FIRST_SIGNAL < run.code < _FIRST_SIGNAL + signal.NSIG
         wrong = silence(_FIRST_SIGNAL - run.code if over else run.code)
     if wrong is not None:
         return None, *wrong

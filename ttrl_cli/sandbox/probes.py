@@ -4,9 +4,6 @@ They run as candidates do. Where a list comes back, it holds words for what shou
 possible; it should be empty.
 """
 
-NAP = "31536000.125"
-"""Seconds that an orphan sleeps, by which it is found."""
-
 READ = """
 def run(paths):
     found = []
@@ -94,11 +91,11 @@ def run():
             answered.append(f"{name} answers")
     return answered
 """
-ORPHAN = f"""
+ORPHAN = """
 import subprocess, tempfile
 
-def run():
-    subprocess.Popen(["sleep", "{NAP}"], start_new_session=True)
+def run(nap):
+    subprocess.Popen(["sleep", nap], start_new_session=True)
     open(tempfile.gettempdir() + "/left", "w").close()
     return []
 """

@@ -6,6 +6,7 @@ seconds what this machine's kernel, container and settings leave of a backend's 
 """
 
 import os
+import secrets
 import socket
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -50,9 +51,15 @@ def self_check(sandbox: Sandbox, properties: Sequence[Property]) -> dict[Propert
         SetupError: If the sandbox cannot be started.
         SandboxError: If it fails.
     """
+    return {name: _PROBES[name](sandbox) for name in properties}
+
+
+@contextmanager
+def canary_variable() -> Iterator[None]:
+    """A variable in our environment that programs must not find; set before a sandbox starts."""
     os.environ[_CANARY] = "a secret"
     try:
-        return {name: _PROBES[name](sandbox) for name in properties}
+        yield
     finally:
         del os.environ[_CANARY]
 
@@ -121,10 +128,11 @@ def _probe_network(sandbox: Sandbox) -> str:
 
 
 def _probe_no_leftovers(sandbox: Sandbox) -> str:
-    result = _run(sandbox, probes.ORPHAN)
+    nap = f"{secrets.randbelow(10**6)}.{secrets.randbelow(10**6):06}"  # by which it is found
+    result = _run(sandbox, probes.ORPHAN, nap=f"98{nap}")
     if result.status is not Status.OK:
         return _achieved(result)
-    left = [p for p in psutil.process_iter(["cmdline"]) if probes.NAP in (p.info["cmdline"] or [])]
+    left = [p for p in psutil.process_iter(["cmdline"]) if f"98{nap}" in (p.info["cmdline"] or [])]
     for process in left:
         process.kill()
     files = _achieved(_run(sandbox, probes.FIND_FILE))
@@ -137,8 +145,9 @@ def _probe_environment(sandbox: Sandbox) -> str:
 
 def _probe_open_files(sandbox: Sandbox) -> str:
     result = _run(sandbox, probes.OPEN)
-    opened = result.data if result.status is Status.OK else 0
-    return "" if opened <= OPEN_FILES else f"it opened {opened} files"
+    if result.status is not Status.OK:
+        return _achieved(result)
+    return "" if result.data <= OPEN_FILES else f"it opened {result.data} files"
 
 
 def _probe_disk(sandbox: Sandbox) -> str:

@@ -49,9 +49,11 @@ from ttrl_cli.sandbox.view import PACKAGE
 
 START_SECONDS = 120.0
 """Most that starting a warm parent, imports included, may take."""
-END_SECONDS = 10.0
+END_SECONDS = 5.0
 """Most that ending a program may take; then the warm parent goes, too."""
 TRIES = 2
+# messages, so that two of them never come as one; only Linux has them
+_KIND = getattr(socket, "SOCK_SEQPACKET", socket.SOCK_STREAM)
 
 
 class Sandbox:
@@ -139,7 +141,7 @@ class Sandbox:
         if not self._backend.isolated:
             self._before = leftovers.adopt()
         with contextlib.ExitStack() as stack:
-            ours, theirs = socket.socketpair()
+            ours, theirs = socket.socketpair(socket.AF_UNIX, _KIND)
             stack.enter_context(theirs)
             with contextlib.ExitStack() as on_failure:
                 on_failure.enter_context(ours)
@@ -192,10 +194,10 @@ class Sandbox:
         self._control.settimeout(START_SECONDS)
         try:
             line = self._control.recv(STATUS_BYTES)
+            hello = json.loads(line) if line else {"error": _last_words(log)}
         except TimeoutError:
-            line = b""
+            hello = {"error": f"no answer within {START_SECONDS:g} s"}
         self._control.settimeout(None)
-        hello = json.loads(line) if line else {"error": _end_of(log)}
         if "error" in hello:
             self.close()
             if "module" in hello:
@@ -270,8 +272,8 @@ def _folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _end_of(log: IO[bytes]) -> str:
+def _last_words(log: IO[bytes]) -> str:
     """The last line that was said before the end."""
     log.seek(0)
     lines = log.read().decode("utf-8", "replace").strip().splitlines()
-    return lines[-1] if lines else f"no answer within {START_SECONDS:g} s"
+    return lines[-1] if lines else "it ended before it was ready, without a word"

@@ -30,6 +30,7 @@ PACKAGE = Path(__file__).with_name("inside")
 PRIVATE = ("/tmp", "/dev/shm")
 """What each candidate gets an empty one of."""
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
+_ESSENTIAL = ("/usr/bin", "/usr/lib", "/usr/lib64", "/usr/sbin", "/usr/local/bin")
 _SETTINGS = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime")
 # not /dev/zero: mapped, it is memory shared without a file, which inside/filter.py refuses
 _DEVICES = ("/dev/null", "/dev/full", "/dev/random", "/dev/urandom")
@@ -99,7 +100,7 @@ def actions(surroundings: Surroundings) -> list[Action]:
     hidden = [os.path.realpath(path) for path in surroundings.hidden]
     needed = [_Show(os.path.realpath(path), path) for path in _folders(surroundings)]
     links, system = _system()
-    covered = _hide(hidden, system, sparing=())
+    covered = _hide(hidden, system, sparing=_ESSENTIAL)
     own = [
         show
         for show in needed

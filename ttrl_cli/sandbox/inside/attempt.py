@@ -40,14 +40,18 @@ def main(descriptors: dict[str, int], means: confine.Means | None) -> None:
         with os.fdopen(descriptors.pop("request"), encoding="utf-8") as file:
             request = json.load(file)
         prepare(request, descriptors, means)
+        if request["kind"] == "binary":
+            unpack(request, descriptors)
     except BaseException as error:  # noqa: BLE001 - ours, whatever it is: reported as such
         report = {"failed": f"{type(error).__name__}: {error}"}
         os.write(descriptors["status"], json.dumps(report).encode("ascii") + b"\n")
         os._exit(1)
     os.close(descriptors["status"])
-    if request["kind"] == "binary":
-        execute(request, descriptors)
-    (build.run if request["kind"] == "build" else program.run)(request, descriptors["answer"])
+    run = {"binary": execute, "build": build.run, "python": program.run}[request["kind"]]
+    try:
+        run(request, descriptors["answer"])
+    finally:
+        os._exit(1)  # whatever comes up, it must not go on as the warm parent
 
 
 def prepare(
@@ -138,8 +142,6 @@ def enter_environment(folder: str) -> None:
     os.environ.pop("PWD", None)
     tempfile.tempdir = None
     sys.argv = [program.FILE]
-    ours = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    sys.path[:] = [path for path in sys.path if path not in ("", ours)]
     # multiprocessing would import the main module by its name in processes that it spawns
     sys.modules["__main__"] = types.ModuleType("__main__")
 
@@ -151,19 +153,25 @@ def lower(limit: int, value: int) -> None:
     resource.setrlimit(limit, (value, value))
 
 
-def execute(request: dict[str, Any], descriptors: dict[str, int]) -> None:
+def unpack(request: dict[str, Any], descriptors: dict[str, int]) -> None:
+    """Put a compiled program into the candidate's folder."""
+    with (
+        os.fdopen(descriptors.pop("binary"), "rb") as source,
+        open(request["file"], "wb") as target,
+    ):
+        shutil.copyfileobj(source, target)
+    os.chmod(request["file"], 0o700)
+
+
+def execute(request: dict[str, Any], answer: int) -> None:
     """Run a compiled program with the arguments as JSON on its stdin and the answer on its stdout.
 
     It runs as a child: the kernel ignores some signals for process 1, and a failed assertion would
     not end it. The exit status is its own, or 128 and the signal, as shells have it.
     """
-    with os.fdopen(descriptors["binary"], "rb") as source, open(request["file"], "wb") as target:
-        shutil.copyfileobj(source, target)
-    os.chmod(request["file"], 0o700)
     with tempfile.TemporaryFile() as arguments:
         arguments.write(json.dumps(request["arguments"]).encode("ascii"))
         arguments.seek(0)
         command = [os.path.abspath(request["file"])]
-        answer = descriptors["answer"]
         done = subprocess.run(command, stdin=arguments, stdout=answer, check=False)
     os._exit(done.returncode if done.returncode >= 0 else 128 - done.returncode)

@@ -51,6 +51,7 @@ def find_means(kept: list[str]) -> Means:
     # what cannot be gained here cannot be gained by any child either
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     kernel.drop_bounding_capabilities()
+    _forbid_user_namespaces()
     release = [int(digits) for digits in re.findall(r"\d+", os.uname().release)[:2]]
     return Means(
         landlock=_landlock_version(),
@@ -60,6 +61,15 @@ def find_means(kept: list[str]) -> Means:
         inherited=address_space(),
         kept=tuple(kept),
     )
+
+
+def _forbid_user_namespaces() -> None:
+    """No user namespace below this one, also where no filter of system calls is known."""
+    try:
+        with open("/proc/sys/user/max_user_namespaces", "w", encoding="ascii") as file:
+            file.write("0")
+    except OSError:  # hidden or read-only: the filter is what there is
+        return
 
 
 def address_space() -> int:

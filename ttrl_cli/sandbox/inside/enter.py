@@ -38,6 +38,7 @@ _BASE = "/tmp"
 
 def main() -> None:
     """Do what the configuration on the command line says."""
+    os.umask(0o022)  # candidates, who may be somebody else, must be able to enter what we make
     configuration = json.loads(sys.argv[1])
     die_with(configuration["parent"])
     enter_user_namespace()

@@ -99,19 +99,15 @@ _X32 = 0x40000000  # x86_64's second set of numbers
 _CLONE, _CLONE3 = (56, 220), 435
 _SOCKET, _SOCKETPAIR, _IOCTL, _MMAP = (41, 198), (53, 199), (16, 29), (9, 222)
 _NEW_NAMESPACES = 0x7E020080  # CLONE_NEWNS, CGROUP, UTS, IPC, USER, PID, NET, TIME
+_CLONE_FILES, _CLONE_THREAD = 0x400, 0x10000
 _AF_UNIX = 1
 _SHARED, _ANONYMOUS = 0x01, 0x20  # flags of mmap
 _TERMINAL_INPUT = (0x5412, 0x541C)  # TIOCSTI and TIOCLINUX type into a terminal
 
 _LOAD, _EQUAL, _ABOVE, _ANY_BIT, _RETURN = 0x20, 0x15, 0x25, 0x45, 0x06
 _ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
-_NUMBER, _ARCH, _ARGUMENT_0, _ARGUMENT_1, _ARGUMENT_3 = (
-    0,
-    4,
-    16,
-    24,
-    40,
-)  # offsets into struct seccomp_data
+_NUMBER, _ARCH = 0, 4
+_ARGUMENT_0, _ARGUMENT_1, _ARGUMENT_3 = 16, 24, 40
 _REFUSE = (_RETURN, 0, 0, _ERRNO | errno.EPERM)
 _UNKNOWN = (_RETURN, 0, 0, _ERRNO | errno.ENOSYS)
 _PASS = (_RETURN, 0, 0, _ALLOW)
@@ -141,6 +137,8 @@ def program() -> bytes:
         if numbers[column] >= 0:
             lines += [(_EQUAL, 0, 1, numbers[column]), _REFUSE]
     clone = [(_LOAD, 0, 0, _ARGUMENT_0), (_ANY_BIT, 0, 1, _NEW_NAMESPACES), _REFUSE]
+    # a thread with open files of its own could hide them
+    clone += [(_ANY_BIT, 0, 2, _CLONE_THREAD), (_ANY_BIT, 1, 0, _CLONE_FILES), _REFUSE]
     socket = [(_LOAD, 0, 0, _ARGUMENT_0), (_EQUAL, 1, 0, _AF_UNIX), _REFUSE]
     ioctl: list[_Line] = [(_LOAD, 0, 0, _ARGUMENT_1)]
     for request in _TERMINAL_INPUT:

@@ -235,6 +235,12 @@ def main() -> None:
     try:
         if configuration["parent"] is not None and sys.platform == "linux":
             die_with(configuration["parent"])
+        if sys.platform == "linux" and not watch.can_look():
+            say(error="the kernel does not list a process's children (CONFIG_PROC_CHILDREN)")
+            return
+        # our own folder holds no module for anybody else
+        ours = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        sys.path[:] = [path for path in sys.path if path not in ("", ours)]
         warm(configuration["imports"])
         isolated = configuration["isolated"]
         server = WarmParent(control, isolated=isolated, kept=configuration["kept"])

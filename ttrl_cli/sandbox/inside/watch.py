@@ -26,9 +26,9 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _MANY_DESCRIPTORS = 128
 _COUNT_SECONDS = 0.25
 """Most that counting once may take: many mappings, or descriptors, are no way to be left alone."""
-_SHARE_OF_TIME, _MOST_PAUSE = 0.05, 0.5
-"""Counting pages takes long where there are many: it takes this share of the time, unless the
-pause between two counts would be longer than so many seconds."""
+_SHARE_OF_TIME = 0.05
+"""Counting pages takes long where there are many: it takes this share of the time at most, unless
+what is mapped or resident has grown so much since the last count that it is needed."""
 _PIPE_BYTES = 1 << 16
 _SOCKET_BYTES = 212_992
 """What a Unix socket's buffer may hold, by the kernel's default; a program without privileges
@@ -74,6 +74,7 @@ class Watch:
         self._shares = shares
         self._seen: dict[tuple[int, int], float] = {}
         self._counted = 0
+        self._bound_then = 0
         self._next_count = 0.0
 
     def excess(self, pids: list[int], cpu: float) -> str | None:
@@ -113,14 +114,22 @@ class Watch:
         if bound <= self._limits["memory"] and not many:
             return bound
         started = time.monotonic()
-        if started >= self._next_count:
-            until = started + _COUNT_SECONDS
-            over = bound > self._limits["memory"]
-            held = _held(found, until, self._shares) + tables if over else bound
-            self._counted = held + (_buffers(found, until) if many else 0)
-            now = time.monotonic()
-            self._next_count = now + min((now - started) / _SHARE_OF_TIME, _MOST_PAUSE)
+        # since the last count it can have grown by no more than by what is resident now
+        known = self._counted + max(0, bound - self._bound_then)
+        if started < self._next_count and known <= self._limits["memory"]:
+            return known
+        until = started + _COUNT_SECONDS
+        over = bound > self._limits["memory"]
+        held = _held(found, until, self._shares) + tables if over else bound
+        self._counted = held + (_buffers(found, until) if many else 0)
+        self._bound_then = bound
+        self._next_count = started + (time.monotonic() - started) / _SHARE_OF_TIME
         return self._counted
+
+
+def can_look() -> bool:
+    """Whether the kernel tells the children of a process."""
+    return os.path.exists(f"/proc/self/task/{os.getpid()}/children")
 
 
 def descendants(pid: int) -> list[int]:
