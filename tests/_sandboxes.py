@@ -17,9 +17,14 @@ from ttrl_cli.problem import Limits
 from ttrl_cli.sandbox.backends import BACKENDS
 from ttrl_cli.sandbox.base import Program, ProgramResult, Property, Surroundings
 from ttrl_cli.sandbox.session import Sandbox
+from ttrl_cli.sandbox.view import kept
 
 LIMITS = Limits(seconds=5, memory_mb=512, cpus=1, output_mb=1, disk_mb=16, processes=24)
 SHORT = LIMITS.model_copy(update={"seconds": 0.3})
+
+# what a candidate finds in a fresh /tmp: its own source, and the way to an interpreter below /tmp
+_WAYS = {Path(path).parts[2] for path in kept(Surroundings()) if path.startswith("/tmp/")}
+EMPTY = sorted({"candidate.py", *_WAYS})
 
 
 def attack(*properties: Property) -> pytest.MarkDecorator:

@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 import pytest
 
-from tests._sandboxes import Opened
+from tests._sandboxes import EMPTY, Opened
 from ttrl_cli.problem import Limits
 from ttrl_cli.records import Status
 from ttrl_cli.sandbox.backends import BACKENDS
@@ -174,7 +174,8 @@ class TestEnvironment:
         ).data
         assert data[0] == data[1] != str(Path.cwd())
         assert "junk" in data[2]
-        assert returning("os.listdir()").data == ["candidate.py"]
+        private = EMPTY if _current[0].isolated else ["candidate.py"]
+        assert returning("sorted(os.listdir())").data == private
         assert data[0] == "/tmp" or not Path(data[0]).exists()
 
     def test_the_program_is_not_main(self) -> None:
