@@ -96,7 +96,7 @@ class TestComparer:
 
     def test_hard_pairs_count_against_their_answers(self, start: Start) -> None:
         """An answer with a value is given up after a few comparisons without a result."""
-        compare = start(seconds=0.001)
+        compare = start(seconds=1e-6)
         others = [rf"\sqrt{{2}}-1.0000000{n}" for n in range(1, 9)]
         assert compare([(HARD[0], other) for other in others]) == [False] * 8
         assert STRIKES <= compare._strikes[canonical(HARD[0])] < 8
