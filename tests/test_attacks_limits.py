@@ -25,7 +25,7 @@ from ttrl_cli.problem import Limits
 from ttrl_cli.records import Status
 from ttrl_cli.sandbox.backends import BACKENDS
 from ttrl_cli.sandbox.base import MIB, ProgramResult, Property, Surroundings, kill_after
-from ttrl_cli.sandbox.leftovers import adopt
+from ttrl_cli.sandbox.leftovers import no_leftovers
 from ttrl_cli.sandbox.session import Sandbox
 
 SHORT = LIMITS.model_copy(update={"seconds": 0.1})
@@ -225,14 +225,14 @@ def run():
     @attack_fresh(Property.WALL_TIME)
     def test_closing_ends_the_warm_parent(self, name: str) -> None:
         """A closed sandbox leaves no process, not even a zombie, and no open descriptor."""
-        adopt()  # as the backend `process` does: orphans, dead ones too, become our children
         before = psutil.Process().num_fds(), set(psutil.Process().children(recursive=True))
-        with fresh(name) as sandbox:
-            still_works(sandbox)
-        end = time.monotonic() + 1
-        while set(psutil.Process().children(recursive=True)) - before[1]:
-            assert time.monotonic() < end
-            time.sleep(0.01)
+        with no_leftovers():  # as around a command: orphans, dead ones too, become our children
+            with fresh(name) as sandbox:
+                still_works(sandbox)
+            end = time.monotonic() + 1
+            while set(psutil.Process().children(recursive=True)) - before[1]:
+                assert time.monotonic() < end
+                time.sleep(0.01)
         assert psutil.Process().num_fds() == before[0]
 
 

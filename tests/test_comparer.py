@@ -16,6 +16,11 @@ from ttrl_cli.voting.equivalence import canonical, classes, decided
 TOWER = r"\sum_{k=1}^{2} 9^{9^{9}}"
 """Hangs math-verify with whatever it is compared."""
 HARD = (r"\sqrt{3-2\sqrt2}", r"\sqrt2-1")
+SLOW = (
+    r"\sin(x+y+z+w)\cos(x+y+z+w)\cos(2x+2y+2z+2w)\cos(4x+4y)",
+    r"\frac{\sin(4x+4y+4z+4w)\cos(4x+4y)}{4}",
+)
+"""Both have values, which are the same; sympy takes half a minute to find nothing."""
 SECONDS = 3.0
 
 Start = Callable[..., Comparer]
@@ -82,11 +87,12 @@ class TestComparer:
         started = time.monotonic()
         pairs = [(TOWER, str(number)) for number in range(20)]
         assert compare([*pairs, (r"\gcd(4,6)", "2")]) == [False] * 20 + [True]
-        assert SECONDS < time.monotonic() - started < 2 * SECONDS
+        assert SECONDS < time.monotonic() - started < 5 * SECONDS  # one by one: 10
         assert compare.timeouts == 20
-        started = time.monotonic()
+        compare.close()
+        processes = workers_of(psutil.Process())
         assert compare([("999", TOWER)]) == [False]
-        assert time.monotonic() - started < 0.5
+        assert workers_of(psutil.Process()) == processes
 
     def test_a_tower_costs_nothing(self, start: Start) -> None:
         """9^(9^9) is known to be no ordinary number: no worker tries to work it out."""
@@ -96,26 +102,27 @@ class TestComparer:
 
     def test_hard_pairs_count_against_their_answers(self, start: Start) -> None:
         """An answer with a value is given up after a few comparisons without a result."""
-        compare = start(seconds=1e-6)
-        others = [rf"\sqrt{{2}}-1.0000000{n}" for n in range(1, 9)]
-        assert compare([(HARD[0], other) for other in others]) == [False] * 8
-        assert STRIKES <= compare._strikes[canonical(HARD[0])] < 8
+        compare = start(seconds=0.5)
+        others = [f"{SLOW[1]}+0.0000000{n}" for n in range(1, 9)]
+        assert compare([(SLOW[0], other) for other in others]) == [False] * 8
+        assert STRIKES <= compare._strikes[canonical(SLOW[0])] < 8
+        assert compare.timeouts == 8
         timeouts = compare.timeouts
         compare.close()
         processes = workers_of(psutil.Process())
-        assert compare([(HARD[0], HARD[1])]) == [False]
+        assert compare([SLOW]) == [False]
         assert compare.timeouts == timeouts + 1
         assert workers_of(psutil.Process()) == processes
 
     def test_a_dead_worker_is_replaced(self, start: Start) -> None:
         """What a worker dies of is not the same as anything; the next pair is answered."""
-        compare = start(seconds=20.0)
+        compare = start(seconds=60.0)
         assert compare([HARD]) == [True]
         killer = threading.Timer(1.0, kill_workers)
         killer.start()
         started = time.monotonic()
         assert compare([(TOWER, "5"), (r"\gcd(4,6)", "2")]) == [False, True]
-        assert time.monotonic() - started < 10.0
+        assert time.monotonic() - started < 40.0
         assert compare.timeouts == 1
         killer.join()
 
@@ -181,10 +188,11 @@ class TestWorkersWithoutRetry:
             workers.close()
         assert isinstance(result, Failure)
         assert "1 times" in result.reason
-        assert time.monotonic() - started < 10.0
+        assert time.monotonic() - started < 25.0
 
 
 def test_the_hard_pair_is_hard() -> None:
     """The pairs above need a worker: keys do not decide them."""
     assert decided(*map(canonical, HARD)) is None
+    assert decided(*map(canonical, SLOW)) is None
     assert decided(canonical(TOWER), canonical("5")) is None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ttrl_cli.errors import SetupError
 from ttrl_cli.sandbox.base import Backend, Property, Surroundings
-from ttrl_cli.sandbox.view import INSIDE, PACKAGE, actions, interpreter, kept
+from ttrl_cli.sandbox.view import INSIDE, PACKAGE, actions, ask_interpreter, kept
 
 _LIMITS_ONLY = frozenset(
     {
@@ -106,14 +106,14 @@ def serve_command(backend: Backend, surroundings: Surroundings, control: int) ->
         "kept": kept(surroundings),
         "imports": optional + [[name, True] for name in surroundings.imports],
     }
-    python = interpreter(surroundings.python).executable
+    python = ask_interpreter(surroundings.python).executable
     serve = [python, "-s", "-m", f"{PACKAGE.name}.serve", json.dumps(configuration)]
     return backend.command(serve, surroundings)
 
 
 def _enter(command: list[str], *, view: list[list[str]] | None) -> list[str]:
     configuration = {"command": command, "parent": os.getpid(), "view": view, "folder": INSIDE}
-    python = interpreter(None).executable
+    python = ask_interpreter(None).executable
     return [python, "-s", "-m", f"{PACKAGE.name}.enter", json.dumps(configuration)]
 
 

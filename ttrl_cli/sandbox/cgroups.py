@@ -17,7 +17,7 @@ from typing import Self
 import psutil
 
 from ttrl_cli.problem import Limits
-from ttrl_cli.sandbox.base import MIB
+from ttrl_cli.sandbox.base import MIB, SandboxError
 
 _CONTROLLERS = ("memory", "pids")
 _PREFIX, _OURS = "ttrl-", "ttrl-main"
@@ -46,25 +46,40 @@ class Group:
             return None
         return cls(path)
 
-    def limit(self, limits: Limits) -> None:
-        """Set the limits of the next candidate; its temporary files count as memory."""
+    def opened(self, limits: Limits) -> int:
+        """Set the limits of the next candidate; its temporary files count as memory.
+
+        Returns:
+            A new descriptor; a process that writes "0" to it enters.
+
+        Raises:
+            SandboxError: If the group is gone, or refuses.
+        """
         memory = int((limits.memory_mb + limits.disk_mb) * MIB)
         wanted = (memory, limits.processes)
-        if self._set != wanted:
-            self._write("memory.max", str(memory))
-            self._write("memory.oom.group", "1")
-            with contextlib.suppress(FileNotFoundError):  # a kernel without swap has no such file
-                self._write("memory.swap.max", "0")
-            self._write("pids.max", str(limits.processes))
-            self._set = wanted
+        try:
+            if self._set != wanted:
+                self._limit(memory, limits.processes)
+                self._set = wanted
+            return os.open(self._path / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
+        except OSError as error:
+            msg = f"the cgroup {self._path} cannot be used: {error}"
+            raise SandboxError(msg) from error
 
-    def descriptor(self) -> int:
-        """A new descriptor; a process that writes "0" to it enters."""
-        return os.open(self._path / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
+    def _limit(self, memory: int, processes: int) -> None:
+        self._write("memory.max", str(memory))
+        self._write("memory.oom.group", "1")
+        with contextlib.suppress(FileNotFoundError):  # a kernel without swap has no such file
+            self._write("memory.swap.max", "0")
+        self._write("pids.max", str(processes))
 
     def kills(self) -> int:
         """How often the kernel has killed candidates for their memory so far."""
-        text = (self._path / "memory.events").read_text(encoding="ascii")
+        try:
+            text = (self._path / "memory.events").read_text(encoding="ascii")
+        except OSError as error:
+            msg = f"the cgroup {self._path} cannot be read: {error}"
+            raise SandboxError(msg) from error
         found = re.search(r"^oom_kill (\d+)$", text, re.MULTILINE)
         return int(found[1]) if found else 0
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from ttrl_cli.errors import SetupError
 from ttrl_cli.sandbox.backends import BACKENDS
 from ttrl_cli.sandbox.base import Backend, Property, SandboxError, Surroundings
+from ttrl_cli.sandbox.inside.confine import FILTER
 from ttrl_cli.sandbox.self_check import QUICK, canary_variable, self_check
 from ttrl_cli.sandbox.session import Sandbox
 from ttrl_cli.sandbox.view import private_folders
 
 AUTO = "auto"
-FILTER = "seccomp"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,15 +69,17 @@ def run_cpp(sandbox: Sandbox, program: Program, limits: Limits, folder: Path) ->
         SandboxError: If the sandbox failed, twice.
         SetupError: If there is no compiler.
     """
-    binary, built = _build(sandbox, program.source, limits, folder)
+    path, built = _build(sandbox, program.source, limits, folder)
     if built.status is not Status.OK:
         return built
     request = {"kind": "binary", "file": _BINARY, "arguments": program.arguments}
     try:
-        run = sandbox.attempt(request, limits, binary=binary)
+        binary = path.open("rb")
     except FileNotFoundError as error:  # another process has just removed it for its age
         msg = "a compiled program was removed before it was run"
         raise SandboxError(msg) from error
+    with binary:
+        run = sandbox.attempt(request, limits, binary=binary)
     result = result_of(run, _judge(run, limits))
     return replace(result, compile_seconds=built.compile_seconds)
 

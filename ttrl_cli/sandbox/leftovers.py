@@ -16,8 +16,8 @@ from collections.abc import Iterator
 
 import psutil
 
-PR_SET_CHILD_SUBREAPER = 36
-PR_GET_CHILD_SUBREAPER = 37
+from ttrl_cli.sandbox.inside import kernel
+
 ROUNDS = 50
 """Each round kills what the round before left; a program that keeps forking loses the race."""
 
@@ -45,12 +45,6 @@ def no_leftovers() -> Iterator[None]:
     finally:
         kill_descendants(spared=before)
         _set_adopting(adopting)
-
-
-def adopt() -> frozenset[psutil.Process]:
-    """Adopt orphans from now on; returns what `kill_descendants` is to spare."""
-    _set_adopting(True)
-    return _children()
 
 
 def kill_descendants(*, spared: frozenset[psutil.Process] = frozenset()) -> None:
@@ -94,8 +88,7 @@ def _set_adopting(adopting: bool) -> bool:
     """Switch adoption of orphans on or off; returns what it was before."""
     if sys.platform != "linux":
         return False
-    libc = ctypes.CDLL(None)
     before = ctypes.c_int(0)
-    libc.prctl(PR_GET_CHILD_SUBREAPER, ctypes.byref(before))
-    libc.prctl(PR_SET_CHILD_SUBREAPER, int(adopting))
+    kernel.prctl(kernel.PR_GET_CHILD_SUBREAPER, ctypes.addressof(before))
+    kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, int(adopting))
     return bool(before.value)

@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
 from ttrl_cli.problem import Limits
 from ttrl_cli.records import Json
@@ -13,7 +14,7 @@ from ttrl_cli.sandbox.base import MIB, Surroundings, cpu_seconds
 from ttrl_cli.sandbox.exits import TAIL_CHARS
 from ttrl_cli.sandbox.pipes import Stream
 from ttrl_cli.sandbox.protocol import HEADER_BYTES
-from ttrl_cli.sandbox.view import interpreter
+from ttrl_cli.sandbox.view import ask_interpreter
 
 OPEN_FILES = 1024
 STATUS_BYTES = 4096
@@ -22,7 +23,7 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def descriptors(
-    stack: contextlib.ExitStack, request: Mapping[str, Json], binary: Path | None
+    stack: contextlib.ExitStack, request: Mapping[str, Json], binary: IO[bytes] | None
 ) -> tuple[list[int], dict[str, int], contextlib.ExitStack]:
     """Ends to read (output, answer, status); what to send, by name; and what closes the latter."""
     ours = stack.enter_context(contextlib.ExitStack())
@@ -32,7 +33,8 @@ def descriptors(
     text.seek(0)
     sent = {"request": text.fileno()}
     if binary is not None:
-        sent["binary"] = ours.enter_context(binary.open("rb")).fileno()
+        binary.seek(0)  # whoever reads it moves our place in it, too
+        sent["binary"] = binary.fileno()
     reading = []
     for name in ("output", "answer", "status"):
         reader, writer = os.pipe()
@@ -82,7 +84,7 @@ def watched(limits: Limits) -> dict[str, float]:
 
 def environment(surroundings: Surroundings) -> dict[str, str]:
     """All environment variables that programs find, but for those that name their folder."""
-    folder = str(Path(interpreter(surroundings.python).executable).parent)
+    folder = str(Path(ask_interpreter(surroundings.python).executable).parent)
     return {f"{name}_NUM_THREADS": str(surroundings.cpus) for name in _THREADS} | {
         "PATH": f"{folder}:{_PATH}",
         "HOME": "/tmp",

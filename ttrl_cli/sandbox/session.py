@@ -69,7 +69,7 @@ class Sandbox:
         self._surroundings = surroundings
         self._parent: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
-        self._before: frozenset[psutil.Process] = frozenset()
+        self._sweeping = contextlib.ExitStack()
         self._group: Group | None = None
         self.protections: Sequence[str] = ()
 
@@ -101,14 +101,14 @@ class Sandbox:
         return result_of(run, judge(run, limits))
 
     def attempt(
-        self, request: Mapping[str, Json], limits: Limits, *, binary: Path | None = None
+        self, request: Mapping[str, Json], limits: Limits, *, binary: IO[bytes] | None = None
     ) -> Exit:
         """Carry out one request of `inside/attempt.py`.
 
         Args:
             request: Its kind and what that kind needs.
             limits: What the program may use.
-            binary: A compiled program to hand over.
+            binary: A compiled program to hand over, open for reading.
 
         Raises:
             SandboxError: If the sandbox failed, twice.
@@ -138,8 +138,8 @@ class Sandbox:
         """
         if self._parent is not None:
             return
-        if not self._backend.isolated:
-            self._before = leftovers.adopt()
+        if not self._backend.isolated:  # a program may kill the warm parent, and be left over
+            self._sweeping.enter_context(leftovers.no_leftovers())
         with contextlib.ExitStack() as stack:
             ours, theirs = socket.socketpair(socket.AF_UNIX, _KIND)
             stack.enter_context(theirs)
@@ -175,6 +175,7 @@ class Sandbox:
         if control is not None:
             control.close()
         if parent is None:
+            self._sweeping.close()
             return
         try:
             parent.wait(END_SECONDS)  # it ends when we hang up
@@ -185,8 +186,7 @@ class Sandbox:
         if self._group is not None:
             self._group.remove()
         self._group = None
-        if not self._backend.isolated:  # a program may have killed it, and be left over
-            leftovers.kill_descendants(spared=self._before)
+        self._sweeping.close()
 
     def _hello(self, log: IO[bytes]) -> Sequence[str]:
         """Wait until the warm parent is ready; returns what it says that the kernel has."""
@@ -207,7 +207,9 @@ class Sandbox:
         protections: Sequence[str] = hello["protections"]
         return protections
 
-    def _attempt(self, request: Mapping[str, Json], limits: Limits, binary: Path | None) -> Exit:
+    def _attempt(
+        self, request: Mapping[str, Json], limits: Limits, binary: IO[bytes] | None
+    ) -> Exit:
         assert self._control is not None
         started = time.monotonic()
         with contextlib.ExitStack() as stack:
@@ -215,8 +217,7 @@ class Sandbox:
             full = {**request, **bounds(limits), "folder": folder and str(folder)}
             reading, sent, writers = descriptors(stack, full, binary)
             if self._group is not None:
-                self._group.limit(limits)
-                sent["group"] = self._group.descriptor()
+                sent["group"] = self._group.opened(limits)
                 writers.callback(os.close, sent["group"])
             kills = self._kills()
             read = streams(reading, limits)

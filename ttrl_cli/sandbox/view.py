@@ -23,12 +23,12 @@ from typing import NamedTuple
 
 from ttrl_cli.errors import SetupError
 from ttrl_cli.sandbox.base import Surroundings
+from ttrl_cli.sandbox.inside.attempt import PRIVATE, SHARED_MEMORY
 
 INSIDE = "/run/ttrl"
 """Where the warm parent's own modules are shown."""
 PACKAGE = Path(__file__).with_name("inside")
-PRIVATE = ("/tmp", "/dev/shm")
-"""What each candidate gets an empty one of."""
+_OWN = (PRIVATE, SHARED_MEMORY)  # what each candidate gets an empty one of
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
 _ESSENTIAL = ("/usr/bin", "/usr/lib", "/usr/lib64", "/usr/sbin", "/usr/local/bin")
 _SETTINGS = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime")
@@ -57,7 +57,7 @@ class Interpreter:
 
 
 @cache
-def interpreter(python: str | None) -> Interpreter:
+def ask_interpreter(python: str | None) -> Interpreter:
     """Ask an interpreter where it lives; None is the one that runs this.
 
     Raises:
@@ -122,7 +122,7 @@ def actions(surroundings: Surroundings) -> list[Action]:
         *(["hide", path] for path in also),
         *(["show", *show] for show in last),
         *(["device", path] for path in _DEVICES),
-        *(["folder", path] for path in (*PRIVATE, "/proc")),
+        *(["folder", path] for path in (*_OWN, "/proc")),
     ]
 
 
@@ -142,7 +142,7 @@ def shown_in(path: Path, surroundings: Surroundings) -> str | None:
 def kept(surroundings: Surroundings) -> list[str]:
     """Folders of the interpreter below those that each candidate gets its own of."""
     folders = _folders(surroundings)
-    return [path for path in folders if any(_lies_in(path, private) for private in PRIVATE)]
+    return [path for path in folders if any(_lies_in(path, private) for private in _OWN)]
 
 
 class _Show(NamedTuple):
@@ -151,7 +151,7 @@ class _Show(NamedTuple):
 
 
 def _folders(surroundings: Surroundings) -> tuple[str, ...]:
-    return interpreter(surroundings.python).folders
+    return ask_interpreter(surroundings.python).folders
 
 
 def _system() -> tuple[list[Action], list[_Show]]:

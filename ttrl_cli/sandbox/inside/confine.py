@@ -12,6 +12,8 @@ from . import filter as call_filter
 from . import kernel
 from .enter import NOBODY, is_mapped
 
+FILTER = "seccomp"
+"""What a report calls the filter of system calls."""
 _SYS_CREATE_RULESET, _SYS_ADD_RULE, _SYS_RESTRICT_SELF = 444, 445, 446
 _VERSION = 1
 _PATH_BENEATH = 1
@@ -148,4 +150,4 @@ def refuse_system_calls(means: Means) -> None:
 def protections(means: Means) -> list[str]:
     """What there is beside namespaces, in words for a report."""
     words = [f"Landlock {means.landlock}"] if means.landlock else []
-    return words + (["seccomp"] if means.calls else [])
+    return words + ([FILTER] if means.calls else [])

@@ -2,7 +2,7 @@
 
 Run as `python -m inside.serve CONFIGURATION`, JSON with the keys
 
-    control     descriptor of a stream socket to the other half
+    control     descriptor of a socket to the other half, of messages where the system has such
     isolated    whether this process lives in namespaces
     parent      the process to die with; null where the namespaces see to that
     imports     [NAME, whether it must be there] of each module to import
@@ -52,7 +52,7 @@ class WarmParent:
     """Starts, watches and ends candidates, one at a time.
 
     Args:
-        control: A stream socket to the other half.
+        control: A socket to the other half.
         isolated: Whether this process lives in namespaces.
         kept: Folders below /tmp that candidates must see.
 
