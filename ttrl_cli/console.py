@@ -114,7 +114,11 @@ class RunView:
         self._pace = _Pace()
         self._console.say(f"{watch.name} in {watch.path}")
         if watch.warning:
-            self._console.warn(watch.warning)
+            self.warned(watch.warning)
+
+    def warned(self, text: str) -> None:
+        """Something ought not to be overlooked."""
+        self._console.warn(text)
 
     def sampled(self, step: int, done: int, total: int) -> None:
         """A completion was finished."""

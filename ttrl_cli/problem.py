@@ -126,13 +126,16 @@ class ProblemSpec(_Section):
     score: str | None = None
     """FILE.py:FUNCTION, verified data -> a number or {"value", "metrics", "feedback"}."""
     certify: str | None = None
-    """FILE.py:FUNCTION, verified data -> a bound that is a theorem. Not supported yet: refused."""
+    """FILE.py:FUNCTION, verified data -> a bound that is a theorem: a `Certificate` of
+    ttrl_cli.bounds, or a number."""
     render: str | None = None
     """FILE.py:FUNCTION, verified data -> the text that prompts show; by default the solution."""
     reward: Reward = Reward()
     """From score to the reward used for learning."""
     best_known: float | None = None
     """The best score known, in the problem's own units."""
+    best_known_source: str | None = None
+    """Where that is from, in words."""
     seeds: Annotated[list[str], Field(min_length=1)]
     """Files with valid solutions to start from; repeated until there is one per group."""
     limits: Limits = Limits()
@@ -287,9 +290,7 @@ def _check_functions(file: Path, folder: Path, spec: ProblemSpec) -> None:
             raise ProblemError(file, "score", "a verifier command gives the score itself")
     elif spec.score is None:
         raise ProblemError(file, "score", "is missing")
-    if spec.certify is not None:
-        raise ProblemError(file, "certify", "is not supported by this version of ttrl yet")
-    for key in ("verifier", "score", "render"):
+    for key in ("verifier", "score", "certify", "render"):
         reference = getattr(spec, key)
         if isinstance(reference, str):
             _check_function(file, folder, key, reference)

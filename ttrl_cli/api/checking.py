@@ -1,55 +1,91 @@
-"""Checking a problem: its seeds through its verifier."""
+"""Checking a problem: its seeds through its verifier, and attacks on that."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ttrl_cli.api.verifying import with_limits
+from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.config import SolveConfig, resolve
 from ttrl_cli.errors import ProblemError
+from ttrl_cli.grading.attacks import attacks
 from ttrl_cli.grading.pool import Grader
 from ttrl_cli.loop.solve import roots
-from ttrl_cli.problem import PROBLEM_FILE, Problem, load_problem
+from ttrl_cli.problem import PROBLEM_FILE, Command, Problem, load_problem
 from ttrl_cli.prompts import solve_messages
 from ttrl_cli.records import Verdict
+
+ATTACK_SECONDS = 60.0
+"""Most that a verifier may take with hostile data, twice; less where the problem's limit is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeedCheck:
-    """What `ttrl check` found out about one seed."""
+    """What `ttrl check` found out about one seed; the certificate where the problem certifies."""
 
     name: str
     verdict: Verdict
+    certificate: Certificate | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What is wrong with a verifier: the data that told, and what it did with them."""
+
+    attack: str
+    what: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """What `ttrl check` found out about a problem."""
+    """What `ttrl check` found out about a problem.
+
+    Attributes:
+        problem: The problem.
+        seeds: Its seeds, all valid.
+        attacks: How many hostile data its verifier was tried with.
+        findings: What is wrong with it, as they tell.
+        warning: What is to be said in any case; empty if nothing.
+    """
 
     problem: Problem
     seeds: tuple[SeedCheck, ...]
+    attacks: int
+    findings: tuple[Finding, ...]
     warning: str
 
 
-def check(path: Path, *, sandbox: str | None = None) -> Check:
-    """Run a problem's seeds through its verifier.
+def check(
+    path: Path, *, limits: Mapping[str, str] | None = None, sandbox: str | None = None
+) -> Check:
+    """Run a problem's seeds through its verifier, and attack that.
 
     Args:
         path: A problem.yaml or its folder.
+        limits: Overrides of the problem's limits, by key.
         sandbox: What keeps programs in; by default what the problem's `run:` section says.
 
     Raises:
         ProblemError: If anything is wrong, naming file and key.
         SetupError: If the machine lacks what its programs need.
     """
-    problem = load_problem(path)
+    problem = with_limits(load_problem(path), limits or {})
     where = str(problem.folder / PROBLEM_FILE)
     config = resolve(SolveConfig, problem.spec.run, {"sandbox": sandbox}, where=where)
     with Grader(problem, workers=1, sandbox=config.sandbox) as grader:
         verdicts = graded_seeds(problem, grader)
-        warning = grader.warning
-    names = [seed.name for seed in problem.seeds]
-    pairs = zip(names, verdicts, strict=True)
-    seeds = tuple(SeedCheck(name=n, verdict=v) for n, v in pairs)
-    return Check(problem=problem, seeds=seeds, warning=warning)
+        certificates = [_certificate(problem, grader, verdict) for verdict in verdicts]
+        attacks, findings = _attacked(problem, grader, verdicts[0])
+    return Check(
+        problem=problem,
+        seeds=tuple(
+            SeedCheck(name=seed.name, verdict=verdict, certificate=found)
+            for seed, verdict, found in zip(problem.seeds, verdicts, certificates, strict=True)
+        ),
+        attacks=attacks,
+        findings=findings,
+        warning=grader.warning,
+    )
 
 
 def graded_seeds(problem: Problem, grader: Grader) -> list[Verdict]:
@@ -67,3 +103,33 @@ def graded_seeds(problem: Problem, grader: Grader) -> list[Verdict]:
         for before in (None, root.score):
             solve_messages(problem, root, before)
     return verdicts
+
+
+def _certificate(problem: Problem, grader: Grader, verdict: Verdict) -> Certificate | None:
+    """The certificate of a seed, where the problem certifies.
+
+    Raises:
+        ProblemError: If it cannot be certified.
+    """
+    if problem.spec.certify is None:
+        return None
+    found = grader.certify(verdict.data)
+    if isinstance(found, str):
+        raise ProblemError(problem.folder / PROBLEM_FILE, "certify", found)
+    return found
+
+
+def _attacked(problem: Problem, grader: Grader, honest: Verdict) -> tuple[int, tuple[Finding, ...]]:
+    """How many attacks there were, and what they found."""
+    spec = problem.spec
+    assert honest.score is not None
+    text = spec.solution.kind == "text"
+    tried = attacks(
+        honest.solution if text else honest.data,
+        honest.score,
+        text=text,
+        strict_json=isinstance(spec.verifier, Command),
+    )
+    found = grader.attack(tried, min(spec.limits.seconds, ATTACK_SECONDS))
+    pairs = zip(tried, found, strict=True)
+    return len(tried), tuple(Finding(attack=a.name, what=what) for a, what in pairs if what)

@@ -82,7 +82,7 @@ def solve(
         stack.enter_context(run.lock())
         parts = machinery.parts(run, grader, reporter, begun)
         _begin(run, seeds, parts)
-        return _search(run, problem, parts, grader.warning)
+        return _search(run, problem, parts, grader)
 
 
 def resume(
@@ -120,7 +120,7 @@ def resume(
         else:
             seeds = roots(problem, graded_seeds(problem, grader), run.config.groups)
             _begin(run, seeds, parts)
-        return _search(run, problem, parts, grader.warning)
+        return _search(run, problem, parts, grader)
 
 
 def best_known(run: RunDir) -> float | None:
@@ -192,16 +192,29 @@ def _grader(problem: Problem, config: SolveConfig, run: Path) -> Grader:
     return Grader(problem, workers=workers(config), sandbox=config.sandbox, run=run)
 
 
-def _search(run: RunDir, problem: Problem, parts: Parts, warning: str) -> Summary:
+def _search(run: RunDir, problem: Problem, parts: Parts, grader: Grader) -> Summary:
     task = _task(run, problem)
     best = task.archive.best()  # a seed, or what a process that was killed could not write
     verdict = Verdict(status=Status.OK, score=best.score, data=best.data, solution=best.solution)
     task.offer(best.id, best.step, verdict)
     began = watch(run, run.config.steps, problem.spec.best_known)
-    parts.reporter.began(replace(began, warning=warning))
+    parts.reporter.began(replace(began, warning=grader.warning))
     with phases(run), graceful_stop(parts.budget):
-        finish(run, solve_loop(task, parts))
+        reason = solve_loop(task, parts)
+        _certify_best(run, problem, parts, grader)
+        finish(run, reason)
     return summarise(run, problem.spec.best_known)
+
+
+def _certify_best(run: RunDir, problem: Problem, parts: Parts, grader: Grader) -> None:
+    """Certify the best solution, once, where the problem can."""
+    if problem.spec.certify is None or run.certificate() is not None:
+        return
+    found = grader.certify(run.best_data())
+    if isinstance(found, str):
+        parts.reporter.warned(f"the best solution is not certified: {found}")
+    else:
+        run.write_certificate(found.document())
 
 
 def _require_same_problem(source: RunDir, problem: Problem, config: RunConfig) -> None:

@@ -1,31 +1,87 @@
 """`ttrl check PROBLEM`."""
 
+from typing import TYPE_CHECKING
+
 from ttrl_cli.cli import options as o
 from ttrl_cli.cli.solve import ProblemPath
+from ttrl_cli.errors import ProblemError
+
+if TYPE_CHECKING:
+    from ttrl_cli.api.checking import Check, SeedCheck
+    from ttrl_cli.records import Json
 
 
-def check(problem: ProblemPath, *, sandbox: o.Sandbox = None, as_json: o.AsJson = False) -> None:
-    """Run a problem's seeds through its verifier and say what is wrong, with file and key."""
+def check(
+    problem: ProblemPath,
+    *,
+    limits: o.Limits = None,
+    sandbox: o.Sandbox = None,
+    as_json: o.AsJson = False,
+) -> None:
+    """Run a problem's seeds through its verifier, attack that, and say what is wrong.
+
+    The verifier is tried with data that are not finite, of wrong types, lengths and nesting, huge,
+    tiny, or that claim a score. Exit code 2 if it crashes instead of refusing, accepts what is not
+    finite, believes a claim, or gives another value on a second call.
+    """
     from ttrl_cli import api
     from ttrl_cli.console import Console
-    from ttrl_cli.prompts import number
+    from ttrl_cli.problem import PROBLEM_FILE
 
-    checked = api.check(problem, sandbox=sandbox)
+    checked = api.check(problem, limits=o.parse_limits(limits), sandbox=sandbox)
     console = Console()
     if checked.warning:
         console.warn(checked.warning)
-    spec = checked.problem.spec
     if as_json:
-        seeds = [
-            {"name": s.name, "score": s.verdict.score, "seconds": s.verdict.seconds}
-            for s in checked.seeds
-        ]
-        console.result_json({"problem": spec.name, "direction": spec.direction, "seeds": seeds})
-        return
-    console.result(f"{spec.name}: ok, to {spec.direction}")
-    for seed in checked.seeds:
-        assert seed.verdict.score is not None
-        score = number(seed.verdict.score)
-        console.result(f"  {seed.name}  score {score}  ({seed.verdict.seconds:.2f} s)")
+        console.result_json(_as_json(checked))
+    else:
+        console.result(_describe(checked))
+    if checked.findings:
+        why = f"{len(checked.findings)} of {checked.attacks} attacks told that it is wrong"
+        raise ProblemError(checked.problem.folder / PROBLEM_FILE, "verifier", why)
+
+
+def _describe(checked: "Check") -> str:
+    from ttrl_cli.prompts import number
+
+    spec = checked.problem.spec
+    width = max(len(seed.name) for seed in checked.seeds)
+    fault = "its verifier is at fault" if checked.findings else "ok"
+    lines = [f"{spec.name}: {fault}, to {spec.direction}"]
+    lines += [f"  {seed.name:<{width}}  {_figures(seed)}" for seed in checked.seeds]
     if spec.best_known is not None:
-        console.result(f"  best known  {number(spec.best_known)}")
+        source = f"  ({spec.best_known_source})" if spec.best_known_source else ""
+        lines.append(f"  best known  {number(spec.best_known)}{source}")
+    lines.append(f"  {checked.attacks} attacks on the verifier, {len(checked.findings)} findings")
+    lines += [f"    {found.attack}: {found.what}" for found in checked.findings]
+    return "\n".join(lines)
+
+
+def _figures(seed: "SeedCheck") -> str:
+    from ttrl_cli.prompts import number
+
+    assert seed.verdict.score is not None
+    score = f"score {number(seed.verdict.score)}"
+    if seed.certificate is not None:
+        score += f"  certified {seed.certificate.decimal}"
+    return f"{score}  ({seed.verdict.seconds:.2f} s)"
+
+
+def _as_json(checked: "Check") -> "dict[str, Json]":
+    spec = checked.problem.spec
+    seeds = [
+        {
+            "name": seed.name,
+            "score": seed.verdict.score,
+            "certified": None if seed.certificate is None else seed.certificate.value,
+            "seconds": seed.verdict.seconds,
+        }
+        for seed in checked.seeds
+    ]
+    return {
+        "problem": spec.name,
+        "direction": spec.direction,
+        "seeds": seeds,
+        "attacks": checked.attacks,
+        "findings": [{"attack": f.attack, "what": f.what} for f in checked.findings],
+    }

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from ttrl_cli.errors import UsageError
+
 ADVANCED = "Advanced"
 LEARNING = "Learning"
 BUDGET = "Budget: whichever comes first"
@@ -43,6 +45,13 @@ Sandbox = Annotated[
         rich_help_panel=ADVANCED,
     ),
 ]
+Limits = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KEY=VALUE,...",
+        help="Limits instead of the problem's own, such as seconds=10,memory_mb=512.",
+    ),
+]
 Workers = Annotated[int | None, typer.Option(help="Grading processes.", rich_help_panel=ADVANCED)]
 Lr = Annotated[float | None, typer.Option(help="Peak learning rate.", rich_help_panel=LEARNING)]
 LoraRank = Annotated[
@@ -61,3 +70,19 @@ Clip = Annotated[
 MicroBatchTokens = Annotated[
     int | None, typer.Option(help="Tokens of one training pass.", rich_help_panel=ADVANCED)
 ]
+
+
+def parse_limits(text: str | None) -> dict[str, str]:
+    """The keys and values of --limits.
+
+    Raises:
+        UsageError: If it is not KEY=VALUE,...
+    """
+    found: dict[str, str] = {}
+    for part in text.split(",") if text is not None else []:
+        key, equals, value = part.partition("=")
+        if not equals or not key.strip() or key.strip() in found:
+            msg = f"--limits: expected KEY=VALUE,... with each key once (got {text!r})"
+            raise UsageError(msg)
+        found[key.strip()] = value.strip()
+    return found

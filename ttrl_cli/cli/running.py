@@ -57,6 +57,8 @@ def describe(summary: "Summary") -> str:
     if summary.best is not None:
         where = f"step {summary.best.step}, {summary.best.id}" if summary.best.step else "a seed"
         lines.append(f"  best score   {number(summary.best.score)}  ({where})")
+        if summary.best.certified is not None:
+            lines.append(f"  certified    {summary.best.certified!r}")
     if summary.seed_score is not None:
         lines.append(f"  seed score   {number(summary.seed_score)}")
     if summary.best_known is not None:

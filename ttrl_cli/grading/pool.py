@@ -4,18 +4,20 @@ Workers and their crashes are the business of `workers.py`, what one of them doe
 A failure of ours ends as a verdict FAILED, which is masked out of the update.
 """
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.errors import ProblemError, SetupError, UsageError
 from ttrl_cli.grading import worker
+from ttrl_cli.grading.attacks import Attack
 from ttrl_cli.grading.environment import interpreter
 from ttrl_cli.grading.worker import Loaded
 from ttrl_cli.grading.workers import Failure, Workers
 from ttrl_cli.problem import PROBLEM_FILE, Problem
-from ttrl_cli.records import Job, Status, Verdict
+from ttrl_cli.records import Job, Json, Status, Verdict
 
 LOAD_SECONDS = 240.0
 """Most that importing a problem's files and starting its sandbox may take."""
@@ -97,28 +99,56 @@ class Grader:
         keys = [f"seed {index}" for index in range(len(self._problem.seeds))]
         for key, seed in zip(keys, self._problem.seeds, strict=True):
             self._workers.submit(key, worker.run_solution, seed.text, None, 0, timeout=self._limit)
-        return self._wait_for(keys)
+        return [_verdict(result) for result in self._wait_for(keys)]
+
+    def grade_solution(self, text: str) -> Verdict:
+        """Wait for the verdict on a solution's text, as a seed file holds it."""
+        return _verdict(self._one(worker.run_solution, text, None, 0))
+
+    def grade_data(self, data: Json) -> Verdict:
+        """Wait for the verdict on data."""
+        return _verdict(self._one(worker.run_data, data))
+
+    def certify(self, data: Json) -> Certificate | str:
+        """Wait for a certificate of verified data, or for why there is none."""
+        found = self._one(worker.certify, data)
+        return found.reason if isinstance(found, Failure) else found
+
+    def attack(self, attacks: Sequence[Attack], seconds: float) -> list[str]:
+        """Wait until all attacks have been tried: what each has found, empty where nothing.
+
+        Args:
+            attacks: What to try on the verifier.
+            seconds: Most that one may take, of two calls.
+        """
+        for place, attacked in enumerate(attacks):
+            self._workers.submit(f"attack {place}", worker.attack, attacked, timeout=seconds)
+        found = self._wait_for([f"attack {place}" for place in range(len(attacks))])
+        return [f.reason if isinstance(f, Failure) else f for f in found]
 
     def close(self) -> None:
         """Stop at once, leaving no worker and no program behind."""
         self._workers.close()
 
-    def _wait_for(self, keys: list[str]) -> list[Verdict]:
-        found: dict[Hashable, Verdict] = {}
+    def _one(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        self._workers.submit("one", function, *arguments, timeout=self._limit)
+        return self._wait_for(["one"])[0]
+
+    def _wait_for(self, keys: list[str]) -> list[Any]:
+        found: dict[Hashable, Any] = {}
         while len(found) < len(keys):
             found |= self._take(wait=True)
         return [found[key] for key in keys]
 
-    def _take(self, *, wait: bool) -> dict[Hashable, Verdict]:
-        """Record what ended; returns the verdicts that belong to no job."""
-        others: dict[Hashable, Verdict] = {}
+    def _take(self, *, wait: bool) -> dict[Hashable, Any]:
+        """Record what ended; returns the results that belong to no job."""
+        others: dict[Hashable, Any] = {}
         for key, result in self._workers.take(wait=wait):
-            verdict = _verdict(result)
             if key in self._jobs:
-                self._verdicts[key] = verdict
+                self._verdicts[key] = _verdict(result)
                 self._fresh.append(key)
             else:
-                others[key] = verdict
+                others[key] = result
         return others
 
 

@@ -7,13 +7,18 @@ system lacks (OSError, MemoryError) and whatever a verifier command does but ans
 candidate's (status FAILED): masked out, never a reward or penalty.
 """
 
+import contextlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
+from numbers import Rational
 from typing import Any
 
 import numpy as np
 
+from ttrl_cli.bounds import certificate
+from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.errors import Invalid
 from ttrl_cli.grading.command import CommandVerifier, check_command
 from ttrl_cli.grading.functions import BrokenProblemError, Function, load_functions
@@ -66,13 +71,42 @@ class Checker:
     def judge(self, data: Json) -> Verdict:
         """Verdict on data, which the problem's code may change as it likes."""
         try:
-            return self._verdict(self._scored(data))
+            return self.verdict(data)
         except Invalid as refusal:
             return Verdict(status=Status.INVALID, reason=_short(str(refusal) or "invalid"))
         except BrokenProblemError as error:
             ours = self._command is not None or isinstance(error.__cause__, OSError | MemoryError)
             status = Status.FAILED if ours else Status.INVALID
             return Verdict(status=status, reason=_short(str(error)))
+
+    def verdict(self, data: Json) -> Verdict:
+        """Verdict on data, where the problem's code works.
+
+        Raises:
+            Invalid: If that refuses the data.
+            BrokenProblemError: If it does anything but what it must.
+        """
+        return self._verdict(self._scored(data))
+
+    def certify(self, data: Json) -> Certificate:
+        """A bound that verified data prove, checked again where we know how.
+
+        Args:
+            data: Verified data as they are kept: plain JSON values.
+
+        Raises:
+            Invalid: If the problem's certify refuses the data, or what it says is not so.
+            BrokenProblemError: If it does anything but what it must, or there is none.
+        """
+        if "certify" not in self._functions:
+            msg = "the problem has no certify"
+            raise BrokenProblemError(msg)
+        found = _call("certify", self._functions["certify"], data)
+        if isinstance(found, Certificate):
+            return certificate.check(found.document())
+        spec = self.problem.spec
+        upper = spec.direction == "minimize"
+        return certificate.of_problem(spec.name, _exact(found), upper=upper, data=data)
 
     def _scored(self, data: Json) -> Scored:
         if self._command is not None:
@@ -115,6 +149,15 @@ class Checker:
             feedback=scored.feedback,
             metrics=scored.metrics,
         )
+
+
+def _exact(found: object) -> Fraction:
+    """A bound that certify returned: a number, or its text."""
+    if isinstance(found, int | float | str | Rational) and not isinstance(found, bool):
+        with contextlib.suppress(ValueError, OverflowError, ZeroDivisionError):
+            return Fraction(found)
+    msg = f"certify must return a Certificate or a finite number (got {found!r:.80})"
+    raise BrokenProblemError(msg)
 
 
 def clean(text: str) -> str:

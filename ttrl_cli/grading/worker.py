@@ -15,8 +15,11 @@ import time
 from multiprocessing import parent_process, util
 from pathlib import Path
 
-from ttrl_cli.errors import ProblemError, SetupError
+from ttrl_cli.bounds.certificate import Certificate
+from ttrl_cli.errors import Invalid, ProblemError, SetupError
+from ttrl_cli.grading.attacks import Attack, finding
 from ttrl_cli.grading.environment import interpreter
+from ttrl_cli.grading.functions import BrokenProblemError
 from ttrl_cli.grading.parse import Malformed, parse_json, parse_solution
 from ttrl_cli.grading.verifier import Checker, clean
 from ttrl_cli.problem import Command, Problem
@@ -97,6 +100,26 @@ def run_job(job: Job) -> Verdict:
 def run_solution(text: str, parent_data: Json, seed: int) -> Verdict:
     """Grade a solution's text for the problem this worker was started for."""
     return grade_solution(_problems[0], text, parent_data=parent_data, seed=seed)
+
+
+def run_data(data: Json) -> Verdict:
+    """Grade data for the problem this worker was started for, whatever made them."""
+    started = time.monotonic()
+    verdict = _judge(_problems[0], data)
+    return dataclasses.replace(verdict, seconds=time.monotonic() - started)
+
+
+def certify(data: Json) -> Certificate | str:
+    """A certificate of verified data, or why there is none."""
+    try:
+        return _checker(_problems[0]).certify(data)
+    except (Invalid, BrokenProblemError, ProblemError) as error:
+        return clean(str(error)) or "certify refused it"
+
+
+def attack(attacked: Attack) -> str:
+    """What is wrong with the verifier, as this attack tells; empty if nothing is."""
+    return finding(_checker(_problems[0]), attacked)
 
 
 def load(problem: Problem, sandbox: str, run: Path | None) -> Loaded:

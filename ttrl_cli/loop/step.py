@@ -86,6 +86,9 @@ class Reporter(Protocol):
     def step_done(self, metrics: Mapping[str, float], stage: str) -> None:
         """A step of a stage was committed."""
 
+    def warned(self, text: str) -> None:
+        """Something ought not to be overlooked."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:

@@ -20,12 +20,14 @@ class Best:
         id: The attempt that found it, or "seed.K".
         step: The step that found it, 0 for a seed.
         score: In the problem's own units.
+        certified: The bound that its certificate proves, rounded outwards; None without one.
         path: The solution file.
     """
 
     id: str
     step: int
     score: float
+    certified: float | None
     path: str
 
 
@@ -68,7 +70,13 @@ def summarise(run: RunDir, best_known: float | None) -> Summary:
     best = None
     if found is not None:
         path = run.best_folder / found["solution"]
-        best = Best(id=found["id"], step=found["step"], score=found["score"], path=str(path))
+        best = Best(
+            id=found["id"],
+            step=found["step"],
+            score=found["score"],
+            certified=_certified(run),
+            path=str(path),
+        )
     status = run.status
     return Summary(
         run=str(run.path),
@@ -85,6 +93,11 @@ def summarise(run: RunDir, best_known: float | None) -> Summary:
         valid=status.totals.valid,
         tokens=status.totals.tokens,
     )
+
+
+def _certified(run: RunDir) -> float | None:
+    certificate = run.certificate()
+    return None if certificate is None else float(certificate["value"])
 
 
 def digest(run: RunDir) -> str:

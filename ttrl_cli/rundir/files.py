@@ -14,13 +14,13 @@ PROVENANCE_FILE = "provenance.json"
 """The first file of a run directory, by which one is known."""
 
 
-def write_json(path: Path, value: Mapping[str, Json]) -> None:
+def write_json(path: Path, value: Mapping[str, Json], *, indent: int | None = 1) -> None:
     """Replace a JSON file at once; `schema_version` is put first.
 
     Raises:
         ValueError: If a number in it is not finite.
     """
-    body = json.dumps({"schema_version": SCHEMA_VERSION, **value}, indent=1, allow_nan=False)
+    body = json.dumps({"schema_version": SCHEMA_VERSION, **value}, indent=indent, allow_nan=False)
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.write_text(body + "\n", encoding="utf-8")
     sync(temporary)

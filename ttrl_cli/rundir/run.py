@@ -8,7 +8,8 @@ is a log of expansions, so a commit costs the same however large it has grown.
     problem/ or questions.jsonl, prompt.yaml   config.json  provenance.json  status.json  lock
     metrics.jsonl  attempts.jsonl  archive.jsonl (solve) or votes.jsonl (vote)
     checkpoints/step_000010/      commit.json, adapter, optimiser: complete or absent
-    best -> .best/ID              solution.*, data.json, verdict.json: replaced at once when beaten
+    best -> .best/ID              solution.*, data.json, verdict.json: replaced at once when beaten;
+                                  certificate.json when the run ends
 """
 
 import json
@@ -356,6 +357,19 @@ class RunDir:
         for other in (self.path / ".best").iterdir():
             if other != folder:
                 shutil.rmtree(other)
+
+    def best_data(self) -> Json:
+        """The verified data of the best solution, which there must be."""
+        return json.loads((self.best_folder / "data.json").read_text(encoding="utf-8"))
+
+    def certificate(self) -> dict[str, Json] | None:
+        """The contents of best/certificate.json; None if the best solution has none."""
+        path = self.best_folder / "certificate.json"
+        return _read_checked(path) if path.exists() else None
+
+    def write_certificate(self, certificate: Mapping[str, Json]) -> None:
+        """Put a certificate beside the best solution; it goes when that is replaced."""
+        files.write_json(self.best_folder / "certificate.json", certificate, indent=None)
 
 
 def attempt_line(attempt: Attempt) -> dict[str, Json]:

@@ -1,0 +1,187 @@
+"""Verifying one solution, certifying it, and checking a certificate."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from ttrl_cli.bounds import certificate
+from ttrl_cli.bounds.certificate import Certificate
+from ttrl_cli.config import SolveConfig, resolve
+from ttrl_cli.errors import Invalid, SetupError, UsageError
+from ttrl_cli.grading.pool import Grader
+from ttrl_cli.problem import PROBLEM_FILE, Limits, Problem, load_problem
+from ttrl_cli.records import Json, Status, Verdict
+from ttrl_cli.sandbox.protocol import MalformedError, read_json
+from ttrl_cli.schema import first_error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What `ttrl verify` found out about a solution.
+
+    Attributes:
+        problem: The problem.
+        verdict: Its verdict on the solution.
+        certificate: Of the bound that the solution proves; None unless asked for and found.
+        uncertified: Why there is none though it was asked for; empty if that is not so.
+        warning: What is to be said in any case; empty if nothing.
+    """
+
+    problem: Problem
+    verdict: Verdict
+    certificate: Certificate | None = None
+    uncertified: str = ""
+    warning: str = ""
+
+    @property
+    def better(self) -> bool | None:
+        """Whether it beats the best known score, by the certified value where there is one."""
+        best, score = self.problem.spec.best_known, self.verdict.score
+        if best is None or score is None:
+            return None
+        if self.certificate is None:
+            return self.problem.better(score, best)
+        # a bound from the wrong side, an upper one of what is to be large, proves nothing
+        right_side = self.certificate.upper == (self.problem.spec.direction == "minimize")
+        return right_side and self.problem.better(self.certificate.value, best)
+
+    def figures(self) -> dict[str, Json]:
+        """The fields of --json."""
+        return {
+            "valid": self.verdict.valid,
+            "reason": self.verdict.reason,
+            "score": self.verdict.score,
+            "certified": None if self.certificate is None else self.certificate.value,
+            "best_known": self.problem.spec.best_known,
+            "better": self.better,
+        }
+
+
+def verify(
+    path: Path,
+    solution: bytes,
+    *,
+    name: str,
+    certify: bool = False,
+    limits: Mapping[str, str] | None = None,
+    sandbox: str | None = None,
+) -> Verification:
+    """Verify one solution.
+
+    Args:
+        path: A problem.yaml or its folder.
+        solution: A program, a text, or data as JSON.
+        name: The solution's file name, whose ending tells data from programs where it can.
+        certify: Certify it as well, if it is valid.
+        limits: Overrides of the problem's limits, by key.
+        sandbox: What keeps programs in; by default what the problem's `run:` section says.
+
+    Raises:
+        UsageError: If the problem or a limit is wrong, or it has no `certify` and one is wanted.
+        SetupError: If the machine lacks what the program needs, or grading failed.
+    """
+    problem = with_limits(load_problem(path), limits or {})
+    if certify and problem.spec.certify is None:
+        msg = f"{problem.folder / PROBLEM_FILE} has no certify, which --certify needs"
+        raise UsageError(msg)
+    try:
+        text = solution.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return Verification(problem=problem, verdict=_malformed(f"is not UTF-8: {error}"))
+    kind = problem.spec.solution.kind
+    if kind == "json" or (kind == "program" and _is_data(name, text)):
+        try:
+            data = read_json(text)
+        except MalformedError as error:
+            return Verification(problem=problem, verdict=_malformed(str(error)))
+        return _verify(_of_data(problem), None, data, certify=certify, sandbox=sandbox)
+    return _verify(problem, text, None, certify=certify, sandbox=sandbox)
+
+
+def with_limits(problem: Problem, limits: Mapping[str, str]) -> Problem:
+    """The problem with other limits.
+
+    Raises:
+        UsageError: If a key is unknown or a value out of bounds.
+    """
+    spec = problem.spec
+    try:
+        limited = Limits.model_validate({**spec.limits.model_dump(), **limits})
+    except ValidationError as error:
+        key, why = first_error(error)
+        msg = f"--limits {key}: {why}"
+        raise UsageError(msg) from error
+    return replace(problem, spec=spec.model_copy(update={"limits": limited}))
+
+
+def check_certificate(document: Json, problem: Path | None = None) -> Certificate:
+    """Compute a certificate's bound again.
+
+    Args:
+        document: The certificate.
+        problem: Of which it is, for one that only the problem's own `certify` can check.
+
+    Raises:
+        Invalid: If it does not prove what it says.
+        UsageError: If it needs its problem.
+    """
+    if not isinstance(document, dict) or document.get("kind") != certificate.OF_PROBLEM:
+        return certificate.check(document)
+    if problem is None:
+        msg = "this certificate is checked by its problem: ttrl verify PROBLEM --certificate FILE"
+        raise UsageError(msg)
+    construction = document.get("construction")
+    if not isinstance(construction, dict) or "data" not in construction:
+        msg = "not a certificate: its construction has no data"
+        raise Invalid(msg)
+    solution = json.dumps(construction["data"]).encode()
+    found = verify(problem, solution, name="data.json", certify=True)
+    if found.certificate is None:
+        raise Invalid(found.uncertified or f"its data are not valid: {found.verdict.reason}")
+    certificate.compare(document, found.certificate)
+    return found.certificate
+
+
+def _verify(
+    problem: Problem, text: str | None, data: Json, *, certify: bool, sandbox: str | None
+) -> Verification:
+    where = str(problem.folder / PROBLEM_FILE)
+    config = resolve(SolveConfig, problem.spec.run, {"sandbox": sandbox}, where=where)
+    with Grader(problem, workers=1, sandbox=config.sandbox) as grader:
+        verdict = grader.grade_data(data) if text is None else grader.grade_solution(text)
+        if verdict.status is Status.FAILED:
+            raise SetupError(verdict.reason)
+        found: Certificate | str = ""
+        if certify and verdict.valid:
+            found = grader.certify(verdict.data)
+    return Verification(
+        problem=problem,
+        verdict=verdict,
+        certificate=found if isinstance(found, Certificate) else None,
+        uncertified=found if isinstance(found, str) else "",
+        warning=grader.warning,
+    )
+
+
+def _is_data(name: str, text: str) -> bool:
+    """Whether a solution of a problem of programs is data: by its ending, else by its start."""
+    ending = Path(name).suffix
+    if ending in (".json", ".py", ".cpp", ".cc", ".cxx"):
+        return ending == ".json"
+    return text.lstrip()[:1] in ("[", "{")
+
+
+def _of_data(problem: Problem) -> Problem:
+    """The problem as one whose solutions are data: nothing is started for programs."""
+    spec = problem.spec
+    solution = spec.solution.model_copy(update={"kind": "json"})
+    environment = spec.environment.model_copy(update={"imports": []})
+    update = {"solution": solution, "environment": environment}
+    return replace(problem, spec=spec.model_copy(update=update))
+
+
+def _malformed(why: str) -> Verdict:
+    return Verdict(status=Status.MALFORMED, reason=why)

@@ -1,0 +1,138 @@
+"""Step functions: the values of the autocorrelation and minimum overlap problems, by FFT.
+
+A sequence of n numbers stands for n equal steps. f*f of a step function is piecewise linear, and
+its vertices are the discrete convolution of the numbers: maxima are attained there, and norms are
+finite sums. So the values below are those of the function, up to rounding; `exact` has them
+without it. The absolute error of an FFT is a few units in the last place of the sum of squares,
+as that of the direct sum is.
+"""
+
+import math
+
+import numpy as np
+from scipy import fft
+
+from ttrl_cli.errors import Invalid
+from ttrl_cli.records import FloatArray
+
+ROUNDING = 1e-6
+"""How far a height may be above 1 when its function has been scaled: mended, and worth nothing."""
+
+
+def convolve(f: FloatArray, g: FloatArray) -> FloatArray:
+    """The full discrete convolution.
+
+    Args:
+        f: [N].
+        g: [M].
+
+    Returns:
+        [N + M - 1].
+    """
+    length = len(f) + len(g) - 1
+    size = fft.next_fast_len(length, real=True)
+    product = fft.rfft(f, size) * (fft.rfft(f, size) if g is f else fft.rfft(g, size))
+    found: FloatArray = fft.irfft(product, size)[:length]
+    return found
+
+
+def scaled(f: FloatArray) -> FloatArray:
+    """The sequence with its largest absolute value scaled to 1: no square overflows or vanishes.
+
+    Raises:
+        Invalid: If all numbers are zero.
+    """
+    largest = float(np.abs(f).max())
+    if largest == 0.0:
+        msg = "all numbers are zero"
+        raise Invalid(msg)
+    # in two steps, as the reciprocal of the smallest numbers is infinite
+    exponent = math.frexp(largest)[1]
+    mantissa: FloatArray = np.ldexp(f, -exponent)
+    return mantissa / float(np.abs(mantissa).max())
+
+
+def nonnegative(f: FloatArray) -> FloatArray:
+    """The sequence, if it is one of values f >= 0 that are not all zero.
+
+    Raises:
+        Invalid: If it is not.
+    """
+    if (f < 0).any():
+        place = int(np.argmax(f < 0))
+        msg = f"number {place} is negative ({f[place]:g})"
+        raise Invalid(msg)
+    if not f.any():
+        msg = "all numbers are zero"
+        raise Invalid(msg)
+    return f
+
+
+def autocorrelation(f: FloatArray, *, absolute: bool = False) -> float:
+    """Max f*f / (integral of f)^2 on an interval of length 1/2: 2 n max(f*f) / (sum f)^2.
+
+    Args:
+        f: [N], of either sign.
+        absolute: Take the maximum of |f*f|.
+
+    Raises:
+        Invalid: If the numbers sum to zero, or to so little that the value is not finite.
+    """
+    f = scaled(f)
+    total = math.fsum(f)
+    product = convolve(f, f)
+    top = float(np.abs(product).max() if absolute else product.max())
+    with np.errstate(over="ignore", divide="ignore"):
+        value = float(2 * len(f) * np.float64(top) / np.square(np.float64(total)))
+    if not math.isfinite(value):
+        msg = "the numbers sum to zero, or nearly so"
+        raise Invalid(msg)
+    return value
+
+
+def flatness(f: FloatArray) -> float:
+    """||f*f||_2^2 / (||f*f||_1 ||f*f||_inf) for f >= 0, f*f being piecewise linear.
+
+    The vertices are those of the convolution and two zero ends; with spacing h the squared norm of
+    an interval is h/3 (a^2 + ab + b^2), and h cancels.
+    """
+    f = scaled(f)
+    c = convolve(f, f)
+    squares = 2 * float(np.dot(c, c)) + float(np.dot(c[:-1], c[1:]))
+    return squares / (3 * float(c.sum()) * float(c.max()))
+
+
+def heights(values: FloatArray) -> FloatArray:
+    """The step function h of the minimum overlap problem: 0 <= h <= 1 and sum h = n/2.
+
+    The values are scaled so that the sum is right. Where that lifts a height above 1 by no more
+    than rounding may have done, 1 - h is scaled down instead, which keeps all of them in bounds.
+
+    Args:
+        values: [N], not negative.
+
+    Returns:
+        [N].
+
+    Raises:
+        Invalid: If a value is negative, or above 1 once they are scaled.
+    """
+    values = scaled(nonnegative(values))
+    h = values * (len(values) / 2 / math.fsum(values))
+    top = float(h.max())
+    if top > 1 + ROUNDING:
+        msg = f"a height is {top:.9g} once they are scaled to sum n/2; 1 is the most"
+        raise Invalid(msg)
+    if top > 1:
+        h = np.minimum(h, 1.0)
+        h = 1 - (1 - h) * (len(h) / 2 / math.fsum(1 - h))
+    return h
+
+
+def overlap(h: FloatArray) -> float:
+    """Erdos' minimum overlap C5 = max over k of (2/n) sum_i h_i (1 - h_(i+k)), over [0, 2].
+
+    Args:
+        h: [N], as `heights` returns it.
+    """
+    return float(convolve(h, (1 - h)[::-1]).max()) * 2 / len(h)

@@ -1,0 +1,174 @@
+"""`ttrl verify PROBLEM SOLUTION` and `ttrl verify --certificate FILE`."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ttrl_cli.cli import options as o
+from ttrl_cli.errors import Invalid, NoSolutionError, UsageError
+
+if TYPE_CHECKING:
+    from ttrl_cli.api.verifying import Verification
+    from ttrl_cli.bounds.certificate import Certificate
+    from ttrl_cli.records import Json
+
+INVALID = NoSolutionError.exit_code
+
+
+def verify(
+    problem: Annotated[
+        Path | None,
+        typer.Argument(metavar="PROBLEM", help="A problem.yaml, or the folder that holds one."),
+    ] = None,
+    solution: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="SOLUTION",
+            help="A program or text, or data as JSON; - for standard input.",
+        ),
+    ] = None,
+    *,
+    certify: Annotated[
+        bool, typer.Option("--certify", help="Compute a bound that is a theorem, too.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the certificate here; goes with --certify."),
+    ] = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Check this certificate instead of a solution."),
+    ] = None,
+    limits: o.Limits = None,
+    sandbox: o.Sandbox = None,
+    as_json: o.AsJson = False,
+) -> None:
+    """Verify a solution: exit code 0 if it is valid, 4 if it is not.
+
+    Data are an array of numbers, {"sequence": [...]}, an array of [x, y, r], {"circles": [...]}, or
+    whatever else the problem's verifier takes. Values that a solution claims do not count.
+
+    A certificate is checked alone, in exact arithmetic: exit code 0 if it proves what it says.
+    """
+    if certificate is not None:
+        if solution is not None or certify or out is not None or limits is not None:
+            msg = "--certificate FILE checks that file; it goes with no SOLUTION or other option"
+            raise UsageError(msg)
+        _check(certificate, problem, as_json=as_json)
+        return
+    if problem is None or solution is None:
+        msg = "expected PROBLEM and SOLUTION, or --certificate FILE"
+        raise UsageError(msg)
+    if out is not None and not certify:
+        msg = "--out is where the certificate goes: give --certify with it"
+        raise UsageError(msg)
+    if out is not None and out.exists():
+        msg = f"{out} exists already; choose another --out"
+        raise UsageError(msg)
+    _verify(problem, solution, certify, out, o.parse_limits(limits), sandbox, as_json=as_json)
+
+
+def _verify(
+    problem: Path,
+    solution: Path,
+    certify: bool,
+    out: Path | None,
+    limits: dict[str, str],
+    sandbox: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    from ttrl_cli import api
+    from ttrl_cli.console import Console
+
+    found = api.verify(
+        problem,
+        _read(solution),
+        name=solution.name,
+        certify=certify,
+        limits=limits,
+        sandbox=sandbox,
+    )
+    console = Console()
+    if found.warning:
+        console.warn(found.warning)
+    if found.uncertified:
+        console.warn(f"not certified: {found.uncertified}")
+    if out is not None and found.certificate is not None:
+        _write(out, found.certificate)
+    if as_json:
+        console.result_json(found.figures())
+    else:
+        console.result(_describe(found))
+    if not found.verdict.valid:
+        raise typer.Exit(INVALID)
+
+
+def _check(file: Path, problem: Path | None, *, as_json: bool) -> None:
+    from ttrl_cli import api
+    from ttrl_cli.console import Console
+    from ttrl_cli.sandbox.protocol import MalformedError, read_json
+
+    console = Console()
+    try:
+        found = api.check_certificate(read_json(_read(file)), problem)
+    except (Invalid, MalformedError) as refusal:
+        if as_json:
+            figures: dict[str, Json] = dict.fromkeys(("kind", "claim", "bound", "certified"))
+            console.result_json({"valid": False, "reason": str(refusal), **figures})
+        else:
+            console.result(f"not valid: {refusal}")
+        raise typer.Exit(INVALID) from None
+    if as_json:
+        console.result_json(
+            {
+                "valid": True,
+                "reason": "",
+                "kind": found.kind,
+                "claim": found.document()["claim"],
+                "bound": str(found.bound),
+                "certified": found.value,
+            }
+        )
+    else:
+        console.result(f"valid\n  {found.document()['claim']}")
+
+
+def _read(file: Path) -> bytes:
+    if str(file) == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        msg = f"{file} cannot be read: {error.strerror}"
+        raise UsageError(msg) from error
+
+
+def _write(file: Path, found: "Certificate") -> None:
+    import json
+
+    try:
+        file.write_text(json.dumps(found.document()) + "\n", encoding="utf-8")
+    except OSError as error:
+        msg = f"{file} cannot be written: {error.strerror}"
+        raise UsageError(msg) from error
+
+
+def _describe(found: "Verification") -> str:
+    """A verification for people."""
+    from ttrl_cli.prompts import number
+
+    verdict, spec = found.verdict, found.problem.spec
+    if verdict.score is None:
+        return f"not valid: {verdict.status}: {verdict.reason}"
+    lines = ["valid", f"  score       {number(verdict.score)}  ({verdict.seconds:.2f} s)"]
+    lines += [f"  {name:<11} {number(value)}" for name, value in verdict.metrics.items()]
+    if found.certificate is not None:
+        lines.append(f"  certified   {found.certificate.document()['claim']}")
+    if spec.best_known is not None:
+        source = f"  ({spec.best_known_source})" if spec.best_known_source else ""
+        lines.append(f"  best known  {number(spec.best_known)}{source}")
+        lines.append(f"  better      {'yes' if found.better else 'no'}")
+    return "\n".join(lines)
