@@ -38,6 +38,7 @@ bench: $(STAMP)
 	$(BIN)/python tests/benchmarks/help_time.py
 	$(BIN)/python tests/benchmarks/sandbox_speed.py --soak 10000
 	$(BIN)/python tests/benchmarks/voting_speed.py
+	$(BIN)/python tests/benchmarks/verifier_speed.py
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix

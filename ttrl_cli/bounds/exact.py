@@ -80,7 +80,8 @@ def heights(h: FloatArray) -> list[int]:
     missing = len(whole) * ONE // 2 - sum(whole)
     while missing:  # the same share for each that is left, where there is room for it
         for place, height in enumerate(whole):
-            share = -(-missing // (len(whole) - place))
+            share = -(-abs(missing) // (len(whole) - place))
+            share = share if missing > 0 else -share
             whole[place] = min(max(height + share, 0), ONE)
             missing -= whole[place] - height
     return whole
@@ -93,7 +94,7 @@ def overlap(a: Sequence[int], one: int) -> Fraction:
         Invalid: If a height is not between 0 and 1, or they do not sum to n/2.
     """
     n = len(a)
-    if not 0 <= min(a) <= max(a) <= one:
+    if one <= 0 or not 0 <= min(a) <= max(a) <= one:
         msg = "a height is not between 0 and 1"
         raise Invalid(msg)
     if 2 * sum(a) != n * one:

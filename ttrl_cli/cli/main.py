@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ttrl_cli import __version__
-from ttrl_cli.cli import best, check, doctor, export, model, resume, show, solve, vote
+from ttrl_cli.cli import best, check, doctor, export, model, new, resume, show, solve, verify, vote
 from ttrl_cli.errors import TtrlError
 
 app = typer.Typer(
@@ -24,7 +24,9 @@ app.command("vote")(vote.vote)
 app.command("resume")(resume.resume)
 app.command("show")(show.show)
 app.command("best")(best.best)
+app.command("verify")(verify.verify)
 app.command("check")(check.check)
+app.command("new")(new.new)
 app.command("doctor")(doctor.doctor)
 app.command("export")(export.export)
 app.add_typer(model.app, name="model")

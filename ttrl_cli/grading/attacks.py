@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ttrl_cli.errors import Invalid
-from ttrl_cli.grading.functions import BrokenProblemError
+from ttrl_cli.grading.functions import BrokenProblemError, UnkeptDataError
 from ttrl_cli.grading.verifier import Checker
 from ttrl_cli.records import Json, Verdict
 
@@ -55,6 +55,7 @@ _BARE = {
     "an array without dimensions": np.array(0.5),
     "lists of different lengths": [[1.0], [1.0, 2.0], 3.0],
 }
+_NOT_FINITE = "accepts data that are not finite"
 _WRAPPERS = ("data", "solution", "sequence", "circles", "construction")
 _TEXTS = {
     "nothing": "",
@@ -114,12 +115,14 @@ def finding(checker: Checker, attack: Attack) -> str:
         warnings.simplefilter("ignore")
         try:
             first, second = (_outcome(checker, copy.deepcopy(attack.data)) for _ in range(2))
+        except UnkeptDataError as error:
+            return str(error) if attack.finite else _NOT_FINITE
         except BrokenProblemError as error:
             return f"crashes instead of raising Invalid: {error}"
     if first is None or second is None:
         return "" if first is second else "refuses it once and accepts it once"
-    if not attack.finite or not _all_finite(first.data):
-        return "accepts data that are not finite, or makes such data"
+    if not attack.finite:
+        return _NOT_FINITE
     if _key(first) != _key(second):
         return f"gives another value on a second call: {first.score}, then {second.score}"
     if attack.score is not None and first.valid and first.score != attack.score:

@@ -19,6 +19,10 @@ class BrokenProblemError(Exception):
     """The problem's own code did not do what it must; the text is the verdict's reason."""
 
 
+class UnkeptDataError(BrokenProblemError):
+    """A verifier accepted data and returned what is no plain, finite data."""
+
+
 def load_functions(problem: Problem) -> dict[str, Function]:
     """The problem's functions by their key; keys that name none are left out.
 

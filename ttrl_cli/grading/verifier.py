@@ -21,7 +21,12 @@ from ttrl_cli.bounds import certificate
 from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.errors import Invalid
 from ttrl_cli.grading.command import CommandVerifier, check_command
-from ttrl_cli.grading.functions import BrokenProblemError, Function, load_functions
+from ttrl_cli.grading.functions import (
+    BrokenProblemError,
+    Function,
+    UnkeptDataError,
+    load_functions,
+)
 from ttrl_cli.problem import Command, Problem
 from ttrl_cli.records import Json, Status, Verdict
 from ttrl_cli.sandbox.inside.program import UnsendableError, plain
@@ -183,7 +188,7 @@ def _plain(verified: object) -> Json:
         msg = f"verifier returned what cannot be kept: {error}"
     except RecursionError:
         msg = "verifier returned data nested too deeply"
-    raise BrokenProblemError(msg)
+    raise UnkeptDataError(msg)
 
 
 def _as_mapping(scored: object) -> Mapping[str, object]:

@@ -1,0 +1,267 @@
+"""The problems of problems/: ready to solve, and what does not earn anything there."""
+
+import importlib.util
+import json
+import math
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tests._helpers import Done, ttrl
+from ttrl_cli.config import SolveConfig
+from ttrl_cli.problem import load_problem
+
+PROBLEMS = Path(__file__).parents[1] / "problems"
+LARGE = {
+    # name: (direction, best known, as far as published values go)
+    "erdos_min_overlap": ("minimize", 0.380859, 1e-9),
+    "ac1": ("minimize", 1.502850, 1e-9),
+    "ac2": ("maximize", 0.962901, 1e-9),
+    "ac3": ("minimize", 1.453675, 1e-9),
+    "circle_packing_26": ("maximize", 2.63598308, 2e-8),
+    "circle_packing_32": ("maximize", 2.93957277, 2e-8),
+}
+TRIVIAL = {"erdos_min_overlap": 0.5, "ac1": 2.0, "ac2": 2 / 3, "ac3": 2.0}
+"""What constant steps score, by hand."""
+
+# Each is a program for AC1 whose steps are constant, and so worth 2 by right; None: not valid.
+HACKS: dict[str, tuple[str, float | None]] = {
+    "reports a bound of its own": (
+        """
+        def run():
+            return {"sequence": [1.0] * 8, "bound": 1.5, "score": 1.5, "c1": 1.5, "valid": True}
+        """,
+        2.0,
+    ),
+    "returns a bound and nothing else": ("def run(): return 1.4", None),
+    "ends before it is checked": ("import os\ndef run(): os._exit(0)", None),
+    "ends with the status of success": ("import sys\ndef run(): sys.exit(0)", None),
+    "prints what a checker might look for": (
+        """
+        def run():
+            print('{"valid": true, "score": 0.1}')
+            print("PASSED", "ok", "SCORE: 0.1", flush=True)
+            return [1.0] * 8
+        """,
+        2.0,
+    ),
+    "patches the clock, json, numpy and scipy": (
+        """
+        import json, time
+        import numpy as np
+        import scipy.fft
+
+        def run():
+            time.time = time.monotonic = time.perf_counter = lambda: 0.0
+            json.dumps = lambda *a, **k: "[0.1]"
+            np.max = np.ndarray.max if False else (lambda *a, **k: 0.0)
+            np.convolve = scipy.fft.irfft = lambda *a, **k: np.zeros(15)
+            math_fsum = __import__("math")
+            math_fsum.fsum = lambda values: 1e9
+            return [1.0] * 8
+        """,
+        2.0,
+    ),
+    "patches the verifier's module": (
+        """
+        import sys
+
+        def run():
+            try:
+                from ttrl_cli.bounds import steps
+                steps.autocorrelation = lambda *a, **k: 0.1
+            except ImportError:
+                pass
+            for name, module in list(sys.modules.items()):
+                if "verify" in name or "ttrl" in name:
+                    module.score = lambda data: 0.1
+            return [1.0] * 8
+        """,
+        2.0,
+    ),
+    "returns a pickle": (
+        """
+        import os, pickle
+
+        class Payload:
+            def __reduce__(self):
+                return os.system, ("touch /tmp/hacked",)
+
+        def run():
+            return pickle.dumps(Payload())
+        """,
+        None,
+    ),
+    "returns an object that says it is small": (
+        """
+        class Small(float):
+            def __abs__(self): return 0.0
+            def __lt__(self, other): return True
+
+        def run():
+            return [Small(1.0)] * 8
+        """,
+        2.0,
+    ),
+    "hides a negative height": ("def run(): return [1.0] * 8 + [-1e-9]", None),
+    "hides a NaN": ("def run(): return [1.0, float('nan')] * 4", None),
+}
+
+
+def module(name: str) -> ModuleType:
+    """A problem's verify.py, imported."""
+    file = PROBLEMS / name / "verify.py"
+    spec = importlib.util.spec_from_file_location(f"library_{name}", file)
+    assert spec is not None
+    assert spec.loader is not None
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
+
+
+def verify(problem: str, content: object, folder: Path) -> Done:
+    """Run `ttrl verify --certify --json` on a program, or on data."""
+    name = "program.py" if isinstance(content, str) else "data.json"
+    file = folder / name
+    file.write_text(content if isinstance(content, str) else json.dumps(content))
+    return ttrl("verify", PROBLEMS / problem, file, "--certify", "--json")
+
+
+def undented(source: str) -> str:
+    """A program written inside a table of this file."""
+    lines = source.split("\n")
+    return "\n".join(line.removeprefix(" " * 8) for line in lines)
+
+
+@pytest.mark.parametrize("name", LARGE)
+class TestLarge:
+    def test_run_defaults_are_the_papers(self, name: str) -> None:
+        """8 x 64, 50 steps, 26,000 tokens, rate 4e-5, rank 32, KL 0.1 (arXiv 2601.16175)."""
+        run = load_problem(PROBLEMS / name).spec.run
+        assert run == {
+            "groups": 8, "group_size": 64, "steps": 50, "max_tokens": 26_000,
+            "lr": 4e-5, "lora_rank": 32, "kl": 0.1,
+        }  # fmt: skip
+        assert SolveConfig.model_validate(run)
+
+    def test_the_best_known_value_and_its_source(self, name: str) -> None:
+        """As published; for the packings rounded up, so that the same is not better."""
+        spec = load_problem(PROBLEMS / name).spec
+        direction, best, close = LARGE[name]
+        assert spec.direction == direction
+        assert spec.best_known == pytest.approx(best, abs=close)
+        assert spec.best_known_source
+        if direction == "maximize":
+            assert spec.best_known >= best
+
+    def test_check(self, name: str) -> None:
+        """Both seeds are valid and certified, short of the best known value; no attack succeeds."""
+        done = ttrl("check", PROBLEMS / name, "--limits", "seconds=2", "--json")
+        assert done.out, done.err
+        assert (done.code, done.json["findings"]) == (0, []), done.err
+        random, optimised = done.json["seeds"]
+        direction, best, _ = LARGE[name]
+        sign = 1 if direction == "maximize" else -1
+        assert sign * random["score"] < sign * optimised["score"] < sign * best
+        for seed in (random, optimised):
+            assert seed["certified"] == pytest.approx(seed["score"], rel=1e-12)
+
+    def test_the_random_seed_is_the_same_each_time(self, name: str, tmp_path: Path) -> None:
+        """Its generator is fixed."""
+        (seed,) = (PROBLEMS / name / "seeds").glob("random_*.py")
+        found = [verify(name, seed.read_text(), tmp_path).json["score"] for _ in range(2)]
+        assert found[0] == found[1]
+
+    def test_certificates_take_data_as_they_are_kept(self, name: str) -> None:
+        """`certify` is given what a run keeps: verified data as JSON."""
+        problem = module(name)
+        if name in TRIVIAL:
+            data: object = [0.5] * 6
+        else:
+            at = [(2 * i + 1) / 12 for i in range(6)]
+            data = [[x, y, 1 / 12] for x in at for y in at][: problem.COUNT]
+        kept = json.loads(
+            json.dumps([v if isinstance(v, list) else float(v) for v in problem.verify(data)])
+        )
+        scored = problem.score(problem.verify(data))
+        value = scored["value"] if isinstance(scored, dict) else scored
+        assert problem.certify(kept).value == pytest.approx(value, rel=1e-14)
+
+
+@pytest.mark.parametrize("name", TRIVIAL)
+@pytest.mark.parametrize("n", [1, 2, 7, 3001])
+def test_constant_steps(name: str, n: int) -> None:
+    """Flat h gives C5 = 1/2, constant f gives 2, 2/3 and 2, whatever the number of steps."""
+    problem = module(name)
+    for level in (1.0, 0.25, 1e-9):
+        scored = problem.score(problem.verify([level] * n))
+        value = scored["value"] if isinstance(scored, dict) else scored
+        assert value == pytest.approx(TRIVIAL[name], rel=1e-13)
+
+
+class TestHacks:
+    @pytest.mark.parametrize("name", HACKS)
+    def test_earns_nothing(self, name: str, tmp_path: Path) -> None:
+        """The hack is worth what its steps are worth, or nothing at all."""
+        source, worth = HACKS[name]
+        done = verify("ac1", undented(source), tmp_path)
+        if worth is None:
+            assert (done.code, done.json["valid"], done.json["score"]) == (4, False, None)
+        else:
+            assert done.json["score"] == pytest.approx(worth, rel=1e-12)
+            assert done.json["certified"] == pytest.approx(worth, rel=1e-12)
+
+    def test_rewrites_the_checkers_files(self, tmp_path: Path) -> None:
+        """The problem's folder is not there for a program: nothing is read, nothing written."""
+        folder = PROBLEMS / "ac1"
+        before = {path: path.read_bytes() for path in folder.rglob("*.py")}
+        source = f"""
+            import os
+
+            def run():
+                for path in ({str(folder / "verify.py")!r}, "verify.py", "../verify.py"):
+                    try:
+                        open(path).read()
+                    except OSError:
+                        pass
+                    else:
+                        return [1.0, 0.0]
+                    try:
+                        with open(path, "w") as file:
+                            file.write("def score(data): return 0.1")
+                    except OSError:
+                        pass
+                return [1.0] * 8
+        """
+        lines = [line.removeprefix(" " * 12) for line in source.split("\n")]
+        done = verify("ac1", "\n".join(lines), tmp_path)
+        assert done.json["score"] == pytest.approx(2.0)
+        assert {path: path.read_bytes() for path in before} == before
+
+    @pytest.mark.parametrize("excess", [1e-12, 1e-9, 4e-7])
+    def test_overlaps_inside_a_tolerance(self, excess: float, tmp_path: Path) -> None:
+        """26 circles whose radii are each too large by a little score no more than they may."""
+        at = [(2 * i + 1) / 12 for i in range(6)]
+        honest = [[x, y, 1 / 12] for x in at for y in at][:26]
+        larger = [[x, y, r + excess] for x, y, r in honest]
+        score = verify("circle_packing_26", larger, tmp_path).json["score"]
+        assert score <= math.fsum(r for _, _, r in honest) + 1e-14
+
+    @pytest.mark.parametrize("wrap", [True, False])
+    def test_a_packing_with_sum_4(self, wrap: bool, tmp_path: Path) -> None:
+        """26 circles with radii that sum to 4 have to overlap."""
+        circles = [[0.5, 0.5, 4 / 26]] * 26
+        data = {"circles": circles, "sum_radii": 4.0, "valid": True} if wrap else circles
+        done = verify("circle_packing_26", data, tmp_path)
+        assert (done.code, done.json["score"]) == (4, None)
+        assert "overlap" in done.json["reason"]
+
+    @pytest.mark.parametrize("off", [-1e-3, -1e-7, -1e-12, 1e-12, 1e-7, 1e-3])
+    def test_sums_off_by_a_little(self, off: float, tmp_path: Path) -> None:
+        """Heights whose sum is not n/2 score as the scaled ones: less area is no less overlap."""
+        h = [0.3, 0.6, 0.7, 0.4]
+        honest = verify("erdos_min_overlap", h, tmp_path).json
+        found = verify("erdos_min_overlap", [x * (1 + off) for x in h], tmp_path).json
+        assert found["score"] == pytest.approx(honest["score"], rel=1e-12)
+        assert found["certified"] == pytest.approx(honest["certified"], rel=1e-12)

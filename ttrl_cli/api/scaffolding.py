@@ -1,0 +1,110 @@
+"""Making the folder of a new problem from a template."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from ttrl_cli.errors import UsageError
+from ttrl_cli.problem import ProblemSpec
+
+KINDS = ("program", "json", "text")
+PLACEHOLDER = "@NAME@"
+"""What the problem's name replaces, wherever it stands in a template; there is no other."""
+
+_COMMON = "common"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scaffold:
+    """What `ttrl new` made.
+
+    Attributes:
+        folder: The problem's folder.
+        kind: What a solution of it is.
+        files: What is in the folder, by path from there, sorted.
+    """
+
+    folder: Path
+    kind: str
+    files: tuple[str, ...]
+
+
+def new(path: Path, kind: str = "program") -> Scaffold:
+    """Make the folder of a new problem, which is a small one that can be solved as it is.
+
+    Args:
+        path: The folder to make; its name is the problem's.
+        kind: program, json or text.
+
+    Raises:
+        UsageError: If the name or the kind is none, or the folder exists or cannot be made.
+    """
+    _check_kind(kind)
+    _check_name(path)
+    contents = {name: text.replace(PLACEHOLDER, path.name) for name, text in template(kind).items()}
+    _make(path)
+    _fill(path, contents)
+    return Scaffold(folder=path, kind=kind, files=tuple(sorted(contents)))
+
+
+def template(kind: str) -> dict[str, str]:
+    """The text of every file of a template, by path from the problem's folder.
+
+    What the kinds have in common lies in a folder of its own; a kind's own file of the same name
+    takes the place of a common one.
+    """
+    root = files("ttrl_cli") / "templates"
+    return dict(_texts(root / _COMMON, "")) | dict(_texts(root / kind, ""))
+
+
+def _texts(folder: Traversable, prefix: str) -> Iterator[tuple[str, str]]:
+    for item in folder.iterdir():
+        if item.is_file():
+            yield prefix + item.name, item.read_text(encoding="utf-8")
+        elif item.name != "__pycache__":  # pip compiles the templates like all of the package
+            yield from _texts(item, f"{prefix}{item.name}/")
+
+
+def _check_kind(kind: str) -> None:
+    if kind not in KINDS:
+        msg = f"--kind {kind}: unknown kind {kind!r}; choose one of {', '.join(KINDS)}"
+        raise UsageError(msg)
+
+
+def _check_name(path: Path) -> None:
+    """Refuse a name that problem.yaml would refuse."""
+    wanted = ProblemSpec.model_fields["name"]
+    try:
+        TypeAdapter(wanted.rebuild_annotation()).validate_python(path.name)
+    except ValidationError:
+        msg = (
+            f"{path}: {path.name!r} cannot be a problem's name; take up to 64 letters, digits, "
+            "dots, dashes and underscores, a letter or digit first"
+        )
+        raise UsageError(msg) from None
+
+
+def _make(path: Path) -> None:
+    try:
+        path.mkdir(parents=True)
+    except FileExistsError:
+        msg = f"{path} exists already, and nothing is ever overwritten; choose another name"
+        raise UsageError(msg) from None
+    except OSError as error:
+        msg = f"{path} cannot be made: {error.strerror}"
+        raise UsageError(msg) from error
+
+
+def _fill(folder: Path, contents: dict[str, str]) -> None:
+    try:
+        for name, text in contents.items():
+            file = folder / name
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        msg = f"{folder} cannot be filled: {error.strerror}; remove it and try again"
+        raise UsageError(msg) from error
