@@ -228,26 +228,26 @@ def test_a_half_removed_checkpoint_is_never_taken(run: RunDir):
 
 def test_best_is_replaced_at_once_and_never_rolled_back(run: RunDir):
     """A new best is on disk before its step is committed, and stays there after a restore."""
-    assert run.best() is None
+    assert run.best.verdict() is None
     take_steps(run, 1)
-    run.write_best("1.0.0", 1, valid(2.0), ".txt")
-    run.write_best("2.0.1", 2, valid(3.5), ".txt")
+    run.best.replace("1.0.0", 1, valid(2.0), ".txt")
+    run.best.replace("2.0.1", 2, valid(3.5), ".txt")
     run.restore()
-    best = run.best()
+    best = run.best.verdict()
     assert best is not None
     assert (best["id"], best["step"], best["score"]) == ("2.0.1", 2, 3.5)
-    assert (run.best_folder / best["solution"]).read_text() == "solution of 3.5"
-    assert json.loads((run.best_folder / "data.json").read_text()) == [3.5]
+    assert (run.best.folder / best["solution"]).read_text() == "solution of 3.5"
+    assert json.loads((run.best.folder / "data.json").read_text()) == [3.5]
     assert len(list((run.path / ".best").iterdir())) == 1
 
 
 def test_best_comes_by_one_id_twice(run: RunDir):
     """A step taken again may beat its own earlier result, which is there until then."""
-    run.write_best("2.0.1", 2, valid(3.5), ".txt")
-    held = run.best_folder.resolve()
-    run.write_best("2.0.1", 2, valid(4.0), ".txt")
-    assert run.best_folder.resolve() != held
-    best = run.best()
+    run.best.replace("2.0.1", 2, valid(3.5), ".txt")
+    held = run.best.folder.resolve()
+    run.best.replace("2.0.1", 2, valid(4.0), ".txt")
+    assert run.best.folder.resolve() != held
+    best = run.best.verdict()
     assert best is not None
     assert (best["id"], best["score"]) == ("2.0.1", 4.0)
 

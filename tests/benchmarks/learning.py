@@ -33,7 +33,7 @@ def row(path: Path) -> str:
     cells += [f"{mean(first, key):.1%} -> {mean(last, key):.1%}" for key in keys]
     before, after = mean(first, "solve/distinct"), mean(last, "solve/distinct")
     cells.append(f"{after / before:.1f}" if before else "from none")
-    best = run.best()
+    best = run.best.verdict()
     cells += [number(run.status.seed_score or 0.0), number(best["score"]) if best else "none"]
     cells.append(f"{run.status.totals.seconds:.0f}")
     return "| " + " | ".join(cells) + " |"

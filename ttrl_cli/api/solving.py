@@ -208,13 +208,13 @@ def _search(run: RunDir, problem: Problem, parts: Parts, grader: Grader) -> Summ
 
 def _certify_best(run: RunDir, problem: Problem, parts: Parts, grader: Grader) -> None:
     """Certify the best solution, once, where the problem can."""
-    if problem.spec.certify is None or run.certificate() is not None:
+    if problem.spec.certify is None or run.best.certificate() is not None:
         return
-    found = grader.certify(run.best_data())
+    found = grader.certify(run.best.data())
     if isinstance(found, str):
         parts.reporter.warned(f"the best solution is not certified: {found}")
     else:
-        run.write_certificate(found.document())
+        run.best.write_certificate(found.document())
 
 
 def _require_same_problem(source: RunDir, problem: Problem, config: RunConfig) -> None:

@@ -28,9 +28,9 @@ def best(
     if opened.status.kind == "vote":
         msg = f"{run} is a vote run: its answers are in {run / 'answers.jsonl'}; ttrl show sums up"
         raise UsageError(msg)
-    found = opened.best()
+    found = opened.best.verdict()
     if found is None:
         msg = f"{run} has no valid solution yet"
         raise NoSolutionError(msg)
     name = "data.json" if data else found["solution"]
-    Console().result((opened.best_folder / name).read_text(encoding="utf-8"))
+    Console().result((opened.best.folder / name).read_text(encoding="utf-8"))

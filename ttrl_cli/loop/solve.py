@@ -46,7 +46,7 @@ class SolveTask:
         self._selector = selector
         self._run = run
         self._parents_P: tuple[State, ...] = ()
-        best = run.best()
+        best = run.best.verdict()
         self._best: tuple[str, int, float] | None = None
         if best is not None:
             self._best = (best["id"], best["step"], best["score"])
@@ -95,7 +95,7 @@ class SolveTask:
             solution = self._problem.spec.solution
             kind = solution.language if solution.kind == "program" else solution.kind
             suffix = SUFFIXES[kind]
-            self._run.write_best(id_, step, verdict, suffix)
+            self._run.best.replace(id_, step, verdict, suffix)
 
     def _beats_best(self, id_: str, step: int, score: float) -> bool:
         if self._best is None:

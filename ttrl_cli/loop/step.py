@@ -38,7 +38,7 @@ from ttrl_cli.records import (
     sample_id,
 )
 from ttrl_cli.rundir import RunDir, Totals, files
-from ttrl_cli.rundir.run import attempt_line
+from ttrl_cli.rundir.lines import attempt_line
 from ttrl_cli.sampler.base import Sampler
 from ttrl_cli.schedule import lr_scale
 

@@ -66,10 +66,10 @@ class Summary:
 
 def summarise(run: RunDir, best_known: float | None) -> Summary:
     """The summary of a run as it stands on disk."""
-    found = run.best()
+    found = run.best.verdict()
     best = None
     if found is not None:
-        path = run.best_folder / found["solution"]
+        path = run.best.folder / found["solution"]
         best = Best(
             id=found["id"],
             step=found["step"],
@@ -96,7 +96,7 @@ def summarise(run: RunDir, best_known: float | None) -> Summary:
 
 
 def _certified(run: RunDir) -> float | None:
-    certificate = run.certificate()
+    certificate = run.best.certificate()
     return None if certificate is None else float(certificate["value"])
 
 

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from ttrl_cli.errors import UsageError
 from ttrl_cli.records import Json
 
 SCHEMA_VERSION = 1
@@ -26,6 +27,30 @@ def write_json(path: Path, value: Mapping[str, Json], *, indent: int | None = 1)
     sync(temporary)
     temporary.replace(path)
     sync(path.parent)
+
+
+def read_checked(path: Path) -> dict[str, Json]:
+    """A JSON file of ours without its schema version, which must be one we know.
+
+    Raises:
+        UsageError: If it is not there, is damaged, or was written by a newer ttrl.
+    """
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        msg = f"{path.parent} is not a run directory: it has no {path.name}"
+        raise UsageError(msg) from None
+    except (OSError, ValueError) as error:
+        msg = f"{path} cannot be read: {error}"
+        raise UsageError(msg) from error
+    version = raw.pop("schema_version", None) if isinstance(raw, dict) else None
+    if not isinstance(version, int) or version > SCHEMA_VERSION:
+        msg = (
+            f"{path} has schema version {version!r}; this ttrl reads up to "
+            f"{SCHEMA_VERSION}: use a newer ttrl"
+        )
+        raise UsageError(msg)
+    return dict(raw)
 
 
 def append_lines(path: Path, lines: Iterable[Mapping[str, Json]]) -> None:

@@ -8,11 +8,9 @@ is a log of expansions, so a commit costs the same however large it has grown.
     problem/ or questions.jsonl, prompt.yaml   config.json  provenance.json  status.json  lock
     metrics.jsonl  attempts.jsonl  archive.jsonl (solve) or votes.jsonl (vote)
     checkpoints/step_000010/      commit.json, adapter, optimiser: complete or absent
-    best -> .best/ID              solution.*, data.json, verdict.json: replaced at once when beaten;
-                                  certificate.json when the run ends
+    best -> .best/ID              see best.py
 """
 
-import json
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,8 +22,9 @@ import filelock
 
 from ttrl_cli.config import RunConfig, SolveConfig, VoteConfig
 from ttrl_cli.errors import UsageError
-from ttrl_cli.records import Attempt, Json, Kind, Verdict
+from ttrl_cli.records import Json, Kind
 from ttrl_cli.rundir import files
+from ttrl_cli.rundir.best import Best
 from ttrl_cli.rundir.provenance import provenance
 
 Phase = Literal["running", "interrupted", "done", "failed"]
@@ -68,12 +67,14 @@ class RunDir:
         path: The directory.
         config: The run's resolved configuration.
         status: The contents of status.json.
+        best: The best solution found.
     """
 
     def __init__(self, path: Path, config: RunConfig, status: Status) -> None:
         self.path = path
         self.config = config
         self.status = status
+        self.best = Best(path)
 
     # -- making and opening ------------------------------------------------------------------
 
@@ -140,8 +141,8 @@ class RunDir:
         Raises:
             UsageError: If it is not a run directory, is damaged, or was written by a newer ttrl.
         """
-        raw = _read_checked(path / "status.json")
-        config = _read_checked(path / "config.json")
+        raw = files.read_checked(path / "status.json")
+        config = files.read_checked(path / "config.json")
         try:
             totals = Totals(**raw.pop("totals"))
             status = Status(totals=totals, **raw)
@@ -274,7 +275,7 @@ class RunDir:
             for log in LOGS[self.status.kind]:
                 files.truncate(self.path / log, 0)
             return None
-        commit = _read_checked(folder / "commit.json")
+        commit = files.read_checked(folder / "commit.json")
         for log, length in commit["lengths"].items():
             files.truncate(self.path / log, length)
         self.write_status(replace(self.status, totals=Totals(**commit["totals"])))
@@ -285,7 +286,7 @@ class RunDir:
         folder = self.last_checkpoint()
         if folder is None:
             return iter(())
-        length = _read_checked(folder / "commit.json")["lengths"][log]
+        length = files.read_checked(folder / "commit.json")["lengths"][log]
         return files.read_lines(self.path / log, length)
 
     def last_checkpoint(self) -> Path | None:
@@ -298,7 +299,9 @@ class RunDir:
 
     def committed(self, step: int) -> Mapping[str, Json]:
         """The extra state of a step's commit."""
-        extra: Mapping[str, Json] = _read_checked(self.checkpoint(step) / "commit.json")["extra"]
+        extra: Mapping[str, Json] = files.read_checked(self.checkpoint(step) / "commit.json")[
+            "extra"
+        ]
         return extra
 
     def _prune(self, keep: Collection[Path]) -> None:
@@ -310,117 +313,3 @@ class RunDir:
             doomed = old.with_name(f".{old.name}.tmp")
             old.rename(doomed)
             shutil.rmtree(doomed)
-
-    # -- the best solution -------------------------------------------------------------------
-
-    @property
-    def best_folder(self) -> Path:
-        """The folder of the best solution found; a link that moves."""
-        return self.path / "best"
-
-    def best(self) -> dict[str, Json] | None:
-        """The contents of best/verdict.json: id, step, score and the rest; None before any."""
-        path = self.best_folder / "verdict.json"
-        return _read_checked(path) if path.exists() else None
-
-    def write_best(self, id_: str, step: int, verdict: Verdict, suffix: str) -> None:
-        """Replace the best solution at once.
-
-        Args:
-            id_: Id of the attempt or seed.
-            step: The step that found it.
-            verdict: A valid one.
-            suffix: Of the solution file, such as ".py".
-        """
-        folder = self.path / ".best" / id_.replace("/", "_")  # ids of a warm start have slashes
-        while folder.exists():  # a step taken again after a resume may come by one id twice
-            folder = folder.with_name(f"{folder.name}'")
-        folder.mkdir(parents=True)
-        (folder / f"solution{suffix}").write_text(verdict.solution, encoding="utf-8")
-        (folder / "data.json").write_text(json.dumps(verdict.data) + "\n", encoding="utf-8")
-        files.write_json(
-            folder / "verdict.json",
-            {
-                "id": id_,
-                "step": step,
-                "score": verdict.score,
-                "metrics": dict(verdict.metrics),
-                "solution": f"solution{suffix}",
-            },
-        )
-        files.sync_tree(folder)
-        link = self.path / ".best.tmp"
-        link.unlink(missing_ok=True)
-        link.symlink_to(Path(".best") / folder.name, target_is_directory=True)
-        link.replace(self.best_folder)
-        files.sync(self.path)
-        for other in (self.path / ".best").iterdir():
-            if other != folder:
-                shutil.rmtree(other)
-
-    def best_data(self) -> Json:
-        """The verified data of the best solution, which there must be."""
-        return json.loads((self.best_folder / "data.json").read_text(encoding="utf-8"))
-
-    def certificate(self) -> dict[str, Json] | None:
-        """The contents of best/certificate.json; None if the best solution has none."""
-        path = self.best_folder / "certificate.json"
-        return _read_checked(path) if path.exists() else None
-
-    def write_certificate(self, certificate: Mapping[str, Json]) -> None:
-        """Put a certificate beside the best solution; it goes when that is replaced."""
-        files.write_json(self.best_folder / "certificate.json", certificate, indent=None)
-
-
-def attempt_line(attempt: Attempt) -> dict[str, Json]:
-    """An attempt as a record of attempts.jsonl."""
-    completion, verdict = attempt.completion, attempt.verdict
-    return {
-        "id": attempt.id,
-        "step": attempt.step,
-        "group": attempt.group,
-        "index": attempt.index,
-        "parent": attempt.parent,
-        "policy": attempt.policy,
-        "seed": completion.seed,
-        "text": completion.text,
-        "tokens": len(completion.token_ids_T),
-        "finished": completion.finished,
-        "logprob": completion.logprob,
-        "verdict": {
-            "status": verdict.status.value,
-            "score": verdict.score,
-            "reward": verdict.reward,
-            "reason": verdict.reason,
-            "seconds": round(verdict.seconds, 6),
-            **_compiling(verdict),
-            **({"answer": verdict.data, "rule": verdict.rule} if verdict.rule else {}),
-        },
-        "advantage": attempt.advantage,
-    }
-
-
-def _compiling(verdict: Verdict) -> dict[str, Json]:
-    """How long compiling took, where something was compiled."""
-    seconds = verdict.compile_seconds
-    return {"compile_seconds": round(seconds, 6)} if seconds else {}
-
-
-def _read_checked(path: Path) -> dict[str, Json]:
-    """A JSON file of ours without its schema version, which must be one we know."""
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        msg = f"{path.parent} is not a run directory: it has no {path.name}"
-        raise UsageError(msg) from None
-    except (OSError, ValueError) as error:
-        msg = f"{path} cannot be read: {error}"
-        raise UsageError(msg) from error
-    version = raw.pop("schema_version", None) if isinstance(raw, dict) else None
-    if not isinstance(version, int) or version > files.SCHEMA_VERSION:
-        msg = (
-            f"{path} has schema version {version!r}; this ttrl reads up to "
-            f"{files.SCHEMA_VERSION}: use a newer ttrl"
-        )
-        raise UsageError(msg)
-    return dict(raw)

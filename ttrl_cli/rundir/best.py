@@ -1,0 +1,80 @@
+"""The best solution of a run: a link to a folder, replaced at once when it is beaten.
+
+best -> .best/ID   solution.*  data.json  verdict.json; certificate.json when the run ends
+"""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from ttrl_cli.records import Json, Verdict
+from ttrl_cli.rundir import files
+
+
+class Best:
+    """Reads and replaces the best solution of a run.
+
+    Args:
+        run: The run directory.
+
+    Attributes:
+        folder: Where it is: a link that moves.
+    """
+
+    def __init__(self, run: Path) -> None:
+        self.folder = run / "best"
+        self._folders = run / ".best"
+
+    def verdict(self) -> dict[str, Json] | None:
+        """The contents of verdict.json: id, step, score and the rest; None before any."""
+        path = self.folder / "verdict.json"
+        return files.read_checked(path) if path.exists() else None
+
+    def data(self) -> Json:
+        """Its verified data; there must be a best solution."""
+        return json.loads((self.folder / "data.json").read_text(encoding="utf-8"))
+
+    def certificate(self) -> dict[str, Json] | None:
+        """The contents of certificate.json; None if it has none."""
+        path = self.folder / "certificate.json"
+        return files.read_checked(path) if path.exists() else None
+
+    def write_certificate(self, certificate: Mapping[str, Json]) -> None:
+        """Put a certificate beside it; it goes when the solution is replaced."""
+        files.write_json(self.folder / "certificate.json", certificate, indent=None)
+
+    def replace(self, id_: str, step: int, verdict: Verdict, suffix: str) -> None:
+        """Replace it at once.
+
+        Args:
+            id_: Id of the attempt or seed.
+            step: The step that found it.
+            verdict: A valid one.
+            suffix: Of the solution file, such as ".py".
+        """
+        folder = self._folders / id_.replace("/", "_")  # ids of a warm start have slashes
+        while folder.exists():  # a step taken again after a resume may come by one id twice
+            folder = folder.with_name(f"{folder.name}'")
+        folder.mkdir(parents=True)
+        (folder / f"solution{suffix}").write_text(verdict.solution, encoding="utf-8")
+        (folder / "data.json").write_text(json.dumps(verdict.data) + "\n", encoding="utf-8")
+        files.write_json(
+            folder / "verdict.json",
+            {
+                "id": id_,
+                "step": step,
+                "score": verdict.score,
+                "metrics": dict(verdict.metrics),
+                "solution": f"solution{suffix}",
+            },
+        )
+        files.sync_tree(folder)
+        link = self.folder.with_name(".best.tmp")
+        link.unlink(missing_ok=True)
+        link.symlink_to(Path(self._folders.name) / folder.name, target_is_directory=True)
+        link.replace(self.folder)
+        files.sync(self.folder.parent)
+        for other in self._folders.iterdir():
+            if other != folder:
+                shutil.rmtree(other)

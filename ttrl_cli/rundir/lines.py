@@ -1,0 +1,37 @@
+"""Records as lines of a run's .jsonl files."""
+
+from ttrl_cli.records import Attempt, Json, Verdict
+
+
+def attempt_line(attempt: Attempt) -> dict[str, Json]:
+    """An attempt as a record of attempts.jsonl."""
+    completion, verdict = attempt.completion, attempt.verdict
+    return {
+        "id": attempt.id,
+        "step": attempt.step,
+        "group": attempt.group,
+        "index": attempt.index,
+        "parent": attempt.parent,
+        "policy": attempt.policy,
+        "seed": completion.seed,
+        "text": completion.text,
+        "tokens": len(completion.token_ids_T),
+        "finished": completion.finished,
+        "logprob": completion.logprob,
+        "verdict": {
+            "status": verdict.status.value,
+            "score": verdict.score,
+            "reward": verdict.reward,
+            "reason": verdict.reason,
+            "seconds": round(verdict.seconds, 6),
+            **_compiling(verdict),
+            **({"answer": verdict.data, "rule": verdict.rule} if verdict.rule else {}),
+        },
+        "advantage": attempt.advantage,
+    }
+
+
+def _compiling(verdict: Verdict) -> dict[str, Json]:
+    """How long compiling took, where something was compiled."""
+    seconds = verdict.compile_seconds
+    return {"compile_seconds": round(seconds, 6)} if seconds else {}
