@@ -61,7 +61,13 @@ def test_thirds_are_rounded_to_a_grid() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("bound", "1/3"), ("value", 0.1), ("claim", "C5 <= 0.1"), ("score", 0.1), ("value", None)],
+    [
+        ("bound", "1/3"),
+        ("value", 0.1),
+        ("claim", "C5 is at most 0.1"),
+        ("score", 0.1),
+        ("value", None),
+    ],
 )
 def test_a_claim_that_is_not_proved_is_refused(kind: str, key: str, value: object) -> None:
     """Each word of a certificate must be what its construction gives."""
@@ -141,8 +147,8 @@ def test_a_small_change_of_a_height_changes_the_bound() -> None:
 def test_the_claim_says_what_is_bounded() -> None:
     """In words, with the bound to 20 digits."""
     assert document("circle-packing")["claim"] == (
-        "the greatest sum of radii of 2 disjoint circles in the unit square >= 0.5"
+        "the greatest sum of radii of 2 disjoint circles in the unit square is at least 0.5"
     )
     claim = document("autocorrelation-1")["claim"]
-    assert claim.endswith("over f >= 0 on [-1/4, 1/4] <= 1.7777777777777777778")
+    assert claim.endswith("over f >= 0 on [-1/4, 1/4] is at most 1.7777777777777777778")
     assert math.nextafter(16 / 9, 2) >= document("autocorrelation-1")["value"] >= 16 / 9

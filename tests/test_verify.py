@@ -176,7 +176,7 @@ class TestSolutions:
         assert done.out.splitlines()[0] == "valid"
         assert "score       9  (" in done.out  # c = 9, -6, 1: 4 * 9 / 4
         assert "absolute    9" in done.out
-        assert "over real f on [-1/4, 1/4] <= 9\n" in done.out
+        assert "over real f on [-1/4, 1/4] is at most 9\n" in done.out
         assert "best known  1.453675  (newest" in done.out
         assert "better      no" in done.out
         done = ttrl("verify", PROBLEMS / "ac3", write(tmp_path, "y.json", [1, -1]))
@@ -226,7 +226,7 @@ class TestCertificates:
         assert (
             done.json["certified"] == math.nextafter(16 / 9, 2) or done.json["certified"] > 16 / 9
         )
-        assert done.json["claim"].endswith("<= 1.7777777777777777778")
+        assert done.json["claim"].endswith("is at most 1.7777777777777777778")
 
     def test_for_people(self, tmp_path: Path) -> None:
         """The claim in words."""

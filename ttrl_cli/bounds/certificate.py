@@ -76,7 +76,7 @@ class Certificate:
         return {
             "schema_version": SCHEMA_VERSION,
             "kind": self.kind,
-            "claim": f"{self.quantity} {'<=' if self.upper else '>='} {self.decimal}",
+            "claim": f"{self.quantity} is at {'most' if self.upper else 'least'} {self.decimal}",
             "bound": str(self.bound),
             "value": self.value,
             "construction": dict(self.construction),
