@@ -279,6 +279,17 @@ class TestPrivateFiles:
             assert inside(own, FIND, path=str(folder / "__init__.py")) == {}
 
     @attack(Property.FILES_HIDDEN)
+    def test_a_hidden_folder_of_the_system_is_empty(self, sandbox: Sandbox) -> None:
+        """A home below /usr, say: it is there, has nothing in it, and takes nothing."""
+        folder = "/usr/share"
+        source = """
+def run(path):
+    return [os.listdir(path), gains({"write": lambda: open(path + "/mine", "w").close()})]
+"""
+        with own_sandbox(sandbox, Surroundings(hidden=(Path(folder),))) as own:
+            assert inside(own, source, path=folder) == [[], {}]
+
+    @attack(Property.FILES_HIDDEN)
     def test_folders_above_the_interpreter_hold_nothing_else(
         self, sandbox: Sandbox, at_home: Path
     ) -> None:
@@ -1075,6 +1086,18 @@ def run():
         assert gained == {}
         harmless = ["null", "full", "random", "urandom"]
         assert devices == sorted([*harmless, "stdin", "stdout", "stderr", "fd", "shm"])
+
+    @attack(Property.PRIVILEGES)
+    def test_no_whiteout_can_be_made(self, sandbox: Sandbox) -> None:
+        """The one device that takes no capability to make: Landlock alone refuses it."""
+        sandbox.start()
+        if not any(name.startswith("Landlock") for name in sandbox.protections):
+            pytest.skip("this kernel has no Landlock")
+        source = """
+def run():
+    return gains({"whiteout": lambda: os.mknod("/tmp/whiteout", stat.S_IFCHR | 0o600, 0)})
+"""
+        assert inside(sandbox, source) == {}
 
     @attack(Property.PRIVILEGES)
     def test_no_namespace_can_be_made_or_entered(self, sandbox: Sandbox) -> None:
