@@ -193,6 +193,8 @@ class TestOverlap:
         """A height that is above 1 once the sum is right is invalid."""
         with pytest.raises(Invalid, match=r"a height is 1\.00001"):
             steps.heights(np.array([1.00001, 0.0, 0.99999, 0.0]))
+        with pytest.raises(Invalid, match=r"a height is 1\.0000015"):
+            steps.heights(np.array([1.0000015, 0.0, 0.9999985, 0.0]))
         with pytest.raises(Invalid, match="a height is 2"):
             steps.heights(np.array([1.0, 0.0, 0.0, 0.0]))
 
@@ -332,6 +334,13 @@ def loss(packing: list[list[float]], data: list[list[float]]) -> float:
     return math.fsum(c[2] for c in data) - math.fsum(c[2] for c in packing)
 
 
+def _slack(packing: list[list[float]], place: int) -> float:
+    """How much a circle can grow before it touches another or a wall."""
+    x, y, r = packing[place]
+    others = [math.hypot(x - a, y - b) - s for a, b, s in packing if [a, b, s] != packing[place]]
+    return min([x, y, 1 - x, 1 - y, *others]) - r
+
+
 class TestCircles:
     def test_a_valid_packing_is_left_alone(self) -> None:
         """Touching is allowed: four circles of radius 1/4, exactly."""
@@ -346,6 +355,40 @@ class TestCircles:
         assert circles.faults(packing) == ""
         assert float(circles.exact_sum(packing)) == pytest.approx(2.0, abs=1e-14)
         assert circles.exact_sum(packing) <= 2
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            [[0.25, 0.5, 0.25], [0.75, 0.5, 0.2499], [0.5, 0.5 + 0.25, 0.0355]],
+            [[0.5, 0.5, 0.5]],
+        ],
+    )
+    def test_up_to_a_millionth_is_repaired_and_no_more(self, data: list[list[float]]) -> None:
+        """Overlaps and overhangs of 0.99e-6 are mended; 1.01e-6 is refused."""
+        touching = circles.packing(data, len(data))
+        room = _slack(touching, -1)
+        within, beyond = ([list(c) for c in touching] for _ in range(2))
+        within[-1][2] += room + 0.99e-6
+        beyond[-1][2] += room + 1.01e-6
+        assert circles.faults(circles.packing(within, len(data))) == ""
+        with pytest.raises(Invalid, match=r"(overlap|sticks out of the square) by 1\.01e-06"):
+            circles.packing(beyond, len(data))
+
+    def test_walls_are_exact(self) -> None:
+        """As floats 0.9 + 0.1 is 1; as what the floats are, it is more."""
+        ((x, _, r),) = circles.packing([[0.9, 0.5, 0.1]], 1)
+        assert Fraction(x) + Fraction(r) <= 1
+        assert r == math.nextafter(0.1, 0) or 0.1 - 1e-16 < r < 0.1
+
+    def test_touching_pairs_are_exact(self) -> None:
+        """Where rounding decides whether two circles overlap, fractions do."""
+        rng = np.random.default_rng(5)
+        for _ in range(300):
+            (x, y, a, b) = rng.uniform(0.4, 0.6, 4)
+            first = float(rng.uniform(0.2, 0.8)) * math.hypot(x - a, y - b)
+            data = [[x, y, first], [a, b, math.hypot(x - a, y - b) - first]]
+            (x, y, r), (a, b, s) = [[Fraction(v) for v in c] for c in circles.packing(data, 2)]
+            assert (x - a) ** 2 + (y - b) ** 2 >= (r + s) ** 2
 
     @pytest.mark.parametrize("excess", [1e-12, 1e-9, 9e-7])
     def test_the_least_loss(self, excess: float) -> None:

@@ -85,6 +85,7 @@ def test_a_claim_that_is_not_proved_is_refused(kind: str, key: str, value: objec
         ("autocorrelation-1", {"heights": [True, 2]}, "integers"),
         ("autocorrelation-1", {"heights": [1, 1 << 5000]}, "bits"),
         ("autocorrelation-1", {"heights": "12"}, "list"),
+        ("autocorrelation-1", {"heights": [1] * 1_000_001}, "1 to 1000000"),
         ("autocorrelation-1", {"numbers": [1]}, "'heights'"),
         ("autocorrelation-2", {"heights": [1, -1, 5]}, "negative"),
         ("autocorrelation-3", {"heights": [1, -1]}, "sum to zero"),
@@ -144,11 +145,33 @@ def test_a_small_change_of_a_height_changes_the_bound() -> None:
         check(changed)
 
 
-def test_the_claim_says_what_is_bounded() -> None:
+CLAIMS = {
+    "erdos-minimum-overlap": "Erdos' minimum overlap constant C5 is at most 0.4444444444444444",
+    "autocorrelation-1": "the least of max (f*f) / (integral of f)^2 over f >= 0 on [-1/4, 1/4] is "
+    "at most 1.7777777777777777778",
+    "autocorrelation-2": "the greatest of ||f*f||_2^2 / (||f*f||_1 ||f*f||_inf) over f >= 0 is at "
+    "least 0.79629629629629629629",
+    "autocorrelation-3": "the least of max (f*f) / (integral of f)^2 over real f on [-1/4, 1/4] is "
+    "at most 66",
+    "circle-packing": "the greatest sum of radii of 2 disjoint circles in the unit square is at "
+    "least 0.5",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_claim_says_what_is_bounded(kind: str) -> None:
     """In words, with the bound to 20 digits."""
-    assert document("circle-packing")["claim"] == (
-        "the greatest sum of radii of 2 disjoint circles in the unit square is at least 0.5"
-    )
-    claim = document("autocorrelation-1")["claim"]
-    assert claim.endswith("over f >= 0 on [-1/4, 1/4] is at most 1.7777777777777777778")
-    assert math.nextafter(16 / 9, 2) >= document("autocorrelation-1")["value"] >= 16 / 9
+    assert document(kind)["claim"].startswith(CLAIMS[kind])
+
+
+def test_the_value_is_the_bound_as_a_float() -> None:
+    """Rounded outwards: not below 16/9, by one unit in the last place at most."""
+    found = document("autocorrelation-1")["value"]
+    assert Fraction(16, 9) <= Fraction(found) <= Fraction(math.nextafter(16 / 9, 2))
+
+
+def test_as_many_circles_as_the_problems_have() -> None:
+    """32 circles, touching, are checked."""
+    at = [(2 * i + 1) / 12 for i in range(6)]
+    made = certificate.circle_packing([[x, y, 1 / 12 - 1e-9] for x in at for y in at][:32])
+    assert check(made.document()).value == pytest.approx(32 / 12)

@@ -160,6 +160,23 @@ class TestSolutions:
         found = ttrl("verify", harmonic, less, "--certify", "--json").json
         assert (found["certified"], found["better"]) == (0.5, False)
 
+    def test_a_bound_from_the_wrong_side_is_not_better(self, tmp_path: Path) -> None:
+        """That a largest value is at most 2 is no better solution than 1.8, whatever it scores."""
+        upper = """
+from ttrl_cli.bounds import certificate
+import numpy as np
+
+def verify(data): return data
+def score(data): return 1.9
+def certify(data): return certificate.autocorrelation(np.array([1.0]), 1)
+"""
+        keys = {"solution": {"kind": "json"}, "certify": "verify.py:certify", "best_known": 1.8}
+        problem = write_problem(tmp_path / "p", upper, **keys)
+        file = write(tmp_path, "data.json", [1])
+        assert ttrl("verify", problem, file, "--json").json["better"] is True
+        found = ttrl("verify", problem, file, "--certify", "--json").json
+        assert (found["certified"], found["better"]) == (2.0, False)
+
     def test_half_a_million_numbers(self, tmp_path: Path) -> None:
         """Data of 500,000 elements are verified and certified."""
         values = np.random.default_rng(0).random(500_000)

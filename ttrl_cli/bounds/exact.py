@@ -76,7 +76,7 @@ def heights(h: FloatArray) -> list[int]:
     Args:
         h: [N], 0 <= h <= 1, sum h = n/2 up to rounding.
     """
-    whole = [int(x) for x in np.rint(np.ldexp(np.clip(h, 0.0, 1.0), BITS))]
+    whole = [int(x) for x in np.rint(np.ldexp(h, BITS))]
     missing = len(whole) * ONE // 2 - sum(whole)
     while missing:  # the same share for each that is left, where there is room for it
         for place, height in enumerate(whole):

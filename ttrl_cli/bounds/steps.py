@@ -37,7 +37,10 @@ def convolve(f: FloatArray, g: FloatArray) -> FloatArray:
 
 
 def scaled(f: FloatArray) -> FloatArray:
-    """The sequence with its largest absolute value scaled to 1: no square overflows or vanishes.
+    """The sequence times a power of two, so that no square overflows and none that counts vanishes.
+
+    Returns:
+        [N]; the largest absolute value is at least 1/2 and below 1.
 
     Raises:
         Invalid: If all numbers are zero.
@@ -46,10 +49,8 @@ def scaled(f: FloatArray) -> FloatArray:
     if largest == 0.0:
         msg = "all numbers are zero"
         raise Invalid(msg)
-    # in two steps, as the reciprocal of the smallest numbers is infinite
-    exponent = math.frexp(largest)[1]
-    mantissa: FloatArray = np.ldexp(f, -exponent)
-    return mantissa / float(np.abs(mantissa).max())
+    found: FloatArray = np.ldexp(f, -math.frexp(largest)[1])
+    return found
 
 
 def nonnegative(f: FloatArray) -> FloatArray:
