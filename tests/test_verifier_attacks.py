@@ -135,6 +135,22 @@ def test_a_change_of_mind(tmp_path: Path) -> None:
     assert found["negative zero for every number"] == "refuses it once and accepts it once"
 
 
+def test_other_data_on_a_second_call(tmp_path: Path) -> None:
+    """The same score for other verified data is another value, too."""
+    turns = "    calls.append(1)\n    return data[len(calls) % 2 :] + data[: len(calls) % 2]\n\ncalls = []"
+    done = check(tmp_path, GOOD.replace("    return data", turns), "[0.1, 0.2, 0.3]", "json")
+    assert "another value on a second call" in findings(done)["1e-320 for its first number"]
+
+
+def test_a_verifier_may_do_what_it_likes_with_its_data(tmp_path: Path) -> None:
+    """Each call has data of its own: one that empties them is not at fault."""
+    empties = GOOD.replace(
+        "    return data", "    kept = list(data)\n    data.clear()\n    return kept"
+    )
+    done = check(tmp_path, empties, "[0.5, 0.5, 0.5]", "json")
+    assert (done.code, done.json["findings"]) == (0, [])
+
+
 def test_what_numpy_makes_of_data(tmp_path: Path) -> None:
     """`np.array(data, dtype=float)` raises on most of it, and takes NaN for a number."""
     found = findings(check(tmp_path, NUMPY, "[0.5, 0.5, 0.5]", "json"))
@@ -237,6 +253,14 @@ class TestAttacks:
         assert found["claims beside the data as circles"].data["circles"] == HONEST
         assert found["claims beside the data as circles"].score == 1.0
         assert found["negative zero alone"].finite
+        assert found["the data in a list"].data == [HONEST]
+        assert found["each element in a list"].data == [[HONEST[0]], [HONEST[1]]]
+        assert found["the data and a claim in a list"].data == [HONEST, 1e9]
+        assert found["the data as text"].data == json.dumps(HONEST)
+        deep = found["lists nested 60 levels deep"].data
+        for _ in range(60):
+            (deep,) = deep
+        assert deep == []
         assert HONEST == [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]]
 
     def test_objects(self) -> None:
