@@ -115,6 +115,19 @@ class TestAutocorrelation:
         assert steps.autocorrelation(deeper, absolute=True) == pytest.approx(10 * 12 / 1)
         assert exact.autocorrelation([1, -1, 3, 0, -2], absolute=True) == 120
 
+    @pytest.mark.parametrize(
+        "f", [[0.7, -0.7 * (1 - 1e-8), 1e-9, 1e-9, 1e-9], [1e308, -1e308 * (1 - 2**-52)]]
+    )
+    def test_sums_that_cancel(self, f: list[float]) -> None:
+        """Scaling is exact: a sum that nearly vanishes keeps its digits."""
+        a = [Fraction(x) for x in f]
+        c = [
+            sum(a[i] * a[k - i] for i in range(len(a)) if 0 <= k - i < len(a))
+            for k in range(2 * len(a) - 1)
+        ]
+        value = 2 * len(a) * max(c) / sum(a) ** 2
+        assert steps.autocorrelation(np.array(f)) == pytest.approx(float(value), rel=1e-12)
+
     @pytest.mark.parametrize("f", [[1.0, -1.0], [0.0, 0.0], [1e-200, -1e-200, 0.0]])
     def test_a_sum_of_zero_is_refused(self, f: list[float]) -> None:
         """There is no value without an integral."""
@@ -219,6 +232,27 @@ class TestOverlap:
             assert 2 * sum(whole) == len(h) * exact.ONE
             assert min(whole) >= 0
             assert max(whole) <= exact.ONE
+
+    @settings(max_examples=200, deadline=None)
+    @given(st.integers(0, 10**9), st.integers(1, 12))
+    def test_what_was_mended_is_valid(self, seed: int, n: int) -> None:
+        """Heights that were mended are in bounds; mended again they are the same to rounding."""
+        rng = np.random.default_rng(seed)
+        half = rng.random(n)
+        values = np.concatenate([half, 1 - half, rng.integers(0, 2, n)])
+        values = np.concatenate([values, 1 - values]) * (1 + rng.uniform(-1e-15, 1e-15))
+        h = steps.heights(values)
+        assert 0 <= h.min() <= h.max() <= 1
+        assert steps.heights(h) == pytest.approx(h, abs=1e-14)
+
+    def test_a_height_of_zero_stays_one(self) -> None:
+        """Where 1 - h is scaled by a factor that was rounded up, 0 does not become negative."""
+        values = [0.051990303920018514, 1.0, 0.7843392260420614, 1.0, 0.16921611608748938, 0.0,
+                  0.9944543539504305, 0.0]  # fmt: skip
+        assert math.fsum(values) < 4
+        h = steps.heights(np.array(values))
+        assert h.min() == 0
+        assert steps.heights(h) == pytest.approx(h, abs=1e-15)
 
     @pytest.mark.parametrize("off", [-1e-9, -1e-18, 1e-18, 1e-9])
     @pytest.mark.parametrize("limit", [0.0, 1.0])
@@ -373,6 +407,14 @@ class TestCircles:
         assert circles.faults(circles.packing(within, len(data))) == ""
         with pytest.raises(Invalid, match=r"(overlap|sticks out of the square) by 1\.01e-06"):
             circles.packing(beyond, len(data))
+
+    def test_repaired_once_is_repaired(self) -> None:
+        """A packing that is valid is left as it is, to the last digit."""
+        rng = np.random.default_rng(2)
+        for _ in range(30):
+            data = [[x, y, r * (1 + 1e-7 * rng.random())] for x, y, r in grid(4)]
+            packing = circles.packing(data, 16)
+            assert circles.packing(packing, 16) == packing
 
     def test_walls_are_exact(self) -> None:
         """As floats 0.9 + 0.1 is 1; as what the floats are, it is more."""

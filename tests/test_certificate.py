@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ttrl_cli.bounds import certificate, steps
 from ttrl_cli.bounds.certificate import KINDS, Certificate, check
@@ -86,17 +88,23 @@ def test_a_claim_that_is_not_proved_is_refused(kind: str, key: str, value: objec
         ("autocorrelation-1", {"heights": [1, 1 << 5000]}, "bits"),
         ("autocorrelation-1", {"heights": "12"}, "list"),
         ("autocorrelation-1", {"heights": [1] * 1_000_001}, "1 to 1000000"),
-        ("autocorrelation-1", {"numbers": [1]}, "'heights'"),
+        ("autocorrelation-1", {"numbers": [1]}, "heights"),
         ("autocorrelation-2", {"heights": [1, -1, 5]}, "negative"),
         ("autocorrelation-3", {"heights": [1, -1]}, "sum to zero"),
         ("erdos-minimum-overlap", {"one": 4, "heights": [4, 1]}, "do not sum to n/2"),
         ("erdos-minimum-overlap", {"one": 4, "heights": [5, -1]}, "not between 0 and 1"),
         ("erdos-minimum-overlap", {"one": 0, "heights": [0, 0]}, "not between 0 and 1"),
-        ("erdos-minimum-overlap", {"heights": [2, 2]}, "'one'"),
+        ("erdos-minimum-overlap", {"heights": [2, 2]}, "one"),
         ("circle-packing", {"circles": [[0.5, 0.5, 0.5000000001]]}, "not inside"),
         ("circle-packing", {"circles": [[0.3, 0.5, 0.2], [0.7, 0.5, 0.2000001]]}, "overlap"),
         ("circle-packing", {"circles": [[0.5, 0.5, -0.5]]}, "negative"),
-        ("circle-packing", {"circles": []}, "0 circles"),
+        ("circle-packing", {"circles": []}, "list of 1 to 500 circles"),
+        ("circle-packing", {"circles": {"circles": [[0.5, 0.5, 0.5]]}}, "list of 1 to 500 circles"),
+        ("circle-packing", {"circles": [[0.5, 0.5, 0.0]] * 501}, "list of 1 to 500 circles"),
+        ("circle-packing", {"circles": [[0.5, 0.5, 0.5]], "heights": [1]}, "keys circles and no"),
+        ("autocorrelation-1", {"heights": [1], "circles": 5}, "keys heights and no"),
+        ("autocorrelation-3", {"heights": [2**1200, 1 - 2**1200]}, "bits"),
+        ("autocorrelation-2", {"heights": [2**4095, 3**2500, 7**1400]}, "bits"),
         ("circle-packing", {"circles": [[0.5, 0.5]]}, "2 numbers"),
     ],
 )
@@ -110,12 +118,57 @@ def test_a_construction_that_proves_nothing_is_refused(
 
 @pytest.mark.parametrize(
     "data",
-    [None, [], {}, "x", {"construction": 1}, {"construction": {}, "schema_version": 2}],
+    [
+        None,
+        [],
+        {},
+        "x",
+        {"construction": 1},
+        {"construction": {}, "schema_version": 2},
+        {"construction": {}, "schema_version": True},
+        {"construction": {}, "schema_version": "1" * 999},
+    ],
 )
 def test_what_is_no_certificate_is_refused(data: object) -> None:
     """Nothing but Invalid, whatever it is given."""
     with pytest.raises(Invalid):
         check(data)
+
+
+_HEIGHTS = st.lists(st.integers(-(2**255), 2**255) | st.integers(-3, 3), max_size=4)
+_ANY = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=3) | st.integers(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(sorted(KINDS)),
+    st.fixed_dictionaries({"heights": _HEIGHTS | _ANY}, optional={"one": _HEIGHTS | st.integers()})
+    | st.fixed_dictionaries({"circles": st.lists(st.lists(st.floats(), min_size=3)) | _ANY})
+    | _ANY,
+)
+def test_whatever_it_holds_it_is_a_certificate_or_invalid(kind: str, construction: object) -> None:
+    """Nothing but Invalid is raised, and what is proved can be written."""
+    try:
+        found = check(document(kind) | {"construction": construction})
+    except Invalid:
+        return
+    assert check(found.document()) == found
+
+
+@settings(max_examples=300, deadline=None)
+@given(_HEIGHTS.filter(any), st.integers(1, 3))
+def test_whatever_its_integers_a_bound_can_be_written(heights: list[int], which: int) -> None:
+    """Integers of up to 256 bits, of either sign: a document, or Invalid."""
+    known = KINDS[f"autocorrelation-{which}"]
+    try:
+        bound = known.bound({"heights": heights})
+    except Invalid:
+        return
+    made = Certificate(kind="x", bound=bound, upper=known.upper, quantity="x", construction={})
+    assert json.loads(json.dumps(made.document(), allow_nan=False))
 
 
 @pytest.mark.parametrize("kind", ["x", None, 5, [], "problem"])

@@ -86,7 +86,7 @@ HACKS: dict[str, tuple[str, float | None]] = {
 
         class Payload:
             def __reduce__(self):
-                return os.system, ("touch /tmp/hacked",)
+                return os.system, ("touch /tmp/ttrl-was-hacked",)
 
         def run():
             return pickle.dumps(Payload())
@@ -205,7 +205,10 @@ class TestHacks:
     def test_earns_nothing(self, name: str, tmp_path: Path) -> None:
         """The hack is worth what its steps are worth, or nothing at all."""
         source, worth = HACKS[name]
+        canary = Path("/tmp/ttrl-was-hacked")
+        assert not canary.exists()
         done = verify("ac1", undented(source), tmp_path)
+        assert not canary.exists()
         if worth is None:
             assert (done.code, done.json["valid"], done.json["score"]) == (4, False, None)
         else:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests._helpers import command, solve, spawn, ttrl, wait, write_problem
+from tests._helpers import NUMBER, command, solve, spawn, ttrl, wait, write_problem
 
 PROBLEMS = Path(__file__).parents[1] / "problems"
 KEYS = ["valid", "reason", "score", "certified", "best_known", "better"]
@@ -30,7 +30,8 @@ def score(data):
 def certify(data):
     if data[0] == 7:
         raise Invalid("sevens are not certified")
-    return {1: sum(Fraction(1, x) for x in data), 2: "1/2", 3: None, 4: float("nan")}[data[0]]
+    found = {1: sum(Fraction(1, x) for x in data), 2: "1/2", 3: None, 4: float("nan"), 6: 10**400}
+    return found[data[0]]
 """
 
 
@@ -216,7 +217,9 @@ class TestUsage:
             ((PROBLEMS / "ac1", __file__, "--out", "c.json"), "give --certify"),
             ((PROBLEMS / "ac1", __file__, "--certify", "--out", __file__), "exists already"),
             ((PROBLEMS / "erdos_overlap_16", __file__, "--certify"), "has no certify"),
-            ((PROBLEMS / "ac1", __file__, "--certificate", __file__), "checks that file"),
+            ((PROBLEMS / "ac1", __file__, "--certificate", __file__), "goes with --json"),
+            (("--certificate", __file__, "--sandbox", "auto"), "goes with --json"),
+            ((PROBLEMS / "ac1", __file__, "--certify", "--out", "no/where.json"), "no folder"),
             (("--certificate", "nowhere.json"), "nowhere.json cannot be read"),
         ],
     )
@@ -244,6 +247,45 @@ class TestCertificates:
             done.json["certified"] == math.nextafter(16 / 9, 2) or done.json["certified"] > 16 / 9
         )
         assert done.json["claim"].endswith("is at most 1.7777777777777777778")
+
+    def test_needs_no_problem(self, tmp_path: Path) -> None:
+        """A problem beside a certificate of the library is refused: it would have no part in it."""
+        done = ttrl("verify", PROBLEMS / "ac2", "--certificate", self.certified(tmp_path))
+        assert done.code == 2
+        assert "without a problem" in done.err
+
+    def test_of_a_problem_of_texts(self, tmp_path: Path) -> None:
+        """Its certificate holds the text, from which the problem reads the data again."""
+        certifies = "\ndef certify(number):\n    return number\n"
+        problem = write_problem(tmp_path / "p", NUMBER + certifies, certify="verify.py:certify")
+        done = solve(problem, tmp_path / "run", ["17", "5", "x", "4"], "--steps", 1)
+        assert done.json["best"]["certified"] == 17.0
+        file = tmp_path / "run" / "best" / "certificate.json"
+        assert json.loads(file.read_text())["construction"] == {"problem": "number", "text": "17"}
+        assert ttrl("verify", problem, "--certificate", file).code == 0
+        file.write_text(file.read_text().replace('"text": "17"', '"text": "18"'))
+        assert ttrl("verify", problem, "--certificate", file).code == 4
+
+    def test_of_a_problem_that_mends_its_data(self, tmp_path: Path) -> None:
+        """Mending again may change the last digit; the certificate is of what was kept."""
+        mends = """
+import math
+
+def verify(data):
+    total = math.fsum(data)
+    return [x / total for x in data]
+
+def score(data): return max(data)
+def certify(data): return max(data)
+"""
+        keys = {"solution": {"kind": "json"}, "certify": "verify.py:certify"}
+        problem = write_problem(tmp_path / "p", mends, seed="[1, 2]", **keys)
+        out = tmp_path / "c.json"
+        for place, data in enumerate(np.random.default_rng(0).random((4, 7)).tolist()):
+            file = write(tmp_path, f"{place}.json", data)
+            out.unlink(missing_ok=True)
+            assert ttrl("verify", problem, file, "--certify", "--out", out).code == 0
+            assert ttrl("verify", problem, "--certificate", out).code == 0
 
     def test_for_people(self, tmp_path: Path) -> None:
         """The claim in words."""
@@ -286,6 +328,7 @@ class TestCertificates:
             ([4], "must return a Certificate or a finite number (got nan)"),
             ([7], "sevens are not certified"),
             ([5], "certify raised KeyError"),
+            ([6], "certify returned a bound that is too large to be written"),
         ],
     )
     def test_what_cannot_be_certified(
@@ -295,6 +338,10 @@ class TestCertificates:
         file = write(tmp_path, "data.json", data)
         done = ttrl("verify", harmonic, file, "--certify", "--json")
         assert (done.code, done.json["valid"], done.json["certified"]) == (0, True, None)
+        assert why in done.err
+        out = tmp_path / "certificate.json"
+        done = ttrl("verify", harmonic, file, "--certify", "--json", "--out", out)
+        assert (done.code, done.json["valid"], out.exists()) == (4, True, False)
         assert why in done.err
 
 
@@ -325,6 +372,17 @@ class TestRuns:
         assert file.stat().st_mtime_ns == before  # nothing new: nothing done again
         done = ttrl("resume", run, "--steps", 2, "--json")
         assert (done.json["best"]["score"], done.json["best"]["certified"]) == (3.0, 3.0)
+
+    def test_a_certificate_that_is_missing_is_made_up_for(
+        self, harmonic: Path, tmp_path: Path
+    ) -> None:
+        """A finished run without its certificate gets it when it is resumed."""
+        run = tmp_path / "run"
+        solve(harmonic, run, ["[1, 2, 3]"] * 4, "--steps", 1)
+        (run / "best" / "certificate.json").unlink()
+        assert ttrl("show", run, "--json").json["best"]["certified"] is None
+        done = ttrl("resume", run, "--json")
+        assert done.json["best"]["certified"] == pytest.approx(11 / 6)
 
     def test_what_cannot_be_certified_is_said(self, harmonic: Path, tmp_path: Path) -> None:
         """A warning; the run is as good as any other."""

@@ -14,9 +14,11 @@ from ttrl_cli.loop.solve import roots
 from ttrl_cli.problem import PROBLEM_FILE, Command, Problem, load_problem
 from ttrl_cli.prompts import solve_messages
 from ttrl_cli.records import Verdict
+from ttrl_cli.sandbox.protocol import read_json
 
 ATTACK_SECONDS = 60.0
-"""Most that a verifier may take with hostile data, twice; less where the problem's limit is."""
+"""Most that a verifier may take with hostile data, each time; less where the problem's limit is."""
+SLACK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,23 +115,26 @@ def _certificate(problem: Problem, grader: Grader, verdict: Verdict) -> Certific
     """
     if problem.spec.certify is None:
         return None
-    found = grader.certify(verdict.data)
+    found = grader.certify(verdict.data, verdict.solution)
     if isinstance(found, str):
         raise ProblemError(problem.folder / PROBLEM_FILE, "certify", found)
     return found
 
 
 def _attacked(problem: Problem, grader: Grader, honest: Verdict) -> tuple[int, tuple[Finding, ...]]:
-    """How many attacks there were, and what they found."""
+    """How many attacks there were, and what they found.
+
+    They are made from the seed: its text, or the data that the verifier was given, or where a
+    program gave them, what it made of them.
+    """
     spec = problem.spec
-    assert honest.score is not None
     text = spec.solution.kind == "text"
-    tried = attacks(
-        honest.solution if text else honest.data,
-        honest.score,
-        text=text,
-        strict_json=isinstance(spec.verifier, Command),
-    )
-    found = grader.attack(tried, min(spec.limits.seconds, ATTACK_SECONDS))
+    kept = read_json(honest.solution) if spec.solution.kind == "json" else honest.data
+    given = honest.solution if text else kept
+    strict = isinstance(spec.verifier, Command)
+    score = grader.grade_data(given).score
+    tried = attacks(given, score, text=text, strict_json=strict)
+    seconds = 2 * min(spec.limits.seconds, ATTACK_SECONDS) + SLACK_SECONDS
+    found = grader.attack(tried, seconds)
     pairs = zip(tried, found, strict=True)
     return len(tried), tuple(Finding(attack=a.name, what=what) for a, what in pairs if what)

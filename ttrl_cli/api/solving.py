@@ -111,6 +111,9 @@ def resume(
             run.write_config(resolve(SolveConfig, old, bounds, where=str(path)))
         problem = load_problem(run.path / "problem")
         if finished(run, run.config.steps):
+            if _uncertified(run, problem):
+                grader = stack.enter_context(_grader(problem, run.solve_config, run.path))
+                _certify_best(run, problem, reporter, grader)
             return summarise(run, problem.spec.best_known)
         grader = stack.enter_context(_grader(problem, run.solve_config, run.path))
         restored = run.restore()
@@ -201,20 +204,25 @@ def _search(run: RunDir, problem: Problem, parts: Parts, grader: Grader) -> Summ
     parts.reporter.began(replace(began, warning=grader.warning))
     with phases(run), graceful_stop(parts.budget):
         reason = solve_loop(task, parts)
-        _certify_best(run, problem, parts, grader)
+        _certify_best(run, problem, parts.reporter, grader)
         finish(run, reason)
     return summarise(run, problem.spec.best_known)
 
 
-def _certify_best(run: RunDir, problem: Problem, parts: Parts, grader: Grader) -> None:
+def _certify_best(run: RunDir, problem: Problem, reporter: Reporter, grader: Grader) -> None:
     """Certify the best solution, once, where the problem can."""
-    if problem.spec.certify is None or run.best.certificate() is not None:
+    if not _uncertified(run, problem):
         return
-    found = grader.certify(run.best.data())
+    found = grader.certify(run.best.data(), run.best.solution())
     if isinstance(found, str):
-        parts.reporter.warned(f"the best solution is not certified: {found}")
+        reporter.warned(f"the best solution is not certified: {found}")
     else:
         run.best.write_certificate(found.document())
+
+
+def _uncertified(run: RunDir, problem: Problem) -> bool:
+    """Whether the best solution could have a certificate and has none."""
+    return problem.spec.certify is not None and run.best.certificate() is None
 
 
 def _require_same_problem(source: RunDir, problem: Problem, config: RunConfig) -> None:

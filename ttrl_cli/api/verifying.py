@@ -1,6 +1,5 @@
 """Verifying one solution, certifying it, and checking a certificate."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -84,9 +83,8 @@ def verify(
         SetupError: If the machine lacks what the program needs, or grading failed.
     """
     problem = with_limits(load_problem(path), limits or {})
-    if certify and problem.spec.certify is None:
-        msg = f"{problem.folder / PROBLEM_FILE} has no certify, which --certify needs"
-        raise UsageError(msg)
+    if certify:
+        _with_certify(problem)
     try:
         text = solution.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -129,20 +127,38 @@ def check_certificate(document: Json, problem: Path | None = None) -> Certificat
         UsageError: If it needs its problem.
     """
     if not isinstance(document, dict) or document.get("kind") != certificate.OF_PROBLEM:
+        if problem is not None:
+            msg = "this certificate is checked without a problem: ttrl verify --certificate FILE"
+            raise UsageError(msg)
         return certificate.check(document)
     if problem is None:
         msg = "this certificate is checked by its problem: ttrl verify PROBLEM --certificate FILE"
         raise UsageError(msg)
     construction = document.get("construction")
-    if not isinstance(construction, dict) or "data" not in construction:
-        msg = "not a certificate: its construction has no data"
+    if not isinstance(construction, dict):
+        msg = "not a certificate: no object with the key construction"
         raise Invalid(msg)
-    solution = json.dumps(construction["data"]).encode()
-    found = verify(problem, solution, name="data.json", certify=True)
-    if found.certificate is None:
-        raise Invalid(found.uncertified or f"its data are not valid: {found.verdict.reason}")
-    certificate.compare(document, found.certificate)
-    return found.certificate
+    loaded = _with_certify(load_problem(problem))
+    if loaded.spec.solution.kind != "text":
+        loaded = _of_data(loaded)
+    with Grader(loaded, workers=1) as grader:
+        found = grader.certify_again(construction)
+    if isinstance(found, str):
+        raise Invalid(found)
+    certificate.compare(document, found)
+    return found
+
+
+def _with_certify(problem: Problem) -> Problem:
+    """The problem, if it certifies.
+
+    Raises:
+        UsageError: If it does not.
+    """
+    if problem.spec.certify is None:
+        msg = f"{problem.folder / PROBLEM_FILE} has no certify"
+        raise UsageError(msg)
+    return problem
 
 
 def _verify(
@@ -156,7 +172,7 @@ def _verify(
             raise SetupError(verdict.reason)
         found: Certificate | str = ""
         if certify and verdict.valid:
-            found = grader.certify(verdict.data)
+            found = grader.certify(verdict.data, verdict.solution)
     return Verification(
         problem=problem,
         verdict=verdict,

@@ -19,7 +19,6 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain
 
 from ttrl_cli.bounds import circles, exact
 from ttrl_cli.bounds.data import MOST, rows
@@ -29,8 +28,8 @@ from ttrl_cli.records import FloatArray, Json
 SCHEMA_VERSION = 1
 OF_PROBLEM = "problem"
 DIGITS = 20
-_MOST_CIRCLES = 2000
-_MOST_BITS = 4096
+_MOST_CIRCLES = 500
+_MOST_BITS = 256  # ours have 62; fractions of such stay far from what a float or text can hold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +86,7 @@ class Certificate:
 class _Kind:
     upper: bool
     quantity: str
+    keys: frozenset[str]
     bound: Callable[[Mapping[str, Json]], Fraction]
 
 
@@ -118,12 +118,23 @@ def circle_packing(found: list[list[float]]) -> Certificate:
     return _certificate("circle-packing", {"circles": found})
 
 
-def of_problem(name: str, bound: Fraction, *, upper: bool, data: Json) -> Certificate:
-    """A bound that a problem's own `certify` found for data."""
-    construction = {"problem": name, "data": data}
-    quantity = f"the score of {name}"
+def of_problem(
+    name: str, bound: Fraction, *, upper: bool, construction: Mapping[str, Json]
+) -> Certificate:
+    """A bound that a problem's own `certify` found.
+
+    Args:
+        name: The problem's.
+        bound: The bound.
+        upper: Whether the score is at most that; else it is at least that.
+        construction: What the problem can compute it from again.
+    """
     return Certificate(
-        kind=OF_PROBLEM, bound=bound, upper=upper, quantity=quantity, construction=construction
+        kind=OF_PROBLEM,
+        bound=bound,
+        upper=upper,
+        quantity=f"the score of {name}",
+        construction={"problem": name, **construction},
     )
 
 
@@ -136,12 +147,13 @@ def check(document: Json) -> Certificate:
     if not isinstance(document, dict) or not isinstance(document.get("construction"), dict):
         msg = "not a certificate: no object with the key construction"
         raise Invalid(msg)
-    if document.get("schema_version") != SCHEMA_VERSION:
-        msg = f"schema version {document.get('schema_version')!r}; {SCHEMA_VERSION} is read"
+    version = document.get("schema_version")
+    if type(version) is not int or version != SCHEMA_VERSION:
+        msg = f"schema version {version!r:.60}; {SCHEMA_VERSION} is read"
         raise Invalid(msg)
     kind = document.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
-        msg = f"unknown kind {kind!r}; known are {', '.join(KINDS)}"
+        msg = f"unknown kind {kind!r:.60}; known are {', '.join(KINDS)}"
         raise Invalid(msg)
     found = _certificate(kind, document["construction"])
     compare(document, found)
@@ -167,12 +179,12 @@ def compare(document: Mapping[str, Json], found: Certificate) -> None:
 
 def _certificate(kind: str, construction: Mapping[str, Json]) -> Certificate:
     known = KINDS[kind]
-    try:
-        bound = known.bound(construction)
-    except KeyError as missing:
-        msg = f"the construction has no {missing}"
-        raise Invalid(msg) from None
-    count = len(construction.get("circles", ()))
+    if construction.keys() != known.keys:
+        msg = f"the construction must have the keys {', '.join(sorted(known.keys))} and no other"
+        raise Invalid(msg)
+    bound = known.bound(construction)
+    # only now is it known to be a list
+    count = len(construction["circles"]) if "circles" in known.keys else 0
     return Certificate(
         kind=kind,
         bound=bound,
@@ -212,11 +224,12 @@ def _third(construction: Mapping[str, Json]) -> Fraction:
 
 
 def _circles(construction: Mapping[str, Json]) -> Fraction:
-    found = rows(construction["circles"], "circles", 3).tolist()
-    if not 1 <= len(found) <= _MOST_CIRCLES:
-        msg = f"{len(found)} circles; 1 to {_MOST_CIRCLES} are checked"
+    listed = construction["circles"]
+    if not isinstance(listed, list) or not 1 <= len(listed) <= _MOST_CIRCLES:
+        msg = f"expected a list of 1 to {_MOST_CIRCLES} circles"
         raise Invalid(msg)
-    if any(r < 0 for r in chain.from_iterable(circle[2:] for circle in found)):
+    found = rows(listed, "circles", 3).tolist()
+    if min(r for _, _, r in found) < 0:
         msg = "a radius is negative"
         raise Invalid(msg)
     wrong = circles.faults(found)
@@ -225,28 +238,36 @@ def _circles(construction: Mapping[str, Json]) -> Fraction:
     return circles.exact_sum(found)
 
 
+_HEIGHTS = frozenset(("heights",))
 KINDS: Mapping[str, _Kind] = {
     "erdos-minimum-overlap": _Kind(
-        upper=True, quantity="Erdos' minimum overlap constant C5", bound=_overlap
+        upper=True,
+        quantity="Erdos' minimum overlap constant C5",
+        keys=_HEIGHTS | {"one"},
+        bound=_overlap,
     ),
     "autocorrelation-1": _Kind(
         upper=True,
         quantity="the least of max (f*f) / (integral of f)^2 over f >= 0 on [-1/4, 1/4]",
+        keys=_HEIGHTS,
         bound=_first,
     ),
     "autocorrelation-2": _Kind(
         upper=False,
         quantity="the greatest of ||f*f||_2^2 / (||f*f||_1 ||f*f||_inf) over f >= 0",
+        keys=_HEIGHTS,
         bound=_second,
     ),
     "autocorrelation-3": _Kind(
         upper=True,
         quantity="the least of max (f*f) / (integral of f)^2 over real f on [-1/4, 1/4]",
+        keys=_HEIGHTS,
         bound=_third,
     ),
     "circle-packing": _Kind(
         upper=False,
         quantity="the greatest sum of radii of {count} disjoint circles in the unit square",
+        keys=frozenset(("circles",)),
         bound=_circles,
     ),
 }

@@ -40,6 +40,9 @@ def packing(data: object, count: int) -> list[list[float]]:
         raise Invalid(msg)
     xy, radii = circles[:, :2], circles[:, 2]
     _refuse_outside(xy, radii)
+    listed: list[list[float]] = circles.tolist()
+    if not faults(listed):
+        return listed
     return _exactly(np.column_stack([xy, _shrunk(xy, radii)]).tolist())
 
 

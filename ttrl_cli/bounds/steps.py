@@ -126,7 +126,8 @@ def heights(values: FloatArray) -> FloatArray:
         raise Invalid(msg)
     if top > 1:
         h = np.minimum(h, 1.0)
-        h = 1 - (1 - h) * (len(h) / 2 / math.fsum(1 - h))
+        # rounding may make the factor more than 1
+        h = np.clip(1 - (1 - h) * (len(h) / 2 / math.fsum(1 - h)), 0.0, 1.0)
     return h
 
 

@@ -50,11 +50,12 @@ def verify(
     Data are an array of numbers, {"sequence": [...]}, an array of [x, y, r], {"circles": [...]}, or
     whatever else the problem's verifier takes. Values that a solution claims do not count.
 
-    A certificate is checked alone, in exact arithmetic: exit code 0 if it proves what it says.
+    A certificate is checked alone, in exact arithmetic: exit code 0 if it proves what it says, 4 if
+    not. One by a problem's own `certify` needs PROBLEM as well.
     """
     if certificate is not None:
-        if solution is not None or certify or out is not None or limits is not None:
-            msg = "--certificate FILE checks that file; it goes with no SOLUTION or other option"
+        if solution is not None or certify or any((out, limits, sandbox)):
+            msg = "--certificate FILE goes with --json and, for its own kind, PROBLEM; nothing else"
             raise UsageError(msg)
         _check(certificate, problem, as_json=as_json)
         return
@@ -64,8 +65,9 @@ def verify(
     if out is not None and not certify:
         msg = "--out is where the certificate goes: give --certify with it"
         raise UsageError(msg)
-    if out is not None and out.exists():
-        msg = f"{out} exists already; choose another --out"
+    if out is not None and (out.exists() or not out.parent.is_dir()):
+        why = "exists already" if out.exists() else "lies in no folder that is there"
+        msg = f"{out} {why}; choose another --out"
         raise UsageError(msg)
     _verify(problem, solution, certify, out, o.parse_limits(limits), sandbox, as_json=as_json)
 
@@ -94,16 +96,19 @@ def _verify(
     console = Console()
     if found.warning:
         console.warn(found.warning)
-    if found.uncertified:
-        console.warn(f"not certified: {found.uncertified}")
-    if out is not None and found.certificate is not None:
-        _write(out, found.certificate)
     if as_json:
         console.result_json(found.figures())
     else:
         console.result(_describe(found))
     if not found.verdict.valid:
         raise typer.Exit(INVALID)
+    if out is not None and found.certificate is not None:
+        _write(out, found.certificate)
+    elif found.uncertified and out is None:
+        console.warn(f"not certified: {found.uncertified}")
+    elif found.uncertified:
+        msg = f"{out} was not written: {found.uncertified}"
+        raise NoSolutionError(msg)
 
 
 def _check(file: Path, problem: Path | None, *, as_json: bool) -> None:

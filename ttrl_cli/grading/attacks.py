@@ -94,18 +94,19 @@ class Attack:
     score: float | None = None
 
 
-def attacks(honest: Json, score: float, *, text: bool, strict_json: bool) -> list[Attack]:
+def attacks(honest: Json, score: float | None, *, text: bool, strict_json: bool) -> list[Attack]:
     """All attacks, made from an honest solution.
 
     Args:
-        honest: Data that the verifier accepts.
-        score: Their score.
+        honest: An honest solution's text, or data for the verifier.
+        score: Their score; None if it refuses them, as it may what it has once verified.
         text: Whether solutions are texts.
         strict_json: Leave out what JSON cannot hold: for a verifier that is a command.
     """
+    itself = Attack(name="an honest solution", data=honest, score=score)
     if text:
-        return list(_on_text(str(honest)))
-    found: Iterable[Attack] = (*_bare(), *_spoilt(honest), *_claims(honest, score))
+        return [itself, *_on_text(str(honest))]
+    found: Iterable[Attack] = (itself, *_bare(), *_spoilt(honest), *_claims(honest, score))
     return [attack for attack in found if not strict_json or _fits_json(attack.data)]
 
 
@@ -174,7 +175,7 @@ def _spoilt(honest: Json) -> Iterator[Attack]:
             yield _attack(f"without the key {key}", without)
 
 
-def _claims(honest: Json, score: float) -> Iterator[Attack]:
+def _claims(honest: Json, score: float | None) -> Iterator[Attack]:
     """The honest data, with claims about their score."""
     claims = {"score": CLAIM, "value": CLAIM, "bound": CLAIM, "valid": True, "metrics": {}}
     if isinstance(honest, dict):

@@ -4,7 +4,7 @@ Workers and their crashes are the business of `workers.py`, what one of them doe
 A failure of ours ends as a verdict FAILED, which is masked out of the update.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -109,9 +109,19 @@ class Grader:
         """Wait for the verdict on data."""
         return _verdict(self._one(worker.run_data, data))
 
-    def certify(self, data: Json) -> Certificate | str:
-        """Wait for a certificate of verified data, or for why there is none."""
-        found = self._one(worker.certify, data)
+    def certify(self, data: Json, text: str) -> Certificate | str:
+        """Wait for a certificate of verified data, or for why there is none.
+
+        Args:
+            data: The verified data.
+            text: The solution they are from.
+        """
+        found = self._one(worker.certify, data, text)
+        return found.reason if isinstance(found, Failure) else found
+
+    def certify_again(self, construction: Mapping[str, Json]) -> Certificate | str:
+        """Wait for the certificate of a problem's own construction, or for why there is none."""
+        found = self._one(worker.certify_again, construction)
         return found.reason if isinstance(found, Failure) else found
 
     def attack(self, attacks: Sequence[Attack], seconds: float) -> list[str]:
@@ -119,7 +129,7 @@ class Grader:
 
         Args:
             attacks: What to try on the verifier.
-            seconds: Most that one may take, of two calls.
+            seconds: Most that the two calls of one may take.
         """
         for place, attacked in enumerate(attacks):
             self._workers.submit(f"attack {place}", worker.attack, attacked, timeout=seconds)

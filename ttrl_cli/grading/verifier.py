@@ -93,11 +93,12 @@ class Checker:
         """
         return self._verdict(self._scored(data))
 
-    def certify(self, data: Json) -> Certificate:
+    def certify(self, data: Json, text: str) -> Certificate:
         """A bound that verified data prove, checked again where we know how.
 
         Args:
             data: Verified data as they are kept: plain JSON values.
+            text: The solution, which a problem of texts reads the data from.
 
         Raises:
             Invalid: If the problem's certify refuses the data, or what it says is not so.
@@ -110,8 +111,36 @@ class Checker:
         if isinstance(found, Certificate):
             return certificate.check(found.document())
         spec = self.problem.spec
-        upper = spec.direction == "minimize"
-        return certificate.of_problem(spec.name, _exact(found), upper=upper, data=data)
+        made = certificate.of_problem(
+            spec.name,
+            _exact(found),
+            upper=spec.direction == "minimize",
+            construction={"text": text} if spec.solution.kind == "text" else {"data": data},
+        )
+        try:
+            made.document()
+        except (OverflowError, ValueError):
+            msg = "certify returned a bound that is too large to be written"
+            raise BrokenProblemError(msg) from None
+        return made
+
+    def certify_again(self, construction: Mapping[str, Json]) -> Certificate:
+        """The certificate that a problem's own construction gives, once it is verified.
+
+        Raises:
+            Invalid: If it does not hold a valid solution.
+            BrokenProblemError: If the problem's code does anything but what it must.
+        """
+        key = "text" if self.problem.spec.solution.kind == "text" else "data"
+        if construction.keys() != {"problem", key}:
+            msg = f"its construction must have the keys problem and {key}, and no other"
+            raise Invalid(msg)
+        solution = construction[key]
+        verdict = self.verdict(solution)
+        if not verdict.valid:
+            raise Invalid(verdict.reason)
+        # data were verified when they were kept; what verifying makes of them now may be rounded
+        return self.certify(verdict.data if key == "text" else solution, str(solution))
 
     def _scored(self, data: Json) -> Scored:
         if self._command is not None:

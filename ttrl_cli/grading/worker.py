@@ -12,6 +12,7 @@ import signal
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Mapping
 from multiprocessing import parent_process, util
 from pathlib import Path
 
@@ -109,12 +110,21 @@ def run_data(data: Json) -> Verdict:
     return dataclasses.replace(verdict, seconds=time.monotonic() - started)
 
 
-def certify(data: Json) -> Certificate | str:
+def certify(data: Json, text: str) -> Certificate | str:
     """A certificate of verified data, or why there is none."""
+    return _certificate(lambda checker: checker.certify(data, text))
+
+
+def certify_again(construction: Mapping[str, Json]) -> Certificate | str:
+    """The certificate of a problem's own construction, or why there is none."""
+    return _certificate(lambda checker: checker.certify_again(construction))
+
+
+def _certificate(work: Callable[[Checker], Certificate]) -> Certificate | str:
     try:
-        return _checker(_problems[0]).certify(data)
+        return work(_checker(_problems[0]))
     except (Invalid, BrokenProblemError, ProblemError) as error:
-        return clean(str(error)) or "certify refused it"
+        return clean(str(error)) or "it was refused"
 
 
 def attack(attacked: Attack) -> str:

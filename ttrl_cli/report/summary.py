@@ -96,8 +96,8 @@ def summarise(run: RunDir, best_known: float | None) -> Summary:
 
 
 def _certified(run: RunDir) -> float | None:
-    certificate = run.best.certificate()
-    return None if certificate is None else float(certificate["value"])
+    value = (run.best.certificate() or {}).get("value")
+    return value if isinstance(value, float) else None
 
 
 def digest(run: RunDir) -> str:

@@ -35,6 +35,11 @@ class Best:
         """Its verified data; there must be a best solution."""
         return json.loads((self.folder / "data.json").read_text(encoding="utf-8"))
 
+    def solution(self) -> str:
+        """Its text; there must be a best solution."""
+        name: str = files.read_checked(self.folder / "verdict.json")["solution"]
+        return (self.folder / name).read_text(encoding="utf-8")
+
     def certificate(self) -> dict[str, Json] | None:
         """The contents of certificate.json; None if it has none."""
         path = self.folder / "certificate.json"
