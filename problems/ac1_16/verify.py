@@ -14,7 +14,8 @@ STEPS = 16
 # A run of words that begin as numbers do, whatever they go on with: a row must not become one of 16
 # by leaving out a 17th number for its form. No quantifier gives back what it took (++), so that the
 # time is linear in the length of the text.
-_RUN = re.compile(r"(?<![\w.+-])[\d.+-][\w.+-]*+(?:[ ,]++[\d.+-][\w.+-]*+)++")
+_RUN = re.compile(r"(?<![\w.+-])[\d.+-][\w.+-]*+(?:[ ,|]++[\d.+-][\w.+-]*+)++")
+_SEPARATORS = re.compile(r"[ ,|]+")
 _NUMBER = re.compile(r"[0-9]{2}")
 
 
@@ -25,7 +26,7 @@ def verify(text):
     run = _RUN.search(text)
     if run is None:
         raise Invalid("no row of two-digit numbers found")
-    words = run[0].removesuffix(".").replace(",", " ").split()
+    words = _SEPARATORS.split(run[0].removesuffix("."))
     for word in words:
         if not _NUMBER.fullmatch(word):
             raise Invalid(f"{word[:20]!r} is not a two-digit number")
@@ -47,5 +48,6 @@ def score(numbers):
 
 
 def render(numbers):
-    """The row as prompts show it."""
-    return " ".join(f"{number:02d}" for number in numbers)
+    """The row as prompts show it: in fours, as a small model cannot count to 16."""
+    words = [f"{number:02d}" for number in numbers]
+    return " | ".join(" ".join(words[i : i + 4]) for i in range(0, STEPS, 4))

@@ -17,6 +17,8 @@ _RUN = re.compile(r"(?<![\d.])\d{2}(?:[ ,]+\d{2})+(?![\d.]*\d)")
 
 def verify(text):
     """Read the row: the first run of two-digit numbers in the text."""
+    if type(text) is not str:
+        raise Invalid("expected text")
     run = _RUN.search(text)
     if run is None:
         raise Invalid("no row of two-digit numbers found")
