@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from ttrl_cli.errors import SetupError
 from ttrl_cli.records import Json, Watch
 
 _ROWS_SHOWN = 12
@@ -35,15 +36,25 @@ class Console:
         self.err = RichConsole(stderr=True, highlight=False, soft_wrap=True)
 
     def result(self, text: str) -> None:
-        """Print a result; nothing more of it once whoever reads it has had enough."""
+        """Print a result; nothing more of it once whoever reads it has had enough.
+
+        Raises:
+            SetupError: If it cannot be written: the disk is full, or standard output was closed.
+        """
+        if sys.stdout is None:
+            msg = "the result cannot be written: standard output is closed"
+            raise SetupError(msg)
         try:
             sys.stdout.write(text if text.endswith("\n") else text + "\n")
             sys.stdout.flush()
-        except BrokenPipeError:
+        except OSError as error:
             # what is left in the buffer would raise again when the interpreter ends
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, sys.stdout.fileno())
             os.close(nowhere)
+            if not isinstance(error, BrokenPipeError):
+                msg = f"the result cannot be written: {error.strerror}"
+                raise SetupError(msg) from error
 
     def result_json(self, value: Mapping[str, Json]) -> None:
         """Print a result as one line of JSON."""
