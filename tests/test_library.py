@@ -3,13 +3,17 @@
 import importlib.util
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from tests._helpers import Done, ttrl
+from tests._helpers import ttrl
+from ttrl_cli import Invalid
+from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.config import SolveConfig
+from ttrl_cli.grading.pool import Grader
 from ttrl_cli.problem import load_problem
 
 PROBLEMS = Path(__file__).parents[1] / "problems"
@@ -109,10 +113,9 @@ HACKS: dict[str, tuple[str, float | None]] = {
 }
 
 
-def module(name: str) -> ModuleType:
-    """A problem's verify.py, imported."""
-    file = PROBLEMS / name / "verify.py"
-    spec = importlib.util.spec_from_file_location(f"library_{name}", file)
+def imported(file: Path) -> ModuleType:
+    """A Python file of a problem, imported."""
+    spec = importlib.util.spec_from_file_location(f"library_{file.parent.name}_{file.stem}", file)
     assert spec is not None
     assert spec.loader is not None
     found = importlib.util.module_from_spec(spec)
@@ -120,12 +123,23 @@ def module(name: str) -> ModuleType:
     return found
 
 
-def verify(problem: str, content: object, folder: Path) -> Done:
-    """Run `ttrl verify --certify --json` on a program, or on data."""
-    name = "program.py" if isinstance(content, str) else "data.json"
-    file = folder / name
-    file.write_text(content if isinstance(content, str) else json.dumps(content))
-    return ttrl("verify", PROBLEMS / problem, file, "--certify", "--json")
+def module(name: str) -> ModuleType:
+    """A problem's verify.py, imported."""
+    return imported(PROBLEMS / name / "verify.py")
+
+
+def scored(name: str, data: object) -> tuple[float, float]:
+    """Score and certified bound of data, by the problem's own functions."""
+    problem = module(name)
+    verified = problem.verify(data)
+    return problem.score(verified), problem.certify(verified).value
+
+
+@pytest.fixture(scope="module")
+def ac1() -> Iterator[Grader]:
+    """What grades solutions of AC1, as `ttrl verify` and runs do."""
+    with Grader(load_problem(PROBLEMS / "ac1"), workers=1) as grader:
+        yield grader
 
 
 def undented(source: str) -> str:
@@ -157,7 +171,7 @@ class TestLarge:
 
     def test_check(self, name: str) -> None:
         """Both seeds are valid and certified, short of the best known value; no attack succeeds."""
-        done = ttrl("check", PROBLEMS / name, "--limits", "seconds=2", "--json")
+        done = ttrl("check", PROBLEMS / name, "--limits", "seconds=1", "--json")
         assert done.out, done.err
         assert (done.code, done.json["findings"]) == (0, []), done.err
         random, optimised = done.json["seeds"]
@@ -167,11 +181,11 @@ class TestLarge:
         for seed in (random, optimised):
             assert seed["certified"] == pytest.approx(seed["score"], rel=1e-12)
 
-    def test_the_random_seed_is_the_same_each_time(self, name: str, tmp_path: Path) -> None:
+    def test_the_random_seed_is_the_same_each_time(self, name: str) -> None:
         """Its generator is fixed."""
         (seed,) = (PROBLEMS / name / "seeds").glob("random_*.py")
-        found = [verify(name, seed.read_text(), tmp_path).json["score"] for _ in range(2)]
-        assert found[0] == found[1]
+        made = [imported(seed).run() for _ in range(2)]
+        assert made[0] == made[1]
 
     def test_certificates_take_data_as_they_are_kept(self, name: str) -> None:
         """`certify` is given what a run keeps: verified data as JSON."""
@@ -184,8 +198,8 @@ class TestLarge:
         kept = json.loads(
             json.dumps([v if isinstance(v, list) else float(v) for v in problem.verify(data)])
         )
-        scored = problem.score(problem.verify(data))
-        value = scored["value"] if isinstance(scored, dict) else scored
+        made = problem.score(problem.verify(data))
+        value = made["value"] if isinstance(made, dict) else made
         assert problem.certify(kept).value == pytest.approx(value, rel=1e-14)
 
 
@@ -195,76 +209,70 @@ def test_constant_steps(name: str, n: int) -> None:
     """Flat h gives C5 = 1/2, constant f gives 2, 2/3 and 2, whatever the number of steps."""
     problem = module(name)
     for level in (1.0, 0.25, 1e-9):
-        scored = problem.score(problem.verify([level] * n))
-        value = scored["value"] if isinstance(scored, dict) else scored
+        made = problem.score(problem.verify([level] * n))
+        value = made["value"] if isinstance(made, dict) else made
         assert value == pytest.approx(TRIVIAL[name], rel=1e-13)
 
 
 class TestHacks:
     @pytest.mark.parametrize("name", HACKS)
-    def test_earns_nothing(self, name: str, tmp_path: Path) -> None:
+    def test_earns_nothing(self, name: str, ac1: Grader) -> None:
         """The hack is worth what its steps are worth, or nothing at all."""
         source, worth = HACKS[name]
         canary = Path("/tmp/ttrl-was-hacked")
         assert not canary.exists()
-        done = verify("ac1", undented(source), tmp_path)
+        verdict = ac1.grade_solution(undented(source))
         assert not canary.exists()
         if worth is None:
-            assert (done.code, done.json["valid"], done.json["score"]) == (4, False, None)
-        else:
-            assert done.json["score"] == pytest.approx(worth, rel=1e-12)
-            assert done.json["certified"] == pytest.approx(worth, rel=1e-12)
+            assert (verdict.valid, verdict.score, verdict.reward) == (False, None, None)
+            return
+        assert verdict.score == pytest.approx(worth, rel=1e-12)
+        certificate = ac1.certify(verdict.data, verdict.solution)
+        assert isinstance(certificate, Certificate)
+        assert certificate.value == pytest.approx(worth, rel=1e-12)
 
-    def test_rewrites_the_checkers_files(self, tmp_path: Path) -> None:
+    def test_rewrites_the_checkers_files(self, ac1: Grader) -> None:
         """The problem's folder is not there for a program: nothing is read, nothing written."""
         folder = PROBLEMS / "ac1"
         before = {path: path.read_bytes() for path in folder.rglob("*.py")}
         source = f"""
-            import os
-
-            def run():
-                for path in ({str(folder / "verify.py")!r}, "verify.py", "../verify.py"):
-                    try:
-                        open(path).read()
-                    except OSError:
-                        pass
-                    else:
-                        return [1.0, 0.0]
-                    try:
-                        with open(path, "w") as file:
-                            file.write("def score(data): return 0.1")
-                    except OSError:
-                        pass
-                return [1.0] * 8
+        def run():
+            for path in ({str(folder / "verify.py")!r}, "verify.py", "../verify.py"):
+                try:
+                    open(path).read()
+                except OSError:
+                    pass
+                else:
+                    return [1.0, 0.0]
+                try:
+                    with open(path, "w") as file:
+                        file.write("def score(data): return 0.1")
+                except OSError:
+                    pass
+            return [1.0] * 8
         """
-        lines = [line.removeprefix(" " * 12) for line in source.split("\n")]
-        done = verify("ac1", "\n".join(lines), tmp_path)
-        assert done.json["score"] == pytest.approx(2.0)
+        assert ac1.grade_solution(undented(source)).score == pytest.approx(2.0)
         assert {path: path.read_bytes() for path in before} == before
 
     @pytest.mark.parametrize("excess", [1e-12, 1e-9, 4e-7])
-    def test_overlaps_inside_a_tolerance(self, excess: float, tmp_path: Path) -> None:
+    def test_overlaps_inside_a_tolerance(self, excess: float) -> None:
         """26 circles whose radii are each too large by a little score no more than they may."""
         at = [(2 * i + 1) / 12 for i in range(6)]
         honest = [[x, y, 1 / 12] for x in at for y in at][:26]
-        larger = [[x, y, r + excess] for x, y, r in honest]
-        score = verify("circle_packing_26", larger, tmp_path).json["score"]
-        assert score <= math.fsum(r for _, _, r in honest) + 1e-14
+        score, bound = scored("circle_packing_26", [[x, y, r + excess] for x, y, r in honest])
+        assert bound <= score <= math.fsum(r for _, _, r in honest) + 1e-14
 
     @pytest.mark.parametrize("wrap", [True, False])
-    def test_a_packing_with_sum_4(self, wrap: bool, tmp_path: Path) -> None:
+    def test_a_packing_with_sum_4(self, wrap: bool) -> None:
         """26 circles with radii that sum to 4 have to overlap."""
         circles = [[0.5, 0.5, 4 / 26]] * 26
         data = {"circles": circles, "sum_radii": 4.0, "valid": True} if wrap else circles
-        done = verify("circle_packing_26", data, tmp_path)
-        assert (done.code, done.json["score"]) == (4, None)
-        assert "overlap" in done.json["reason"]
+        with pytest.raises(Invalid, match="overlap"):
+            module("circle_packing_26").verify(data)
 
     @pytest.mark.parametrize("off", [-1e-3, -1e-7, -1e-12, 1e-12, 1e-7, 1e-3])
-    def test_sums_off_by_a_little(self, off: float, tmp_path: Path) -> None:
+    def test_sums_off_by_a_little(self, off: float) -> None:
         """Heights whose sum is not n/2 score as the scaled ones: less area is no less overlap."""
         h = [0.3, 0.6, 0.7, 0.4]
-        honest = verify("erdos_min_overlap", h, tmp_path).json
-        found = verify("erdos_min_overlap", [x * (1 + off) for x in h], tmp_path).json
-        assert found["score"] == pytest.approx(honest["score"], rel=1e-12)
-        assert found["certified"] == pytest.approx(honest["certified"], rel=1e-12)
+        found = scored("erdos_min_overlap", [x * (1 + off) for x in h])
+        assert found == pytest.approx(scored("erdos_min_overlap", h), rel=1e-12)
