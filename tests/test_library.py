@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 from tests._helpers import ttrl
@@ -276,3 +277,13 @@ class TestHacks:
         h = [0.3, 0.6, 0.7, 0.4]
         found = scored("erdos_min_overlap", [x * (1 + off) for x in h])
         assert found == pytest.approx(scored("erdos_min_overlap", h), rel=1e-12)
+
+
+def test_the_optimisers_heights_stay_in_bounds() -> None:
+    """Scaling 1 - h by a factor that was rounded up must not make a height of 0 negative."""
+    optimise = imported(PROBLEMS / "erdos_min_overlap" / "seeds" / "optimise.py")
+    values = [0.051990303920018514, 1.0, 0.7843392260420614, 1.0, 0.16921611608748938, 0.0,
+              0.9944543539504305, 0.0]  # fmt: skip
+    h = optimise.balanced(np.array(values))
+    assert 0 <= h.min() <= h.max() <= 1
+    assert math.fsum(h) == pytest.approx(4, rel=1e-15)

@@ -43,7 +43,8 @@ def balanced(h):
     """Heights in [0, 1] near h with sum n / 2: too large a sum is scaled down, too small one up."""
     h = np.clip(h, 0, 1)
     half = len(h) / 2
-    return h * half / h.sum() if h.sum() > half else 1 - (1 - h) * half / (1 - h).sum()
+    h = h * half / h.sum() if h.sum() > half else 1 - (1 - h) * half / (1 - h).sum()
+    return np.clip(h, 0, 1)  # rounding may have led out of it again
 
 
 def improve(h, radius, deadline):
