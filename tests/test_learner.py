@@ -83,10 +83,15 @@ def same(one: Tensors, other: Tensors) -> bool:
 
 
 def assert_close(one: Tensors, other: Tensors, tolerance: float = 1e-5) -> None:
-    """All tensors agree to a tolerance, absolute and relative."""
+    """All tensors agree to a share of their largest entry, or of 1 where that is less.
+
+    Small entries of a gradient are sums of large terms: their float32 rounding is the terms', and
+    differs from one kind of processor to the next.
+    """
     assert one.keys() == other.keys()
     for name, tensor in one.items():
-        torch.testing.assert_close(tensor, other[name], atol=tolerance, rtol=tolerance)
+        largest = max(1.0, float(other[name].abs().max()))
+        torch.testing.assert_close(tensor, other[name], atol=tolerance * largest, rtol=0.0)
 
 
 def plain_logprobs(network: Any, row: Row) -> torch.Tensor:

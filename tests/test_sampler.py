@@ -14,14 +14,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from ttrl_cli import seeding
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import SetupError, UsageError
+from ttrl_cli.models import decoder
 from ttrl_cli.models.load import LoadedModel, load_model
 from ttrl_cli.records import Adapter, Completion, Message, Prompt
 from ttrl_cli.sampler import transformers as implementation
 from ttrl_cli.sampler.base import Sampler
+from ttrl_cli.sampler.decoding import packed
 from ttrl_cli.sampler.draw import draw
 from ttrl_cli.sampler.replay import ReplaySampler
 from ttrl_cli.sampler.transformers import TransformersSampler
@@ -168,6 +171,92 @@ def test_logprobs_are_those_of_a_plain_forward(model: LoadedModel, temperature: 
     for completion in sampler.sample(prompts(4, 3, 5), step=1, stop=never):
         expected = plain_logprobs(model, completion, temperature)
         np.testing.assert_allclose(completion.logprobs_T, expected, atol=1e-4)
+
+
+FAMILIES = ("llama", "mistral", "qwen2", "qwen3", "olmo2")
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def family(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, tiny_model: Path
+) -> LoadedModel:
+    """Tiny random models of several families with random adapters, biases and norms."""
+    folder = tmp_path_factory.mktemp(request.param)
+    copytree(tiny_model, folder, dirs_exist_ok=True)
+    raw = json.loads((tiny_model / "config.json").read_text())
+    kept = {k: v for k, v in raw.items() if k not in ("model_type", "architectures", "head_dim")}
+    own = {"sliding_window": None} if request.param == "mistral" else {}
+    config = AutoConfig.for_model(request.param, **kept, **own, head_dim=16)
+    rng = torch.Generator().manual_seed(3)
+    with torch.random.fork_rng():
+        network = AutoModelForCausalLM.from_config(config)
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            spread = 0.2 * torch.randn(parameter.shape, generator=rng)
+            parameter.copy_(1 + spread if "norm" in name else spread)
+    network.save_pretrained(folder)
+    loaded = load_model(RunConfig(model=str(folder), dtype="float32", device="cpu", lora_rank=4))
+    with torch.no_grad():
+        for name, parameter in loaded.network.named_parameters():
+            if "lora_B" in name:
+                parameter.copy_(0.1 * torch.randn(parameter.shape, generator=rng))
+    return replace(loaded, stop_ids=frozenset(range(0, 258, 10)))
+
+
+def test_families_are_decoded_as_their_own_forward_does(family: LoadedModel) -> None:
+    """Whatever decodes a family, its log-probabilities are those of plain forward passes."""
+    found = list(sampler_of(family, max_tokens=12).sample(prompts(4, 3, 5), step=1, stop=never))
+    assert len({len(c.token_ids_T) for c in found}) > 2
+    for completion in found:
+        expected = plain_logprobs(family, completion, 1.0)
+        np.testing.assert_allclose(completion.logprobs_T, expected, atol=1e-4)
+
+
+def test_only_known_families_are_decoded_lean(family: LoadedModel) -> None:
+    """Models with other norms than Llama's decode by their own forward."""
+    config = family.network.get_base_model().config
+    assert decoder.supported(config) is (config.model_type != "olmo2")
+
+
+def test_a_fused_model_keeps_its_weights(tiny_model: Path) -> None:
+    """Weights laid side by side are the same weights, without a copy of any."""
+    plain = AutoModelForCausalLM.from_pretrained(tiny_model)
+    fused = AutoModelForCausalLM.from_pretrained(tiny_model)
+    decoder.fuse(fused)
+    weights = dict(fused.named_parameters())
+    for name, weight in plain.named_parameters():
+        assert torch.equal(weight, weights[name])
+    attention = fused.model.layers[0].self_attn
+    weights_of_qkv = [getattr(attention, f"{n}_proj").weight for n in "qkv"]
+    assert len({weight.untyped_storage().data_ptr() for weight in weights_of_qkv}) == 1
+
+
+def test_an_adapter_that_adds_nothing_is_left_out(tiny_model: Path) -> None:
+    """With B matrices of zero the lean decoder computes no adapter, and with others it does."""
+    config = RunConfig(model=str(tiny_model), dtype="float32", device="cpu", lora_rank=4)
+    network = load_model(config).network
+    linear = network.get_base_model().model.layers[1].mlp.down_proj
+    assert decoder.projection([linear]).down_IR is None
+    with torch.no_grad():
+        linear.lora_B["default"].weight[3, 2] = 1e-6
+    assert decoder.projection([linear]).down_IR is not None
+
+
+@pytest.mark.parametrize(
+    ("live", "rows", "source", "left"),
+    [
+        ([0, 1, 2, 3], [2, 2], [0, 1, 2, 3], [2, 2]),
+        ([1, 2, 3], [2, 2], [1, 3, 2], [1, 2]),
+        ([0, 4, 5], [3, 3], [0, 4, 5], [1, 2]),
+        ([2, 5], [3, 0, 3], [2, 5], [1, 0, 1]),
+        ([], [1, 1], [], [0, 0]),
+    ],
+)
+def test_rows_of_a_prompt_stay_together(
+    live: list[int], rows: list[int], source: list[int], left: list[int]
+) -> None:
+    """Rows that are left are packed prompt by prompt; those that can stay in place do."""
+    assert packed(live, rows) == (source, left)
 
 
 def test_long_completions_outgrow_the_first_buffer(endless: LoadedModel) -> None:
@@ -336,7 +425,9 @@ def test_draw_agrees_with_the_whole_distribution() -> None:
     cdf_BV = logp_BV.double().exp().cumsum(-1)
     expected_B = (cdf_BV / cdf_BV[:, -1:] > uniform_B[:, None]).int().argmax(-1)
     assert torch.equal(token_B, expected_B)
-    assert torch.equal(logp_B, logp_BV.gather(1, token_B[:, None])[:, 0])
+    exact_BV = (logits_BV.double() / 1.3).log_softmax(-1)
+    exact_B = exact_BV.gather(1, token_B[:, None])[:, 0].float()
+    torch.testing.assert_close(logp_B, exact_B, rtol=1e-6, atol=1e-6)
 
 
 # its batch of rows
@@ -352,11 +443,11 @@ def test_finished_rows_are_streamed_and_leave_the_batch(model: LoadedModel) -> N
         draws += 1
         return False
 
-    def note(_: Any, __: Any, options: dict[str, Any]) -> None:
-        if options.get("past_key_values") is not None:
-            sizes.append(len(options["input_ids"]))
+    def note(_: Any, inputs: tuple[torch.Tensor]) -> None:
+        if inputs[0].dim() == 1:  # one token a row; prompts have a row of tokens
+            sizes.append(len(inputs[0]))
 
-    hook = model.network.register_forward_pre_hook(note, with_kwargs=True)
+    hook = model.network.get_input_embeddings().register_forward_pre_hook(note)
     try:
         lengths = []
         for found in sampler_of(model, max_tokens=20).sample(prompts(4, 6), step=1, stop=count):

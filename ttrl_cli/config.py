@@ -87,8 +87,10 @@ class RunConfig(BaseModel):
     """`transformers`, or `replay:FILE` for scripted completions (which never trains)."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the model lives."""
-    dtype: Literal["bfloat16", "float32"] = "bfloat16"
-    """Type of the base model's weights; the adapter is always float32."""
+    dtype: Literal["auto", "bfloat16", "float32"] = "auto"
+    """Type of the base model's weights; auto is bfloat16 on a GPU and on processors that have
+    instructions for it, else float32, which is then several times as fast. The adapter is always
+    float32."""
     threads: Positive | None = None
     """CPU threads of the model; results on the CPU are reproducible for a fixed number."""
     workers: Positive | None = None

@@ -95,6 +95,18 @@ def settle(config: C) -> C:
     return config.model_copy(update=settled)
 
 
+def fix_dtype(config: C) -> C:
+    """Replace `dtype: auto` by what it is here, for a run that may be resumed elsewhere.
+
+    To be called once the model is loaded: knowing the device takes torch.
+    """
+    if config.dtype != "auto" or registry.is_replay(config.sampler):
+        return config
+    from ttrl_cli.models.load import choose_dtype
+
+    return config.model_copy(update={"dtype": choose_dtype(config)})
+
+
 def workers(config: RunConfig) -> int:
     """Grading processes: as many as cores, unless the configuration says."""
     return config.workers or _cores()

@@ -13,6 +13,7 @@ from ttrl_cli.api.machinery import (
     Machinery,
     Options,
     finish,
+    fix_dtype,
     new_folder,
     phases,
     settle,
@@ -82,6 +83,7 @@ def vote(
     folder = new_folder(out, name)
     with ExitStack() as stack:
         machinery = Machinery.load(config)
+        config = fix_dtype(config)
         copies = {"questions.jsonl": raw, "prompt.yaml": _as_yaml(asked)}
         run = RunDir.create(folder, "vote", name, config, copies)
         stack.enter_context(run.lock())

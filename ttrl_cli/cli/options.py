@@ -32,7 +32,7 @@ Temperature = Annotated[float | None, typer.Option(help="Sampling temperature.")
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.", rich_help_panel=ADVANCED)]
 Dtype = Annotated[
     str | None,
-    typer.Option(help="Base weights: bfloat16 or float32.", rich_help_panel=ADVANCED),
+    typer.Option(help="Base weights: auto, bfloat16 or float32.", rich_help_panel=ADVANCED),
 ]
 Threads = Annotated[
     int | None, typer.Option(help="CPU threads of the model.", rich_help_panel=ADVANCED)

@@ -74,29 +74,53 @@ def shared_prefix_attention(
         msg = f"attention with {', '.join(special)} is not supported by the transformers sampler"
         raise NotImplementedError(msg)
     rows, heads, _, width = query.shape
-    kv_heads, written = key.shape[1], key.shape[2]
+    kv_heads = key.shape[1]
     scale = width**-0.5 if scaling is None else scaling
-    query = (query * scale).view(rows, kv_heads, heads // kv_heads, width)
-    own_scores = query @ key.transpose(-1, -2)  # [B, H_kv, R, T], R query heads per kv head
+    grouped = (query * scale).view(rows, kv_heads, heads // kv_heads, width)
+    layer = shared_prefix.layers[module.layer_idx]  # type: ignore[index] # an int on every model
+    seen = attend(grouped, key, value, layer, shared_prefix.rows_P)
+    return seen.view(rows, 1, heads, width), None
+
+
+def attend(
+    query: torch.Tensor,
+    own_keys: torch.Tensor,
+    own_values: torch.Tensor,
+    prompts: list[tuple[torch.Tensor, torch.Tensor]],
+    rows_P: list[int],
+) -> torch.Tensor:
+    """Attention of one token a row over its prompt and over what the row has written.
+
+    Args:
+        query: Scaled queries [B, H_kv, R, D], R query heads per kv head.
+        own_keys: What the rows have written, this token included [B, H_kv, T, D].
+        own_values: Likewise.
+        prompts: Keys and values of each prompt [H_kv, S_p, D].
+        rows_P: How many rows of the batch belong to each prompt, in batch order.
+
+    Returns:
+        [B, H_kv, R, D].
+    """
+    written, kv_heads, per_head = own_keys.shape[2], query.shape[1], query.shape[2]
+    own_scores = query @ own_keys.transpose(-1, -2)  # [B, H_kv, R, T]
     output = torch.empty_like(query)
     start = 0
-    layer = shared_prefix.layers[module.layer_idx]  # type: ignore[index] # an int on every model
-    for (prompt_key, prompt_value), count in zip(layer, shared_prefix.rows_P, strict=True):
+    for (prompt_keys, prompt_values), count in zip(prompts, rows_P, strict=True):
         if not count:
             continue
         here = slice(start, start + count)
         start += count
         # rows and their query heads side by side: one product per kv head [H_kv, n * R, D]
         stacked = query[here].transpose(0, 1).flatten(1, 2)
-        scores = stacked @ prompt_key.transpose(-1, -2)
+        scores = stacked @ prompt_keys.transpose(-1, -2)
         own = own_scores[here].transpose(0, 1).flatten(1, 2)
         weights = torch.softmax(torch.cat([scores, own], -1).float(), -1).to(query.dtype)
         on_prompt, on_own = weights[..., :-written], weights[..., -written:]
-        shape = (kv_heads, count, heads // kv_heads, -1)
-        from_prompt = (on_prompt @ prompt_value).view(shape).transpose(0, 1)
-        from_own = on_own.reshape(shape).transpose(0, 1) @ value[here]
-        output[here] = from_prompt + from_own
-    return output.view(rows, 1, heads, width), None
+        shape = (kv_heads, count, per_head, -1)
+        from_prompt = (on_prompt @ prompt_values).view(shape).transpose(0, 1)
+        from_own = on_own.reshape(shape).transpose(0, 1) @ own_values[here]
+        torch.add(from_prompt, from_own, out=output[here])
+    return output
 
 
 def register() -> None:

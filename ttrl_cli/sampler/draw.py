@@ -11,7 +11,8 @@ def draw(
     """Draw one token a row from softmax(logits / temperature).
 
     The cumulative sum is taken over blocks of the vocabulary first and then within the one block
-    that holds the draw, in float64, so that rare tokens keep their probability.
+    that holds the draw, in float64; every token, however rare, has its probability to within a few
+    units of float32's last place.
 
     Args:
         logits_BV: Logits [B, V].
@@ -21,22 +22,33 @@ def draw(
     Returns:
         Token ids, int64 [B], and their log-probabilities, float32 [B].
     """
-    logp_BV = torch.log_softmax(logits_BV.float() / temperature, dim=-1)
-    p_BV = torch.nn.functional.pad(logp_BV.exp(), (0, -logp_BV.shape[-1] % _BLOCK))
-    p_BNK = p_BV.view(p_BV.shape[0], -1, _BLOCK)
-    block_BN = p_BNK.sum(-1, dtype=torch.float64)
+    scaled_BV = logits_BV.float() / temperature
+    highest_B1 = scaled_BV.amax(-1, keepdim=True)
+    p_BV = (scaled_BV - highest_B1).exp_()
+    if missing := -p_BV.shape[-1] % _BLOCK:
+        p_BV = torch.nn.functional.pad(p_BV, (0, missing))
+    p_BNK = p_BV.view(len(p_BV), -1, _BLOCK)
+    block_BN = p_BNK.sum(-1).double()
     block_cdf_BN = block_BN.cumsum(-1)
-    target_B1 = (uniform_B * block_cdf_BN[:, -1])[:, None]
+    total_B1 = block_cdf_BN[:, -1:]
+    # below the total also where the product rounds up to it, so that no empty block is picked
+    highest_target_B1 = torch.nextafter(total_B1, torch.zeros_like(total_B1))
+    target_B1 = torch.minimum(uniform_B[:, None] * total_B1, highest_target_B1)
     block_B1 = _first_above(block_cdf_BN, target_B1)
     inside_BK = p_BNK[torch.arange(len(p_BNK)), block_B1[:, 0]].double()
+    inside_cdf_BK = inside_BK.cumsum(-1)
     before_B1 = block_cdf_BN.gather(1, block_B1) - block_BN.gather(1, block_B1)
-    # rounding can leave the target past the block's end, or on a token of probability 0: the
-    # block's likeliest token is within that rounding of the right answer
-    offset_B1 = _first_above(inside_BK.cumsum(-1), target_B1 - before_B1)
+    # how far into the block, as a share: the block's float32 sum is off by its rounding, and a rare
+    # token at the end of a block would lose its probability to that
+    share_B1 = (target_B1 - before_B1) / block_BN.gather(1, block_B1)
+    offset_B1 = _first_above(inside_cdf_BK, share_B1 * inside_cdf_BK[:, -1:])
+    # a share that is rounded to 1 can end on a token of probability 0: the likeliest token of the
+    # block is within that rounding of the right answer
     drawable_B1 = inside_BK.gather(1, offset_B1) > 0
     offset_B1 = torch.where(drawable_B1, offset_B1, inside_BK.argmax(-1, keepdim=True))
     token_B1 = block_B1 * _BLOCK + offset_B1
-    return token_B1[:, 0], logp_BV.gather(1, token_B1)[:, 0]
+    logp_B1 = (scaled_BV.gather(1, token_B1) - highest_B1).double() - total_B1.log()
+    return token_B1[:, 0], logp_B1[:, 0].float()
 
 
 def _first_above(cdf_BN: torch.Tensor, target_B1: torch.Tensor) -> torch.Tensor:

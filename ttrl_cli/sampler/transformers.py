@@ -1,7 +1,7 @@
 """Sampling in process, on the model the learner trains.
 
 One prefill per prompt, shared by its G samples; the rows of a step decode as one batch of up to
-_MAX_ROWS; finished rows are handed out at once and dropped from the batch. Sampler and learner
+_MAX_ROWS; finished rows are handed out at once and leave the batch. Sampler and learner
 share one set of weights, so loading an adapter is a matter of agreeing on which update it came
 from.
 """
@@ -17,11 +17,11 @@ from transformers.cache_utils import Cache
 
 from ttrl_cli import seeding
 from ttrl_cli.errors import UsageError
-from ttrl_cli.models.attention import SharedPrefix
 from ttrl_cli.models.load import LoadedModel
 from ttrl_cli.records import Adapter, Completion, IntArray, Json, Prompt
 from ttrl_cli.sampler.base import clean_text
-from ttrl_cli.sampler.cache import GrowingLayer, own_cache, shared_prefix
+from ttrl_cli.sampler.decoding import Decoding, packed
+from ttrl_cli.sampler.decoding import start as start_decoding
 from ttrl_cli.sampler.draw import draw
 
 _MAX_ROWS = 256
@@ -52,25 +52,21 @@ class _Row:
 
 @dataclass(slots=True)
 class _Batch:
-    """Rows decoding together. `position_B1` is each row's next position."""
+    """Rows decoding together, those of a prompt side by side; each row's next position."""
 
     rows: list[_Row]
-    prefix: SharedPrefix
-    cache: Cache
-    position_B1: torch.Tensor
+    rows_P: list[int]
+    decoding: Decoding
+    position_B: torch.Tensor
     logits_BV: torch.Tensor
 
-    def keep(self, live: list[int]) -> None:
-        """Drop all rows but those at the given places."""
-        keep = torch.tensor(live, dtype=torch.int64, device=self.position_B1.device)
-        self.rows = [self.rows[i] for i in live]
-        for layer in self.cache.layers:
-            assert isinstance(layer, GrowingLayer)
-            layer.keep_rows(keep)
-        self.position_B1 = self.position_B1[keep]
-        bounds = np.cumsum([0, *self.prefix.rows_P])
-        places = np.searchsorted(live, bounds)
-        self.prefix.rows_P = np.diff(places).tolist()
+    def keep(self, live: list[int]) -> list[int]:
+        """Drop all rows but those at the given places; returns where each place's row was."""
+        source, self.rows_P = packed(live, self.rows_P)
+        self.rows = [self.rows[place] for place in source]
+        self.position_B = self.position_B[source]
+        self.decoding.reorder(source, self.rows_P)
+        return source
 
 
 class TransformersSampler:
@@ -153,11 +149,12 @@ class TransformersSampler:
             logits.append(out.logits[:, -1].expand(prompt.n, -1))
             rows += [self._row(prompt, index, step, ids_S) for index in range(prompt.n)]
         lengths = torch.tensor([len(row.prompt_ids_S) for row in rows], device=self._model.device)
+        rows_P = [prompt.n for prompt in prompts]
         return _Batch(
             rows=rows,
-            prefix=shared_prefix(caches, [prompt.n for prompt in prompts]),
-            cache=own_cache(len(caches[0].layers)),
-            position_B1=lengths[:, None],
+            rows_P=rows_P,
+            decoding=start_decoding(self._model.network, caches, rows_P),
+            position_B=lengths,
             logits_BV=torch.cat(logits),
         )
 
@@ -195,22 +192,13 @@ class TransformersSampler:
                 done.append(self._completion(row, finished=ended))
             else:
                 live.append(place)
-        if done:
-            batch.keep(live)
-        if live:
-            self._forward(batch, token_B[live] if done else token_B)
+        if not live:
+            batch.rows = []
+        else:
+            token_B = token_B[batch.keep(live)] if done else token_B
+            batch.logits_BV = batch.decoding.step(token_B, batch.position_B)
+            batch.position_B = batch.position_B + 1
         return done
-
-    def _forward(self, batch: _Batch, token_B: torch.Tensor) -> None:
-        out = self._model.network(
-            input_ids=token_B[:, None],
-            position_ids=batch.position_B1,
-            past_key_values=batch.cache,
-            use_cache=True,
-            shared_prefix=batch.prefix,
-        )
-        batch.position_B1 = batch.position_B1 + 1
-        batch.logits_BV = out.logits[:, -1]
 
     def _completion(self, row: _Row, *, finished: bool) -> Completion:
         token_ids_T = np.asarray(row.token_ids, dtype=np.int64)

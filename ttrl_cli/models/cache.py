@@ -1,0 +1,85 @@
+"""Keys and values of rows being written, in growing buffers.
+
+transformers' dynamic cache concatenates: every token copies the whole cache of every layer. These
+write into a buffer with room to spare and hand out views.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from transformers.cache_utils import Cache, DynamicLayer
+
+_FIRST_ROOM = 64
+
+
+class OwnKeysValues:
+    """One layer's keys and values of what the rows of a batch have written."""
+
+    def __init__(self) -> None:
+        self._length = 0
+        self._rows = 0
+        self._buffers: list[torch.Tensor] = []
+
+    def append(
+        self, keys_BNW: torch.Tensor, values_BNW: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Append one token a row [B, H_kv, D]; return all keys and values [B, H_kv, T, D]."""
+        self._rows = len(keys_BNW)
+        self._grow(keys_BNW)
+        for buffer, new in zip(self._buffers, (keys_BNW, values_BNW), strict=True):
+            buffer[: self._rows, :, self._length] = new
+        self._length += 1
+        keys, values = (b[: self._rows, :, : self._length] for b in self._buffers)
+        return keys, values
+
+    def reorder(self, source: Sequence[int]) -> None:
+        """Make row i what row source[i] was; rows that are no source are dropped.
+
+        Only rows that change their place are moved, so dropping a few rows costs little.
+        """
+        moved = [(to, at) for to, at in enumerate(source) if to != at]
+        if not moved or not self._buffers:
+            return
+        targets, sources = (list(places) for places in zip(*moved, strict=True))
+        for buffer in self._buffers:
+            written = buffer[:, :, : self._length]
+            written[targets] = written[sources]
+
+    def _grow(self, like: torch.Tensor) -> None:
+        """Make room for one more token."""
+        if self._buffers and self._length < self._buffers[0].shape[2]:
+            return
+        rows, heads, width = like.shape
+        room = max(_FIRST_ROOM, 2 * self._length)
+        larger = [like.new_empty(rows, heads, room, width) for _ in range(2)]
+        for new, old in zip(larger, self._buffers, strict=False):
+            new[:, :, : self._length] = old[:rows, :, : self._length]
+        self._buffers = larger
+
+
+class OwnLayer(DynamicLayer):  # type: ignore[misc] # transformers is not typed
+    """The same as a layer of transformers' cache, for models that decode by their own forward."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._own = OwnKeysValues()
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Append states [B, H, 1, D]; return all keys and values [B, H, T + 1, D]."""
+        self.is_initialized = True
+        self.keys, self.values = self._own.append(key_states[:, :, 0], value_states[:, :, 0])
+        return self.keys, self.values
+
+    def reorder(self, source: Sequence[int]) -> None:
+        """See `OwnKeysValues.reorder`."""
+        self._own.reorder(source)
+        if self.is_initialized:
+            self.keys, self.values = self.keys[: len(source)], self.values[: len(source)]
+
+
+def own_cache(layers: int) -> Cache:
+    """An empty cache for what rows write themselves."""
+    return Cache(layers=[OwnLayer() for _ in range(layers)])

@@ -1,0 +1,110 @@
+"""How a batch of rows goes on by one token: by the lean decoder, or by the model's own forward."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import torch
+from transformers.cache_utils import Cache
+
+from ttrl_cli.models.attention import SharedPrefix
+from ttrl_cli.models.cache import OwnLayer, own_cache
+from ttrl_cli.models.decoder import Decoder, supported
+
+
+class Decoding(Protocol):
+    """Rows that go on from prompts they share; all in one batch."""
+
+    def step(self, token_B: torch.Tensor, position_B: torch.Tensor) -> torch.Tensor:
+        """Logits [B, V] behind one more token a row, at these positions; both int64."""
+
+    def reorder(self, source: Sequence[int], rows_P: list[int]) -> None:
+        """Make row i what row source[i] was, with so many rows a prompt; the others are dropped."""
+
+
+def start(network: Any, prompts: list[Cache], rows_P: list[int]) -> Decoding:
+    """Begin a batch.
+
+    Args:
+        network: The peft model.
+        prompts: One cache per prompt, of one row each.
+        rows_P: Rows of each prompt, in batch order.
+    """
+    layers = [
+        [(cache.layers[i].keys[0], cache.layers[i].values[0]) for cache in prompts]
+        for i in range(len(prompts[0].layers))
+    ]
+    prefix = SharedPrefix(layers=layers, rows_P=rows_P)
+    lean = supported(network.get_base_model().config)
+    return _Lean(network, prefix) if lean else _Network(network, prefix)
+
+
+class _Lean:
+    """By `models.decoder`."""
+
+    def __init__(self, network: Any, prefix: SharedPrefix) -> None:
+        self._decoder = Decoder(network)
+        self._prefix = prefix
+        self._own = self._decoder.own()
+
+    def step(self, token_B: torch.Tensor, position_B: torch.Tensor) -> torch.Tensor:
+        return self._decoder(token_B, position_B, self._own, self._prefix)
+
+    def reorder(self, source: Sequence[int], rows_P: list[int]) -> None:
+        self._prefix.rows_P = rows_P
+        for layer in self._own:
+            layer.reorder(source)
+
+
+class _Network:
+    """By the model's own forward, with our attention in it."""
+
+    def __init__(self, network: Any, prefix: SharedPrefix) -> None:
+        self._network = network
+        self._prefix = prefix
+        self._cache = own_cache(len(prefix.layers))
+
+    def step(self, token_B: torch.Tensor, position_B: torch.Tensor) -> torch.Tensor:
+        out = self._network(
+            input_ids=token_B[:, None],
+            position_ids=position_B[:, None],
+            past_key_values=self._cache,
+            use_cache=True,
+            shared_prefix=self._prefix,
+        )
+        return out.logits[:, -1]  # type: ignore[no-any-return]
+
+    def reorder(self, source: Sequence[int], rows_P: list[int]) -> None:
+        self._prefix.rows_P = rows_P
+        for layer in self._cache.layers:
+            assert isinstance(layer, OwnLayer)
+            layer.reorder(source)
+
+
+def packed(live: Sequence[int], rows_P: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Where the rows that are left come from when those of each prompt stay together.
+
+    Rows keep their place where they can, so that little has to be moved.
+
+    Args:
+        live: Places of the rows that stay, ascending.
+        rows_P: Rows of each prompt until now.
+
+    Returns:
+        For each new place the old one, and the rows of each prompt from now on.
+    """
+    source: list[int] = []
+    left_P: list[int] = []
+    start = taken = 0
+    for count in rows_P:
+        mine: list[int] = []
+        while taken < len(live) and live[taken] < start + count:
+            mine.append(live[taken])
+            taken += 1
+        first = len(source)
+        staying = {place for place in mine if place < first + len(mine)}
+        moving = iter([place for place in mine if place not in staying])
+        places = range(first, first + len(mine))
+        source += [place if place in staying else next(moving) for place in places]
+        left_P.append(len(mine))
+        start += count
+    return source, left_P
