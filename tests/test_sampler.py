@@ -19,7 +19,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from ttrl_cli import seeding
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import SetupError, UsageError
-from ttrl_cli.models import decoder
+from ttrl_cli.models import weights as fused
 from ttrl_cli.models.load import LoadedModel, load_model
 from ttrl_cli.records import Adapter, Completion, Message, Prompt
 from ttrl_cli.sampler import transformers as implementation
@@ -215,18 +215,18 @@ def test_families_are_decoded_as_their_own_forward_does(family: LoadedModel) -> 
 def test_only_known_families_are_decoded_lean(family: LoadedModel) -> None:
     """Models with other norms than Llama's decode by their own forward."""
     config = family.network.get_base_model().config
-    assert decoder.supported(config) is (config.model_type != "olmo2")
+    assert fused.supported(config) is (config.model_type != "olmo2")
 
 
 def test_a_fused_model_keeps_its_weights(tiny_model: Path) -> None:
     """Weights laid side by side are the same weights, without a copy of any."""
     plain = AutoModelForCausalLM.from_pretrained(tiny_model)
-    fused = AutoModelForCausalLM.from_pretrained(tiny_model)
-    decoder.fuse(fused)
-    weights = dict(fused.named_parameters())
+    laid_out = AutoModelForCausalLM.from_pretrained(tiny_model)
+    fused.fuse(laid_out)
+    weights = dict(laid_out.named_parameters())
     for name, weight in plain.named_parameters():
         assert torch.equal(weight, weights[name])
-    attention = fused.model.layers[0].self_attn
+    attention = laid_out.model.layers[0].self_attn
     weights_of_qkv = [getattr(attention, f"{n}_proj").weight for n in "qkv"]
     assert len({weight.untyped_storage().data_ptr() for weight in weights_of_qkv}) == 1
 
@@ -236,10 +236,10 @@ def test_an_adapter_that_adds_nothing_is_left_out(tiny_model: Path) -> None:
     config = RunConfig(model=str(tiny_model), dtype="float32", device="cpu", lora_rank=4)
     network = load_model(config).network
     linear = network.get_base_model().model.layers[1].mlp.down_proj
-    assert decoder.projection([linear]).down_IR is None
+    assert fused.projection([linear]).down_IR is None
     with torch.no_grad():
         linear.lora_B["default"].weight[3, 2] = 1e-6
-    assert decoder.projection([linear]).down_IR is not None
+    assert fused.projection([linear]).down_IR is not None
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,11 @@ class MicroBatch:
     advantage_BT: torch.Tensor
     weight_BT: torch.Tensor
 
+    @property
+    def counted_BT(self) -> torch.Tensor:
+        """Which tokens are a completion's, and not padding [B, T]."""
+        return self.labels_BT[:, 1:] != IGNORED
+
 
 def merge_identical(rows: Sequence[Row]) -> tuple[Row, ...]:
     """Make one weighted row of rows that say the same, in order of first appearance.

@@ -25,8 +25,9 @@ from ttrl_cli.learner.batch import (
     merge_identical,
     micro_batches,
 )
+from ttrl_cli.learner.forward import forward
+from ttrl_cli.learner.head import TokenLoss
 from ttrl_cli.learner.loss import kl_loss, policy_loss
-from ttrl_cli.learner.prefix import SharedPrefix
 from ttrl_cli.models.load import LoadedModel
 from ttrl_cli.objectives import kl_shaping
 from ttrl_cli.records import Adapter, FloatArray, Round, Row, UpdateReport
@@ -128,49 +129,41 @@ class LoraLearner:
 
     def _with_base(self, rows: tuple[Row, ...]) -> tuple[Row, ...]:
         """The rows with their log-probabilities under the model without its adapter."""
-        with torch.no_grad(), self._model.network.disable_adapter():
+        with torch.no_grad():
             base = self._logprobs(rows)
         return tuple(replace(r, base_logprobs_T=b) for r, b in zip(rows, base, strict=True))
 
     def _logprobs(self, rows: tuple[Row, ...]) -> list[FloatArray]:
-        """Log-probabilities of each row's tokens under the active weights, without gradient."""
+        """Log-probabilities of each row's tokens under the base model."""
         found: dict[int, FloatArray] = {}
+        run = forward(self._model, self._config.temperature, adapter=False)
         for group in group_rows(rows):
-            prefix = SharedPrefix(self._model.network, group.prefix_ids_S, self._model.device)
+            prefix = run.prefix(group.prefix_ids_S)
             for batch in self._batches(group):
-                logp_BT = self._forward(batch, prefix)[0].double().cpu().numpy()
-                for place, logp_T in zip(batch.places, logp_BT, strict=True):
-                    found[place] = logp_T[: len(rows[place].token_ids_T)]
+                logp_N = run.score(batch, prefix).logp_N.double().cpu().numpy()
+                lengths = [len(rows[place].token_ids_T) for place in batch.places]
+                parts = np.split(logp_N, np.cumsum(lengths)[:-1])
+                found |= dict(zip(batch.places, parts, strict=True))
         return [found[place] for place in range(len(rows))]
 
     def _accumulate(self, rows: tuple[Row, ...], normalizer: float) -> dict[str, float]:
         """Add the gradient of the round's loss; return what was seen on the way."""
         sums = torch.zeros(4, dtype=torch.float64)
         most = 0.0
+        run = forward(self._model, self._config.temperature)
         for group in group_rows(rows):
-            prefix = SharedPrefix(self._model.network, group.prefix_ids_S, self._model.device)
+            prefix = run.prefix(group.prefix_ids_S)
             for batch in self._batches(group):
-                logp_BT, entropy_BT = self._forward(batch, prefix)
-                loss = policy_loss(
-                    logp_BT,
-                    batch.sampled_logp_BT,
-                    batch.advantage_BT,
-                    batch.weight_BT,
-                    self._config.clip,
-                )
-                if self._config.kl_loss > 0:
-                    kl = kl_loss(
-                        logp_BT, batch.sampled_logp_BT, batch.base_logp_BT, batch.weight_BT
-                    )
-                    loss = loss + self._config.kl_loss * kl
-                torch.autograd.backward(loss / normalizer)
-                with torch.no_grad():
-                    ratio_BT = torch.exp(logp_BT - batch.sampled_logp_BT)
-                    weight_BT = batch.weight_BT
-                    seen = (loss, weight_BT, weight_BT * ratio_BT, weight_BT * entropy_BT)
-                    sums += torch.stack([x.sum().double().cpu() for x in seen])
-                    most = max(most, float((ratio_BT * (weight_BT > 0)).max()))
+                scored = run.score(batch, prefix, self._loss(batch))
+                torch.autograd.backward(scored.loss / normalizer)
+                counted_BT = batch.counted_BT
+                weight_N = batch.weight_BT[counted_BT]
+                ratio_N = torch.exp(scored.logp_N - batch.sampled_logp_BT[counted_BT])
+                seen = (scored.loss, weight_N, weight_N * ratio_N, weight_N * scored.entropy_N)
+                sums += torch.stack([x.detach().sum().double().cpu() for x in seen])
+                most = max(most, float(ratio_N.max()))
             prefix.backward()
+        run.collect()
         loss_sum, tokens, ratio_sum, entropy_sum = sums.tolist()
         return {
             "train/loss": loss_sum / normalizer,
@@ -180,21 +173,26 @@ class LoraLearner:
             "train/entropy": entropy_sum / max(tokens, 1.0),
         }
 
+    def _loss(self, batch: MicroBatch) -> TokenLoss:
+        """The loss of a micro-batch's tokens."""
+        counted_BT, coefficient = batch.counted_BT, self._config.kl_loss
+        sampled_N = batch.sampled_logp_BT[counted_BT]
+        advantage_N, weight_N = batch.advantage_BT[counted_BT], batch.weight_BT[counted_BT]
+        base_N = batch.base_logp_BT[counted_BT]
+
+        def loss(logp_K: torch.Tensor, here: slice) -> torch.Tensor:
+            sampled_K, weight_K = sampled_N[here], weight_N[here]
+            total = policy_loss(logp_K, sampled_K, advantage_N[here], weight_K, self._config.clip)
+            if coefficient > 0:
+                kl = kl_loss(logp_K, sampled_K, base_N[here], weight_K)
+                total = total + coefficient * kl
+            return total
+
+        return loss
+
     def _batches(self, group: Group) -> list[MicroBatch]:
         budget = self._config.micro_batch_tokens
         return list(micro_batches(group, budget, self._model.device))
-
-    def _forward(
-        self, batch: MicroBatch, prefix: SharedPrefix
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Log-probability and entropy of each token [B, T]; 0 on padding."""
-        out = self._model.network(
-            input_ids=batch.input_ids_BT,
-            labels=batch.labels_BT,
-            past_key_values=prefix.cache(len(batch.places)),
-            fused_lm_head=True,
-        )
-        return out.log_probs, out.entropy.detach()
 
     def _step(self, lr: float) -> float:
         """Clip and step at this rate; return the gradient's norm before clipping."""

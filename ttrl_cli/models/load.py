@@ -15,11 +15,10 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.cache_utils import DynamicCache, DynamicLayer
 from transformers.utils import logging as transformers_logging
-from trl.trainer import add_fused_lm_head
 
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import SetupError
-from ttrl_cli.models import attention, decoder, store
+from ttrl_cli.models import attention, store, weights
 from ttrl_cli.records import IntArray, Message
 
 if TYPE_CHECKING:
@@ -102,8 +101,7 @@ def load_model(config: RunConfig) -> LoadedModel:
     """Load base model and tokenizer and put a fresh adapter on every linear layer.
 
     The adapter's B matrices are zero, so it changes nothing until the first update; its A matrices
-    are drawn from the run's seed. The fused head gives log-probabilities without a [B, T,
-    vocabulary] tensor.
+    are drawn from the run's seed.
 
     Raises:
         SetupError: If the model is not found, does not fit, or has no chat template.
@@ -120,9 +118,8 @@ def load_model(config: RunConfig) -> LoadedModel:
     _require_plain_cache(name, base)
     base.to(device)
     base.requires_grad_(requires_grad=False)
-    if decoder.supported(base.config):
-        decoder.fuse(base)
-    add_fused_lm_head(base, temperature=config.temperature, outputs=("log_probs", "entropy"))
+    if weights.supported(base.config):
+        weights.fuse(base)
     return LoadedModel(
         network=_with_adapter(base, config),
         tokenizer=tokenizer,

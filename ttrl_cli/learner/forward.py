@@ -1,0 +1,127 @@
+"""How rows are scored, with gradient: by the lean forward, or by the model's own."""
+
+from typing import Any, Protocol
+
+import torch
+from transformers.cache_utils import Cache, DynamicLayer
+from trl.trainer import add_fused_lm_head
+
+from ttrl_cli.learner.batch import MicroBatch
+from ttrl_cli.learner.head import Scored, TokenLoss, score
+from ttrl_cli.learner.prefix import SharedPrefix
+from ttrl_cli.models.load import LoadedModel
+from ttrl_cli.models.sequence import Sequences
+from ttrl_cli.models.weights import supported
+from ttrl_cli.records import IntArray
+
+
+class Forward(Protocol):
+    """Scores the rows of one update, under weights that do not change meanwhile."""
+
+    def prefix(self, prefix_ids_S: IntArray) -> SharedPrefix:
+        """Run a prompt without its last token."""
+
+    def score(
+        self, batch: MicroBatch, prefix: SharedPrefix, loss: TokenLoss | None = None
+    ) -> Scored:
+        """Score a micro-batch's tokens, those of `MicroBatch.counted_BT` in its order."""
+
+    def collect(self) -> None:
+        """To be called when all gradients are there, before they are used."""
+
+
+def forward(model: LoadedModel, temperature: float, *, adapter: bool = True) -> Forward:
+    """The forward for a model as it is.
+
+    Args:
+        model: The model.
+        temperature: Of the distributions that are scored.
+        adapter: False for the base model; gradients then go nowhere.
+    """
+    if supported(model.network.get_base_model().config):
+        return _Lean(model, temperature, adapter=adapter)
+    return _Network(model, temperature, adapter=adapter)
+
+
+class _Lean:
+    """By `models.sequence`."""
+
+    def __init__(self, model: LoadedModel, temperature: float, *, adapter: bool) -> None:
+        grad = torch.is_grad_enabled()
+        self._sequences = Sequences(model.network, adapter=adapter, grad=grad)
+        self._device = model.device
+        self._temperature = temperature
+
+    def prefix(self, prefix_ids_S: IntArray) -> SharedPrefix:
+        if not len(prefix_ids_S):
+            return SharedPrefix([])
+        return SharedPrefix(self._sequences.prompt(torch.tensor(prefix_ids_S, device=self._device)))
+
+    def score(
+        self, batch: MicroBatch, prefix: SharedPrefix, loss: TokenLoss | None = None
+    ) -> Scored:
+        # nothing follows a row's last token
+        hidden_BTH = self._sequences.hidden(batch.input_ids_BT[:, :-1], prefix.leaves)
+        counted_BT = batch.counted_BT
+        token_N = batch.labels_BT[:, 1:][counted_BT]
+        head_VH = self._sequences.head_VH
+        return score(hidden_BTH[counted_BT], head_VH, token_N, self._temperature, loss)
+
+    def collect(self) -> None:
+        self._sequences.collect()
+
+
+class _Network:
+    """By the model's own forward, with TRL's fused head."""
+
+    def __init__(self, model: LoadedModel, temperature: float, *, adapter: bool) -> None:
+        self._network = model.network
+        self._device = model.device
+        self._adapter = adapter
+        base = model.network.get_base_model()
+        if not getattr(base, "has_fused_head", False):
+            add_fused_lm_head(base, temperature=temperature, outputs=("log_probs", "entropy"))
+            base.has_fused_head = True
+
+    def prefix(self, prefix_ids_S: IntArray) -> SharedPrefix:
+        if not len(prefix_ids_S):
+            return SharedPrefix([])
+        ids = torch.tensor(prefix_ids_S[None], device=self._device)
+        cache = self._run(input_ids=ids, use_cache=True, logits_to_keep=1).past_key_values
+        return SharedPrefix([(layer.keys, layer.values) for layer in cache.layers])
+
+    def score(
+        self, batch: MicroBatch, prefix: SharedPrefix, loss: TokenLoss | None = None
+    ) -> Scored:
+        out = self._run(
+            input_ids=batch.input_ids_BT,
+            labels=batch.labels_BT,
+            past_key_values=_cache(prefix, len(batch.places)),
+            fused_lm_head=True,
+        )
+        logp_N = out.log_probs[batch.counted_BT]
+        total = logp_N.new_zeros(()) if loss is None else loss(logp_N, slice(None))
+        return Scored(total, logp_N.detach(), out.entropy[batch.counted_BT].detach())
+
+    def collect(self) -> None:
+        """The gradients are where they belong."""
+
+    def _run(self, **inputs: Any) -> Any:
+        if self._adapter:
+            return self._network(**inputs)
+        with self._network.disable_adapter():
+            return self._network(**inputs)
+
+
+def _cache(prefix: SharedPrefix, rows: int) -> Cache | None:
+    """A cache of the prefix for a batch of so many rows; nothing is copied until used."""
+    if not prefix.leaves:
+        return None
+    layers: list[Any] = []
+    for keys, values in prefix.leaves:
+        layer = DynamicLayer()
+        layer.lazy_initialization(keys, values)
+        layer.keys = keys.expand(rows, -1, -1, -1)
+        layer.values = values.expand(rows, -1, -1, -1)
+        layers.append(layer)
+    return Cache(layers=layers)

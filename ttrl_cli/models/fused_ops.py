@@ -1,0 +1,163 @@
+"""Differentiable pieces of a decoder layer that keep little and call little.
+
+Each runs what autograd would as one function with its own backward: what is cheap to compute again
+(a norm's output, a gate's) is not kept, an adapter adds to its base's output in place, and frozen
+weights get no gradient: `weight_IO` and biases are taken for constants. Adapters are in float32;
+what they add is added before the sum is rounded to the base's type, as peft does.
+"""
+
+from typing import Any
+
+import torch
+from torch.nn.functional import silu
+
+Factors = tuple[torch.Tensor, torch.Tensor]
+"""The factors of an adapter: [inputs, ranks] and [ranks, outputs]."""
+
+
+def project(
+    x_NI: torch.Tensor,
+    weight_IO: torch.Tensor,
+    bias_O: torch.Tensor | None,
+    down_IR: torch.Tensor | None,
+    up_RO: torch.Tensor | None,
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Outputs [N, O] of a linear layer with an adapter, and what is between its factors [N, R]."""
+    y_NO = torch.mm(x_NI, weight_IO) if bias_O is None else torch.addmm(bias_O, x_NI, weight_IO)
+    if down_IR is None or up_RO is None:
+        return y_NO, None
+    inner_NR = torch.mm(x_NI.to(down_IR.dtype), down_IR)
+    if y_NO.dtype == up_RO.dtype:
+        return y_NO.addmm_(inner_NR, up_RO), inner_NR
+    return torch.addmm(y_NO.to(up_RO.dtype), inner_NR, up_RO).to(y_NO.dtype), inner_NR
+
+
+def _project_backward(
+    grad_NO: torch.Tensor,
+    x_NI: torch.Tensor,
+    weight_IO: torch.Tensor,
+    factors: Factors | None,
+    inner_NR: torch.Tensor | None,
+) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
+    """Gradients of `project`: of its input, and of the adapter's factors."""
+    grad_NI = torch.mm(grad_NO, weight_IO.t())
+    if factors is None or inner_NR is None:
+        return grad_NI, None, None
+    down_IR, up_RO = factors
+    grad = grad_NO.to(up_RO.dtype)
+    grad_inner_NR = torch.mm(grad, up_RO.t())
+    grad_down_IR = torch.mm(x_NI.to(down_IR.dtype).t(), grad_inner_NR)
+    grad_up_RO = torch.mm(inner_NR.t(), grad)
+    full = torch.addmm(grad_NI.to(up_RO.dtype), grad_inner_NR, down_IR.t())
+    return full.to(grad_NO.dtype), grad_down_IR, grad_up_RO
+
+
+def _factors(down: torch.Tensor | None, up: torch.Tensor | None) -> Factors | None:
+    return None if down is None or up is None else (down, up)
+
+
+class Projected(torch.autograd.Function):
+    """A linear layer with an adapter."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x_NI: torch.Tensor,
+        weight_IO: torch.Tensor,
+        bias_O: torch.Tensor | None,
+        down_IR: torch.Tensor | None,
+        up_RO: torch.Tensor | None,
+    ) -> torch.Tensor:
+        """Outputs [N, O]."""
+        y_NO, inner_NR = project(x_NI, weight_IO, bias_O, down_IR, up_RO)
+        ctx.save_for_backward(x_NI, weight_IO, down_IR, up_RO, inner_NR)
+        return y_NO
+
+    @staticmethod
+    def backward(ctx: Any, grad_NO: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        """Gradients of the input and of the adapter."""
+        x_NI, weight_IO, down_IR, up_RO, inner_NR = ctx.saved_tensors
+        grad_NI, grad_down, grad_up = _project_backward(
+            grad_NO, x_NI, weight_IO, _factors(down_IR, up_RO), inner_NR
+        )
+        return grad_NI, None, None, grad_down, grad_up
+
+
+class NormedProjected(torch.autograd.Function):
+    """An RMS norm and the linear layers behind it; the norm's output is not kept."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x_NI: torch.Tensor,
+        scale_I: torch.Tensor,
+        epsilon: float,
+        weight_IO: torch.Tensor,
+        bias_O: torch.Tensor | None,
+        down_IR: torch.Tensor | None,
+        up_RO: torch.Tensor | None,
+    ) -> torch.Tensor:
+        """Outputs [N, O]."""
+        wide_NI = x_NI.float()
+        rate_N1 = wide_NI.square().mean(-1, keepdim=True).add_(epsilon).rsqrt_()
+        normed_NI = _normed(x_NI, rate_N1, scale_I)
+        y_NO, inner_NR = project(normed_NI, weight_IO, bias_O, down_IR, up_RO)
+        ctx.save_for_backward(x_NI, rate_N1, scale_I, weight_IO, down_IR, up_RO, inner_NR)
+        return y_NO
+
+    @staticmethod
+    def backward(ctx: Any, grad_NO: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        """Gradients of the input and of the adapter."""
+        x_NI, rate_N1, scale_I, weight_IO, down_IR, up_RO, inner_NR = ctx.saved_tensors
+        normed_NI = _normed(x_NI, rate_N1, scale_I)
+        grad_NI, grad_down, grad_up = _project_backward(
+            grad_NO, normed_NI, weight_IO, _factors(down_IR, up_RO), inner_NR
+        )
+        # y = x * rate * scale with rate = (mean x^2 + eps)^(-1/2)
+        grad = grad_NI.float().mul_(scale_I.float()).mul_(rate_N1)
+        wide_NI = x_NI.float()
+        along_N1 = (grad * wide_NI).mean(-1, keepdim=True).mul_(rate_N1.square())
+        grad.addcmul_(wide_NI, along_N1, value=-1)
+        return grad.to(x_NI.dtype), None, None, None, None, grad_down, grad_up
+
+
+def _normed(x_NI: torch.Tensor, rate_N1: torch.Tensor, scale_I: torch.Tensor) -> torch.Tensor:
+    return (x_NI.float() * rate_N1).to(x_NI.dtype).mul_(scale_I)
+
+
+class GatedProjected(torch.autograd.Function):
+    """The end of a gated MLP: silu(gate) * up through a linear layer; the product is not kept."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        gated_NM: torch.Tensor,
+        weight_IO: torch.Tensor,
+        bias_O: torch.Tensor | None,
+        down_IR: torch.Tensor | None,
+        up_RO: torch.Tensor | None,
+    ) -> torch.Tensor:
+        """Outputs [N, O] of gate and up side by side [N, 2 * I]."""
+        gate_NI, through_NI = gated_NM.chunk(2, -1)
+        x_NI = silu(gate_NI).mul_(through_NI)
+        y_NO, inner_NR = project(x_NI, weight_IO, bias_O, down_IR, up_RO)
+        ctx.save_for_backward(gated_NM, weight_IO, down_IR, up_RO, inner_NR)
+        return y_NO
+
+    @staticmethod
+    def backward(ctx: Any, grad_NO: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        """Gradients of gate and up, and of the adapter."""
+        gated_NM, weight_IO, down_IR, up_RO, inner_NR = ctx.saved_tensors
+        gate_NI, through_NI = gated_NM.chunk(2, -1)
+        open_NI = torch.sigmoid(gate_NI)
+        passed_NI = gate_NI * open_NI  # silu(gate)
+        grad_NI, grad_down, grad_up = _project_backward(
+            grad_NO, passed_NI * through_NI, weight_IO, _factors(down_IR, up_RO), inner_NR
+        )
+        grad_NM = torch.empty_like(gated_NM)
+        grad_gate_NI, grad_through_NI = grad_NM.chunk(2, -1)
+        torch.mul(grad_NI, passed_NI, out=grad_through_NI)
+        # d silu(g) / dg = s + silu(g) * (1 - s) with s = sigmoid(g)
+        slope_NI = open_NI.addcmul(passed_NI, 1 - open_NI)
+        torch.mul(grad_NI.mul_(through_NI), slope_NI, out=grad_gate_NI)
+        return grad_NM, None, None, grad_down, grad_up
