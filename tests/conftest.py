@@ -1,11 +1,18 @@
 """Fixtures that many tests share: a tiny random model that loads like any other."""
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+)
 
 from tests._sandboxes import sandbox, sandboxes
 
@@ -46,6 +53,28 @@ def make_tiny_model(folder: Path, *, chat_template: str | None = CHAT_TEMPLATE) 
         model = LlamaForCausalLM(config)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    return folder
+
+
+FAMILIES = ("llama", "mistral", "qwen2", "qwen3", "olmo2")
+"""Families of models that tests make tiny ones of; the last is not built like Llama."""
+
+
+def make_family(family: str, folder: Path) -> Path:
+    """Write a tiny random model of a family, with random norms and biases, as a folder."""
+    make_tiny_model(folder)
+    raw = json.loads((folder / "config.json").read_text())
+    kept = {k: v for k, v in raw.items() if k not in ("model_type", "architectures", "head_dim")}
+    own = {"sliding_window": None} if family == "mistral" else {}
+    rng = torch.Generator().manual_seed(3)
+    with torch.random.fork_rng():
+        config = AutoConfig.for_model(family, **kept, **own, head_dim=16)
+        network = AutoModelForCausalLM.from_config(config)
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            spread = 0.2 * torch.randn(parameter.shape, generator=rng)
+            parameter.copy_(1 + spread if "norm" in name else spread)
+    network.save_pretrained(folder)
     return folder
 
 

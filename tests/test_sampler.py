@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoModelForCausalLM
 
+from tests.conftest import FAMILIES, make_family
 from ttrl_cli import seeding
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import SetupError, UsageError
@@ -173,29 +174,12 @@ def test_logprobs_are_those_of_a_plain_forward(model: LoadedModel, temperature: 
         np.testing.assert_allclose(completion.logprobs_T, expected, atol=1e-4)
 
 
-FAMILIES = ("llama", "mistral", "qwen2", "qwen3", "olmo2")
-
-
 @pytest.fixture(scope="module", params=FAMILIES)
-def family(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, tiny_model: Path
-) -> LoadedModel:
+def family(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
     """Tiny random models of several families with random adapters, biases and norms."""
-    folder = tmp_path_factory.mktemp(request.param)
-    copytree(tiny_model, folder, dirs_exist_ok=True)
-    raw = json.loads((tiny_model / "config.json").read_text())
-    kept = {k: v for k, v in raw.items() if k not in ("model_type", "architectures", "head_dim")}
-    own = {"sliding_window": None} if request.param == "mistral" else {}
-    config = AutoConfig.for_model(request.param, **kept, **own, head_dim=16)
-    rng = torch.Generator().manual_seed(3)
-    with torch.random.fork_rng():
-        network = AutoModelForCausalLM.from_config(config)
-    with torch.no_grad():
-        for name, parameter in network.named_parameters():
-            spread = 0.2 * torch.randn(parameter.shape, generator=rng)
-            parameter.copy_(1 + spread if "norm" in name else spread)
-    network.save_pretrained(folder)
+    folder = make_family(request.param, tmp_path_factory.mktemp(request.param))
     loaded = load_model(RunConfig(model=str(folder), dtype="float32", device="cpu", lora_rank=4))
+    rng = torch.Generator().manual_seed(4)
     with torch.no_grad():
         for name, parameter in loaded.network.named_parameters():
             if "lora_B" in name:
