@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST ?= $(BIN)/pytest
 
-.PHONY: install model demo test check bench format docs clean
+.PHONY: install model demo test check bench evidence format docs clean
 
 install: $(STAMP)
 
@@ -33,12 +33,14 @@ check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-# each against an alternative in the same run; figures of ours are in docs/benchmarks.md
-bench: $(STAMP)
-	$(BIN)/python tests/benchmarks/help_time.py
-	$(BIN)/python tests/benchmarks/sandbox_speed.py --soak 10000
-	$(BIN)/python tests/benchmarks/voting_speed.py
-	$(BIN)/python tests/benchmarks/verifier_speed.py
+# each against an alternative in the same run; writes docs/benchmarks.json and docs/benchmarks.md
+bench: model
+	$(BIN)/python tests/benchmarks/run.py
+
+# the runs, statistics and plots of docs/evidence.md, which take hours; goes on where it stopped.
+# EVIDENCE=--list says how far it is, EVIDENCE="--jobs 1 --only erdos" makes some
+evidence: model
+	$(BIN)/python -m tests.evidence $(EVIDENCE)
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix

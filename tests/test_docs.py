@@ -1,16 +1,22 @@
 """Documentation that cannot drift from the code."""
 
+import ast
+import contextlib
 import importlib.util
 import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
+BENCHMARKS = ROOT / "tests" / "benchmarks"
 
 
 def _generate() -> ModuleType:
@@ -22,10 +28,92 @@ def _generate() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("page", ["cli.md", "problem.md", "prompt-file.md"])
+def _constants(script: str) -> dict[str, Any]:
+    """The literal constants of a benchmark script, by name; it is not imported."""
+    found = {}
+    for node in ast.parse((BENCHMARKS / script).read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            with contextlib.suppress(ValueError):
+                found[node.targets[0].id] = ast.literal_eval(node.value)
+    return found
+
+
+@pytest.mark.parametrize("page", ["benchmarks.md", "cli.md", "problem.md", "prompt-file.md"])
 def test_generated_pages_are_current(page: str) -> None:
     """Each generated page is what `make docs` would write."""
-    assert (ROOT / "docs" / page).read_text(encoding="utf-8") == _generate().pages()[page]
+    assert (ROOT / "docs" / page).read_text(encoding="utf-8") == _generate().PAGES[page]()
+
+
+def test_every_benchmark_is_run() -> None:
+    """Each script of tests/benchmarks is one that `make bench` runs, or stays out for a reason."""
+    names = _constants("run.py")
+    scripts = {path.name for path in BENCHMARKS.glob("*.py")}
+    expected = {*names["SCRIPTS"], *names["APART"], "run.py", "_figures.py"}
+    assert scripts == expected
+    assert all(names["APART"].values())
+
+
+def test_every_figure_has_its_script() -> None:
+    """Each figure of benchmarks.json names a script that `make bench` runs, and where it ran."""
+    figures = json.loads((ROOT / "docs" / "benchmarks.json").read_text(encoding="utf-8"))
+    scripts = {f"python tests/benchmarks/{script}" for script in _constants("run.py")["SCRIPTS"]}
+    assert {figure["command"] for figure in figures.values()} <= scripts
+    assert all(figure["machine"] and figure["date"] for figure in figures.values())
+
+
+@pytest.fixture
+def harness(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """tests/benchmarks/run.py, which finds what it imports as a script does."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module("run")
+
+
+@pytest.fixture
+def figure(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Make a figure in milliseconds."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    what = {"name": "a", "what": "", "against": "", "unit": "ms"}
+    return partial(importlib.import_module("_figures").Figure, **what)
+
+
+@pytest.mark.parametrize(
+    ("ours", "lower", "target", "met"),
+    [
+        (2.0, True, "3x", True),
+        (2.1, True, "3x", False),
+        (18.0, False, "3x", True),
+        (17.9, False, "3x", False),
+        (50.0, True, "50 ms", True),
+        (50.1, True, "50 ms", False),
+        (49.9, False, "50 ms", False),
+        (1.0, True, "", None),
+    ],
+)
+def test_a_target_is_a_bound(
+    figure: Callable[..., Any], ours: float, lower: bool, target: str, met: bool | None
+) -> None:
+    """A ratio is to be at least its target (here to 6 ms), a figure on the right side of it."""
+    assert figure(ours=ours, alternative=6.0, lower=lower, target=target).met is met
+
+
+def test_a_target_in_another_unit_is_refused(figure: Callable[..., Any]) -> None:
+    """A target that cannot be compared ends its script, rather than counting as met or missed."""
+    seconds = figure(ours=1.0, alternative=None, lower=True, target="1 s")
+    with pytest.raises(ValueError, match="a: the target '1 s' is no ratio, nor in ms"):
+        _ = seconds.met
+
+
+def test_figures_of_a_script_replace_its_old_ones(harness: ModuleType) -> None:
+    """A script's old figures go, others stay, and a name belongs to one script."""
+    ours, other = harness.SCRIPTS[:2]
+    known = {
+        name: {"command": f"python tests/benchmarks/{script}", "ours": 1.0}
+        for name, script in [("a", ours), ("b", ours), ("c", other), ("d", "gone.py")]
+    }
+    new = {"b": {**known["b"], "ours": 2.0}}
+    assert harness.merged(known, new, ours) == {"b": new["b"], "c": known["c"]}
+    with pytest.raises(ValueError, match=f"another script has a figure called c: .*{other}"):
+        harness.merged(known, {"c": new["b"]}, ours)
 
 
 ANY_TEXT = """\

@@ -5,6 +5,7 @@ A problem may replace the template (`prompt.template`); it is Jinja with the var
 """
 
 from dataclasses import asdict, dataclass
+from functools import cache
 
 import jinja2
 import jinja2.sandbox
@@ -163,13 +164,19 @@ def solve_messages(problem: Problem, parent: State, before: float | None) -> tup
     return (*messages, Message(role="user", content=_render(problem, variables)))
 
 
-def _render(problem: Problem, variables: PromptVariables) -> str:
+@cache
+def _template(source: str) -> jinja2.Template:
+    """A template; compiling one takes longer than a prompt of a search may."""
     environment = jinja2.sandbox.SandboxedEnvironment(
         undefined=jinja2.StrictUndefined, keep_trailing_newline=False
     )
+    return environment.from_string(source)
+
+
+def _render(problem: Problem, variables: PromptVariables) -> str:
     source = TEMPLATE if problem.template is None else problem.template
     try:
-        text = environment.from_string(source).render(asdict(variables))
+        text = _template(source).render(asdict(variables))
     except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError) as error:
         file = problem.folder / PROBLEM_FILE
         why = f"{problem.spec.prompt.template}: {error}"

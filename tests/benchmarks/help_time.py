@@ -1,33 +1,51 @@
-"""How long does `ttrl --help` take? Median of several runs, beside a bare interpreter.
+"""How long does `ttrl --help` take? Beside the `trl --help` of the library that we train with.
 
 python tests/benchmarks/help_time.py
+
+Each is a process of its own, from start to end, after one run of each that is not counted. A test
+asserts that ours imports neither torch nor transformers.
 """
 
-import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-RUNS = 11
-TTRL = Path(sys.executable).with_name("ttrl")
+from _figures import Figure, emit, medians, seconds
+
+ROUNDS = 11
+BIN = Path(sys.executable).parent
+WAYS = {
+    "ttrl": [BIN / "ttrl", "--help"],
+    "trl": [BIN / "trl", "--help"],
+    "bare": [Path(sys.executable), "-c", "pass"],
+}
 
 
-def median_seconds(command: list[str]) -> float:
-    """The median wall time of a command, after one run that is not counted."""
-    times = []
-    for _ in range(RUNS + 1):
-        started = time.perf_counter()
-        subprocess.run(command, check=True, capture_output=True)
-        times.append(time.perf_counter() - started)
-    return statistics.median(times[1:])
+def run(command: list[Path | str]) -> float:
+    """The wall time of a command."""
+    words = [str(word) for word in command]
+    return seconds(lambda: subprocess.run(words, check=True, capture_output=True))
 
 
 def main() -> None:
-    """Print both figures and their ratio."""
-    ours = median_seconds([str(TTRL), "--help"])
-    bare = median_seconds([sys.executable, "-c", "pass"])
-    sys.stdout.write(f"ttrl --help {ours:.3f} s, python -c pass {bare:.3f} s\n")
+    """Emit the figure."""
+    for command in WAYS.values():
+        run(command)
+    ways = {name: lambda command=command: run(command) for name, command in WAYS.items()}
+    found = medians(ways, ROUNDS)
+    emit(
+        Figure(
+            name="help",
+            what="`ttrl --help`",
+            against="`trl --help`",
+            ours=found["ttrl"],
+            alternative=found["trl"],
+            unit="s",
+            lower=True,
+            target="0.3 s",
+            note=f"A bare `python -c pass` takes {found['bare']:.3f} s.",
+        )
+    )
 
 
 if __name__ == "__main__":

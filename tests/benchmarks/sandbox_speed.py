@@ -1,35 +1,39 @@
 """What isolation costs: a trivial candidate on each backend, beside two ways without any.
 
-python tests/benchmarks/sandbox_speed.py [--soak 10000]
+python tests/benchmarks/sandbox_speed.py [--soak 2000]
 
-The alternatives, in the same run: a fresh `python -c "import numpy"` for each candidate, which is
+A program that uses numpy, one after another by one worker, on every backend that works here. The
+alternatives, in the same run: a fresh `python -c "import numpy ..."` for each candidate, which is
 how programs are usually run, and a plain process pool whose warm workers execute the source in
-themselves, which keeps nothing in. Medians over rounds in which all take their turn.
+themselves, which keeps nothing in: one program can change the next one's numpy, keep the worker
+for ever, or read your files. Then a row of programs on the strongest backend, to see what they
+leave behind.
 """
 
 import argparse
 import contextlib
 import json
-import statistics
+import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import psutil
+from _figures import Figure, emit, medians, say, seconds
 
 from ttrl_cli.problem import Limits
 from ttrl_cli.sandbox.backends import BACKENDS
-from ttrl_cli.sandbox.base import Program, Surroundings
+from ttrl_cli.sandbox.base import Backend, Program, Surroundings
 from ttrl_cli.sandbox.choose import check_backend
 from ttrl_cli.sandbox.session import Sandbox
 
 ROUNDS = 7
-PER_ROUND = {"fresh": 5}  # it is slow; all others run 50 at a time
+CALLS = 50
+CALLS_FRESH = 5  # it is slow
 SOURCE = "import numpy\n\ndef run(seed):\n    return [seed, float(numpy.sqrt(2.0))]\n"
 LIMITS = Limits(seconds=10, memory_mb=1024)
 
@@ -48,18 +52,35 @@ def plain(source: str) -> Any:
     return module["run"](7)
 
 
-def soak(count: int) -> dict[str, object]:
-    """Run many candidates in a row on the strongest backend; what is left behind."""
-    backend = next(b for b in BACKENDS.values() if b.isolated and check_backend(b, ()).works)
+def strongest() -> Backend:
+    """The first backend that isolates and works here."""
+    return next(b for b in BACKENDS.values() if b.isolated and check_backend(b, ()).works)
+
+
+def soak(count: int) -> None:
+    """Run many candidates in a row on the strongest backend; emit what is left behind."""
+    backend = strongest()
     with Sandbox(backend, Surroundings()) as sandbox:
         run(sandbox)
         before = left(sandbox)
-        started = time.perf_counter()
-        for _ in range(count):
-            run(sandbox)
-        seconds = time.perf_counter() - started
+        taken = seconds(lambda: [run(sandbox) for _ in range(count)])
         after = left(sandbox)
-    return {"backend": backend.name, "seconds": seconds, "before": before, "after": after}
+    say(f"{count} programs in {taken:.0f} s: {before} -> {after}")
+    what = f"{count:,} programs in a row on {backend.name}"
+    memory = after.pop("memory") - before.pop("memory")
+    emit(
+        Figure(
+            name="sandbox-soak",
+            what=f"{what}: processes, descriptors and temporary files",
+            against="",
+            ours=float(sum(max(0, after[key] - before[key]) for key in after)),
+            alternative=None,
+            unit="left behind",
+            lower=True,
+            target="0 left behind",
+            note=f"Once, in {taken:.0f} s. Memory of all processes: {memory:+.1f} MiB.",
+        )
+    )
 
 
 def left(sandbox: Sandbox) -> dict[str, float]:
@@ -71,7 +92,7 @@ def left(sandbox: Sandbox) -> dict[str, float]:
         "processes": len(family),
         "descriptors": sum(process.num_fds() for process in family),
         "files": len(list(Path(tempfile.gettempdir()).iterdir())),
-        "memory_mb": sum(process.memory_full_info().uss for process in family) / 2**20,
+        "memory": sum(process.memory_full_info().uss for process in family) / 2**20,
     }
 
 
@@ -81,44 +102,66 @@ def run(sandbox: Sandbox) -> None:
     assert result.data[0] == 7, result
 
 
-def measure(ways: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Median over rounds of the milliseconds per candidate of each way."""
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(ROUNDS):
-        for name, way in ways.items():
-            count = PER_ROUND.get(name, 50)
-            started = time.perf_counter()
-            for _ in range(count):
-                way()
-            times[name].append(1e3 * (time.perf_counter() - started) / count)
-    return {name: statistics.median(values) for name, values in times.items()}
+def per_call(way: Callable[[], object], calls: int = CALLS) -> float:
+    """Milliseconds of one of some calls in a row."""
+    return 1e3 * seconds(lambda: [way() for _ in range(calls)]) / calls
 
 
-def main() -> None:
-    """Print a table and one line of JSON."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--soak", type=int, default=0, metavar="N")
-    arguments = parser.parse_args()
+def speed() -> None:
+    """Emit what a candidate takes on each backend."""
     with contextlib.ExitStack() as stack:
-        ways: dict[str, Callable[[], object]] = {"fresh": fresh}
         pool = stack.enter_context(ProcessPoolExecutor(1))
-        ways["pool"] = lambda: pool.submit(plain, SOURCE).result()
+        ways: dict[str, Callable[[], float]] = {
+            "fresh": lambda: per_call(fresh, CALLS_FRESH),
+            "pool": lambda: per_call(lambda: pool.submit(plain, SOURCE).result()),
+        }
         for name, backend in BACKENDS.items():
             if not check_backend(backend, ()).works:
+                say(f"{name} does not work here")
                 continue
             sandbox = stack.enter_context(Sandbox(backend, Surroundings()))
             run(sandbox)
-            ways[name] = lambda sandbox=sandbox: run(sandbox)
-        medians = measure(ways)
-    sys.stdout.write("way         ms each   candidates/s   times fresh\n")
-    for name, milliseconds in medians.items():
-        rate = 1e3 / milliseconds
-        ratio = medians["fresh"] / milliseconds
-        sys.stdout.write(f"{name:<11} {milliseconds:7.2f}   {rate:12.0f}   {ratio:11.1f}\n")
-    report: dict[str, object] = {"milliseconds": medians}
+            ways[name] = lambda sandbox=sandbox: per_call(lambda: run(sandbox))
+        found = medians(ways, ROUNDS)
+    working = [backend for name, backend in BACKENDS.items() if name in found]
+    against = "neither isolated nor limited"
+    for backend in working:
+        what = "" if backend.isolated else ", which limits and does not isolate"
+        emit(
+            Figure(
+                name=f"sandbox-{backend.name}",
+                what=f"a program on {backend.name}{what}",
+                against=f"a fresh interpreter each, {against}",
+                ours=found[backend.name],
+                alternative=found["fresh"],
+                unit="ms",
+                lower=True,
+            )
+        )
+    emit(
+        Figure(
+            name="sandbox-pool",
+            what=f"a program on {strongest().name}",
+            against=f"a plain process pool, {against}",
+            ours=found[strongest().name],
+            alternative=found["pool"],
+            unit="ms",
+            lower=True,
+        )
+    )
+
+
+def main() -> None:
+    """Emit the figures."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--soak", type=int, default=2000, metavar="N")
+    arguments = parser.parse_args()
+    speed()
     if arguments.soak:
-        report["soak"] = soak(arguments.soak)
-    sys.stdout.write(json.dumps(report) + "\n")
+        with tempfile.TemporaryDirectory() as folder:
+            # one of its own, so that nobody else's files are counted
+            os.environ["TMPDIR"] = tempfile.tempdir = folder
+            soak(arguments.soak)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,10 @@
 python tests/benchmarks/update_speed.py [--model NAME] [--rounds 5]
 
 The same round of random tokens is learned from by our learner and by a GRPOTrainer with the same
-LoRA adapter, dtype and threads: loss, gradients and one optimiser step, without generation, reference
-model or gradient checkpointing. GRPOTrainer gets a group at a time. Each has a process of its own,
-so that the peak memory is its own, and they take turns. Tokens are those of completions; the ratio
-of tokens per second is that of times.
+LoRA adapter, dtype and threads: loss, gradients and one optimiser step, without generation,
+reference model or gradient checkpointing. GRPOTrainer gets a group at a time. Each has a process of
+its own, so that the peak memory is its own, and they take turns. Tokens are those of completions;
+the ratio of tokens per second is that of times.
 """
 
 import argparse
@@ -17,7 +17,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from _figures import ROUNDS, Figure, emit, medians, say

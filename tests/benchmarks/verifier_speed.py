@@ -1,77 +1,136 @@
-"""How long verifying, scoring and certifying steps takes, against the direct sum.
+"""How long scoring and certifying step functions takes, against sums done directly.
 
-    python tests/benchmarks/verifier_speed.py
+python tests/benchmarks/verifier_speed.py
 
-Medians of five, in this process, on random steps; the alternative is numpy's direct convolution. It
-takes minutes at 524,288 steps, and is left out there.
+In this process, one thread as in a grading worker, on random steps. The alternatives: for a score,
+numpy's direct convolution in place of the FFT; for a certificate, the same of Python's own integers
+in place of FLINT's product, at fewer steps, as it takes minutes at 30,000; for reading, numpy's own
+conversion of the list, which takes text and booleans for numbers.
 """
 
 import math
-import statistics
-import sys
-import time
+import os
 from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before numpy is loaded
 
 import numpy as np
+from _figures import Figure, emit, medians, say, seconds
 
-from ttrl_cli.bounds import certificate, steps
+from ttrl_cli.bounds import certificate, exact, steps
 from ttrl_cli.bounds.data import sequence
 
-REPEATS = 5
-SIZES = (30_000, 524_288)
-DIRECT_UP_TO = 30_000
+SCORED, CERTIFIED, LARGE = 30_000, 2_000, 524_288
+CALLS = 5  # of ours, in one round
+
+Way = Callable[[Any], Any]
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """The median wall time of a few calls."""
-    times = []
-    for _ in range(REPEATS):
-        started = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - started)
-    return statistics.median(times)
-
-
-def direct(f: np.ndarray) -> float:
+def autocorrelation(f: np.ndarray) -> float:
     """AC1 by its definition."""
     return float(2 * len(f) * np.convolve(f, f).max() / math.fsum(f) ** 2)
 
 
-def say(line: str) -> None:
-    """Print a line at once."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+def flatness(f: np.ndarray) -> float:
+    """AC2 by its definition."""
+    c = np.convolve(f, f)
+    squares = 2 * math.fsum(c * c) + math.fsum(c[:-1] * c[1:])
+    return squares / (3 * math.fsum(c) * float(c.max()))
+
+
+def overlap(f: np.ndarray) -> float:
+    """Minimum overlap by its definition, the heights being scaled as ours are."""
+    h = steps.heights(f)
+    return float(np.convolve(h, (1 - h)[::-1]).max() * 2 / len(h))
+
+
+def exact_autocorrelation(f: np.ndarray) -> Fraction:
+    """The bound of AC1's certificate by its definition."""
+    a = np.array(exact.integers(f), dtype=object)
+    return Fraction(2 * len(a) * max(np.convolve(a, a)), sum(a) ** 2)
+
+
+def exact_overlap(f: np.ndarray) -> Fraction:
+    """The bound of minimum overlap's certificate by its definition."""
+    a = np.array(exact.heights(steps.heights(f)), dtype=object)
+    return Fraction(2 * max(np.convolve(a, (exact.ONE - a)[::-1])), len(a) * exact.ONE**2)
+
+
+def certify(f: np.ndarray) -> Fraction:
+    """AC1's certificate: its bound."""
+    return certificate.autocorrelation(f, 1).bound
+
+
+def certify_overlap(f: np.ndarray) -> Fraction:
+    """Minimum overlap's certificate: its bound."""
+    return certificate.erdos_minimum_overlap(steps.heights(f)).bound
+
+
+def array(data: list[float]) -> np.ndarray:
+    """The list as numpy takes it."""
+    return np.array(data, dtype=np.float64)
+
+
+def overlap_score(f: np.ndarray) -> float:
+    """Minimum overlap: scaling the heights and their score."""
+    return steps.overlap(steps.heights(f))
+
+
+WORK: dict[str, tuple[str, str, int, Way, Way]] = {
+    "read-list": ("reading a list", "numpy, unchecked", SCORED, sequence, array),
+    "score-ac1": ("score of AC1", "the direct sum", SCORED, steps.autocorrelation, autocorrelation),
+    "score-ac2": ("score of AC2", "the direct sum", SCORED, steps.flatness, flatness),
+    "score-overlap": ("score of minimum overlap", "the direct sum", SCORED, overlap_score, overlap),
+    "certify-ac1": (
+        "certificate of AC1", "Python's integers", CERTIFIED, certify, exact_autocorrelation,
+    ),
+    "certify-overlap": (
+        "certificate of minimum overlap", "Python's integers", CERTIFIED, certify_overlap,
+        exact_overlap,
+    ),
+}  # fmt: skip
+"""By the figure's name: what, against, number of steps, our way, the other."""
+
+
+def per_call(way: Way, given: Any, calls: int) -> float:
+    """Milliseconds of one of a few calls in a row."""
+    return 1e3 * seconds(lambda: [way(given) for _ in range(calls)]) / calls
 
 
 def main() -> None:
-    """Print a table."""
+    """Emit the figures."""
     rng = np.random.default_rng(0)
-    say("| steps | | s |")
-    say("|---|---|---|")
-    for n in SIZES:
-        f = rng.random(n)
-        signed = rng.standard_normal(n) + 0.1
-        data = f.tolist()
-        h = steps.heights(f)
-        rows = {
-            "reading the list": lambda data=data: sequence(data),
-            "AC1, score": lambda f=f: steps.autocorrelation(f),
-            "AC2, score": lambda f=f: steps.flatness(f),
-            "AC3, score and with absolute value": lambda f=signed: (
-                steps.autocorrelation(f), steps.autocorrelation(f, absolute=True),
-            ),
-            "minimum overlap, scaling and score": lambda f=f: steps.overlap(steps.heights(f)),
-            "AC1, certificate": lambda f=f: certificate.autocorrelation(f, 1),
-            "AC2, certificate": lambda f=f: certificate.autocorrelation(f, 2),
-            "minimum overlap, certificate": lambda h=h: certificate.erdos_minimum_overlap(h),
-        }  # fmt: skip
-        for name, work in rows.items():
-            say(f"| {n:,} | {name} | {seconds(work):.4f} |")
-        if n <= DIRECT_UP_TO:
-            ours, theirs = rows["AC1, score"], lambda f=f: direct(f)
-            say(f"| {n:,} | AC1 by the direct sum | {seconds(theirs):.4f} |")
-            say(f"| {n:,} | the direct sum over ours | {seconds(theirs) / seconds(ours):.0f} x |")
-            say(f"| {n:,} | relative difference | {abs(direct(f) / ours() - 1):.1e} |")
+    few, large = 0.25 + rng.random(SCORED) / 2, 0.25 + rng.random(LARGE) / 2
+    for name, (what, against, size, ours, other) in WORK.items():
+        say(name)
+        reads = name == "read-list"
+        given, at_large = few[:size], large
+        if reads:
+            given, at_large = given.tolist(), at_large.tolist()
+        mine, theirs = ours(given), other(given)
+        assert np.allclose(np.array(mine, dtype=float), np.array(theirs, dtype=float), rtol=1e-13)
+        calls = CALLS if not reads else 10 * CALLS
+        found = medians(
+            {
+                "ours": lambda ours=ours, given=given, calls=calls: per_call(ours, given, calls),
+                "other": lambda other=other, given=given: per_call(other, given, 1),
+                "large": lambda ours=ours, at_large=at_large: per_call(ours, at_large, 1),
+            }
+        )
+        emit(
+            Figure(
+                name=name,
+                what=f"{what}, {size:,} steps",
+                against=against,
+                ours=found["ours"],
+                alternative=found["other"],
+                unit="ms",
+                lower=True,
+                note=f"{LARGE:,} steps take {found['large']:.0f} ms.",
+            )
+        )
 
 
 if __name__ == "__main__":

@@ -1,32 +1,34 @@
 """How fast are answers sorted into classes? Ours, and math-verify against one answer per class.
 
-python tests/benchmarks/voting_speed.py [--questions 500] [--runs 5] [--pairs-of 5] [--skip-theirs]
+python tests/benchmarks/voting_speed.py [--questions 500] [--sample 20] [--pairs-of 5] [--rounds 5]
 
-Answers are made up by a seeded generator: of each question, several spellings of the right answer
-and of several wrong ones, integers to inequalities, and some that nobody can read. Theirs:
-math-verify's defaults in one process, each answer parsed once and compared with the first answer
-of each class in order until one is equal; run once. All pairs: each distinct answer with each
-other, on a few questions. Ours with start-up of the workers; median of the runs.
+Answers are made up by a seeded generator: 64 of each question, several spellings of the right
+answer and of several wrong ones, as models write them: integers, fractions, radicals, tuples,
+expressions, intervals to inequalities, text, and some that nobody can read. Theirs: math-verify's
+defaults in one process, each answer parsed once and compared with the first answer of each class
+in order until one is equal, on every so many of the questions. All pairs: each distinct answer with
+each other, on a few. Ours: nothing is remembered from round to round; the workers are running
+already, except where it is said that starting them counts.
 
-Answers that are sorted otherwise are printed. With its defaults math-verify takes 1 <= x < 2 for
-[1, 2) only where the inequality comes first; we do in any order.
+Answers that are sorted otherwise are shown as it runs. With its defaults math-verify takes
+1 <= x < 2 for [1, 2) only where the inequality comes first; we do in any order.
 """
 
 import argparse
 import logging
 import random
-import statistics
-import sys
-import time
 from collections.abc import Callable, Sequence
 from itertools import combinations
-from typing import Any
+
+from _figures import ROUNDS, Figure, emit, medians, say, seconds
 
 from ttrl_cli.grading.comparer import Comparer
 from ttrl_cli.voting.equivalence import canonical, classes, decided
 
 SAMPLES = 64
 SEED = 20250731
+HARD = [(r"\sqrt{3+2\sqrt{2}}", r"1+\sqrt{2}"), (r"\sin^2 x + \cos^2 x", "1")]
+"""Pairs that keys leave to the workers, and so start them."""
 
 Spellings = list[str]
 Kind = Callable[[random.Random], Spellings]
@@ -239,41 +241,62 @@ def theirs(groups: Sequence[Sequence[str]], *, all_pairs: bool = False) -> list[
     return found
 
 
-def timed(function: Callable[[], Any]) -> tuple[float, Any]:
-    """Wall seconds and the result."""
-    started = time.perf_counter()
-    result = function()
-    return time.perf_counter() - started, result
+class Ours:
+    """Our own way.
 
+    Args:
+        groups: The answers of each question.
+        workers: How many processes may compare what keys do not decide.
+        start: Count the time that starting them takes.
+    """
 
-def ours(groups: Sequence[Sequence[str]], workers: int) -> tuple[list[dict[str, str]], int, int]:
-    """Classes, the pairs that keys did not decide, and those without a result."""
-    canonical.cache_clear()
-    asked = 0
-    with Comparer(workers=workers) as comparer:
+    def __init__(self, groups: Sequence[Sequence[str]], workers: int, *, start: bool) -> None:
+        self._groups = groups
+        self._workers = workers
+        self._start = start
+        self.classes: list[dict[str, str]] = []
+        self.undecided = 0
+        self.timeouts = 0
 
+    def __call__(self) -> float:
+        """Milliseconds per question."""
+        canonical.cache_clear()
+        with Comparer(workers=self._workers) as comparer:
+            if not self._start:
+                comparer(HARD)
+            self.undecided = 0
+            canonical.cache_clear()
+            taken = seconds(lambda: self._sort(comparer))
+            self.timeouts = comparer.timeouts
+        return 1e3 * taken / len(self._groups)
+
+    def _sort(self, comparer: Comparer) -> None:
         def compare(pairs: Sequence[tuple[str, str]]) -> list[bool]:
-            nonlocal asked
-            asked += sum(decided(canonical(a), canonical(b)) is None for a, b in pairs)
+            self.undecided += sum(decided(canonical(a), canonical(b)) is None for a, b in pairs)
             return comparer(pairs)
 
-        return classes(groups, compare), asked, comparer.timeouts
+        self.classes = classes(self._groups, compare)
+
+
+def per_question(groups: Sequence[Sequence[str]], *, all_pairs: bool = False) -> float:
+    """Milliseconds per question of theirs."""
+    return 1e3 * seconds(lambda: theirs(groups, all_pairs=all_pairs)) / len(groups)
 
 
 def show_differences(
     groups: Sequence[Sequence[str]], mine: list[dict[str, str]], other: list[dict[str, str]]
 ) -> None:
-    """Print which answers are sorted otherwise, and how the vote differs."""
+    """Say which answers are sorted otherwise, and how the vote differs."""
     questions, votes = 0, 0
     for answers, a, b in zip(groups, mine, other, strict=True):
         different = [(x, y) for x, y in combinations(a, 2) if (a[x] == a[y]) is not (b[x] == b[y])]
         questions += bool(different)
         votes += _winner(answers, a) != _winner(answers, b)
         for x, y in different[:2]:
-            sys.stdout.write(f"  {'ours' if a[x] == a[y] else 'theirs'} alone: {x}  =  {y}\n")
-    sys.stdout.write(
+            say(f"  {'ours' if a[x] == a[y] else 'theirs'} alone: {x}  =  {y}")
+    say(
         f"{len(groups) - questions} of {len(groups)} questions have the same classes, "
-        f"{len(groups) - votes} the same majority\n"
+        f"{len(groups) - votes} the same majority"
     )
 
 
@@ -286,39 +309,74 @@ def _winner(answers: Sequence[str], representative: dict[str, str]) -> set[str]:
 
 
 def main() -> None:
-    """Print seconds per question and the ratios."""
+    """Emit the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--questions", type=int, default=500)
-    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--sample", type=int, default=20, help="questions for math-verify")
     parser.add_argument("--pairs-of", type=int, default=5, help="questions for all pairs")
-    parser.add_argument("--skip-theirs", action="store_true")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
     rng = random.Random(SEED)
     groups = [question(rng) for _ in range(options.questions)]
-    distinct = sum(len(set(answers)) for answers in groups) / len(groups)
-    sys.stdout.write(f"{len(groups)} questions, {SAMPLES} answers, {distinct:.1f} distinct\n")
-    mine: list[dict[str, str]] = []
-    rows: list[tuple[str, float]] = []
-    for workers in (2, 1):
-        seconds = []
-        for _ in range(options.runs):
-            once, (mine, asked, timeouts) = timed(lambda: ours(groups, workers))  # noqa: B023
-            seconds.append(once)
-        spread = f"{min(seconds):.2f} to {max(seconds):.2f} s, median of {options.runs}"
-        note = f"{spread}; {asked} pairs left by keys, {timeouts} without a result"
-        rows.append((f"ours, {workers} workers ({note})", statistics.median(seconds) / len(groups)))
-    if not options.skip_theirs:
-        theirs([["1", "2"]])  # its import
-        total, other = timed(lambda: theirs(groups))
-        rows.append((f"math-verify by class ({total:.1f} s, once)", total / len(groups)))
-        few = groups[:: max(len(groups) // options.pairs_of, 1)][: options.pairs_of]
-        for name, all_pairs in (("all pairs", True), ("by class", False)):
-            total, _ = timed(lambda: theirs(few, all_pairs=all_pairs))  # noqa: B023
-            rows.append((f"math-verify, {name}, {len(few)} of the questions", total / len(few)))
-        show_differences(groups, mine, other)
-    for name, each in rows:
-        sys.stdout.write(f"{1e3 * each:9.2f} ms/question {each / rows[0][1]:8.1f} x  {name}\n")
+    sample, few = every(groups, options.sample), every(groups, options.pairs_of)
+    show_differences(sample, classes_of(sample), theirs(sample))
+
+    two, one = Ours(sample, 2, start=False), Ours(sample, 1, start=False)
+    whole, pairs = Ours(groups, 2, start=True), Ours(few, 2, start=False)
+    found = medians(
+        {
+            "two": two,
+            "one": one,
+            "whole": whole,
+            "by class": lambda: per_question(sample),
+            "few": pairs,
+            "all pairs": lambda: per_question(few, all_pairs=True),
+        },
+        options.rounds,
+    )
+    by_class, all_pairs = "math-verify, one answer per class", "math-verify, every pair"
+    here = f"{len(sample)} questions"
+    report("vote-classes", f"two workers, {here}", by_class, found["two"], found["by class"], two)
+    report("vote-one-worker", f"one worker, {here}", by_class, found["one"], found["by class"], one)
+    report(
+        "vote-whole", f"two workers and starting them, {len(groups)} questions",
+        f"{by_class}, on {len(sample)} of them", found["whole"], found["by class"], whole,
+    )  # fmt: skip
+    report(
+        "vote-pairs", f"two workers, {len(few)} questions", all_pairs, found["few"],
+        found["all pairs"], pairs,
+    )  # fmt: skip
+
+
+def every(groups: Sequence[list[str]], count: int) -> list[list[str]]:
+    """So many of the questions, evenly spread."""
+    return list(groups[:: max(len(groups) // count, 1)][:count])
+
+
+def classes_of(groups: Sequence[Sequence[str]]) -> list[dict[str, str]]:
+    """Our classes."""
+    ours = Ours(groups, 2, start=True)
+    ours()
+    return ours.classes
+
+
+def report(name: str, what: str, against: str, mine: float, other: float, ours: Ours) -> None:
+    """Emit one figure."""
+    emit(
+        Figure(
+            name=name,
+            what=f"sorting the answers of a question: {what}",
+            against=against,
+            ours=mine,
+            alternative=other,
+            unit="ms",
+            lower=True,
+            target="10x",
+            note=f"Keys left {ours.undecided} pairs to the workers; {ours.timeouts} ended without "
+            "a result.",
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -174,11 +174,10 @@ class SolveTask:
 
     def _metrics(self, attempts: Sequence[Attempt]) -> dict[str, float]:
         valid = [a for a in attempts if a.verdict.valid]
-        distinct = {
-            data_digest(a.verdict.data)
-            for a in valid
-            if data_digest(a.verdict.data) != data_digest(self._parents_P[a.group].data)
-        }
+        # once each: of a few hundred numbers, a digest takes as long as all else here
+        parents_P = [data_digest(parent.data) for parent in self._parents_P]
+        digests = [(a.group, data_digest(a.verdict.data)) for a in valid]
+        distinct = {digest for group, digest in digests if digest != parents_P[group]}
         count = max(len(attempts), 1)
         metrics = {
             "solve/valid": len(valid) / count,

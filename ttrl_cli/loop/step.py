@@ -207,10 +207,13 @@ def sample_and_grade(
     total = sum(prompt.n for prompt in prompts_P)
     keys = {prompt.group: prompt.key for prompt in prompts_P}
     completions: dict[tuple[int, int], Completion] = {}
+    jobs: dict[tuple[int, int], Job] = {}
     for completion in parts.sampler.sample(prompts_P, step=step, stop=parts.budget.spent):
+        job = task.job(completion, step)
         completions[completion.group, completion.index] = completion
+        jobs[completion.group, completion.index] = job
         parts.budget.count(len(completion.token_ids_T))
-        parts.grader.submit(task.job(completion, step))
+        parts.grader.submit(job)
         _pass_on(task, parts, step)
         parts.reporter.sampled(step, len(completions), total)
     sampled = time.monotonic()
@@ -231,7 +234,7 @@ def sample_and_grade(
             advantage=None,
         )
         attempts.append(attempt)
-        task.seen(step, task.job(completion, step), attempt.verdict)
+        task.seen(step, jobs[group, index], attempt.verdict)
     _require_some_graded(attempts, step)
     return attempts, _sampling_metrics(attempts, sampled - started, graded - sampled)
 

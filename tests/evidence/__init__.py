@@ -1,0 +1,1 @@
+"""The evidence of docs/evidence.md: runs, statistics, plots and the page, by `make evidence`."""
