@@ -375,6 +375,25 @@ def test_a_weight_counts_samples(tiny_model: Path, uneven: Round, kl: float) -> 
         assert reports[0][key] == pytest.approx(reports[1][key], abs=1e-5)
 
 
+def test_rows_that_teach_nothing_are_not_run(tiny_model: Path, uneven: Round) -> None:
+    """Rows of weight 0, and without a KL loss of advantage 0, change nothing."""
+    idle = [
+        replace(uneven.rows[0], weight=0.0),
+        replace(uneven.rows[2], advantages_T=np.zeros(12)),
+        replace(uneven.rows[3], weight=0.0, advantages_T=np.zeros(7)),
+    ]
+    more = replace(uneven, rows=(*idle, *uneven.rows))
+    _, learner = start(tiny_model)
+    assert_close(learner.gradients(more), learner.gradients(uneven))
+    assert learner.update(more).metrics["train/tokens"] == 36
+    before = copied(adapter(learner._model))
+    metrics = learner.update(replace(uneven, rows=tuple(idle[:1]))).metrics
+    assert metrics["train/updates"] == 0
+    assert same(before, adapter(learner._model))
+    _, held = start(tiny_model, kl_loss=0.5)
+    assert held.update(more).metrics["train/tokens"] == 36 + 12
+
+
 @pytest.mark.parametrize("rows", [1, 3])
 def test_a_prompt_of_one_token_has_nothing_to_share(
     tiny_model: Path, uneven: Round, rows: int

@@ -62,12 +62,16 @@ class MicroBatch:
 def merge_identical(rows: Sequence[Row]) -> tuple[Row, ...]:
     """Make one weighted row of rows that say the same, in order of first appearance.
 
+    Rows of weight zero are left out.
+
     Rows are the same where prompt, completion and advantages are; the loss and its gradient are
     then those of the rows apart. Of log-probabilities, which may differ by the noise of a batch,
     the merged row has the weighted mean.
     """
     alike: dict[tuple[bytes, ...], list[Row]] = {}
     for row in rows:
+        if not row.weight:
+            continue
         arrays = (row.prompt_ids_S, row.token_ids_T, row.advantages_T)
         alike.setdefault(tuple(array.tobytes() for array in arrays), []).append(row)
     return tuple(_merged(same) for same in alike.values())

@@ -70,12 +70,12 @@ class LoraLearner:
         """
         started = time.monotonic()
         lr = self._config.lr * round_.lr_scale
+        rows = merge_identical(round_.rows)
         metrics: dict[str, float] = {
-            "train/updates": int(bool(round_.rows)),
+            "train/updates": int(bool(rows)),
             "train/rows": len(round_.rows),
         }
-        if round_.rows:
-            rows = merge_identical(round_.rows)
+        if rows:
             metrics["train/distinct_rows"] = len(rows)
             if self._config.kl > 0 or self._config.kl_loss > 0:
                 rows = self._with_base(rows)
@@ -147,7 +147,12 @@ class LoraLearner:
         return [found[place] for place in range(len(rows))]
 
     def _accumulate(self, rows: tuple[Row, ...], normalizer: float) -> dict[str, float]:
-        """Add the gradient of the round's loss; return what was seen on the way."""
+        """Add the gradient of the round's loss; return what was seen on the way.
+
+        Rows whose loss has no gradient are not run.
+        """
+        held = self._config.kl_loss > 0
+        rows = tuple(row for row in rows if held or row.advantages_T.any())
         sums = torch.zeros(4, dtype=torch.float64)
         most = 0.0
         run = forward(self._model, self._config.temperature)
