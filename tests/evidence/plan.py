@@ -17,7 +17,7 @@ from ttrl_cli.records import Json, Kind
 
 ROOT = Path(__file__).parents[2]
 
-SEEDS = range(4)
+SEEDS = range(5)
 VOTE_SEEDS = range(3)
 VOTE_FIGURE = "voting.svg"
 EVERY: Mapping[str, Json] = {
