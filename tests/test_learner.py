@@ -20,8 +20,10 @@ from trl import GRPOConfig, GRPOTrainer
 from tests.conftest import FAMILIES, make_family
 from ttrl_cli.config import RunConfig
 from ttrl_cli.learner.batch import group_rows, micro_batches
+from ttrl_cli.learner.forward import forward
 from ttrl_cli.learner.head import score
 from ttrl_cli.learner.lora import LoraLearner
+from ttrl_cli.models import sequence
 from ttrl_cli.models.load import LoadedModel, load_model
 from ttrl_cli.records import Adapter, Message, Prompt, Round, Row
 from ttrl_cli.sampler.transformers import TransformersSampler
@@ -282,7 +284,7 @@ def test_families_learn_as_their_own_forward_does(
     model, learner = start(folder, noise=0.1, micro_batch_tokens=40)
     loss = plain_loss(model.network, uneven)
     expected = plain_gradients(model, loss)
-    assert all(gradient.abs().max() > 1e-5 for gradient in expected.values())
+    assert all(gradient.abs().max() > 0.1 for gradient in expected.values())
     assert_close(learner.gradients(uneven), expected)
     assert learner.update(uneven).metrics["train/loss"] == pytest.approx(loss.item(), abs=1e-5)
 
@@ -301,6 +303,23 @@ def test_bfloat16_gradients_are_near_those_of_float32(
         found = LoraLearner(model, config).gradients(uneven)
         flat.append(torch.cat([found[name].float().flatten() for name in sorted(found)]))
     assert torch.nn.functional.cosine_similarity(*flat, dim=0) > 0.99
+
+
+def test_long_rows_attend_in_parts(tmp_path: Path) -> None:
+    """Rows longer than what attends at a time have the gradients of plain autograd, too."""
+    folder = make_family("llama", tmp_path)
+    rows = make_rows(folder, ((1, sequence._QUERIES + 30), (1, 7)))
+    model, learner = start(folder, noise=0.1)
+    expected = plain_gradients(model, plain_loss(model.network, make_round(rows)))
+    assert_close(learner.gradients(make_round(rows)), expected)
+
+
+def test_a_model_is_scored_at_one_temperature(tmp_path: Path, uneven: Round) -> None:
+    """A model with TRL's head refuses a second temperature, which that head would not take up."""
+    model, learner = start(make_family("olmo2", tmp_path))
+    learner.gradients(uneven)
+    with pytest.raises(ValueError, match=f"scored at temperature {TEMPERATURE}, not 1"):
+        forward(model, 1.0)
 
 
 @pytest.mark.parametrize("tokens", [1, 128, 300])
@@ -383,13 +402,12 @@ def test_rows_that_teach_nothing_are_not_run(tiny_model: Path, uneven: Round) ->
         replace(uneven.rows[3], weight=0.0, advantages_T=np.zeros(7)),
     ]
     more = replace(uneven, rows=(*idle, *uneven.rows))
-    _, learner = start(tiny_model)
+    model, learner = start(tiny_model)
     assert_close(learner.gradients(more), learner.gradients(uneven))
     assert learner.update(more).metrics["train/tokens"] == 36
-    before = copied(adapter(learner._model))
-    metrics = learner.update(replace(uneven, rows=tuple(idle[:1]))).metrics
-    assert metrics["train/updates"] == 0
-    assert same(before, adapter(learner._model))
+    before = copied(adapter(model))
+    assert learner.update(replace(uneven, rows=tuple(idle))).metrics["train/updates"] == 0
+    assert same(before, adapter(model))
     _, held = start(tiny_model, kl_loss=0.5)
     assert held.update(more).metrics["train/tokens"] == 36 + 12
 

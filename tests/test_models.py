@@ -1,6 +1,7 @@
 """The model cache, with small wheels made here, and the embedded model where it has been pulled."""
 
 import hashlib
+import json
 import zipfile
 from pathlib import Path
 
@@ -8,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 
+from tests._helpers import solve, ttrl, write_problem
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import SetupError, UsageError
 from ttrl_cli.models import store
-from ttrl_cli.models.load import load_model
+from ttrl_cli.models.load import choose_dtype, load_model
 from ttrl_cli.records import Message, Prompt
 from ttrl_cli.sampler.transformers import TransformersSampler
 
@@ -179,3 +181,34 @@ def test_the_embedded_model_samples_what_it_computes() -> None:
         np.testing.assert_allclose(completion.logprobs_T, expected.numpy(), atol=1e-3)
         assert completion.logprob is not None
         assert completion.logprob > -30
+
+
+@pytest.mark.parametrize(
+    ("able", "dtype"),
+    [
+        ({"avx512_f": True, "avx512_bf16": False}, "float32"),
+        ({"avx512_bf16": True}, "bfloat16"),
+        ({"amx_bf16": True}, "bfloat16"),
+        ({"bf16": True, "architecture": "arm64"}, "bfloat16"),
+        ({}, "float32"),
+    ],
+)
+def test_auto_is_bfloat16_where_the_processor_has_it(
+    monkeypatch: pytest.MonkeyPatch, able: dict[str, object], dtype: str
+) -> None:
+    """`dtype: auto` on a CPU depends on its instructions; a type that is named is kept."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
+    assert choose_dtype(RunConfig(device="cpu")) == dtype
+    assert choose_dtype(RunConfig(device="cpu", dtype="bfloat16")) == "bfloat16"
+
+
+def test_config_json_has_the_type_that_was_used(tmp_path: Path, tiny_model: Path) -> None:
+    """A run writes down what `auto` was, and a run without a model what was asked for."""
+    problem = write_problem(tmp_path / "problem")
+    options = ["--max-tokens", 2, "--steps", 1, "--model", tiny_model, "--no-train", "--json"]
+    ttrl("solve", problem, "--out", tmp_path / "run", *options)
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["dtype"] == choose_dtype(RunConfig(device="cpu"))
+    assert solve(problem, tmp_path / "replayed", ["2"]).code == 0
+    config = json.loads((tmp_path / "replayed" / "config.json").read_text())
+    assert config["dtype"] == "auto"

@@ -19,7 +19,7 @@ from transformers import AutoModelForCausalLM
 from tests.conftest import FAMILIES, make_family
 from ttrl_cli import seeding
 from ttrl_cli.config import RunConfig
-from ttrl_cli.errors import SetupError, UsageError
+from ttrl_cli.errors import DivergedError, SetupError, UsageError
 from ttrl_cli.models import weights as fused
 from ttrl_cli.models.load import LoadedModel, load_model
 from ttrl_cli.records import Adapter, Completion, Message, Prompt
@@ -90,7 +90,7 @@ def plain_logprobs(model: LoadedModel, completion: Completion, temperature: floa
     ids = torch.tensor(np.concatenate([completion.prompt_ids_S, completion.token_ids_T]))[None]
     with torch.no_grad():
         logits = model.network(input_ids=ids).logits[0, len(completion.prompt_ids_S) - 1 : -1]
-    logp_TV = (logits / temperature).log_softmax(-1)
+    logp_TV = (logits.float() / temperature).log_softmax(-1)
     return logp_TV.gather(1, torch.tensor(completion.token_ids_T)[:, None])[:, 0].numpy()
 
 
@@ -196,14 +196,62 @@ def test_families_are_decoded_as_their_own_forward_does(family: LoadedModel) -> 
         np.testing.assert_allclose(completion.logprobs_T, expected, atol=1e-4)
 
 
-def test_only_known_families_are_decoded_lean(family: LoadedModel) -> None:
-    """Models with other norms than Llama's decode by their own forward."""
-    config = family.network.get_base_model().config
-    assert fused.supported(config) is (config.model_type != "olmo2")
+def test_other_families_decode_by_their_own_forward(family: LoadedModel) -> None:
+    """A family with other norms than Llama's is not supported, nor is a head with a bias."""
+    base = family.network.get_base_model()
+    assert fused.supported(base) is (base.config.model_type != "olmo2")
+    head = base.get_output_embeddings()
+    head.bias = torch.nn.Parameter(torch.zeros(head.out_features))
+    try:
+        assert not fused.supported(base)
+    finally:
+        head.bias = None
+
+
+def test_bfloat16_is_as_exact_as_the_models_own_forward(tiny_model: Path) -> None:
+    """In bfloat16, decoded log-probabilities are off by at most twice what the model's own are.
+
+    What is right is the model in float32, with the same weights.
+    """
+    loaded = {
+        dtype: load_model(RunConfig(model=str(tiny_model), dtype=dtype, device="cpu", lora_rank=4))
+        for dtype in ("bfloat16", "float32")
+    }
+    exact = loaded["float32"].network
+    with torch.no_grad():
+        for (name, rounded), (_, kept) in zip(
+            loaded["bfloat16"].network.named_parameters(), exact.named_parameters(), strict=True
+        ):
+            if "lora_B" in name:
+                rng = torch.Generator().manual_seed(len(name))
+                rounded.copy_(0.1 * torch.randn(rounded.shape, generator=rng))
+            kept.copy_(rounded)
+    found = list(
+        sampler_of(loaded["bfloat16"], max_tokens=20).sample(prompts(20), step=1, stop=never)
+    )
+    errors = []
+    for logprobs in (
+        [c.logprobs_T for c in found],
+        [plain_logprobs(loaded["bfloat16"], c, 1.0) for c in found],
+    ):
+        right = [plain_logprobs(loaded["float32"], c, 1.0) for c in found]
+        difference = np.concatenate(logprobs) - np.concatenate(right)
+        errors.append(float(np.sqrt(np.mean(difference**2))))
+    assert 0 < errors[0] < 2 * errors[1]
+
+
+def test_logits_that_are_not_finite_are_refused(tiny_model: Path) -> None:
+    """A model whose weights have become NaN ends the run with a message, not with garbage."""
+    config = RunConfig(model=str(tiny_model), dtype="float32", device="cpu", lora_rank=4)
+    broken = load_model(config)
+    with torch.no_grad():
+        broken.network.get_base_model().model.norm.weight.fill_(torch.nan)
+    with pytest.raises(DivergedError, match="not finite"):
+        list(sampler_of(broken).sample(prompts(2), step=1, stop=never))
 
 
 def test_a_fused_model_keeps_its_weights(tiny_model: Path) -> None:
-    """Weights laid side by side are the same weights, without a copy of any."""
+    """Weights laid side by side are the same; those of one input lie in one piece, input first."""
     plain = AutoModelForCausalLM.from_pretrained(tiny_model)
     laid_out = AutoModelForCausalLM.from_pretrained(tiny_model)
     fused.fuse(laid_out)
@@ -213,6 +261,7 @@ def test_a_fused_model_keeps_its_weights(tiny_model: Path) -> None:
     attention = laid_out.model.layers[0].self_attn
     weights_of_qkv = [getattr(attention, f"{n}_proj").weight for n in "qkv"]
     assert len({weight.untyped_storage().data_ptr() for weight in weights_of_qkv}) == 1
+    assert {weight.stride() for weight in weights_of_qkv} == {(1, 64)}  # 32 + 16 + 16 outputs
 
 
 def test_an_adapter_that_adds_nothing_is_left_out(tiny_model: Path) -> None:
@@ -318,14 +367,22 @@ def test_a_completion_names_its_seed(model: LoadedModel) -> None:
         assert token_B.item() == completion.token_ids_T[0]
 
 
-def test_first_tokens_follow_the_model(endless: LoadedModel) -> None:
-    """Over 2,000 samples the first token's frequencies pass a chi-square test at one in 10,000."""
+@pytest.mark.parametrize("place", [0, 1])
+def test_tokens_follow_the_model(endless: LoadedModel, place: int) -> None:
+    """Over 2,000 samples a token's frequencies pass a chi-square test at one in 10,000.
+
+    The first token comes from the prompt's own pass, the second is decoded.
+    """
     asked = prompts(2000)
-    found = list(sampler_of(endless, max_tokens=1).sample(asked, step=1, stop=never))
-    counts = np.bincount([c.token_ids_T[0] for c in found], minlength=258)
+    found = list(sampler_of(endless, max_tokens=2).sample(asked, step=1, stop=never))
+    counts = np.bincount([c.token_ids_T[place] for c in found], minlength=258)
     ids = torch.tensor(found[0].prompt_ids_S)[None]
     with torch.no_grad():
-        p_V = endless.network(input_ids=ids).logits[0, -1].softmax(-1).double().numpy()
+        p_V = endless.network(input_ids=ids).logits[0, -1].softmax(-1).double()
+        if place == 1:  # over all first tokens
+            longer = torch.cat([ids.expand(258, -1), torch.arange(258)[:, None]], 1)
+            p_V = p_V @ endless.network(input_ids=longer).logits[:, -1].softmax(-1).double()
+    p_V = p_V.numpy()
     common = p_V * 2000 >= 5
     observed = np.append(counts[common], counts[~common].sum())
     expected = 2000 * np.append(p_V[common], p_V[~common].sum())

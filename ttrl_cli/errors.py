@@ -47,7 +47,7 @@ class NoSolutionError(TtrlError):
 
 
 class DivergedError(TtrlError, FloatingPointError):
-    """The gradient is not finite; the weights were left as they were."""
+    """A gradient or the model's logits are not finite."""
 
 
 class InterruptedRunError(TtrlError):

@@ -11,17 +11,20 @@ ceiling is what the matrix products of a step alone would allow: the same produc
 import argparse
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from _figures import ROUNDS, Figure, emit, medians, say, seconds
-from torch.profiler import ProfilerActivity, profile
 
 from ttrl_cli.config import RunConfig
+from ttrl_cli.models import decoder, weights
 from ttrl_cli.models.load import LoadedModel, choose_dtype, load_model
 from ttrl_cli.models.weights import FUSED, projection
 from ttrl_cli.records import Message, Prompt
+from ttrl_cli.sampler import transformers
 from ttrl_cli.sampler.transformers import TransformersSampler
 
 SAMPLES = TOKENS = 64
@@ -73,18 +76,18 @@ def rate(work: Callable[[LoadedModel], None], model: LoadedModel) -> Callable[[]
 def products(model: LoadedModel) -> Callable[[], float]:
     """Measures the tokens per second that a step's products with weights alone would allow."""
     base = model.network.get_base_model()
-    weights = [
+    matrices = [
         projection([getattr(getattr(layer, block), name) for name in names]).weight_IO
         for layer in base.model.layers
         for block, names in FUSED
     ]
-    weights.append(base.lm_head.weight.detach().t())
-    inputs = {w.shape[0]: torch.randn(SAMPLES, w.shape[0]).to(w.dtype) for w in weights}
+    matrices.append(base.lm_head.weight.detach().t())
+    inputs = {w.shape[0]: torch.randn(SAMPLES, w.shape[0]).to(w.dtype) for w in matrices}
 
     def once() -> float:
         with torch.inference_mode():
             started = time.perf_counter()
-            for weight in weights:
+            for weight in matrices:
                 torch.mm(inputs[weight.shape[0]], weight)
             return SAMPLES / (time.perf_counter() - started)
 
@@ -92,22 +95,34 @@ def products(model: LoadedModel) -> Callable[[], float]:
 
 
 def parts(model: LoadedModel) -> str:
-    """Where the time of sampling goes, by kind of operation, in shares of the processor's time."""
-    kinds = {
-        "products with weights": ("aten::mm", "aten::addmm"),
-        "attention": ("aten::bmm", "aten::_softmax"),
-        "draws": ("aten::exp_", "aten::amax", "aten::searchsorted", "aten::cumsum"),
-        "copies": ("aten::copy_", "aten::cat", "aten::index", "aten::index_put_"),
-    }
-    with profile(activities=[ProfilerActivity.CPU]) as seen:
-        ours(model)
-    times = {event.key: event.self_cpu_time_total for event in seen.key_averages()}
-    total = sum(times.values())
-    shares: dict[str, Any] = {
-        kind: sum(times.get(name, 0.0) for name in names) / total for kind, names in kinds.items()
-    }
-    shares["everything else"] = 1 - sum(shares.values())
-    return ", ".join(f"{kind} {share:.0%}" for kind, share in shares.items())
+    """Where the time of sampling goes, in shares of the wall time."""
+    spent: dict[str, float] = {}
+    head = model.network.get_base_model().get_output_embeddings()
+    with ExitStack() as stack:
+        for module, name, kind in (
+            (weights, "project", "layers' products with weights and adapter"),
+            (decoder, "attend", "attention"),
+            (transformers, "draw", "drawing tokens"),
+            (head, "forward", "the output layer's product"),
+        ):
+            stack.enter_context(
+                patch.object(module, name, timed(getattr(module, name), kind, spent))
+            )
+        total = seconds(lambda: ours(model))
+    spent["norms, rotations, gates, the prompt and the rest"] = total - sum(spent.values())
+    return ", ".join(f"{kind} {share / total:.0%}" for kind, share in spent.items())
+
+
+def timed(work: Callable[..., Any], kind: str, spent: dict[str, float]) -> Callable[..., Any]:
+    """The same function, which adds its time up."""
+
+    def measured(*arguments: Any, **options: Any) -> Any:
+        started = time.perf_counter()
+        result = work(*arguments, **options)
+        spent[kind] = spent.get(kind, 0.0) + time.perf_counter() - started
+        return result
+
+    return measured
 
 
 def measure(model: str, dtype: str, rounds: int) -> None:

@@ -68,7 +68,7 @@ def peak_gb(folder: Path) -> float:
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0
-    return usage.ru_maxrss / 1e6
+    return usage.ru_maxrss * 1024 / 1e9
 
 
 def main() -> None:
@@ -89,7 +89,7 @@ def main() -> None:
         emit(
             Figure(
                 name="start-vote",
-                what="from `ttrl vote --steps 0` to its first sample",
+                what="from `ttrl vote --steps 0` to the start of its first step of sampling",
                 against="a script that loads the model through transformers and samples nothing",
                 ours=found["ours"],
                 alternative=found["plain"],

@@ -4,13 +4,14 @@ python tests/benchmarks/update_speed.py [--model NAME] [--rounds 5]
 
 The same round of random tokens is learned from by our learner and by a GRPOTrainer with the same
 LoRA adapter, dtype and threads: loss, gradients and one optimiser step, without generation,
-reference model or gradient checkpointing. GRPOTrainer gets a group at a time. Each has a process of
+reference model or gradient checkpointing. Both run as many rows at a time. Each has a process of
 its own, so that the peak memory is its own, and they take turns. Tokens are those of completions;
 the ratio of tokens per second is that of times.
 """
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -22,8 +23,11 @@ from typing import Any
 from _figures import ROUNDS, Figure, emit, medians, say
 
 SHAPES = {"short": (4, 32, 100, 50), "long": (2, 16, 500, 500)}
+PER_PASS = {(4, 32, 100, 50): 32, (2, 16, 500, 500): 4}
+"""Rows of one forward and backward pass, of both."""
 TARGETS = {"short": "3x", "long": "1.3x"}
 RANK = 16
+QUIET = os.environ | {"TQDM_DISABLE": "1", "TRANSFORMERS_VERBOSITY": "error"}
 
 
 def make_round(shape: tuple[int, int, int, int]) -> Any:
@@ -48,13 +52,14 @@ def make_round(shape: tuple[int, int, int, int]) -> Any:
     return Round(step=1, rows=tuple(rows), normalizer=float(prompts * group * tokens))
 
 
-def load(model: str) -> tuple[Any, Any]:
+def load(model: str, shape: tuple[int, int, int, int]) -> tuple[Any, Any]:
     """A model with a fresh adapter, and its configuration."""
     from ttrl_cli.config import RunConfig
     from ttrl_cli.models.load import load_model, set_threads
 
+    budget = PER_PASS[shape] * (shape[2] + shape[3])  # what our budget counts for a row
     config = RunConfig(
-        model=model, lora_rank=RANK, kl=0.0, lr=1e-6, micro_batch_tokens=4096, device="cpu"
+        model=model, lora_rank=RANK, kl=0.0, lr=1e-6, micro_batch_tokens=budget, device="cpu"
     )
     set_threads(None)
     return load_model(config), config
@@ -64,7 +69,7 @@ def ours(model: str, shape: tuple[int, int, int, int]) -> Callable[[], object]:
     """An update by our learner."""
     from ttrl_cli.learner.lora import LoraLearner
 
-    loaded, config = load(model)
+    loaded, config = load(model, shape)
     learner = LoraLearner(loaded, config)
     round_ = make_round(shape)
     return lambda: learner.update(round_)
@@ -85,7 +90,8 @@ def theirs(model: str, shape: tuple[int, int, int, int]) -> Callable[[], object]
     folder = store.resolve(model)
     dtype = getattr(torch, choose_dtype(RunConfig(device="cpu")))
     base = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
-    group = shape[1]
+    rows = PER_PASS[shape]
+    passes = shape[0] * shape[1] // rows
     with tempfile.TemporaryDirectory() as scratch:
         trainer = GRPOTrainer(
             model=base,
@@ -98,9 +104,9 @@ def theirs(model: str, shape: tuple[int, int, int, int]) -> Callable[[], object]
                 gradient_checkpointing=False,
                 loss_type="dapo",
                 beta=0.0,
-                num_generations=group,
-                per_device_train_batch_size=group,
-                gradient_accumulation_steps=shape[0],
+                num_generations=rows,
+                per_device_train_batch_size=rows,
+                gradient_accumulation_steps=passes,
                 learning_rate=1e-6,
             ),
             train_dataset=Dataset.from_dict({"prompt": ["a", "b"]}),
@@ -108,9 +114,9 @@ def theirs(model: str, shape: tuple[int, int, int, int]) -> Callable[[], object]
             peft_config=LoraConfig(r=RANK, lora_alpha=RANK, target_modules="all-linear"),
         )
     trainer.model.train()
-    trainer.current_gradient_accumulation_steps = shape[0]  # as its training loop sets it
+    trainer.current_gradient_accumulation_steps = passes  # as its training loop sets it
     trainer.create_optimizer()
-    batches = grpo_batches(make_round(shape), group)
+    batches = grpo_batches(make_round(shape), rows)
 
     def update() -> None:
         for inputs in batches:
@@ -122,14 +128,14 @@ def theirs(model: str, shape: tuple[int, int, int, int]) -> Callable[[], object]
     return update
 
 
-def grpo_batches(round_: Any, group: int) -> list[dict[str, Any]]:
-    """A round as GRPOTrainer lays batches out, one group each."""
+def grpo_batches(round_: Any, per_pass: int) -> list[dict[str, Any]]:
+    """A round as GRPOTrainer lays batches out."""
     import numpy as np
     import torch
 
     batches = []
-    for start in range(0, len(round_.rows), group):
-        rows = round_.rows[start : start + group]
+    for start in range(0, len(round_.rows), per_pass):
+        rows = round_.rows[start : start + per_pass]
         prompt_ids = torch.tensor(np.stack([row.prompt_ids_S for row in rows]))
         ids = torch.tensor(np.stack([row.token_ids_T for row in rows]))
         old = torch.tensor(np.stack([row.logprobs_T for row in rows])).float()
@@ -155,7 +161,7 @@ def work(way: str, model: str, shape: str) -> None:
         update()
         took = time.perf_counter() - started
         peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        print(json.dumps({"seconds": took, "peak_gb": peak_kb / 1e6}), flush=True)  # noqa: T201
+        print(json.dumps({"seconds": took, "peak_gb": peak_kb * 1024 / 1e9}), flush=True)  # noqa: T201
 
 
 class Worker:
@@ -164,7 +170,7 @@ class Worker:
     def __init__(self, way: str, model: str, shape: str) -> None:
         command = [sys.executable, __file__, "--worker", way, "--shape", shape, "--model", model]
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=QUIET
         )
         self.peak_gb = 0.0
 
@@ -209,6 +215,7 @@ def measure(shape: str, model: str, rounds: int) -> None:
             unit="tokens/s",
             lower=False,
             target=TARGETS[shape],
+            note=f"{PER_PASS[SHAPES[shape]]} rows at a time.",
         )
     )
     emit(

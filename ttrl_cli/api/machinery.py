@@ -33,10 +33,15 @@ Options = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machinery:
-    """Sampler and learner, which share one model where both need one."""
+    """Sampler and learner, which share one model where both need one.
+
+    Attributes:
+        dtype: The type of the model's weights; as configured where no model was loaded.
+    """
 
     sampler: Sampler
     learner: Learner
+    dtype: str
 
     @classmethod
     def load(cls, config: RunConfig) -> "Machinery":
@@ -58,9 +63,16 @@ class Machinery:
         if config.train:
             from ttrl_cli.learner.lora import LoraLearner
 
-            return cls(sampler=sampler, learner=LoraLearner(model(), config))
-        in_process = config.sampler == "transformers"
-        return cls(sampler=sampler, learner=NullLearner(model() if in_process else None))
+            learner: Learner = LoraLearner(model(), config)
+        else:
+            in_process = config.sampler == "transformers"
+            learner = NullLearner(model() if in_process else None)
+        dtype = model().dtype if model.cache_info().currsize else config.dtype
+        return cls(sampler=sampler, learner=learner, dtype=dtype)
+
+    def settled(self, config: C) -> C:
+        """The configuration with what `dtype: auto` is here, for a run resumed elsewhere."""
+        return config.model_copy(update={"dtype": self.dtype})
 
     def parts(self, run: RunDir, grader: GraderLike, reporter: Reporter, started: float) -> Parts:
         """The parts of one run's loop."""
@@ -93,18 +105,6 @@ def settle(config: C) -> C:
         # a path must mean the same when the run is resumed from another folder
         settled["model"] = str(folder.resolve()) if named.startswith((".", "~")) else named
     return config.model_copy(update=settled)
-
-
-def fix_dtype(config: C) -> C:
-    """Replace `dtype: auto` by what it is here, for a run that may be resumed elsewhere.
-
-    To be called once the model is loaded: knowing the device takes torch.
-    """
-    if config.dtype != "auto" or registry.is_replay(config.sampler):
-        return config
-    from ttrl_cli.models.load import choose_dtype
-
-    return config.model_copy(update={"dtype": choose_dtype(config)})
 
 
 def workers(config: RunConfig) -> int:

@@ -12,7 +12,6 @@ from ttrl_cli.api.machinery import (
     Options,
     finish,
     finished,
-    fix_dtype,
     new_folder,
     phases,
     settle,
@@ -70,7 +69,7 @@ def solve(
         grader = stack.enter_context(_grader(problem, config, folder))
         seeds = roots(problem, graded_seeds(problem, grader), config.groups)
         machinery = Machinery.load(config)
-        config = fix_dtype(config)
+        config = machinery.settled(config)
         source = None if start_from is None else str(start_from.resolve())
         run = RunDir.create(
             folder,

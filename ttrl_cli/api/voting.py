@@ -13,7 +13,6 @@ from ttrl_cli.api.machinery import (
     Machinery,
     Options,
     finish,
-    fix_dtype,
     new_folder,
     phases,
     settle,
@@ -83,7 +82,7 @@ def vote(
     folder = new_folder(out, name)
     with ExitStack() as stack:
         machinery = Machinery.load(config)
-        config = fix_dtype(config)
+        config = machinery.settled(config)
         copies = {"questions.jsonl": raw, "prompt.yaml": _as_yaml(asked)}
         run = RunDir.create(folder, "vote", name, config, copies)
         stack.enter_context(run.lock())

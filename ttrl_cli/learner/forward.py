@@ -4,7 +4,6 @@ from typing import Any, Protocol
 
 import torch
 from transformers.cache_utils import Cache, DynamicLayer
-from trl.trainer import add_fused_lm_head
 
 from ttrl_cli.learner.batch import MicroBatch
 from ttrl_cli.learner.head import Scored, TokenLoss, score
@@ -38,7 +37,7 @@ def forward(model: LoadedModel, temperature: float, *, adapter: bool = True) -> 
         temperature: Of the distributions that are scored.
         adapter: False for the base model; gradients then go nowhere.
     """
-    if supported(model.network.get_base_model().config):
+    if supported(model.network.get_base_model()):
         return _Lean(model, temperature, adapter=adapter)
     return _Network(model, temperature, adapter=adapter)
 
@@ -78,10 +77,7 @@ class _Network:
         self._network = model.network
         self._device = model.device
         self._adapter = adapter
-        base = model.network.get_base_model()
-        if not getattr(base, "has_fused_head", False):
-            add_fused_lm_head(base, temperature=temperature, outputs=("log_probs", "entropy"))
-            base.has_fused_head = True
+        _add_head(model.network.get_base_model(), temperature)
 
     def prefix(self, prefix_ids_S: IntArray) -> SharedPrefix:
         if not len(prefix_ids_S):
@@ -111,6 +107,23 @@ class _Network:
             return self._network(**inputs)
         with self._network.disable_adapter():
             return self._network(**inputs)
+
+
+def _add_head(base: Any, temperature: float) -> None:
+    """Give a model TRL's fused head, once.
+
+    Raises:
+        ValueError: If it has one already, for another temperature.
+    """
+    known = getattr(base, "fused_head_temperature", temperature)
+    if known != temperature:
+        msg = f"this model is scored at temperature {known}, not {temperature}"
+        raise ValueError(msg)
+    if not hasattr(base, "fused_head_temperature"):
+        from trl.trainer import add_fused_lm_head  # slow to import, and seldom needed
+
+        add_fused_lm_head(base, temperature=temperature, outputs=("log_probs", "entropy"))
+        base.fused_head_temperature = temperature
 
 
 def _cache(prefix: SharedPrefix, rows: int) -> Cache | None:

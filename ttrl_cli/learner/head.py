@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 _TOKENS = 128
-"""Tokens projected at a time: their logits, twice, stay in a processor's cache."""
+"""Tokens projected at a time: enough for a fast product, few enough to stay near the cache."""
 
 TokenLoss = Callable[[torch.Tensor, slice], torch.Tensor]
 """The summed loss of some tokens from their log-probabilities; the slice says which tokens."""

@@ -71,10 +71,7 @@ class LoraLearner:
         started = time.monotonic()
         lr = self._config.lr * round_.lr_scale
         rows = merge_identical(round_.rows)
-        metrics: dict[str, float] = {
-            "train/updates": int(bool(rows)),
-            "train/rows": len(round_.rows),
-        }
+        metrics: dict[str, float] = {"train/rows": len(round_.rows)}
         if rows:
             metrics["train/distinct_rows"] = len(rows)
             if self._config.kl > 0 or self._config.kl_loss > 0:
@@ -82,6 +79,9 @@ class LoraLearner:
                 metrics["train/kl_base"] = _mean_drift(rows)
             if self._config.kl > 0:
                 rows = _shaped(rows, self._config.kl)
+            rows = self._teaching(rows)
+        metrics["train/updates"] = int(bool(rows))
+        if rows:
             self._optimiser.zero_grad(set_to_none=True)
             metrics |= self._accumulate(rows, round_.normalizer)
             metrics["train/grad_norm"] = self._step(lr)
@@ -93,7 +93,7 @@ class LoraLearner:
     def gradients(self, round_: Round) -> dict[str, torch.Tensor]:
         """The loss's gradient by parameter name, without taking a step or shaping advantages."""
         self._optimiser.zero_grad(set_to_none=True)
-        rows = merge_identical(round_.rows)
+        rows = self._teaching(merge_identical(round_.rows))
         self._accumulate(
             self._with_base(rows) if self._config.kl_loss > 0 else rows, round_.normalizer
         )
@@ -127,6 +127,11 @@ class LoraLearner:
         load_adapter(self._model, folder)
         self._optimiser.state.clear()
 
+    def _teaching(self, rows: tuple[Row, ...]) -> tuple[Row, ...]:
+        """The rows whose loss has a gradient; the others need not be run."""
+        held = self._config.kl_loss > 0
+        return tuple(row for row in rows if held or row.advantages_T.any())
+
     def _with_base(self, rows: tuple[Row, ...]) -> tuple[Row, ...]:
         """The rows with their log-probabilities under the model without its adapter."""
         with torch.no_grad():
@@ -147,12 +152,7 @@ class LoraLearner:
         return [found[place] for place in range(len(rows))]
 
     def _accumulate(self, rows: tuple[Row, ...], normalizer: float) -> dict[str, float]:
-        """Add the gradient of the round's loss; return what was seen on the way.
-
-        Rows whose loss has no gradient are not run.
-        """
-        held = self._config.kl_loss > 0
-        rows = tuple(row for row in rows if held or row.advantages_T.any())
+        """Add the gradient of the round's loss; return what was seen on the way."""
         sums = torch.zeros(4, dtype=torch.float64)
         most = 0.0
         run = forward(self._model, self._config.temperature)

@@ -7,7 +7,7 @@ gradient of the plain computation, with the prompt run forward and backward once
 
 import torch
 
-KeysValues = tuple[torch.Tensor, torch.Tensor]
+from ttrl_cli.models.sequence import KeysValues
 
 
 class SharedPrefix:

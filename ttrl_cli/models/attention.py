@@ -5,8 +5,9 @@ and values and reads all of them for every token. Here each prompt is stored onc
 prompt attend to it as one matrix product, and to what they have written themselves row by row. One
 softmax goes over both parts, so the result is that of plain attention.
 
-The function is registered with transformers under `NAME`. Without a `shared_prefix` it is the plain
-scaled-dot-product attention, so the same model is trained through it.
+The function is registered with transformers under `NAME`, for models that decode by their own
+forward; `decoder` calls `attend` itself. Without a `shared_prefix` it is the plain
+scaled-dot-product attention, for prompts.
 """
 
 from dataclasses import dataclass

@@ -18,19 +18,18 @@ class OwnKeysValues:
 
     def __init__(self) -> None:
         self._length = 0
-        self._rows = 0
         self._buffers: list[torch.Tensor] = []
 
     def append(
         self, keys_BNW: torch.Tensor, values_BNW: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Append one token a row [B, H_kv, D]; return all keys and values [B, H_kv, T, D]."""
-        self._rows = len(keys_BNW)
+        rows = len(keys_BNW)
         self._grow(keys_BNW)
         for buffer, new in zip(self._buffers, (keys_BNW, values_BNW), strict=True):
-            buffer[: self._rows, :, self._length] = new
+            buffer[:rows, :, self._length] = new
         self._length += 1
-        keys, values = (b[: self._rows, :, : self._length] for b in self._buffers)
+        keys, values = (b[:rows, :, : self._length] for b in self._buffers)
         return keys, values
 
     def reorder(self, source: Sequence[int]) -> None:

@@ -39,7 +39,7 @@ def _project_backward(
     factors: Factors | None,
     inner_NR: torch.Tensor | None,
 ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
-    """Gradients of `project`: of its input, and of the adapter's factors."""
+    """Gradients of `project`: of its input, which no one else may hold, and of the factors."""
     grad_NI = torch.mm(grad_NO, weight_IO.t())
     if factors is None or inner_NR is None:
         return grad_NI, None, None
@@ -149,15 +149,13 @@ class GatedProjected(torch.autograd.Function):
         """Gradients of gate and up, and of the adapter."""
         gated_NM, weight_IO, down_IR, up_RO, inner_NR = ctx.saved_tensors
         gate_NI, through_NI = gated_NM.chunk(2, -1)
-        open_NI = torch.sigmoid(gate_NI)
-        passed_NI = gate_NI * open_NI  # silu(gate)
+        passed_NI = silu(gate_NI)
         grad_NI, grad_down, grad_up = _project_backward(
             grad_NO, passed_NI * through_NI, weight_IO, _factors(down_IR, up_RO), inner_NR
         )
         grad_NM = torch.empty_like(gated_NM)
         grad_gate_NI, grad_through_NI = grad_NM.chunk(2, -1)
         torch.mul(grad_NI, passed_NI, out=grad_through_NI)
-        # d silu(g) / dg = s + silu(g) * (1 - s) with s = sigmoid(g)
-        slope_NI = open_NI.addcmul(passed_NI, 1 - open_NI)
-        torch.mul(grad_NI.mul_(through_NI), slope_NI, out=grad_gate_NI)
+        grad_passed_NI = grad_NI.mul_(through_NI)
+        grad_gate_NI.copy_(torch.ops.aten.silu_backward(grad_passed_NI, gate_NI))
         return grad_NM, None, None, grad_down, grad_up

@@ -45,6 +45,11 @@ class LoadedModel:
     max_context: int
 
     @property
+    def dtype(self) -> str:
+        """The type of the base model's weights, as a configuration names it."""
+        return str(self.network.get_base_model().dtype).removeprefix("torch.")
+
+    @property
     def device(self) -> torch.device:
         """Where the weights live."""
         return next(self.network.parameters()).device  # type: ignore[no-any-return]
@@ -92,7 +97,7 @@ def choose_dtype(config: RunConfig) -> str:
         return config.dtype
     if choose_device(config.device) == "cuda":
         return "bfloat16"
-    # before torch 2.12 nothing public says what a processor can do
+    # older releases of torch have nothing public to ask; float32 is then the safer choice
     able: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return "bfloat16" if any(able.get(name) for name in _BFLOAT16) else "float32"
 
@@ -118,7 +123,7 @@ def load_model(config: RunConfig) -> LoadedModel:
     _require_plain_cache(name, base)
     base.to(device)
     base.requires_grad_(requires_grad=False)
-    if weights.supported(base.config):
+    if weights.supported(base):
         weights.fuse(base)
     return LoadedModel(
         network=_with_adapter(base, config),

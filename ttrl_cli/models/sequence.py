@@ -6,7 +6,7 @@ by the rows that go on from them. An adapter's factors are laid side by side onc
 leaves; `Sequences.collect` hands their gradients back to the adapter's own parameters.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,9 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from ttrl_cli.models.fused_ops import GatedProjected, NormedProjected, Projected
 from ttrl_cli.models.weights import FUSED, Projection, norm, projection, rotary, rotate
+
+_QUERIES = 512
+"""Queries of a row that attend at a time."""
 
 KeysValues = tuple[torch.Tensor, torch.Tensor]
 """Keys and values [B, H_kv, S, D]."""
@@ -59,86 +62,45 @@ def _add_gradient(parameter: Any, gradient: torch.Tensor) -> None:
         parameter.grad += gradient
 
 
-class Sequences:
-    """The lean forward of a supported model, for its adapter as it is when this is made.
+class _Layer:
+    """One decoder layer over rows of tokens, in two halves: what it looks for, what it answers."""
 
-    Args:
-        network: The peft model; its base model's weights were laid out by `decoder.fuse`.
-        adapter: False for the base model, without the adapter.
-        grad: Whether the adapter's factors take gradients.
-    """
+    def __init__(self, layer: Any, config: Any, *, adapter: bool, grad: bool) -> None:
+        self._layer = layer
+        self._heads: int = config.num_attention_heads
+        self._kv_heads: int = config.num_key_value_heads
+        self.blocks = [_adapted(layer, block, names, adapter, grad) for block, names in FUSED]
 
-    def __init__(self, network: Any, *, adapter: bool = True, grad: bool = True) -> None:
-        self._causal = network.get_base_model()
-        self._model = self._causal.model
-        self._heads: int = self._causal.config.num_attention_heads
-        self._kv_heads: int = self._causal.config.num_key_value_heads
-        self._layers = [
-            (layer, [_adapted(layer, block, names, adapter, grad) for block, names in FUSED])
-            for layer in self._model.layers
-        ]
-
-    @property
-    def head_VH(self) -> torch.Tensor:
-        """The output embedding [V, H]."""
-        return self._causal.lm_head.weight.detach()  # type: ignore[no-any-return]
-
-    def prompt(self, ids_S: torch.Tensor) -> list[KeysValues]:
-        """Keys and values [1, H_kv, S, D] of a prompt, per layer."""
-        return [kept for _, kept in self._run(ids_S[None], 0, [])]
-
-    def hidden(self, ids_BT: torch.Tensor, prompt: Sequence[KeysValues]) -> torch.Tensor:
-        """Normed states [B, T, H] of rows that go on from a prompt; an empty one is none."""
-        start = prompt[0][0].shape[2] if prompt else 0
-        *_, (x_NH, _) = self._run(ids_BT, start, prompt)
-        return norm(self._model.norm, x_NH).view(*ids_BT.shape, -1)
-
-    def collect(self) -> None:
-        """Hand the gradients of all factors to the adapter's parameters, once per update."""
-        for _, blocks in self._layers:
-            for block in blocks:
-                block.collect()
-
-    def _run(
-        self, ids_BT: torch.Tensor, start: int, prompt: Sequence[KeysValues]
-    ) -> Iterator[tuple[torch.Tensor, KeysValues]]:
-        """The state [B * T, H] behind each layer, and the layer's own keys and values."""
-        rows, tokens = ids_BT.shape
-        x_NH = self._model.embed_tokens(ids_BT.reshape(-1))
-        position_T = torch.arange(start, start + tokens, device=ids_BT.device)
-        turn = rotary(self._model, x_NH, position_T.repeat(rows))
-        mask = _mask(start, tokens, self._heads // self._kv_heads, x_NH)
-        for place, (layer, blocks) in enumerate(self._layers):
-            before = prompt[place] if prompt else None
-            x_NH, kept = self._layer(layer, blocks, x_NH, rows, turn, before, mask)
-            yield x_NH, kept
-
-    def _layer(
-        self,
-        layer: Any,
-        blocks: list[_Adapted],
-        x_NH: torch.Tensor,
-        rows: int,
-        turn: tuple[torch.Tensor, torch.Tensor],
-        before: KeysValues | None,
-        mask: torch.Tensor,
+    def look(
+        self, x_NH: torch.Tensor, rows: int, turn: tuple[torch.Tensor, torch.Tensor]
     ) -> tuple[torch.Tensor, KeysValues]:
-        """One layer's output [B * T, H] and its own keys and values."""
-        qkv, out, gated, down = blocks
-        attention, width = layer.self_attn, layer.self_attn.head_dim
-        qkv_NO = _normed(layer.input_layernorm, qkv, x_NH)
+        """Queries [B, H_kv, R, T, D], and the layer's own keys and values."""
+        attention, width = self._layer.self_attn, self._layer.self_attn.head_dim
+        qkv_NO = _normed(self._layer.input_layernorm, self.blocks[0], x_NH)
         qkv_NKW = qkv_NO.view(len(x_NH), -1, width)
         turned_NKW = self._turned(attention, qkv_NKW, turn)
         q_NKW, k_NKW = turned_NKW.split_with_sizes([self._heads, self._kv_heads], 1)
-        kept = tuple(
+        keys, values = (
             part.view(rows, -1, self._kv_heads, width).transpose(1, 2)
             for part in (k_NKW, qkv_NKW[:, -self._kv_heads :])
         )
-        seen_NH = _attend(q_NKW, (kept[0], kept[1]), before, mask, attention.scaling)
+        q = q_NKW.view(rows, -1, self._kv_heads, self._heads // self._kv_heads, width)
+        return q.permute(0, 2, 3, 1, 4), (keys, values)
+
+    def answer(
+        self,
+        x_NH: torch.Tensor,
+        query: torch.Tensor,
+        own: KeysValues,
+        before: KeysValues | None,
+        masks: "_Masks",
+    ) -> torch.Tensor:
+        """The layer's output [B * T, H]."""
+        _, out, gated, down = self.blocks
+        seen_NH = _attend(query, own, before, self._layer.self_attn.scaling, masks)
         x_NH = x_NH + _apply(Projected, seen_NH, *out.constants, *out.factors)
-        gated_NM = _normed(layer.post_attention_layernorm, gated, x_NH)
-        x_NH = x_NH + _apply(GatedProjected, gated_NM, *down.constants, *down.factors)
-        return x_NH, (kept[0], kept[1])
+        gated_NM = _normed(self._layer.post_attention_layernorm, gated, x_NH)
+        return x_NH + _apply(GatedProjected, gated_NM, *down.constants, *down.factors)
 
     def _turned(
         self, attention: Any, qkv_NKW: torch.Tensor, turn: tuple[torch.Tensor, torch.Tensor]
@@ -151,6 +113,66 @@ class Sequences:
             normed = [norm(module, part) for module, part in zip(norms, parts, strict=True)]
             both_NKW = torch.cat(normed, 1)
         return rotate(both_NKW, *turn)
+
+
+class Sequences:
+    """The lean forward of a supported model, for its adapter as it is when this is made.
+
+    Args:
+        network: The peft model; its base model's weights were laid out by `weights.fuse`.
+        adapter: False for the base model, without the adapter.
+        grad: Whether the adapter's factors take gradients.
+    """
+
+    def __init__(self, network: Any, *, adapter: bool = True, grad: bool = True) -> None:
+        self._causal = network.get_base_model()
+        self._model = self._causal.model
+        self._layers = [
+            _Layer(layer, self._causal.config, adapter=adapter, grad=grad)
+            for layer in self._model.layers
+        ]
+
+    @property
+    def head_VH(self) -> torch.Tensor:
+        """The output embedding [V, H]."""
+        return self._causal.lm_head.weight.detach()  # type: ignore[no-any-return]
+
+    def prompt(self, ids_S: torch.Tensor) -> list[KeysValues]:
+        """Keys and values [1, H_kv, S, D] of a prompt, per layer."""
+        x_NH, turn = self._begin(ids_S[None], 0)
+        masks = _Masks()
+        kept: list[KeysValues] = []
+        for layer in self._layers:
+            query, own = layer.look(x_NH, 1, turn)
+            # as they are now they are views, which would keep all that they are views of
+            kept.append((own[0].contiguous(), own[1].contiguous()))
+            if layer is not self._layers[-1]:
+                x_NH = layer.answer(x_NH, query, own, None, masks)
+        return kept
+
+    def hidden(self, ids_BT: torch.Tensor, prompt: Sequence[KeysValues]) -> torch.Tensor:
+        """Normed states [B, T, H] of rows that go on from a prompt; an empty one is none."""
+        x_NH, turn = self._begin(ids_BT, prompt[0][0].shape[2] if prompt else 0)
+        masks = _Masks()
+        for place, layer in enumerate(self._layers):
+            query, own = layer.look(x_NH, len(ids_BT), turn)
+            x_NH = layer.answer(x_NH, query, own, prompt[place] if prompt else None, masks)
+        return norm(self._model.norm, x_NH).view(*ids_BT.shape, -1)
+
+    def collect(self) -> None:
+        """Hand the gradients of all factors to the adapter's parameters, once per update."""
+        for layer in self._layers:
+            for block in layer.blocks:
+                block.collect()
+
+    def _begin(
+        self, ids_BT: torch.Tensor, start: int
+    ) -> tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor]]:
+        """The embedded tokens [B * T, H], and what turns their queries and keys."""
+        rows, tokens = ids_BT.shape
+        x_NH = self._model.embed_tokens(ids_BT.reshape(-1))
+        position_T = torch.arange(start, start + tokens, device=ids_BT.device)
+        return x_NH, rotary(self._model, x_NH, position_T.repeat(rows))
 
 
 def _normed(module: Any, block: _Adapted, x_NH: torch.Tensor) -> torch.Tensor:
@@ -175,40 +197,53 @@ def _adapted(layer: Any, block: str, names: tuple[str, ...], adapter: bool, grad
 
 
 def _attend(
-    q_NKW: torch.Tensor,
+    query: torch.Tensor,
     own: KeysValues,
     before: KeysValues | None,
-    mask: torch.Tensor,
     scale: float,
+    masks: "_Masks",
 ) -> torch.Tensor:
-    """Attention [N, H * D] of rows over their prompt and what they have written.
+    """Attention [B * T, H * D] of rows over their prompt and what they have written.
 
     The query heads of a kv head stand one behind the other as if they were tokens, so that keys and
-    values need not be repeated for them.
+    values need not be repeated for them. Queries take their turn some at a time, each only with
+    the keys that they may see, so that masks stay small however long the rows are.
     """
+    rows, kv_heads, per_head, tokens, width = query.shape
     keys, values = own
-    rows, kv_heads, tokens, width = keys.shape
-    q = q_NKW.view(rows, tokens, kv_heads, -1, width).permute(0, 2, 3, 1, 4)
-    per_head = q.shape[2]
     if before is not None:
         keys, values = (
             torch.cat([prompt.expand(rows, -1, -1, -1), mine], 2)
             for prompt, mine in zip(before, own, strict=True)
         )
-    seen = scaled_dot_product_attention(
-        q.reshape(rows, kv_heads, per_head * tokens, width),
-        keys,
-        values,
-        attn_mask=mask,
-        scale=scale,
-    )
-    seen = seen.view(rows, kv_heads, per_head, tokens, width).permute(0, 3, 1, 2, 4)
-    return seen.reshape(rows * tokens, -1)
+    start = keys.shape[2] - tokens
+    seen = []
+    for first in range(0, tokens, _QUERIES):
+        some = query[:, :, :, first : first + _QUERIES]
+        count, end = some.shape[3], start + first + some.shape[3]
+        part = scaled_dot_product_attention(
+            some.reshape(rows, kv_heads, per_head * count, width),
+            keys[:, :, :end],
+            values[:, :, :end],
+            attn_mask=masks.mask(end - count, count, per_head, query),
+            scale=scale,
+        )
+        seen.append(part.view(rows, kv_heads, per_head, count, width))
+    together = seen[0] if len(seen) == 1 else torch.cat(seen, 3)
+    return together.permute(0, 3, 1, 2, 4).reshape(rows * tokens, -1)
 
 
-def _mask(start: int, tokens: int, per_head: int, like: torch.Tensor) -> torch.Tensor:
-    """What each token may see, as additions to the scores [R * T, S + T]."""
-    full = torch.full((tokens, tokens), -torch.inf, device=like.device, dtype=like.dtype)
-    own = full.triu(1)
-    seen = torch.cat([own.new_zeros(tokens, start), own], 1)
-    return seen.repeat(per_head, 1)
+class _Masks:
+    """The masks of one pass through the model, each made once for all layers."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[int, int], torch.Tensor] = {}
+
+    def mask(self, start: int, tokens: int, per_head: int, like: torch.Tensor) -> torch.Tensor:
+        """What each token may see, as additions to the scores [R * T, S + T]."""
+        if (start, tokens) not in self._made:
+            mask = like.new_zeros(per_head, tokens, start + tokens)
+            later = torch.ones(tokens, tokens, device=like.device, dtype=torch.bool).triu(1)
+            mask[:, :, start:].masked_fill_(later, -torch.inf)
+            self._made[start, tokens] = mask.view(per_head * tokens, -1)
+        return self._made[start, tokens]

@@ -27,12 +27,14 @@ FUSED = (
 """The projections of a layer: block and names of those that share an input."""
 
 
-def supported(config: Any) -> bool:
-    """Whether a model of this configuration can be decoded here."""
+def supported(base: Any) -> bool:
+    """Whether a causal model of transformers can be sampled from and learned from here."""
+    config = base.config
     return (
         config.model_type in _SUPPORTED
         and config.hidden_act == "silu"
         and getattr(config, "quantization_config", None) is None
+        and base.get_output_embeddings().bias is None
     )
 
 
@@ -106,7 +108,7 @@ def projection(
     Args:
         linears: Layers of one input, that peft has put adapters on.
         adapter: `used` leaves it out where it adds nothing, its B matrices being zero; `kept` has
-            it in any case, to be learned.
+            it in any case, to be learned; `left out` is the base model.
     """
     bases = [getattr(linear, "base_layer", linear) for linear in linears]
     weights = [base.weight.detach() for base in bases]

@@ -35,7 +35,7 @@ def start(network: Any, prompts: list[Cache], rows_P: list[int]) -> Decoding:
         for i in range(len(prompts[0].layers))
     ]
     prefix = SharedPrefix(layers=layers, rows_P=rows_P)
-    lean = supported(network.get_base_model().config)
+    lean = supported(network.get_base_model())
     return _Lean(network, prefix) if lean else _Network(network, prefix)
 
 

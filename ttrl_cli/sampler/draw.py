@@ -11,8 +11,8 @@ def draw(
     """Draw one token a row from softmax(logits / temperature).
 
     The cumulative sum is taken over blocks of the vocabulary first and then within the one block
-    that holds the draw, in float64; every token, however rare, has its probability to within a few
-    units of float32's last place.
+    that holds the draw, in float64; every token, however rare, has the probability that its float32
+    exponential says.
 
     Args:
         logits_BV: Logits [B, V].
@@ -20,7 +20,8 @@ def draw(
         temperature: Above 0.
 
     Returns:
-        Token ids, int64 [B], and their log-probabilities, float32 [B].
+        Token ids, int64 [B], and their log-probabilities, float32 [B]; these are not finite where
+        logits are infinite or not numbers.
     """
     scaled_BV = logits_BV.float() / temperature
     highest_B1 = scaled_BV.amax(-1, keepdim=True)
@@ -42,8 +43,8 @@ def draw(
     # token at the end of a block would lose its probability to that
     share_B1 = (target_B1 - before_B1) / block_BN.gather(1, block_B1)
     offset_B1 = _first_above(inside_cdf_BK, share_B1 * inside_cdf_BK[:, -1:])
-    # a share that is rounded to 1 can end on a token of probability 0: the likeliest token of the
-    # block is within that rounding of the right answer
+    # a share that rounding takes to the block's end can point at a token of probability 0; of those
+    # that can be drawn, take the likeliest
     drawable_B1 = inside_BK.gather(1, offset_B1) > 0
     offset_B1 = torch.where(drawable_B1, offset_B1, inside_BK.argmax(-1, keepdim=True))
     token_B1 = block_B1 * _BLOCK + offset_B1

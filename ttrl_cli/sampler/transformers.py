@@ -16,7 +16,7 @@ import torch
 from transformers.cache_utils import Cache
 
 from ttrl_cli import seeding
-from ttrl_cli.errors import UsageError
+from ttrl_cli.errors import DivergedError, UsageError
 from ttrl_cli.models.load import LoadedModel
 from ttrl_cli.records import Adapter, Completion, IntArray, Json, Prompt
 from ttrl_cli.sampler.base import clean_text
@@ -109,6 +109,7 @@ class TransformersSampler:
 
         Raises:
             UsageError: If no prompt of the first step leaves room: nothing could be sampled ever.
+            DivergedError: If the model's logits are not finite.
         """
         encoded = {prompt.group: self._model.encode(prompt.messages) for prompt in prompts_P}
         fitting = [p for p in prompts_P if self._room(encoded[p.group]) > 0]
@@ -180,6 +181,9 @@ class TransformersSampler:
         token_B, logprob_B = draw(
             batch.logits_BV, uniform_B.to(batch.logits_BV.device), self._temperature
         )
+        if not bool(logprob_B.isfinite().all()):
+            msg = "the model's logits are not finite: its weights are broken; lower --lr"
+            raise DivergedError(msg)
         done: list[Completion] = []
         live: list[int] = []
         for place, (row, token, logprob) in enumerate(
