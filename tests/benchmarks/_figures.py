@@ -107,3 +107,8 @@ def medians(ways: Mapping[str, Callable[[], float]], rounds: int = ROUNDS) -> di
         latest = ", ".join(f"{name} {values[-1]:.4g}" for name, values in found.items())
         say(f"  round {number + 1}/{rounds}: {latest}")
     return {name: statistics.median(values) for name, values in found.items()}
+
+
+def few(rounds: int) -> str:
+    """What a note says where rounds are fewer than figures ought to be medians of."""
+    return "" if rounds >= ROUNDS else f" Median of {rounds} rounds only."

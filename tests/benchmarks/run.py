@@ -1,6 +1,6 @@
 """Run benchmarks, keep their figures in docs/benchmarks.json and write docs/benchmarks.md from it.
 
-    python tests/benchmarks/run.py [SCRIPT ...]
+    python tests/benchmarks/run.py [SCRIPT ...] [--rounds N]
     python tests/benchmarks/run.py --check
 
 Without names, all of SCRIPTS. Each is a process of its own, with this interpreter; libraries that
@@ -19,6 +19,7 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +57,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("scripts", nargs="*", type=_named, metavar="SCRIPT")
     parser.add_argument("--check", action="store_true", help="only compare the page")
+    parser.add_argument("--rounds", type=int, help="passed on; the notes of figures say it")
     given = parser.parse_args()
     if given.check:
         sys.exit(subprocess.run([*GENERATE, "--check"], check=False).returncode)
-    failed = [script for script in given.scripts or SCRIPTS if not _run_and_keep(script)]
+    options = () if given.rounds is None else ("--rounds", str(given.rounds))
+    scripts = given.scripts or SCRIPTS
+    failed = [script for script in scripts if not _run_and_keep(script, options)]
     _tell(json.loads(FIGURES.read_text(encoding="utf-8")))
     if failed:
         sys.exit(f"failed: {', '.join(failed)}")
@@ -74,13 +78,13 @@ def _named(name: str) -> str:
     return script
 
 
-def _run_and_keep(script: str) -> bool:
+def _run_and_keep(script: str, options: Sequence[str]) -> bool:
     """Run a script and put its figures in the file and on the page; False if it failed."""
     say(f"== {script}")
     started = time.monotonic()
     try:
         _install(script)
-        found = figures_of(script)
+        found = figures_of(script, options)
         known = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
         text = json.dumps(merged(known, found, script), indent=1, sort_keys=True) + "\n"
     except (ValueError, OSError, subprocess.CalledProcessError) as error:
@@ -125,14 +129,14 @@ def _installed(wanted: Requirement) -> bool:
         return False
 
 
-def figures_of(script: str) -> dict[str, Record]:
+def figures_of(script: str, options: Sequence[str] = ()) -> dict[str, Record]:
     """Run a script; its figures by name, with where and how they were measured.
 
     Raises:
         ValueError: If it prints what is no figure.
         CalledProcessError: If it fails.
     """
-    command = [sys.executable, str(HERE / script)]
+    command = [sys.executable, str(HERE / script), *options]
     load = os.getloadavg()[0]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     around = {

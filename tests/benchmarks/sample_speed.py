@@ -17,7 +17,7 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
-from _figures import ROUNDS, Figure, emit, medians, say, seconds
+from _figures import ROUNDS, Figure, emit, few, medians, say, seconds
 
 from ttrl_cli.config import RunConfig
 from ttrl_cli.models import decoder, weights
@@ -146,6 +146,7 @@ def measure(model: str, dtype: str, rounds: int) -> None:
             unit="tokens/s",
             lower=False,
             target="3x",
+            note=few(rounds).strip(),
         )
     )
     emit(
@@ -157,7 +158,7 @@ def measure(model: str, dtype: str, rounds: int) -> None:
             alternative=found["products"],
             unit="tokens/s",
             lower=False,
-            note=f"Where the time goes: {where}.",
+            note=f"Where the time goes: {where}.{few(rounds)}",
         )
     )
 

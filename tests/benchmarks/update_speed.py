@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from _figures import ROUNDS, Figure, emit, medians, say
+from _figures import ROUNDS, Figure, emit, few, medians, say
 
 SHAPES = {"short": (4, 32, 100, 50), "long": (2, 16, 500, 500)}
 PER_PASS = {(4, 32, 100, 50): 32, (2, 16, 500, 500): 4}
@@ -215,7 +215,7 @@ def measure(shape: str, model: str, rounds: int) -> None:
             unit="tokens/s",
             lower=False,
             target=TARGETS[shape],
-            note=f"{PER_PASS[SHAPES[shape]]} rows at a time.",
+            note=f"{PER_PASS[SHAPES[shape]]} rows at a time.{few(rounds)}",
         )
     )
     emit(
