@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import random
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from ttrl_cli.records import State
 from ttrl_cli.search.archive import Archive, Expansion, data_digest
+from ttrl_cli.search.columns import MOST_MERGED
 
 
 def make_state(id, parent, signed, data=None):
@@ -434,3 +436,157 @@ def test_without_duplicates_the_archive_is_the_best_of_the_best_children(history
     best = max([1.0, *(child.signed for child in offered)])
     assert archive.best().signed == best
     assert archive.is_live(archive.best().id)
+
+
+# the fast structures against the rules, followed plainly
+
+
+class Plain:
+    """The rules of the archive, followed by looking through all states ever kept each time."""
+
+    def __init__(self, roots, capacity, children_per_parent):
+        self.kept = list(roots)  # in order
+        self.live = {state.id for state in roots}
+        self.n = {state.id: 0 for state in roots}
+        self.m = {}
+        self._roots = {state.id for state in roots}
+        self._capacity, self._children_per_parent = capacity, children_per_parent
+
+    def extend(self, parent, children, best):
+        """Enter children under a parent; the ids of those that stay."""
+        for id in self.line(parent):
+            self.n[id] += 1
+        if best is not None:
+            self.m[parent] = max(self.m.get(parent, -math.inf), best)
+        taken = [state.data for state in self.states()]
+        fresh = [
+            child
+            for place, child in enumerate(children)
+            if child.data not in taken + [earlier.data for earlier in children[:place]]
+        ]
+        order = {state.id: place for place, state in enumerate([*self.kept, *fresh])}
+
+        def rank(state):
+            return -state.signed, order[state.id]
+
+        family = [state for state in self.states() if state.parent == parent] + fresh
+        losers = sorted(family, key=rank)[self._children_per_parent :]
+        left = [s for s in [*self.states(), *fresh] if s not in losers and s.id not in self._roots]
+        losers += sorted(left, key=rank)[self._capacity :]
+        entered = [child for child in fresh if child not in losers]
+        self.kept += entered
+        self.n |= {child.id: 0 for child in entered}
+        self.live |= {child.id for child in entered}
+        self.live -= {state.id for state in losers}
+        return [child.id for child in entered]
+
+    def states(self):
+        """The live states."""
+        return [state for state in self.kept if state.id in self.live]
+
+    def line(self, id):
+        """Ids of a state and its ancestors."""
+        parent = {state.id: state.parent for state in self.kept}
+        path = []
+        while id is not None:
+            path.append(id)
+            id = parent[id]
+        return path
+
+
+def grow_both(seed, expansions, watch):
+    """Random expansions, many of equal scores and data, of an archive and of a plain one."""
+    rng = random.Random(seed)
+    bounds = {"capacity": rng.choice([1, 5, 25]), "children_per_parent": rng.randint(1, 3)}
+    roots = seeds(0.0, 1.0, 2.0)
+    archive, plain = Archive.from_seeds(roots, **bounds), Plain(roots, **bounds)
+    for number in range(expansions):
+        recent = plain.kept[-12:] if rng.random() < 0.7 else plain.kept
+        parent = rng.choice(recent).id  # deep trees; evicted states too
+        children = tuple(
+            make_state(f"{number}.{i}", parent, rng.randint(0, 6 + number // 9), rng.randint(0, 99))
+            for i in range(rng.randint(0, 5))
+        )
+        best = max((child.signed for child in children), default=None)
+        done = archive.extend(
+            Expansion(step=0, group=0, parent=parent, samples=5, best=best, children=children)
+        )
+        assert [child.id for child in done.children] == plain.extend(parent, children, best)
+        if rng.random() < 0.4:  # else the changes of several expansions come at once
+            watch(archive, plain)
+    watch(archive, plain)
+    assert len(plain.kept) > len(plain.live)  # something was evicted
+    return archive, plain
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_standing_is_what_looking_through_all_states_gives(seed):
+    """After any expansions R, Q, n, what is live and the order are those of the plain rules."""
+
+    def watch(archive, plain):
+        now = archive.standing()
+        ids = [state.id for state in plain.kept]
+        assert now.reward_N.tolist() == [state.signed for state in plain.kept]
+        assert now.q_N.tolist() == [plain.m.get(s.id, s.signed) for s in plain.kept]
+        assert now.visits_N.tolist() == [plain.n[id] for id in ids]
+        assert now.seed_N.tolist() == [state.parent is None for state in plain.kept]
+        assert now.live_N.tolist() == [id in plain.live for id in ids]
+        ranked = sorted(range(len(ids)), key=lambda node: (-plain.kept[node].signed, node))
+        assert now.order_L.tolist() == [node for node in ranked if ids[node] in plain.live]
+        assert archive.numbered(len(ids) - 1).id == ids[-1]
+
+    archive, plain = grow_both(seed, 250, watch)
+    assert archive.standing().total == 250
+    assert len(archive) == len(plain.live)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_states_best_and_duplicates_are_what_looking_through_all_states_gives(seed):
+    """`states`, `best`, `holds` and lineages follow every eviction."""
+
+    def watch(archive, plain):
+        live = plain.states()
+        assert ids(archive) == [state.id for state in live]
+        assert archive.best() == max(live, key=lambda state: state.signed)
+        data = [state.data for state in live]
+        assert [archive.holds(x) for x in range(100)] == [x in data for x in range(100)]
+        line = {state.id: set(plain.line(state.id)) for state in plain.kept}
+        for state in plain.kept[::7]:
+            family = [
+                other.id in line[state.id] or state.id in line[other.id] for other in plain.kept
+            ]
+            rows = [row for row, other in enumerate(live) if family[plain.kept.index(other)]]
+            assert archive.lineage(state.id).tolist() == rows
+            node = plain.kept.index(state)
+            numbers = [int(x) for batch in archive.relatives(node) for x in batch]
+            assert sorted(numbers) == [x for x, related in enumerate(family) if related]
+
+    grow_both(seed, 120, watch)
+
+
+def test_an_order_merged_step_by_step_is_the_one_sorted_at_once():
+    """Asked for after each of 2,000 expansions or twice in all, the order is the same."""
+    rng, known = random.Random(5), ["seed.0"]
+    often, seldom = (Archive.from_seeds(seeds(0.0, 1.0), capacity=1200) for _ in range(2))
+    for number in range(2000):
+        children = [(f"{number}.{i}", float(rng.randint(0, 40)), [number, i]) for i in range(2)]
+        parent = rng.choice(known)
+        expand(seldom, parent, *children)
+        known += [child.id for child in expand(often, parent, *children).children]
+        often.standing()
+        if number in (1000, 1999):
+            order_L = seldom.standing().order_L
+            assert order_L.tolist() == often.standing().order_L.tolist()
+            assert order_L.size > MOST_MERGED
+
+
+def test_a_standing_cannot_be_written_to():
+    """What a selector is lent is read-only, and the archive can still write it."""
+    archive = Archive.from_seeds(seeds(0.0))
+    now = archive.standing()
+    for name in ("reward_N", "q_N", "visits_N", "seed_N", "live_N", "order_L"):
+        with pytest.raises(ValueError, match="read-only"):
+            getattr(now, name)[0] = 1
+    expand(archive, "seed.0", ("a", 3.0))
+    assert archive.standing().q_N.tolist() == [3.0, 3.0]
+    assert archive.seeds == tuple(seeds(0.0))

@@ -3,11 +3,19 @@
 import math
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ttrl_cli.search.puct import puct_scores, q_values, rank_prior, reward_scale
+from ttrl_cli.search.puct import (
+    puct_scores,
+    q_values,
+    rank_prior,
+    ranked_scale,
+    ranked_scores,
+    reward_scale,
+)
 
 NONE = -math.inf
 rewards = arrays(np.float64, st.integers(1, 20), elements=st.floats(-100, 100), unique=True)
@@ -84,3 +92,56 @@ def test_c_zero_is_greedy():
         c=0.0,
     )
     assert scores_N.tolist() == [1.0, 7.0]
+
+
+def test_states_outside_the_order_score_minus_infinity_and_take_no_rank():
+    """An evicted state between two others has no score and no part in their priors."""
+    scores_N = ranked_scores(
+        np.array([1.0, 5.0, 2.0]),
+        np.array([0, 7, 1]),
+        np.array([2, 0]),
+        scale=3.0,
+        total=3,
+        c=1.0,
+    )
+    # prior 2/3 of state 2, 1/3 of state 0; scale * sqrt(1 + 3) = 6: 1 + 6/3 / 1, 2 + 12/3 / 2
+    assert scores_N.tolist() == [3.0, NONE, 4.0]
+
+
+@pytest.mark.parametrize("seeds_at", [9.0, 0.0])
+def test_the_ends_of_the_order_give_the_scale_past_all_seeds(seeds_at):
+    """With all seeds at the top of the order, or at its bottom, the scale is that of the rest."""
+    reward_N = np.array([seeds_at, seeds_at, 4.0, 2.0, 5.0, 7.0])
+    seed_N = np.array([True, True, False, False, False, False])
+    order_L = np.argsort(-reward_N, kind="stable")
+    assert ranked_scale(reward_N, seed_N, order_L) == 7.0 - 2.0
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_what_is_kept_up_gives_the_very_scores_of_the_formula(seed):
+    """Q, order and scale give the formula's scores to the last bit, on which ties depend."""
+    rng = np.random.default_rng(seed)
+    size, seeds = int(rng.integers(4, 60)), int(rng.integers(1, 4))
+    reward_N = rng.integers(0, 8, size) / 3  # many ties
+    best_child_N = np.where(rng.random(size) < 0.5, NONE, rng.normal(size=size))
+    visits_N, seed_N = rng.integers(0, 5, size), np.arange(size) < seeds
+    live_L = np.flatnonzero(seed_N | (rng.random(size) < 0.7))
+    order_L = np.array(sorted(live_L, key=lambda node: (-reward_N[node], node)))
+    scores_N = ranked_scores(
+        q_values(reward_N, best_child_N),
+        visits_N,
+        order_L,
+        scale=ranked_scale(reward_N, seed_N, order_L),
+        total=17,
+        c=0.7,
+    )
+    found = [
+        reward for reward, seed in zip(reward_N[live_L], seed_N[live_L], strict=True) if not seed
+    ]
+    scale = max(np.ptp(found or reward_N[live_L]), 1e-6)
+    for rank, node in enumerate(order_L):
+        m, count = best_child_N[node], live_L.size
+        prior = (count - rank) / (count * (count + 1) / 2)
+        bonus = 0.7 * scale * prior * math.sqrt(1 + 17) / (1 + visits_N[node])
+        assert scores_N[node] == (reward_N[node] if m == NONE else m) + bonus
+    assert np.isneginf(np.delete(scores_N, live_L)).all()

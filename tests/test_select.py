@@ -1,6 +1,7 @@
 """Selection of parents, against a trace worked by hand."""
 
 import math
+import random
 
 import numpy as np
 import pytest
@@ -276,3 +277,77 @@ def test_as_many_roots_as_parents_are_always_enough(growth, selector):
             parent = archive.state(parent).parent
         assert not above & {other.id for other in batch}
     assert len({state.id for state in batch}) == 3
+
+
+# picks against a plain computation over all states
+
+
+def tree(seed):
+    """An archive after random expansions with many equal scores, and ids of all states kept."""
+    rng = random.Random(seed)
+    archive = make_archive(0.0, 1.0, 1.0, capacity=rng.choice([4, 30]))
+    known = [state.id for state in archive.seeds]
+    for number in range(rng.randint(1, 120)):
+        parent = rng.choice(known[-10:] if rng.random() < 0.7 else known)
+        names = [f"{number}.{i}" for i in range(rng.randint(0, 3))]
+        expand(archive, parent, *((name, rng.randint(0, 9) / 3) for name in names))
+        known += [name for name in names if archive.is_live(name)]
+        if rng.random() < 0.3:
+            archive.standing()
+    return archive, known
+
+
+def line(archive, id):
+    """Ids of a state and its ancestors."""
+    path = []
+    while id is not None:
+        path.append(id)
+        id = archive.state(id).parent
+    return path
+
+
+def plain_scores(archive, live, c):
+    """Scores by id, with Python's own numbers in the order in which the formula has them."""
+    reward = {id: archive.state(id).signed for id in live}
+    found = [reward[id] for id in live if archive.state(id).parent is not None]
+    scale = max(max(found or reward.values()) - min(found or reward.values()), 1e-6)
+    size, scores = len(live), {}
+    for rank, id in enumerate(sorted(live, key=lambda id: -reward[id])):
+        prior = (size - rank) / (size * (size + 1) / 2)
+        bonus = c * scale * prior * math.sqrt(1 + archive.total) / (1 + archive.visits(id))
+        m = archive.best_child(id)
+        scores[id] = (reward[id] if m is None else m) + bonus
+    return {id: scores[id] for id in live}
+
+
+def free_of(archive, live, picks):
+    """Live ids that are no ancestor, no descendant and none of the picks."""
+    above = {id for pick in picks for id in line(archive, pick)}
+    return [id for id in live if id not in above and not {*line(archive, id)} & {*picks}]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_puct_picks_what_the_plain_computation_picks(seed):
+    """Over trees with ties and evictions the picks are the plain ones, exact to the last bit."""
+    archive, known = tree(seed)
+    live = [id for id in known if archive.is_live(id)]
+    for c in (0.0, 1.0, 20.0):
+        scores, picks = plain_scores(archive, live, c), []
+        for _ in range(3):
+            picks.append(max(free_of(archive, live, picks), key=scores.__getitem__))
+        assert picked(Puct(c), archive, 3) == picks
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_epsilon_greedy_picks_what_the_plain_computation_picks(seed):
+    """The best reward of the free states, or the state that the generator names among them."""
+    archive, known = tree(seed)
+    live = [id for id in known if archive.is_live(id)]
+    rng, picks = np.random.default_rng(seed), []
+    for _ in range(3):
+        free = free_of(archive, live, picks)
+        if rng.random() < 0.5:
+            picks.append(free[rng.choice(len(free))])
+        else:
+            picks.append(max(free, key=lambda id: archive.state(id).signed))
+    assert picked(EpsilonGreedy(0.5), archive, 3, seed) == picks

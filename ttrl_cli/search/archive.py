@@ -20,126 +20,36 @@ place among its siblings ranks below it and is turned away or evicted as well. F
 a child evicted for want of room needs no place among its parent's best.
 """
 
-import hashlib
 import heapq
 import json
-import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Generic, Self, TypeVar
+from dataclasses import replace
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ttrl_cli.records import BoolArray, FloatArray, IntArray, Json, State
+from ttrl_cli.records import IntArray, Json, State
+from ttrl_cli.search.expansion import Expansion, check_expansion, check_states, data_digest
+from ttrl_cli.search.nodes import NONE, ArchiveView, Nodes, Standing
 
-ScalarT = TypeVar("ScalarT", bound=np.generic)
-_NONE = -1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expansion:
-    """What one group of samples added under one parent.
-
-    Attributes:
-        step: The step it happened in.
-        group: Index of the group within the step.
-        parent: Id of the state that was expanded.
-        samples: Samples drawn, G.
-        best: Best signed score among all valid children, duplicates and those not kept included;
-            None where the expansion failed.
-        children: The valid children in the order of their index; after `Archive.extend`, those
-            admitted.
-    """
-
-    step: int
-    group: int
-    parent: str
-    samples: int
-    best: float | None
-    children: tuple[State, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArchiveView:
-    """The live states as read-only arrays `[N]`, in insertion order; `Archive.at` has the states.
-
-    Attributes:
-        reward_N: R, the signed score, in the problem's units.
-        best_child_N: m, the best signed score of a direct child; -inf where there is none.
-        visits_N: n, expansions of the state and of its descendants.
-        seed_N: True for seeds.
-        node_N: Number of the state among all that were ever kept, ascending.
-        parent_N: Number of its parent in the same count; -1 for seeds.
-        total: T, expansions of the whole run.
-    """
-
-    reward_N: FloatArray
-    best_child_N: FloatArray
-    visits_N: IntArray
-    seed_N: BoolArray
-    node_N: IntArray
-    parent_N: IntArray
-    total: int
-
-
-class _Column(Generic[ScalarT]):
-    """An array that grows by doubling."""
-
-    def __init__(self, dtype: type[ScalarT]) -> None:
-        self._data: NDArray[ScalarT] = np.empty(16, dtype=dtype)
-        self._size = 0
-
-    def append(self, value: float) -> None:
-        if self._size == self._data.size:
-            self._data = np.concatenate([self._data, np.empty_like(self._data)])
-        self._data[self._size] = value
-        self._size += 1
-
-    @property
-    def values(self) -> NDArray[ScalarT]:
-        """The entries so far; writable, and valid until the next append."""
-        return self._data[: self._size]
-
-
-def data_digest(data: Json) -> str:
-    """SHA-256 (hex) of the canonical JSON of verified data: equal digests are duplicates.
-
-    Raises:
-        ValueError: If the data holds a number that is not finite.
-        TypeError: If it is not JSON.
-    """
-    text = json.dumps(data, sort_keys=True, allow_nan=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+__all__ = ["Archive", "ArchiveView", "Expansion", "Standing", "data_digest"]
 
 
 class Archive:
-    """A tree of states under fixed seeds, made by `Archive.from_seeds`.
-
-    Nodes are numbered in the order they were kept; numbers are never reused, so a parent's number
-    is below its children's.
-    """
+    """A tree of states under fixed seeds, made by `Archive.from_seeds`."""
 
     def __init__(self, *, capacity: int, children_per_parent: int, visits_per_sample: bool) -> None:
         self._capacity = capacity
         self._children_per_parent = children_per_parent
         self._visits_per_sample = visits_per_sample
-        self._total = 0
         self._best = 0
-        self._seeds = 0
-        self._live_children = 0
-        self._states: list[State] = []
+        self._nodes = Nodes()
+        self._seeds: tuple[State, ...] = ()
+        self._states: list[State] = []  # by number, as are the digests
         self._digests: list[str] = []
         self._number: dict[str, int] = {}
         self._live_digests: set[str] = set()
         self._worst_first: list[tuple[float, int]] = []  # heap of (R, -node), stale ones included
-        self._reward = _Column(np.float64)
-        self._best_child = _Column(np.float64)
-        self._visits = _Column(np.int64)
-        self._parent = _Column(np.int64)
-        self._first_child = _Column(np.int64)
-        self._next_sibling = _Column(np.int64)
-        self._live = _Column(np.bool_)
         self._view: ArchiveView | None = None
 
     @classmethod
@@ -174,9 +84,10 @@ class Archive:
             children_per_parent=children_per_parent,
             visits_per_sample=visits_per_sample,
         )
-        archive._check_states(seeds, parent=None)
+        check_states(seeds, None, archive._number)
+        archive._seeds = tuple(seeds)
         for seed in seeds:
-            archive._insert(seed, _NONE, data_digest(seed.data))
+            archive._insert(seed, NONE, data_digest(seed.data))
         return archive
 
     def extend(self, expansion: Expansion) -> Expansion:
@@ -195,7 +106,7 @@ class Archive:
                 score that is not finite, data is not finite, or `samples` or `best` contradicts
                 the children.
         """
-        self._check(expansion)
+        check_expansion(expansion, self._number)
         parent = self._number[expansion.parent]
         fresh = self._without_duplicates(expansion.children)
         chosen = self._best_of_parent(parent, [child for child, _ in fresh])
@@ -203,12 +114,13 @@ class Archive:
         admitted = [(child, digest) for child, digest in fresh if child.id in kept]
         for child, digest in admitted:
             self._insert(child, parent, digest)
-        self._count(parent, expansion)
+        weight = expansion.samples if self._visits_per_sample else 1
+        self._nodes.count(parent, weight, expansion.best)
         self._view = None
         return replace(expansion, children=tuple(child for child, _ in admitted))
 
     def __len__(self) -> int:
-        return self._seeds + self._live_children
+        return self._nodes.live_count
 
     @property
     def states(self) -> tuple[State, ...]:
@@ -216,9 +128,14 @@ class Archive:
         return tuple(self._states[node] for node in self.view().node_N)
 
     @property
+    def seeds(self) -> tuple[State, ...]:
+        """The roots, in order."""
+        return self._seeds
+
+    @property
     def total(self) -> int:
         """T: expansions so far (samples under `visits_per_sample`)."""
-        return self._total
+        return self._nodes.total
 
     def best(self) -> State:
         """The live state with the highest R, the earliest of equals; no better was ever seen."""
@@ -238,7 +155,7 @@ class Archive:
 
     def is_live(self, id: str) -> bool:
         """True for a state that was kept and has not been evicted."""
-        return id in self._number and bool(self._live.values[self._number[id]])
+        return id in self._number and self._nodes.is_live(self._number[id])
 
     def holds(self, data: Json) -> bool:
         """True if a live state has equal data."""
@@ -246,27 +163,29 @@ class Archive:
 
     def visits(self, id: str) -> int:
         """n: expansions of the state and of its descendants; KeyError if it was never kept."""
-        return int(self._visits.values[self._number[id]])
+        return self._nodes.visits(self._number[id])
 
     def best_child(self, id: str) -> float | None:
         """m: best signed score of a direct child, None without one; KeyError if never kept."""
-        best = float(self._best_child.values[self._number[id]])
-        return None if math.isinf(best) else best
+        return self._nodes.best_child(self._number[id])
 
     def view(self) -> ArchiveView:
-        """Arrays of the live states, made once per extension."""
+        """Copies of the live states' entries, made once per extension."""
         if self._view is None:
-            node_N = np.flatnonzero(self._live.values)
-            self._view = ArchiveView(
-                reward_N=_frozen(self._reward.values[node_N]),
-                best_child_N=_frozen(self._best_child.values[node_N]),
-                visits_N=_frozen(self._visits.values[node_N]),
-                seed_N=_frozen(self._parent.values[node_N] == _NONE),
-                node_N=_frozen(node_N),
-                parent_N=_frozen(self._parent.values[node_N]),
-                total=self._total,
-            )
+            self._view = self._nodes.view()
         return self._view
+
+    def standing(self) -> Standing:
+        """What a selection needs, without a copy: valid until the next extension."""
+        return self._nodes.standing()
+
+    def numbered(self, node: int) -> State:
+        """The state with a number of `standing()`."""
+        return self._states[node]
+
+    def relatives(self, node: int) -> Iterator[IntArray]:
+        """Numbers of a state, its ancestors and its descendants, evicted ones too, in batches."""
+        return self._nodes.lineage(node)
 
     def lineage(self, id: str) -> IntArray:
         """Rows of `view()` that hold the state, its ancestors and its descendants.
@@ -279,11 +198,8 @@ class Archive:
         Raises:
             KeyError: If no state of that id was ever kept.
         """
-        node = self._number[id]
-        above = np.array(self._with_ancestors(node), dtype=np.int64)
-        family = np.sort(np.concatenate([above, *self._descendants(node)]))
-        row_F: IntArray = np.searchsorted(self.view().node_N, family[self._live.values[family]])
-        return row_F
+        family = np.concatenate(list(self.relatives(self._number[id])))
+        return np.flatnonzero(np.isin(self.view().node_N, family))
 
     def digest_lines(self) -> Iterator[str]:
         """One JSON line for T and one per state ever kept, for a digest of the run.
@@ -291,72 +207,13 @@ class Archive:
         Yields:
             `["total", T]`, then `[id, parent, score, signed, n, m, digest of the data, live]`.
         """
-        yield json.dumps(["total", self._total])
+        yield json.dumps(["total", self.total])
         for state, digest in zip(self._states, self._digests, strict=True):
             counts = [self.visits(state.id), self.best_child(state.id)]
             facts = [state.id, state.parent, state.score, state.signed, *counts, digest]
             yield json.dumps([*facts, self.is_live(state.id)])
 
-    # the tree
-
-    def _with_ancestors(self, node: int) -> list[int]:
-        """The node and its ancestors, the root last."""
-        parent_N = self._parent.values
-        path = []
-        while node != _NONE:
-            path.append(node)
-            node = int(parent_N[node])
-        return path
-
-    def _descendants(self, node: int) -> Iterator[IntArray]:
-        """The descendants of a node, in batches."""
-        first_child_N, next_sibling_N = self._first_child.values, self._next_sibling.values
-        batch = first_child_N[[node]]
-        while (batch := batch[batch != _NONE]).size:
-            yield batch
-            batch = np.concatenate([next_sibling_N[batch], first_child_N[batch]])
-
-    def _children(self, node: int) -> Iterator[int]:
-        """The direct children of a node that were ever kept."""
-        child = int(self._first_child.values[node])
-        while child != _NONE:
-            yield child
-            child = int(self._next_sibling.values[child])
-
     # one extension
-
-    def _check(self, expansion: Expansion) -> None:
-        """Raise ValueError for an expansion that contradicts itself or the archive."""
-        if expansion.parent not in self._number:
-            msg = f"expansion of {expansion.parent!r}, which is not in the archive"
-            raise ValueError(msg)
-        self._check_states(expansion.children, parent=expansion.parent)
-        if expansion.samples < max(1, len(expansion.children)):
-            msg = f"{expansion.samples} samples cannot give {len(expansion.children)} children"
-            raise ValueError(msg)
-        floor = max((child.signed for child in expansion.children), default=-math.inf)
-        best = floor if expansion.best is None else expansion.best
-        if expansion.best is None and expansion.children:
-            msg = "best is None, and there are valid children"
-            raise ValueError(msg)
-        if expansion.best is not None and not (math.isfinite(best) and best >= floor):
-            msg = f"best {best!r} is not a number, or below the best child's {floor!r}"
-            raise ValueError(msg)
-
-    def _check_states(self, states: Sequence[State], parent: str | None) -> None:
-        """Raise ValueError for a state that cannot enter under this parent."""
-        known: set[str] = set()
-        for state in states:
-            if state.parent != parent:
-                msg = f"state {state.id!r} names parent {state.parent!r}, not {parent!r}"
-                raise ValueError(msg)
-            if state.id in self._number or state.id in known:
-                msg = f"state {state.id!r} is in the archive already"
-                raise ValueError(msg)
-            if not math.isfinite(state.signed):
-                msg = f"state {state.id!r} has the score {state.signed!r}, which is not finite"
-                raise ValueError(msg)
-            known.add(state.id)
 
     def _without_duplicates(self, children: Sequence[State]) -> list[tuple[State, str]]:
         """The children, with digests, whose data no live state or earlier sibling has."""
@@ -371,8 +228,8 @@ class Archive:
         Returns:
             The new ones that are among the parent's best, best first, the earlier of equals first.
         """
-        reward_N, live_N, first_new = self._reward.values, self._live.values, len(self._states)
-        old = [(-float(reward_N[node]), node) for node in self._children(parent) if live_N[node]]
+        nodes, first_new = self._nodes, len(self._states)
+        old = [(-nodes.reward(node), node) for node in nodes.live_children_of(parent)]
         new = [(-child.signed, first_new + index) for index, child in enumerate(children)]
         ranked = sorted(old + new)
         for _, node in ranked[self._children_per_parent :]:
@@ -391,9 +248,9 @@ class Archive:
             Those of them that stay.
         """
         staying = list(chosen)
-        while self._live_children + len(staying) > self._capacity:
+        while self._nodes.live_children + len(staying) > self._capacity:
             worst = self._worst()
-            if worst is None or staying[-1].signed <= self._reward.values[worst]:
+            if worst is None or staying[-1].signed <= self._nodes.reward(worst):
                 staying.pop()
             else:
                 self._evict(worst)
@@ -401,55 +258,26 @@ class Archive:
 
     def _worst(self) -> int | None:
         """The live state with the lowest R that is no seed, the latest of equals."""
-        live_N = self._live.values
-        while self._worst_first and not live_N[-self._worst_first[0][1]]:
+        while self._worst_first and not self._nodes.is_live(-self._worst_first[0][1]):
             heapq.heappop(self._worst_first)
         return -self._worst_first[0][1] if self._worst_first else None
 
     def _insert(self, state: State, parent: int, digest: str) -> None:
         """Append a live state."""
-        node = len(self._states)
+        node = self._nodes.add(state.signed, parent)
         self._states.append(state)
         self._digests.append(digest)
         self._number[state.id] = node
         self._live_digests.add(digest)
-        self._reward.append(state.signed)
-        self._best_child.append(-math.inf)
-        self._visits.append(0)
-        self._parent.append(parent)
-        self._first_child.append(_NONE)
-        self._next_sibling.append(_NONE)
-        self._live.append(True)
         if state.signed > self._states[self._best].signed:
             self._best = node
-        if parent == _NONE:
-            self._seeds += 1
-            return
-        self._next_sibling.values[node] = self._first_child.values[parent]
-        self._first_child.values[parent] = node
-        self._live_children += 1
-        heapq.heappush(self._worst_first, (state.signed, -node))
+        if parent != NONE:
+            heapq.heappush(self._worst_first, (state.signed, -node))
 
     def _evict(self, node: int) -> None:
         """Make a state history: it stays an ancestor and gives up its data and texts."""
-        self._live.values[node] = False
-        self._live_children -= 1
+        self._nodes.lose(node)
         self._live_digests.remove(self._digests[node])
         self._states[node] = replace(
             self._states[node], data=None, solution="", shown="", output="", feedback=""
         )
-
-    def _count(self, parent: int, expansion: Expansion) -> None:
-        """Add one expansion to n, T and m."""
-        weight = expansion.samples if self._visits_per_sample else 1
-        self._total += weight
-        self._visits.values[self._with_ancestors(parent)] += weight
-        if expansion.best is not None:
-            best_child_N = self._best_child.values
-            best_child_N[parent] = max(float(best_child_N[parent]), expansion.best)
-
-
-def _frozen(array: NDArray[ScalarT]) -> NDArray[ScalarT]:
-    """The array, made read-only."""
-    array.flags.writeable = False
-    return array

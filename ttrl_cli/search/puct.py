@@ -27,6 +27,11 @@ def q_values(reward_N: FloatArray, best_child_N: FloatArray) -> FloatArray:
     return np.where(np.isneginf(best_child_N), reward_N, best_child_N)
 
 
+def best_first(reward_N: FloatArray) -> IntArray:
+    """Indices from the best reward to the worst, `[N]`; of equals the earlier state is first."""
+    return np.argsort(-reward_N, kind="stable")
+
+
 def rank_prior(reward_N: FloatArray) -> FloatArray:
     """prior(s) = (N - rank(s)) / sum over the archive; rank 0 is the best.
 
@@ -38,10 +43,16 @@ def rank_prior(reward_N: FloatArray) -> FloatArray:
     Returns:
         Probabilities, `[N]`, summing to 1.
     """
-    size = reward_N.size
-    prior_N = np.empty(size)
-    prior_N[np.argsort(-reward_N, kind="stable")] = np.arange(size, 0, -1)
-    return prior_N / (size * (size + 1) / 2)
+    prior_N = np.empty(reward_N.size)
+    prior_N[best_first(reward_N)] = prior_by_rank(reward_N.size)
+    return prior_N
+
+
+def prior_by_rank(size: int) -> FloatArray:
+    """The prior of rank 0, rank 1, and so on, `[size]`."""
+    prior_L = np.arange(size, 0, -1, dtype=np.float64)
+    prior_L /= size * (size + 1) / 2
+    return prior_L
 
 
 def reward_scale(reward_N: FloatArray, seed_N: BoolArray) -> float:
@@ -80,6 +91,56 @@ def puct_scores(
     Returns:
         Scores `[N]` in the units of R.
     """
-    scale = reward_scale(reward_N, seed_N)
-    bonus_N = c * scale * rank_prior(reward_N) * math.sqrt(1 + total) / (1 + visits_N)
-    return q_values(reward_N, best_child_N) + bonus_N
+    return ranked_scores(
+        q_values(reward_N, best_child_N),
+        visits_N,
+        best_first(reward_N),
+        scale=reward_scale(reward_N, seed_N),
+        total=total,
+        c=c,
+    )
+
+
+def ranked_scale(reward_N: FloatArray, seed_N: BoolArray, order_L: IntArray) -> float:
+    """`reward_scale` of the states in `order_L`, read off its two ends.
+
+    Args:
+        reward_N: R, `[N]`.
+        seed_N: True where the state is a seed, `[N]`.
+        order_L: `best_first` of the states that count, all seeds among them, `[L]`, L >= 1.
+    """
+    most = int(np.count_nonzero(seed_N)) + 1  # among so many there is one that is no seed
+    ends_E = np.concatenate([order_L[:most], order_L[-most:]])
+    return reward_scale(reward_N[ends_E], seed_N[ends_E])
+
+
+def ranked_scores(
+    q_N: FloatArray,
+    visits_N: IntArray,
+    order_L: IntArray,
+    *,
+    scale: float,
+    total: int,
+    c: float,
+) -> FloatArray:
+    """The PUCT score of each state, where Q, the ranks and the scale are known.
+
+    Args:
+        q_N: Q, `[N]`.
+        visits_N: n, `[N]`, expansions of the state and of its descendants.
+        order_L: `best_first` of the states that count, `[L]`; L < N where some were evicted.
+        scale: See `reward_scale`.
+        total: T, expansions of the whole run.
+        c: Exploration constant, >= 0; 1 in the paper.
+
+    Returns:
+        Scores `[N]` in the units of R; -inf for states that are not in `order_L`.
+    """
+    bonus_L = prior_by_rank(order_L.size)
+    bonus_L *= c * scale
+    bonus_L *= math.sqrt(1 + total)
+    score_N = np.full(q_N.size, -np.inf)
+    score_N[order_L] = bonus_L
+    score_N /= 1 + visits_N
+    score_N += q_N
+    return score_N

@@ -12,9 +12,9 @@ from typing import Protocol
 import numpy as np
 
 from ttrl_cli.config import SearchName
-from ttrl_cli.records import BoolArray, FloatArray, State
+from ttrl_cli.records import FloatArray, State
 from ttrl_cli.search.archive import Archive
-from ttrl_cli.search.puct import puct_scores
+from ttrl_cli.search.puct import ranked_scale, ranked_scores
 
 
 class Selector(Protocol):
@@ -47,18 +47,14 @@ class Puct:
     def select(self, archive: Archive, count: int, rng: np.random.Generator) -> tuple[State, ...]:
         """The `count` states with the highest scores, no two of one lineage."""
         del rng
-        view = archive.view()
-        score_N = puct_scores(
-            view.reward_N,
-            view.best_child_N,
-            view.visits_N,
-            view.seed_N,
-            total=view.total,
-            c=self.c,
+        now = archive.standing()
+        scale = ranked_scale(now.reward_N, now.seed_N, now.order_L)
+        score_N = ranked_scores(
+            now.q_N, now.visits_N, now.order_L, scale=scale, total=now.total, c=self.c
         )
-        batch = _Batch(archive)
+        batch = _Batch(archive, score_N)
         for _ in range(count):
-            batch.pick_best(score_N)
+            batch.pick_best()
         return tuple(batch.picked)
 
 
@@ -69,8 +65,8 @@ class BestOfN:
     def select(self, archive: Archive, count: int, rng: np.random.Generator) -> tuple[State, ...]:
         """The first `count` roots."""
         del rng
-        root_rows = np.flatnonzero(archive.view().seed_N)
-        return tuple(archive.at(int(root_rows[i % root_rows.size])) for i in range(count))
+        roots = archive.seeds
+        return tuple(roots[i % len(roots)] for i in range(count))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +83,13 @@ class EpsilonGreedy:
 
     def select(self, archive: Archive, count: int, rng: np.random.Generator) -> tuple[State, ...]:
         """`count` states, no two of one lineage."""
-        batch = _Batch(archive)
+        now = archive.standing()
+        batch = _Batch(archive, np.where(now.live_N, now.reward_N, -np.inf))
         for _ in range(count):
             if rng.random() < self.epsilon:
                 batch.pick_random(rng)
             else:
-                batch.pick_best(archive.view().reward_N)
+                batch.pick_best()
         return tuple(batch.picked)
 
 
@@ -113,32 +110,39 @@ def by_name(name: SearchName, *, c: float, epsilon: float) -> Selector:
 
 
 class _Batch:
-    """The picks of one step, and what is still free."""
+    """The picks of one step, and what is still free: the nodes whose score is above -inf.
 
-    def __init__(self, archive: Archive) -> None:
+    Args:
+        archive: Where the states are.
+        score_N: A score for each state ever kept, by number; -inf for the evicted. Overwritten.
+    """
+
+    def __init__(self, archive: Archive, score_N: FloatArray) -> None:
         self._archive = archive
-        self._free_N: BoolArray = np.ones(len(archive), dtype=np.bool_)
+        self._score_N = score_N
         self.picked: list[State] = []
 
-    def pick_best(self, score_N: FloatArray) -> None:
+    def pick_best(self) -> None:
         """Pick the free state with the highest score, the earliest of equals."""
-        self._require_free()
-        self._pick(int(np.argmax(np.where(self._free_N, score_N, -np.inf))))
+        node = int(np.argmax(self._score_N))
+        self._require(self._score_N[node] != -np.inf)
+        self._pick(node)
 
     def pick_random(self, rng: np.random.Generator) -> None:
         """Pick uniformly among the free states."""
-        self._require_free()
-        self._pick(int(rng.choice(np.flatnonzero(self._free_N))))
+        free_F = np.flatnonzero(self._score_N != -np.inf)
+        self._require(free_F.size > 0)
+        self._pick(int(rng.choice(free_F)))
 
-    def _require_free(self) -> None:
-        if not self._free_N.any():
+    def _require(self, free: bool) -> None:
+        if not free:
             msg = (
                 f"after {len(self.picked)} picks no state is free of their lineages: "
                 "the archive needs as many roots as there are parents per step"
             )
             raise ValueError(msg)
 
-    def _pick(self, row: int) -> None:
-        state = self._archive.at(row)
-        self._free_N[self._archive.lineage(state.id)] = False
-        self.picked.append(state)
+    def _pick(self, node: int) -> None:
+        for relatives in self._archive.relatives(node):
+            self._score_N[relatives] = -np.inf
+        self.picked.append(self._archive.numbered(node))
