@@ -3,15 +3,38 @@
 Each returns a record and prints nothing; progress goes to the reporter it is given. Everything
 that can be wrong with the user's input is found before a model is loaded and before a run
 directory is made.
+
+A function's module is imported when the function is asked for: a vote need not wait for what
+verifies a packing.
 """
 
-from ttrl_cli.api.checking import check
-from ttrl_cli.api.doctoring import doctor
-from ttrl_cli.api.exporting import export
-from ttrl_cli.api.scaffolding import new
-from ttrl_cli.api.solving import best_known, require_solution, resume, solve
-from ttrl_cli.api.verifying import check_certificate, verify
-from ttrl_cli.api.voting import vote, vote_figures, votes
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ttrl_cli.api.checking import check
+    from ttrl_cli.api.doctoring import doctor
+    from ttrl_cli.api.exporting import export
+    from ttrl_cli.api.scaffolding import new
+    from ttrl_cli.api.solving import best_known, require_solution, resume, solve
+    from ttrl_cli.api.verifying import check_certificate, verify
+    from ttrl_cli.api.voting import vote, vote_figures, votes
+
+_MODULES = {
+    "best_known": "solving",
+    "check": "checking",
+    "check_certificate": "verifying",
+    "doctor": "doctoring",
+    "export": "exporting",
+    "new": "scaffolding",
+    "require_solution": "solving",
+    "resume": "solving",
+    "solve": "solving",
+    "verify": "verifying",
+    "vote": "voting",
+    "vote_figures": "voting",
+    "votes": "voting",
+}
 
 __all__ = [
     "best_known",
@@ -28,3 +51,10 @@ __all__ = [
     "vote_figures",
     "votes",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

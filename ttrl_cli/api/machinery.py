@@ -1,5 +1,6 @@
 """What solve and vote need to run: sampler and learner, a free folder, a phase kept true."""
 
+import gc
 import os
 import sys
 import time
@@ -31,6 +32,20 @@ Options = Mapping[str, object]
 """Keys of `RunConfig`; None means not given."""
 
 
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """No garbage collection while torch and a model are loaded, which takes a quarter of the time.
+
+    What was loaded stays for good; later collections need not look at it either.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machinery:
     """Sampler and learner, which share one model where both need one.
@@ -44,6 +59,7 @@ class Machinery:
     dtype: str
 
     @classmethod
+    @_no_collection()
     def load(cls, config: RunConfig) -> "Machinery":
         """Load the model, if anything needs one.
 

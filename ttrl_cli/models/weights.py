@@ -51,12 +51,17 @@ def fuse(base: Any) -> None:
         for block, names in FUSED:
             linears = [getattr(getattr(layer, block), name) for name in names]
             weights = [linear.weight for linear in linears]
-            by_input = weights[0].dtype == torch.float32 and weights[0].device.type == "cpu"
-            joined = torch.cat([weight.detach() for weight in weights])
-            stored = joined.t().contiguous().t() if by_input else joined
             sizes = [weight.shape[0] for weight in weights]
-            for weight, part in zip(weights, stored.split_with_sizes(sizes), strict=True):
-                weight.data = part
+            for weight, part in zip(weights, _room(weights[0], sizes), strict=True):
+                weight.data = part.copy_(weight.data)
+
+
+def _room(like: torch.Tensor, sizes: list[int]) -> tuple[torch.Tensor, ...]:
+    """Views [outputs, inputs] of one new tensor, a view for each number of outputs."""
+    inputs, outputs = like.shape[1], sum(sizes)
+    if like.dtype == torch.float32 and like.device.type == "cpu":
+        return like.new_empty(inputs, outputs).t().split_with_sizes(sizes)
+    return like.new_empty(outputs, inputs).split_with_sizes(sizes)
 
 
 @dataclass(frozen=True, slots=True)
