@@ -14,7 +14,7 @@ import typer
 
 from tests._helpers import digest, read_lines, write_lines, write_problem
 from tests.evidence import page, plots, records
-from tests.evidence.__main__ import alone, in_the_way, listing, make
+from tests.evidence.__main__ import alone, in_the_way, listing, main, make
 from tests.evidence.evidence import FINDINGS, Evidence
 from tests.evidence.measures import MEASURES
 from tests.evidence.plan import PLAN, ROOT, Arm, Run, Subject, runs
@@ -630,3 +630,11 @@ def test_what_is_committed_is_small_and_there():
     assert sum(path.stat().st_size for path in folder.glob("*.json")) < 300_000
     named = re.findall(r"\]\((evidence/\S+\.svg)\)", (ROOT / "docs/evidence.md").read_text())
     assert all((ROOT / "docs" / name).stat().st_size < 60_000 for name in named)
+
+
+def test_a_pattern_without_a_run_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    """A pattern that no run is called like is a mistake, and not a plan with nothing to do."""
+    with pytest.raises(SystemExit) as ended:
+        main(["--only", "no-such-run", "--out", str(tmp_path), "--docs", str(tmp_path)])
+    assert ended.value.code == 2
+    assert "no run of the plan is called like 'no-such-run'" in capsys.readouterr().err

@@ -425,6 +425,17 @@ def test_draw_never_takes_a_token_of_probability_zero(vocabulary: int) -> None:
     assert token_B.tolist() == [3, vocabulary - 2]
 
 
+def test_draw_never_ends_in_an_empty_block() -> None:
+    """The greatest uniform number stays among the possible tokens, whatever their sum rounds to."""
+    rng = np.random.default_rng(8)
+    logits_BV = torch.full((2000, 1025), -torch.inf)
+    logits_BV[:, :9] = torch.tensor(rng.normal(scale=2, size=(2000, 9)), dtype=torch.float32)
+    highest_B = torch.full((2000,), 1 - 2**-53, dtype=torch.float64)
+    token_B, logp_B = draw(logits_BV, highest_B, 1.0)
+    assert int(token_B.max()) < 9
+    assert bool(logp_B.isfinite().all())
+
+
 def test_draw_stays_inside_the_vocabulary() -> None:
     """Rounding at the end of a block's sum draws no padding and no token of probability zero."""
     rng = np.random.default_rng(4)

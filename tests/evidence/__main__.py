@@ -104,6 +104,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.jobs < 1:
         parser.error(f"--jobs: must be at least 1 (got {given.jobs})")
     evidence = Evidence(PLAN, given.out, given.docs)
+    if not any(matches(run, given.only) for run in evidence.runs):
+        parser.error(f"--only: no run of the plan is called like {given.only!r}; see --list")
     try:
         if given.list:
             sys.stdout.write(listing(evidence, given.only) + "\n")

@@ -32,9 +32,8 @@ def draw(
     block_BN = p_BNK.sum(-1).double()
     block_cdf_BN = block_BN.cumsum(-1)
     total_B1 = block_cdf_BN[:, -1:]
-    # below the total also where the product rounds up to it, so that no empty block is picked
-    highest_target_B1 = torch.nextafter(total_B1, torch.zeros_like(total_B1))
-    target_B1 = torch.minimum(uniform_B[:, None] * total_B1, highest_target_B1)
+    # below the total whatever is drawn: (1 - 2^-53) * total rounds down, so no empty block is picked
+    target_B1 = uniform_B[:, None] * total_B1
     block_B1 = _first_above(block_cdf_BN, target_B1)
     inside_BK = p_BNK[torch.arange(len(p_BNK)), block_B1[:, 0]].double()
     inside_cdf_BK = inside_BK.cumsum(-1)
