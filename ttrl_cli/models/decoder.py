@@ -1,8 +1,8 @@
 """A lean forward pass for decoding: one token a row, through the weights that the learner trains.
 
-transformers and peft call PyTorch some 200 times a layer and token; here it is some 90: projections of
-one input are one matrix product, the factors of their adapters likewise (`weights`), and each prompt
-is attended to once for all of its rows.
+transformers and peft call PyTorch some 200 times a layer and token; here it is some 90. Projections
+of one input are one matrix product, the factors of their adapters likewise (`weights`), and each
+prompt is attended to once for all of its rows.
 """
 
 from typing import Any
