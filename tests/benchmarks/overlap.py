@@ -138,7 +138,7 @@ class Search:
             groups=GROUPS, group_size=load.samples, workers=load.workers, train=False
         )
         self._run = RunDir.create(out, "solve", loaded.spec.name, config, problem)
-        machinery = Machinery(sampler=Paced(streams=streams), learner=NullLearner())
+        machinery = Machinery(sampler=Paced(streams=streams), learner=NullLearner(), dtype="auto")
         self._parts: Parts = machinery.parts(self._run, grader, Clock(), time.monotonic())
         seeds = roots(loaded, grader.grade_seeds(), GROUPS)
         self._run.append("archive.jsonl", [archive_log.roots_line(seeds)])

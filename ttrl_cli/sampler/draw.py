@@ -32,7 +32,7 @@ def draw(
     block_BN = p_BNK.sum(-1).double()
     block_cdf_BN = block_BN.cumsum(-1)
     total_B1 = block_cdf_BN[:, -1:]
-    # below the total whatever is drawn, as (1 - 2^-53) * total rounds down: no empty block is picked
+    # below the total whatever is drawn, for (1 - 2^-53) * total rounds down: no block is empty
     target_B1 = uniform_B[:, None] * total_B1
     block_B1 = _first_above(block_cdf_BN, target_B1)
     inside_BK = p_BNK[torch.arange(len(p_BNK)), block_B1[:, 0]].double()
