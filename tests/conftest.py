@@ -24,7 +24,9 @@ CHAT_TEMPLATE = (
 )
 
 
-def make_tiny_model(folder: Path, *, chat_template: str | None = CHAT_TEMPLATE) -> Path:
+def make_tiny_model(
+    folder: Path, *, chat_template: str | None = CHAT_TEMPLATE, head_dim: int = 8
+) -> Path:
     """Write a random two-layer Llama over bytes, with a tokenizer, as a folder."""
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {token: i for i, token in enumerate(["<end>", "<pad>", *letters])}
@@ -42,6 +44,7 @@ def make_tiny_model(folder: Path, *, chat_template: str | None = CHAT_TEMPLATE) 
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
+        head_dim=head_dim,
         max_position_embeddings=4096,
         eos_token_id=0,
         pad_token_id=1,

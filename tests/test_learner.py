@@ -19,6 +19,7 @@ from trl import GRPOConfig, GRPOTrainer
 
 from tests.conftest import FAMILIES, make_family
 from ttrl_cli.config import RunConfig
+from ttrl_cli.errors import SetupError
 from ttrl_cli.learner.batch import group_rows, micro_batches
 from ttrl_cli.learner.forward import forward
 from ttrl_cli.learner.head import score
@@ -194,7 +195,7 @@ def grpo(
             per_device_train_batch_size=len(round_.rows),
         ),
         train_dataset=Dataset.from_dict({"prompt": ["a", "b"]}),
-        processing_class=load_model(settings(path)).tokenizer,
+        processing_class=load_model(settings(path)).codec.tokenizer,
     )
     trainer.model.eval()
     inputs = grpo_inputs(round_)
@@ -287,6 +288,73 @@ def test_families_learn_as_their_own_forward_does(
     assert all(gradient.abs().max() > 0.1 for gradient in expected.values())
     assert_close(learner.gradients(uneven), expected)
     assert learner.update(uneven).metrics["train/loss"] == pytest.approx(loss.item(), abs=1e-5)
+
+
+@pytest.mark.parametrize("family", ["llama", "qwen3"])
+def test_activations_computed_again_give_the_same_gradients(
+    tmp_path: Path, uneven: Round, family: str
+) -> None:
+    """With checkpointing gradients are bitwise the same, and less is kept for the backward pass."""
+    folder = make_family(family, tmp_path)
+    found, kept = [], []
+    for checkpointing in (False, True):
+        _, learner = start(folder, noise=0.1, checkpointing=checkpointing)
+        sizes: list[int] = []
+
+        def note(tensor: torch.Tensor, sizes: list[int] = sizes) -> torch.Tensor:
+            sizes.append(tensor.numel())
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+            found.append(learner.gradients(uneven))
+        kept.append(sum(sizes))
+    assert same(*found)
+    assert kept[1] < kept[0]
+
+
+class Small(torch.nn.Module):
+    """A device with room for so many tokens at a time, in front of a model's embeddings."""
+
+    def __init__(self, embeddings: torch.nn.Module, room: int) -> None:
+        super().__init__()
+        self.embeddings = embeddings
+        self.room = room
+
+    def forward(self, ids: torch.Tensor) -> Any:
+        """Embed, if there is room."""
+        if ids.numel() > self.room:
+            msg = "CUDA out of memory"
+            raise torch.OutOfMemoryError(msg)
+        return self.embeddings(ids)
+
+
+def short_of_memory(path: Path, room: int) -> LoraLearner:
+    """A learner with micro-batches of 80 tokens on a device with less room."""
+    model, learner = start(path, noise=0.1, micro_batch_tokens=80)
+    base = model.network.get_base_model().model
+    base.embed_tokens = Small(base.embed_tokens, room)
+    return learner
+
+
+def test_out_of_memory_halves_the_micro_batch_once(tiny_model: Path, uneven: Round) -> None:
+    """Half the micro-batch fits: the gradient is the same, it is said once, and it stays halved."""
+    _, roomy = start(tiny_model, noise=0.1, micro_batch_tokens=80)
+    expected = roomy.update(uneven)
+    tight = short_of_memory(tiny_model, 25)
+    first, second = tight.update(uneven), tight.update(uneven)
+    assert first.warning == "out of memory: micro-batches now have 40 tokens, half as many"
+    assert second.warning == ""
+    for key in ("train/loss", "train/grad_norm", "train/tokens"):
+        assert first.metrics[key] == pytest.approx(expected.metrics[key], rel=1e-4)
+
+
+def test_out_of_memory_twice_ends_the_run(tiny_model: Path, uneven: Round) -> None:
+    """What does not fit in halves either is an error that names the options; no step is taken."""
+    learner = short_of_memory(tiny_model, 5)
+    before = copied(adapter(learner._model))
+    with pytest.raises(SetupError, match="40 tokens, halved already.*--micro-batch-tokens"):
+        learner.update(uneven)
+    assert same(before, adapter(learner._model))
 
 
 @pytest.mark.parametrize("family", ["llama", "olmo2"])

@@ -5,7 +5,7 @@ sample at a time, of the same tiny random model.
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
@@ -16,6 +16,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from tests._vllm import VLLM, vllm_engine, vllm_of
 from tests.conftest import FAMILIES, make_family
 from ttrl_cli import seeding
 from ttrl_cli.config import RunConfig
@@ -29,6 +30,8 @@ from ttrl_cli.sampler.decoding import packed
 from ttrl_cli.sampler.draw import draw
 from ttrl_cli.sampler.replay import ReplaySampler
 from ttrl_cli.sampler.transformers import TransformersSampler
+
+__all__ = ["vllm_engine"]
 
 MAX_TOKENS = 8
 TEXTS = ("hello", "a question that is much longer than the first one", "why?")
@@ -49,6 +52,11 @@ def prompts(*sizes: int, texts: Sequence[str] = TEXTS) -> list[Prompt]:
     ]
 
 
+def stopping(model: LoadedModel, ids: Iterable[int]) -> LoadedModel:
+    """The model with other tokens that end a completion."""
+    return replace(model, codec=replace(model.codec, stop_ids=frozenset(ids)))
+
+
 def never() -> bool:
     """The stop that is never asked for."""
     return False
@@ -64,13 +72,13 @@ def model(tiny_model: Path) -> LoadedModel:
         for name, parameter in loaded.network.named_parameters():
             if "lora_B" in name:
                 parameter.copy_(0.1 * torch.randn(parameter.shape, generator=rng))
-    return replace(loaded, stop_ids=frozenset(range(0, 258, 10)))
+    return stopping(loaded, range(0, 258, 10))
 
 
 @pytest.fixture(scope="module")
 def endless(model: LoadedModel) -> LoadedModel:
     """The same weights, and no token ends a completion."""
-    return replace(model, stop_ids=frozenset())
+    return stopping(model, ())
 
 
 def sampler_of(model: LoadedModel, **options: Any) -> TransformersSampler:
@@ -97,11 +105,15 @@ def plain_logprobs(model: LoadedModel, completion: Completion, temperature: floa
 # the contract
 
 
-@pytest.fixture(params=["transformers", "replay"])
+@pytest.fixture(params=["transformers", "replay", pytest.param("vllm", marks=VLLM)])
 def factory(request: pytest.FixtureRequest, tmp_path: Path, model: LoadedModel) -> Factory:
     """Makes a sampler of each kind."""
     if request.param == "transformers":
         return lambda: sampler_of(model)
+    if request.param == "vllm":
+        engine, codec = request.getfixturevalue("vllm_engine")
+        ending = replace(codec, stop_ids=frozenset(range(0, 258, 10)))
+        return lambda: vllm_of(engine, ending, max_tokens=MAX_TOKENS)
     path = tmp_path / "replay.jsonl"
     texts = ["plain", "lone surrogate \ud800", "ünïcode 数", ""]
     lines = [json.dumps({"text": text}) for text in texts]
@@ -184,7 +196,7 @@ def family(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         for name, parameter in loaded.network.named_parameters():
             if "lora_B" in name:
                 parameter.copy_(0.1 * torch.randn(parameter.shape, generator=rng))
-    return replace(loaded, stop_ids=frozenset(range(0, 258, 10)))
+    return stopping(loaded, range(0, 258, 10))
 
 
 def test_families_are_decoded_as_their_own_forward_does(family: LoadedModel) -> None:
@@ -305,17 +317,17 @@ def test_long_completions_outgrow_the_first_buffer(endless: LoadedModel) -> None
 def test_prompts_are_the_chat_template(model: LoadedModel) -> None:
     """A prompt's ids are those of the conversation laid out for an answer."""
     (completion,) = sampler_of(model).sample(prompts(1), step=1, stop=never)
-    assert model.tokenizer.decode(completion.prompt_ids_S) == "<user>hello<end><assistant>"
+    assert model.codec.tokenizer.decode(completion.prompt_ids_S) == "<user>hello<end><assistant>"
 
 
 def test_text_is_the_tokens_without_the_special_ones(endless: LoadedModel) -> None:
     """The text decodes the sampled ids; special tokens are in the ids and not in the text."""
     found = list(sampler_of(endless, max_tokens=20).sample(prompts(300), step=1, stop=never))
-    special = endless.tokenizer.all_special_ids
+    special = endless.codec.tokenizer.all_special_ids
     assert any(np.isin(c.token_ids_T, special).any() for c in found)
     for completion in found:
         ordinary = completion.token_ids_T[~np.isin(completion.token_ids_T, special)]
-        assert completion.text == endless.tokenizer.decode(ordinary.tolist())
+        assert completion.text == endless.codec.tokenizer.decode(ordinary.tolist())
 
 
 # what its draws depend on
@@ -516,7 +528,7 @@ def test_finished_says_whether_the_end_was_reached(model: LoadedModel) -> None:
     found = list(sampler_of(model, max_tokens=6).sample(prompts(12), step=1, stop=never))
     assert {c.finished for c in found} == {True, False}
     for completion in found:
-        ends = [int(i) in model.stop_ids for i in completion.token_ids_T]
+        ends = [int(i) in model.codec.stop_ids for i in completion.token_ids_T]
         assert completion.finished is ends[-1]
         assert not any(ends[:-1])
         assert completion.finished or len(completion.token_ids_T) == 6
@@ -541,8 +553,9 @@ def test_completions_end_with_the_context(model: LoadedModel) -> None:
         Prompt(key=text, group=group, messages=(Message(role="user", content=text),), n=2)
         for group, text in enumerate((long, short))
     ]
-    tokens = len(model.encode(asked[1].messages))
-    narrow = replace(model, max_context=tokens + 5, stop_ids=frozenset())
+    tokens = len(model.codec.encode(asked[1].messages))
+    codec = replace(model.codec, max_context=tokens + 5, stop_ids=frozenset())
+    narrow = replace(model, codec=codec)
     found = list(sampler_of(narrow, max_tokens=9).sample(asked, step=1, stop=never))
     lengths = {(c.group, c.index): len(c.token_ids_T) for c in found}
     assert lengths == {(0, 0): 0, (0, 1): 0, (1, 0): 5, (1, 1): 5}

@@ -32,7 +32,15 @@ class RunConfig(BaseModel):
     group_size: Annotated[int, Field(ge=2)] = 64
     """Completions per prompt, G."""
     max_tokens: Positive = 26_000
-    """Longest completion, in tokens."""
+    """Longest completion, in tokens; with `answer_tokens`, its longest first phase."""
+    answer_tokens: Positive | None = None
+    """Room for an answer behind `max_tokens`: a completion that is cut while the model still thinks
+    gets `answer_prompt` and this many tokens more. The tokens of the sentence are not learned
+    from."""
+    answer_prompt: str = "I have thought for as long as I may. Here is my final answer."
+    """What makes a model answer whose thinking was cut."""
+    thinking: bool | None = None
+    """What the chat template is told of thinking, as `enable_thinking`; by default nothing."""
     temperature: Annotated[float, Field(gt=0, le=10)] = 1.0
     """Sampling temperature; training uses the same."""
     seed: Annotated[int, Field(ge=0)] = 0
@@ -84,13 +92,20 @@ class RunConfig(BaseModel):
     model: str | None = None
     """A cached name, a hub id or a path; without a GPU the embedded model is the default."""
     sampler: str = "transformers"
-    """`transformers`, or `replay:FILE` for scripted completions (which never trains)."""
+    """`transformers`, on the learner's own weights; `vllm`, an engine in this process;
+    `replay:FILE` for scripted completions (which never trains)."""
+    adapter_folder: str | None = None
+    """Where the adapter of each step is written for a sampler with weights of its own; by default
+    in memory, where the system has room there."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the model lives."""
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
     """Type of the base model's weights; auto is bfloat16 on a GPU and on processors that have
     instructions for it, else float32, which is then several times as fast. The adapter is always
     float32."""
+    checkpointing: bool | None = None
+    """Keep only the beginning of each layer of a micro-batch and compute the rest again for the
+    backward pass: a third slower, and a fraction of the memory. By default on a GPU."""
     threads: Positive | None = None
     """CPU threads of the model; results on the CPU are reproducible for a fixed number."""
     workers: Positive | None = None

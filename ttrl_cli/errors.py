@@ -40,6 +40,10 @@ class SetupError(TtrlError):
     exit_code = 3
 
 
+class StaleSamplerError(SetupError):
+    """A sampler with weights of its own does not have the learner's."""
+
+
 class NoSolutionError(TtrlError):
     """The run finished, and no valid solution was found."""
 

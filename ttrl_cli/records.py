@@ -67,6 +67,7 @@ class Completion:
         logprobs_T: Log-probability of each token under the distribution it was drawn from.
         logprob: Sum of logprobs_T, or what a replay file said; None where nobody knows.
         finished: False where the completion was cut at max_tokens.
+        sampled_T: False for tokens that were forced on the model; None where none was.
     """
 
     group: int
@@ -78,6 +79,7 @@ class Completion:
     logprobs_T: FloatArray
     logprob: float | None
     finished: bool
+    sampled_T: BoolArray | None = None
 
 
 class Status(StrEnum):
@@ -208,6 +210,8 @@ class Row:
         advantages_T: Advantage of each token.
         weight: Multiplies the row's loss: how many samples the row stands for.
         base_logprobs_T: Log-probabilities under the untrained model, where the loss needs them.
+        sampled_T: False for tokens that no loss is taken on, being forced on the model; None where
+            there are none.
     """
 
     prompt_ids_S: IntArray
@@ -216,6 +220,13 @@ class Row:
     advantages_T: FloatArray
     weight: float = 1.0
     base_logprobs_T: FloatArray | None = None
+    sampled_T: BoolArray | None = None
+
+    @property
+    def counted_T(self) -> BoolArray:
+        """Which tokens the loss is taken on [T]."""
+        every_T = np.ones(len(self.token_ids_T), dtype=bool)
+        return every_T if self.sampled_T is None else self.sampled_T
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,14 +260,29 @@ class Adapter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """A short sequence that learner and sampler score, to see whether they have the same weights.
+
+    Attributes:
+        prompt_ids_S: Token ids that come before; at least one.
+        token_ids_T: Token ids that are scored.
+    """
+
+    prompt_ids_S: IntArray
+    token_ids_T: IntArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateReport:
     """What an update did.
 
     Attributes:
         metrics: Namespaced keys, all explained in docs/metrics.md.
+        warning: What ought not to be overlooked; empty if nothing.
     """
 
     metrics: Mapping[str, float]
+    warning: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,14 +11,16 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from ttrl_cli.config import RunConfig
-from ttrl_cli.errors import UsageError
+from ttrl_cli.errors import SetupError, UsageError
 from ttrl_cli.sampler.base import Sampler
 
 if TYPE_CHECKING:
+    from ttrl_cli.models.codec import Codec
     from ttrl_cli.models.load import LoadedModel
 
 SAMPLERS = {
     "transformers": "ttrl_cli.registry:transformers_sampler",
+    "vllm": "ttrl_cli.registry:vllm_sampler",
     "replay": "ttrl_cli.registry:replay_sampler",
 }
 GROUP = "ttrl.samplers"
@@ -31,10 +33,12 @@ class SamplerContext:
     Attributes:
         config: The run's configuration.
         model: Loads the model, once, when first called; shared with the learner.
+        codec: Loads the model's words alone, for samplers with weights of their own.
     """
 
     config: RunConfig
     model: "Callable[[], LoadedModel]"
+    codec: "Callable[[], Codec]"
 
 
 def is_replay(sampler: str) -> bool:
@@ -70,18 +74,63 @@ def find_sampler(name: str) -> str:
 
 def transformers_sampler(context: SamplerContext, argument: str) -> Sampler:
     """In process, on the model the learner trains."""
+    from ttrl_cli.sampler.layout import answer_of
     from ttrl_cli.sampler.transformers import TransformersSampler
 
-    if argument:
-        msg = f"--sampler transformers takes no argument (got {argument!r})"
-        raise UsageError(msg)
+    _refuse_argument("transformers", argument)
     config = context.config
     return TransformersSampler(
         context.model(),
         max_tokens=config.max_tokens,
         temperature=config.temperature,
         seed=config.seed,
+        answer=answer_of(config),
     )
+
+
+def vllm_sampler(context: SamplerContext, argument: str) -> Sampler:
+    """In process, on a vLLM engine of its own."""
+    from dataclasses import replace
+
+    from ttrl_cli.models import load, plan
+    from ttrl_cli.models.codec import folder_of
+    from ttrl_cli.sampler.layout import answer_of
+    from ttrl_cli.sampler.vllm import VllmSampler
+    from ttrl_cli.sampler.vllm_engine import start_engine
+
+    _refuse_argument("vllm", argument)
+    config, folder = context.config, folder_of(context.config.model)
+    dtype, device = load.choose_dtype(config), load.choose_device(config.device)
+    planned = plan.plan(
+        plan.read_shape(folder),
+        config,
+        dtype=dtype,
+        device=device,
+        total=plan.memory(device),
+        checkpointing=load.choose_checkpointing(config),
+        engine=True,
+    )
+    if planned.why_not:
+        msg = f"--sampler vllm: {planned.why_not}; see: ttrl doctor --model {config.model}"
+        raise SetupError(msg)
+    load.set_threads(config.threads)
+    engine = start_engine(folder, config, planned, dtype=dtype)
+    longest = min(context.codec().max_context, engine.model_config.max_model_len)
+    return VllmSampler(
+        engine,
+        replace(context.codec(), max_context=longest),
+        max_tokens=config.max_tokens,
+        temperature=config.temperature,
+        seed=config.seed,
+        answer=answer_of(config),
+        sleeps=planned.sleeps,
+    )
+
+
+def _refuse_argument(name: str, argument: str) -> None:
+    if argument:
+        msg = f"--sampler {name} takes no argument (got {argument!r})"
+        raise UsageError(msg)
 
 
 def replay_sampler(context: SamplerContext, argument: str) -> Sampler:

@@ -12,6 +12,14 @@ def sample_seed(run_seed: int, step: int, group: int, index: int) -> int:
     return _seed(run_seed, 0, step, group, index)
 
 
+def group_seed(run_seed: int, step: int, group: int, n: int) -> int:
+    """The first of the seeds of one group, for samplers that count up from it themselves.
+
+    Groups of a step are 2 n apart: n samples, and as many again for their second phases.
+    """
+    return _seed(run_seed, 4, step) // 2 + 2 * n * group
+
+
 def selection_rng(run_seed: int, step: int) -> np.random.Generator:
     """The generator of one step's choice of parents."""
     return generator(_seed(run_seed, 1, step))

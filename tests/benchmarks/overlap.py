@@ -80,6 +80,9 @@ class Paced:
     def cursor(self) -> Json:
         """Nothing to keep."""
 
+    def close(self) -> None:
+        """Nothing is held."""
+
     def seek(self, cursor: Json) -> None:
         """Nothing to take up."""
 
@@ -138,7 +141,9 @@ class Search:
             groups=GROUPS, group_size=load.samples, workers=load.workers, train=False
         )
         self._run = RunDir.create(out, "solve", loaded.spec.name, config, problem)
-        machinery = Machinery(sampler=Paced(streams=streams), learner=NullLearner(), dtype="auto")
+        machinery = Machinery(
+            sampler=Paced(streams=streams), learner=NullLearner(), dtype="auto", files=None
+        )
         self._parts: Parts = machinery.parts(self._run, grader, Clock(), time.monotonic())
         seeds = roots(loaded, grader.grade_seeds(), GROUPS)
         self._run.append("archive.jsonl", [archive_log.roots_line(seeds)])

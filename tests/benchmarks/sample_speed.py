@@ -39,7 +39,7 @@ def load(model: str, dtype: str) -> LoadedModel:
         for name, parameter in loaded.network.named_parameters():
             if "lora_B" in name:
                 parameter.copy_(0.01 * torch.randn(parameter.shape, generator=rng))
-    return replace(loaded, stop_ids=frozenset())
+    return replace(loaded, codec=replace(loaded.codec, stop_ids=frozenset()))
 
 
 def ours(model: LoadedModel) -> None:
@@ -52,7 +52,7 @@ def ours(model: LoadedModel) -> None:
 
 def generate(model: LoadedModel) -> None:
     """Sample by transformers."""
-    ids = torch.tensor(model.encode([Message(role="user", content=QUESTION)]))[None]
+    ids = torch.tensor(model.codec.encode([Message(role="user", content=QUESTION)]))[None]
     with torch.inference_mode():
         found = model.network.generate(
             input_ids=ids,

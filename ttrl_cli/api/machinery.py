@@ -17,15 +17,18 @@ from ttrl_cli.errors import InterruptedRunError, UsageError
 from ttrl_cli.grading.base import GraderLike
 from ttrl_cli.learner.base import Learner
 from ttrl_cli.learner.null import NullLearner
+from ttrl_cli.learner.published import AdapterFiles
 from ttrl_cli.loop.budget import Budget
 from ttrl_cli.loop.step import Parts, Reporter
+from ttrl_cli.loop.sync import SyncWatch
 from ttrl_cli.models import store
 from ttrl_cli.objectives import by_name as objective_by_name
 from ttrl_cli.records import Watch
 from ttrl_cli.rundir import RunDir
-from ttrl_cli.sampler.base import Sampler
+from ttrl_cli.sampler.base import Sampler, SeparateSampler
 
 if TYPE_CHECKING:
+    from ttrl_cli.models.codec import Codec
     from ttrl_cli.models.load import LoadedModel
 
 Options = Mapping[str, object]
@@ -48,15 +51,17 @@ def _no_collection() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machinery:
-    """Sampler and learner, which share one model where both need one.
+    """Sampler and learner, which share one model where both need one. Closes like a file.
 
     Attributes:
         dtype: The type of the model's weights; as configured where no model was loaded.
+        files: Where a sampler with weights of its own finds adapters; None for others.
     """
 
     sampler: Sampler
     learner: Learner
     dtype: str
+    files: AdapterFiles | None
 
     @classmethod
     @_no_collection()
@@ -74,17 +79,40 @@ class Machinery:
             set_threads(config.threads)
             return load_model(config)
 
-        context = registry.SamplerContext(config=config, model=model)
+        @cache
+        def codec() -> "Codec":
+            from ttrl_cli.models.codec import folder_of, load_codec
+
+            return load_codec(folder_of(config.model), thinking=config.thinking)
+
+        context = registry.SamplerContext(config=config, model=model, codec=codec)
         sampler = registry.make_sampler(config.sampler, context)
+        separate = isinstance(sampler, SeparateSampler)
+        files = AdapterFiles(_adapter_folder(config)) if separate else None
         if config.train:
             from ttrl_cli.learner.lora import LoraLearner
 
-            learner: Learner = LoraLearner(model(), config)
+            learner: Learner = LoraLearner(model(), config, files)
         else:
-            in_process = config.sampler == "transformers"
-            learner = NullLearner(model() if in_process else None)
-        dtype = model().dtype if model.cache_info().currsize else config.dtype
-        return cls(sampler=sampler, learner=learner, dtype=dtype)
+            shared = model() if model.cache_info().currsize else None
+            learner = NullLearner(shared, files)
+        sampler.load(learner.adapter)
+        dtype: str = config.dtype
+        if model.cache_info().currsize:
+            dtype = model().dtype
+        elif separate:
+            from ttrl_cli.models.load import choose_dtype
+
+            dtype = choose_dtype(config)
+        return cls(sampler=sampler, learner=learner, dtype=dtype, files=files)
+
+    def __enter__(self) -> "Machinery":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.sampler.close()
+        if self.files is not None:
+            self.files.close()
 
     def settled(self, config: C) -> C:
         """The configuration with what `dtype: auto` is here, for a run resumed elsewhere."""
@@ -100,7 +128,18 @@ class Machinery:
             run=run,
             budget=Budget(run.config, run.status.totals, started=started),
             reporter=reporter,
+            sync=self._sync(),
         )
+
+    def _sync(self) -> SyncWatch | None:
+        """What proves that a sampler with weights of its own has the learner's."""
+        if isinstance(self.sampler, SeparateSampler) and not isinstance(self.learner, NullLearner):
+            return SyncWatch(self.sampler, self.learner)
+        return None
+
+
+def _adapter_folder(config: RunConfig) -> Path | None:
+    return None if config.adapter_folder is None else Path(config.adapter_folder)
 
 
 def settle(config: C) -> C:

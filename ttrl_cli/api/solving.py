@@ -68,7 +68,7 @@ def solve(
     with ExitStack() as stack:
         grader = stack.enter_context(_grader(problem, config, folder))
         seeds = roots(problem, graded_seeds(problem, grader), config.groups)
-        machinery = Machinery.load(config)
+        machinery = stack.enter_context(Machinery.load(config))
         config = machinery.settled(config)
         source = None if start_from is None else str(start_from.resolve())
         run = RunDir.create(
@@ -118,7 +118,8 @@ def resume(
             return summarise(run, problem.spec.best_known)
         grader = stack.enter_context(_grader(problem, run.solve_config, run.path))
         restored = run.restore()
-        parts = Machinery.load(run.config).parts(run, grader, reporter, begun)
+        machinery = stack.enter_context(Machinery.load(run.config))
+        parts = machinery.parts(run, grader, reporter, begun)
         if restored is not None:
             restore(parts, *restored)
         else:

@@ -81,7 +81,7 @@ def vote(
     config = settle(_resolved(questions, asked, options, where))
     folder = new_folder(out, name)
     with ExitStack() as stack:
-        machinery = Machinery.load(config)
+        machinery = stack.enter_context(Machinery.load(config))
         config = machinery.settled(config)
         copies = {"questions.jsonl": raw, "prompt.yaml": _as_yaml(asked)}
         run = RunDir.create(folder, "vote", name, config, copies)
@@ -112,7 +112,8 @@ def resume_vote(run: RunDir, options: Options, reporter: Reporter, started: floa
         return summarise(run, None)
     restored = run.restore()
     with ExitStack() as stack:
-        parts = _parts(Machinery.load(run.config), run, reporter, started)
+        machinery = stack.enter_context(Machinery.load(run.config))
+        parts = _parts(machinery, run, reporter, started)
         if restored is None:
             commit(parts, Totals())
         elif run.config.train and not has_adapter(restored[0]):

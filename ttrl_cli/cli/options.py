@@ -18,7 +18,8 @@ Model = Annotated[
     str | None, typer.Option(help="A pulled name, a path or a hub id (default smollm2-135m).")
 ]
 Sampler = Annotated[
-    str | None, typer.Option(help="transformers, or replay:FILE for scripted completions.")
+    str | None,
+    typer.Option(help="transformers, vllm, or replay:FILE for scripted completions."),
 ]
 Seed = Annotated[int | None, typer.Option(help="Seed of all random numbers of the run.")]
 Steps = Annotated[int | None, typer.Option(help="Steps to run.", rich_help_panel=BUDGET)]
@@ -28,6 +29,33 @@ Seconds = Annotated[
     float | None, typer.Option(help="Most wall time in seconds.", rich_help_panel=BUDGET)
 ]
 MaxTokens = Annotated[int | None, typer.Option(help="Longest completion, in tokens.")]
+AnswerTokens = Annotated[
+    int | None,
+    typer.Option(help="Room for an answer of completions cut at --max-tokens."),
+]
+Thinking = Annotated[
+    bool | None,
+    typer.Option(
+        "--thinking/--no-thinking",
+        help="Tell the chat template to think, or not to.",
+        show_default=False,
+    ),
+]
+AdapterFolder = Annotated[
+    str | None,
+    typer.Option(
+        help="Where adapters are written for vLLM (default: in memory).", rich_help_panel=ADVANCED
+    ),
+]
+Checkpointing = Annotated[
+    bool | None,
+    typer.Option(
+        "--checkpointing/--no-checkpointing",
+        help="Compute activations twice to save memory (default: on a GPU).",
+        rich_help_panel=ADVANCED,
+        show_default=False,
+    ),
+]
 Temperature = Annotated[float | None, typer.Option(help="Sampling temperature.")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.", rich_help_panel=ADVANCED)]
 Dtype = Annotated[

@@ -1,9 +1,10 @@
 """What the loop asks of a learner."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from ttrl_cli.records import Adapter, Round, UpdateReport
+from ttrl_cli.records import Adapter, FloatArray, Probe, Round, UpdateReport
 
 
 class Learner(Protocol):
@@ -12,6 +13,12 @@ class Learner(Protocol):
     @property
     def adapter(self) -> Adapter:
         """The current weights, for a sampler to load."""
+
+    def logprobs(self, probes: Sequence[Probe]) -> list[FloatArray]:
+        """Log-probabilities [T] of each probe's tokens under the current weights, in nats.
+
+        At temperature 1, by a plain forward pass of the model.
+        """
 
     def update(self, round_: Round) -> UpdateReport:
         """Take one gradient step on a round; an empty round takes none and still counts."""

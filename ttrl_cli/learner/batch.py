@@ -38,11 +38,11 @@ class MicroBatch:
     Attributes:
         places: Index of each row in the round.
         input_ids_BT: The prompt's last token and the completion, padded on the right [B, T + 1].
-        labels_BT: The same, IGNORED where nothing is predicted: first column and padding.
+        labels_BT: The same, IGNORED where no loss is taken: first column, forced tokens, padding.
         sampled_logp_BT: Log-probabilities under the sampler [B, T].
         base_logp_BT: Log-probabilities under the untrained model, 0 where unknown [B, T].
         advantage_BT: Advantages [B, T].
-        weight_BT: Row weights, 0 on padding [B, T].
+        weight_BT: Row weights, 0 where no loss is taken [B, T].
     """
 
     places: tuple[int, ...]
@@ -55,7 +55,7 @@ class MicroBatch:
 
     @property
     def counted_BT(self) -> torch.Tensor:
-        """Which tokens are a completion's, and not padding [B, T]."""
+        """Which tokens the loss is taken on [B, T]."""
         return self.labels_BT[:, 1:] != IGNORED
 
 
@@ -72,7 +72,8 @@ def merge_identical(rows: Sequence[Row]) -> tuple[Row, ...]:
     for row in rows:
         if not row.weight:
             continue
-        arrays = (row.prompt_ids_S, row.token_ids_T, row.advantages_T)
+        mask_T = row.token_ids_T[:0] if row.sampled_T is None else row.sampled_T
+        arrays = (row.prompt_ids_S, row.token_ids_T, row.advantages_T, mask_T)
         alike.setdefault(tuple(array.tobytes() for array in arrays), []).append(row)
     return tuple(_merged(same) for same in alike.values())
 
@@ -127,11 +128,13 @@ def _pad(places: tuple[int, ...], rows: tuple[Row, ...], device: torch.device) -
         tokens = len(row.token_ids_T)
         ids[i, 0] = row.prompt_ids_S[-1]
         ids[i, 1 : tokens + 1] = labels[i, 1 : tokens + 1] = row.token_ids_T
+        if row.sampled_T is not None:
+            labels[i, 1 : tokens + 1][~row.sampled_T] = IGNORED
         sampled[i, :tokens] = row.logprobs_T
         if row.base_logprobs_T is not None:
             base[i, :tokens] = row.base_logprobs_T
         advantage[i, :tokens] = row.advantages_T
-        weight[i, :tokens] = row.weight
+        weight[i, :tokens] = row.weight if row.sampled_T is None else row.weight * row.sampled_T
     return MicroBatch(
         places=places,
         input_ids_BT=torch.from_numpy(ids).to(device),

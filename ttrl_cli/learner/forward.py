@@ -29,25 +29,33 @@ class Forward(Protocol):
         """To be called when all gradients are there, before they are used."""
 
 
-def forward(model: LoadedModel, temperature: float, *, adapter: bool = True) -> Forward:
+def forward(
+    model: LoadedModel, temperature: float, *, adapter: bool = True, checkpointing: bool = False
+) -> Forward:
     """The forward for a model as it is.
 
     Args:
         model: The model.
         temperature: Of the distributions that are scored.
         adapter: False for the base model; gradients then go nowhere.
+        checkpointing: Compute activations again for the backward pass, where the lean forward runs
+            the model; others keep them.
     """
     if supported(model.network.get_base_model()):
-        return _Lean(model, temperature, adapter=adapter)
+        return _Lean(model, temperature, adapter=adapter, checkpointing=checkpointing)
     return _Network(model, temperature, adapter=adapter)
 
 
 class _Lean:
     """By `models.sequence`."""
 
-    def __init__(self, model: LoadedModel, temperature: float, *, adapter: bool) -> None:
+    def __init__(
+        self, model: LoadedModel, temperature: float, *, adapter: bool, checkpointing: bool
+    ) -> None:
         grad = torch.is_grad_enabled()
-        self._sequences = Sequences(model.network, adapter=adapter, grad=grad)
+        self._sequences = Sequences(
+            model.network, adapter=adapter, grad=grad, checkpointing=checkpointing
+        )
         self._device = model.device
         self._temperature = temperature
 

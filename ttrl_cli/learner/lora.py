@@ -8,6 +8,7 @@ a small model at a high learning rate has no other guard against one odd round.
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from peft import get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 
 from ttrl_cli.config import RunConfig
-from ttrl_cli.errors import DivergedError
+from ttrl_cli.errors import DivergedError, SetupError
 from ttrl_cli.learner.batch import (
     Group,
     MicroBatch,
@@ -28,9 +29,10 @@ from ttrl_cli.learner.batch import (
 from ttrl_cli.learner.forward import forward
 from ttrl_cli.learner.head import TokenLoss
 from ttrl_cli.learner.loss import kl_loss, policy_loss
-from ttrl_cli.models.load import LoadedModel
+from ttrl_cli.learner.published import AdapterFiles
+from ttrl_cli.models.load import LoadedModel, choose_checkpointing
 from ttrl_cli.objectives import kl_shaping
-from ttrl_cli.records import Adapter, FloatArray, Round, Row, UpdateReport
+from ttrl_cli.records import Adapter, FloatArray, Probe, Round, Row, UpdateReport
 
 ADAPTER_FILE = "adapter_model.safetensors"
 OPTIMISER_FILE = "optimizer.safetensors"
@@ -40,14 +42,23 @@ class LoraLearner:
     """Updates the adapter of a `LoadedModel`. See `Learner`.
 
     Args:
-        model: The model, shared with the sampler.
+        model: The model.
         config: Learning rate, KL coefficient, clipping and micro-batch budget.
+        files: Where adapters go for a sampler with weights of its own; None for one that shares
+            the model.
     """
 
-    def __init__(self, model: LoadedModel, config: RunConfig) -> None:
+    def __init__(
+        self, model: LoadedModel, config: RunConfig, files: AdapterFiles | None = None
+    ) -> None:
         self._model = model
         self._config = config
+        self._files = files
+        self._published: Path | None = None
         self._policy = 0
+        self._checkpointing = choose_checkpointing(config)
+        self._budget = config.micro_batch_tokens
+        self._halved = False
         self._named = [(n, p) for n, p in model.network.named_parameters() if p.requires_grad]
         self._optimiser = torch.optim.AdamW(
             [p for _, p in self._named],
@@ -59,14 +70,22 @@ class LoraLearner:
 
     @property
     def adapter(self) -> Adapter:
-        """The current weights; shared with the sampler in memory."""
-        return Adapter(policy=self._policy)
+        """The current weights: in memory, or in files that are written when first asked for."""
+        if self._files is not None and self._published is None:
+            size = sum(p.numel() * p.element_size() for _, p in self._named)
+            self._published = self._files.publish(self._write, size)
+        return Adapter(policy=self._policy, path=self._published)
+
+    def logprobs(self, probes: Sequence[Probe]) -> list[FloatArray]:
+        """See `Learner.logprobs`."""
+        return [self._model.logprobs(probe) for probe in probes]
 
     def update(self, round_: Round) -> UpdateReport:
         """Take one gradient step on a round; an empty round takes none and still counts.
 
         Raises:
             DivergedError: If the gradient is not finite; the weights are left as they were.
+            SetupError: If the device's memory does not suffice, also for half a micro-batch.
         """
         started = time.monotonic()
         lr = self._config.lr * round_.lr_scale
@@ -81,14 +100,15 @@ class LoraLearner:
                 rows = _shaped(rows, self._config.kl)
             rows = self._teaching(rows)
         metrics["train/updates"] = int(bool(rows))
+        warning = ""
         if rows:
-            self._optimiser.zero_grad(set_to_none=True)
-            metrics |= self._accumulate(rows, round_.normalizer)
+            seen, warning = self._gradient(rows, round_.normalizer)
+            metrics |= seen
             metrics["train/grad_norm"] = self._step(lr)
         self._policy = round_.step
         metrics["train/lr"] = lr
         metrics["train/seconds"] = time.monotonic() - started
-        return UpdateReport(metrics=metrics)
+        return UpdateReport(metrics=metrics, warning=warning)
 
     def gradients(self, round_: Round) -> dict[str, torch.Tensor]:
         """The loss's gradient by parameter name, without taking a step or shaping advantages."""
@@ -101,7 +121,7 @@ class LoraLearner:
 
     def save(self, folder: Path) -> None:
         """Write the adapter as a peft folder, and the optimiser beside it."""
-        save_adapter(self._model, folder)
+        self._write(folder)
         tensors = {
             f"{name}.{key}": value
             for name, p in self._named
@@ -125,7 +145,11 @@ class LoraLearner:
     def warm_start(self, folder: Path) -> None:
         """Begin from another run's weights, with a fresh optimiser."""
         load_adapter(self._model, folder)
+        self._published = None
         self._optimiser.state.clear()
+
+    def _write(self, folder: Path) -> None:
+        save_adapter(self._model, folder)
 
     def _teaching(self, rows: tuple[Row, ...]) -> tuple[Row, ...]:
         """The rows whose loss has a gradient; the others need not be run."""
@@ -139,23 +163,53 @@ class LoraLearner:
         return tuple(replace(r, base_logprobs_T=b) for r, b in zip(rows, base, strict=True))
 
     def _logprobs(self, rows: tuple[Row, ...]) -> list[FloatArray]:
-        """Log-probabilities of each row's tokens under the base model."""
+        """Log-probabilities of each row's tokens under the base model; 0 where none are counted."""
         found: dict[int, FloatArray] = {}
         run = forward(self._model, self._config.temperature, adapter=False)
         for group in group_rows(rows):
             prefix = run.prefix(group.prefix_ids_S)
             for batch in self._batches(group):
                 logp_N = run.score(batch, prefix).logp_N.double().cpu().numpy()
-                lengths = [len(rows[place].token_ids_T) for place in batch.places]
-                parts = np.split(logp_N, np.cumsum(lengths)[:-1])
-                found |= dict(zip(batch.places, parts, strict=True))
+                logp_BT = np.zeros(batch.counted_BT.shape)
+                logp_BT[batch.counted_BT.cpu().numpy()] = logp_N
+                for place, logp_T in zip(batch.places, logp_BT, strict=True):
+                    found[place] = logp_T[: len(rows[place].token_ids_T)]
         return [found[place] for place in range(len(rows))]
+
+    def _gradient(self, rows: tuple[Row, ...], normalizer: float) -> tuple[dict[str, float], str]:
+        """Put the gradient of the round's loss in place, if need be with smaller micro-batches.
+
+        Returns:
+            What was seen on the way, and what is to be said.
+
+        Raises:
+            SetupError: If the device's memory does not suffice.
+        """
+        self._optimiser.zero_grad(set_to_none=True)
+        try:
+            return self._accumulate(rows, normalizer), ""
+        except torch.OutOfMemoryError as error:
+            if self._halved:
+                msg = (
+                    f"out of memory with micro-batches of {self._budget} tokens, halved already; "
+                    "see ttrl doctor --model, and lower --micro-batch-tokens or --max-tokens"
+                )
+                raise SetupError(msg) from error
+        # outside of the handler, whose traceback would hold on to what is to be freed
+        self._halved = True
+        self._budget = max(1, self._budget // 2)
+        self._optimiser.zero_grad(set_to_none=True)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        seen, _ = self._gradient(rows, normalizer)
+        warning = f"out of memory: micro-batches now have {self._budget} tokens, half as many"
+        return seen, warning
 
     def _accumulate(self, rows: tuple[Row, ...], normalizer: float) -> dict[str, float]:
         """Add the gradient of the round's loss; return what was seen on the way."""
         sums = torch.zeros(4, dtype=torch.float64)
         most = 0.0
-        run = forward(self._model, self._config.temperature)
+        run = forward(self._model, self._config.temperature, checkpointing=self._checkpointing)
         for group in group_rows(rows):
             prefix = run.prefix(group.prefix_ids_S)
             for batch in self._batches(group):
@@ -196,8 +250,7 @@ class LoraLearner:
         return loss
 
     def _batches(self, group: Group) -> list[MicroBatch]:
-        budget = self._config.micro_batch_tokens
-        return list(micro_batches(group, budget, self._model.device))
+        return list(micro_batches(group, self._budget, self._model.device))
 
     def _step(self, lr: float) -> float:
         """Clip and step at this rate; return the gradient's norm before clipping."""
@@ -211,25 +264,36 @@ class LoraLearner:
         for group in self._optimiser.param_groups:
             group["lr"] = lr
         self._optimiser.step()
+        self._published = None
         return norm
 
 
 def _shaped(rows: tuple[Row, ...], coefficient: float) -> tuple[Row, ...]:
     """The rows with KL shaping in their advantages; they hold base log-probabilities."""
     shaped = kl_shaping(
-        [row.advantages_T for row in rows],
-        [row.logprobs_T for row in rows],
-        [_base(row) for row in rows],
+        [row.advantages_T[row.counted_T] for row in rows],
+        [row.logprobs_T[row.counted_T] for row in rows],
+        [_base(row)[row.counted_T] for row in rows],
         coefficient,
         [row.weight for row in rows],
     )
-    return tuple(replace(r, advantages_T=a) for r, a in zip(rows, shaped, strict=True))
+    return tuple(
+        replace(row, advantages_T=_spread(row, advantages_N))
+        for row, advantages_N in zip(rows, shaped, strict=True)
+    )
+
+
+def _spread(row: Row, counted_N: FloatArray) -> FloatArray:
+    """Figures of a row's counted tokens at their places, 0 elsewhere [T]."""
+    spread_T = np.zeros(len(row.token_ids_T))
+    spread_T[row.counted_T] = counted_N
+    return spread_T
 
 
 def _mean_drift(rows: tuple[Row, ...]) -> float:
-    """Mean of log pi_sampler - log pi_base over the rows' tokens, in nats a token."""
-    drift = np.concatenate([row.logprobs_T - _base(row) for row in rows])
-    weight = np.concatenate([np.full(len(row.token_ids_T), row.weight) for row in rows])
+    """Mean of log pi_sampler - log pi_base over the rows' counted tokens, in nats a token."""
+    drift = np.concatenate([(row.logprobs_T - _base(row))[row.counted_T] for row in rows])
+    weight = np.concatenate([np.full(row.counted_T.sum(), row.weight) for row in rows])
     return float(np.average(drift, weights=weight))
 
 

@@ -1,39 +1,61 @@
 """The learner that learns nothing: the equal-budget search baseline, and voting alone."""
 
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ttrl_cli.records import Adapter, Round, UpdateReport
+from ttrl_cli.learner.published import AdapterFiles
+from ttrl_cli.records import Adapter, FloatArray, Probe, Round, UpdateReport
 
 if TYPE_CHECKING:
     from ttrl_cli.models.load import LoadedModel
+
+_ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
 
 
 class NullLearner:
     """Leaves the model as it is. See `Learner`.
 
+    A warm start from a trained adapter goes into the model, or, where the sampler has weights of
+    its own, to it as files; where there is neither, nothing can use it.
+
     Args:
-        model: The model that is sampled from, for a warm start from a trained adapter; None where
-            nothing is sampled in process.
+        model: The model that is sampled from; None where nothing is sampled in process.
+        files: Where adapters go for a sampler with weights of its own.
     """
 
-    def __init__(self, model: "LoadedModel | None" = None) -> None:
+    def __init__(
+        self, model: "LoadedModel | None" = None, files: AdapterFiles | None = None
+    ) -> None:
         self._model = model
+        self._files = files
         self._warm = False
+        self._path: Path | None = None
 
     @property
     def adapter(self) -> Adapter:
         """Always what the run started with."""
-        return Adapter(policy=0)
+        return Adapter(policy=0, path=self._path)
 
     def update(self, round_: Round) -> UpdateReport:
         """Nothing to do."""
         del round_
         return UpdateReport(metrics={})
 
+    def logprobs(self, probes: Sequence[Probe]) -> list[FloatArray]:
+        """Never asked for: there is no update to compare.
+
+        Raises:
+            NotImplementedError: Always.
+        """
+        raise NotImplementedError
+
     def save(self, folder: Path) -> None:
         """Write the adapter of a warm start; without one there is nothing to write."""
-        if self._warm and self._model is not None:
+        if self._path is not None:
+            _copy(self._path, folder)
+        elif self._warm and self._model is not None:
             from ttrl_cli.learner.lora import save_adapter
 
             save_adapter(self._model, folder)
@@ -41,13 +63,21 @@ class NullLearner:
     def load(self, folder: Path, *, policy: int) -> None:
         """Take up the adapter of a warm start, if there was one."""
         del policy
-        if (folder / "adapter_config.json").exists():
+        if (folder / _ADAPTER[0]).exists():
             self.warm_start(folder)
 
     def warm_start(self, folder: Path) -> None:
         """Sample from another run's weights, which stay as they are."""
-        if self._model is not None:
+        if self._files is not None:
+            size = sum((folder / name).stat().st_size for name in _ADAPTER)
+            self._path = self._files.publish(lambda to: _copy(folder, to), size)
+        elif self._model is not None:
             from ttrl_cli.learner.lora import load_adapter
 
             load_adapter(self._model, folder)
             self._warm = True
+
+
+def _copy(source: Path, target: Path) -> None:
+    for name in _ADAPTER:
+        shutil.copyfile(source / name, target / name)

@@ -100,4 +100,5 @@ def _row(completion: Completion, advantage: float) -> Row:
         token_ids_T=completion.token_ids_T,
         logprobs_T=completion.logprobs_T,
         advantages_T=np.full(len(completion.token_ids_T), advantage),
+        sampled_T=completion.sampled_T,
     )

@@ -24,6 +24,7 @@ from ttrl_cli.grading.base import GraderLike
 from ttrl_cli.learner.base import Learner
 from ttrl_cli.loop.budget import Budget
 from ttrl_cli.loop.credit import combined, credit, minibatches
+from ttrl_cli.loop.sync import SyncWatch
 from ttrl_cli.objectives import Objective
 from ttrl_cli.records import (
     Attempt,
@@ -92,7 +93,11 @@ class Reporter(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """The machinery of a run."""
+    """The machinery of a run.
+
+    Attributes:
+        sync: Watches a sampler with weights of its own; None for one that shares the learner's.
+    """
 
     sampler: Sampler
     grader: GraderLike
@@ -101,6 +106,7 @@ class Parts:
     run: RunDir
     budget: Budget
     reporter: Reporter
+    sync: SyncWatch | None = None
 
 
 def take_step(task: Task, parts: Parts) -> None:
@@ -148,6 +154,7 @@ def learn(
 
     Raises:
         SetupError: If the objective cannot use a reward.
+        StaleSamplerError: If the sampler does not have the new weights.
     """
     lesson = task.lesson(attempts)
     if not lesson:
@@ -156,15 +163,23 @@ def learn(
     credited, groups, metrics = credit(lesson, parts.objective)
     batches = minibatches(groups, config.minibatch)
     taken, planned = task.progress()
+    if parts.sync is not None:
+        learned = [row for rows in batches for row in rows if row.advantages_T.any()]
+        parts.sync.before(learned, parts.learner.adapter)
     reports = []
     for place, rows in enumerate(batches):
         # the rate is that of the middle of each update, so that none is made at a rate of 0
         progress = (taken + (place + 0.5) / len(batches)) / max(planned, 1)
         scale = lr_scale(config.schedule, config.warmup, progress)
-        tokens = float(sum(len(row.token_ids_T) for row in rows))
+        tokens = float(sum(row.counted_T.sum() for row in rows))
         round_ = Round(step=step, rows=rows, normalizer=max(tokens, 1.0), lr_scale=scale)
         reports.append(parts.learner.update(round_))
-    parts.sampler.load(parts.learner.adapter)
+        if reports[-1].warning:
+            parts.reporter.warned(reports[-1].warning)
+    if parts.sync is None:
+        parts.sampler.load(parts.learner.adapter)
+    else:
+        metrics |= parts.sync.after(parts.learner.adapter)
     known = {attempt.id: attempt for attempt in credited}
     return [known.get(a.id, a) for a in attempts], metrics | combined(reports)
 
@@ -189,6 +204,8 @@ def restore_weights(parts: Parts, step: int) -> int:
     policy = int(extra["policy"])
     parts.learner.load(parts.run.checkpoint(step), policy=policy)
     parts.sampler.load(parts.learner.adapter)
+    if parts.sync is not None:
+        parts.sync.forget()
     return policy
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from huggingface_hub import snapshot_download
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.cache_utils import DynamicCache, DynamicLayer
@@ -18,11 +17,12 @@ from transformers.utils import logging as transformers_logging
 
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import SetupError
-from ttrl_cli.models import attention, store, weights
-from ttrl_cli.records import IntArray, Message
+from ttrl_cli.models import attention, weights
+from ttrl_cli.models.codec import Codec, folder_of, load_codec
+from ttrl_cli.records import FloatArray, Probe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 _BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")
 """Capabilities of processors, each of which means that bfloat16 is fast."""
@@ -30,19 +30,15 @@ _BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedModel:
-    """A causal language model with a LoRA adapter, and its tokenizer.
+    """A causal language model with a LoRA adapter, and its words.
 
     Attributes:
         network: The peft model, in evaluation mode, on its device.
-        tokenizer: The tokenizer, with a chat template.
-        stop_ids: Token ids that end a completion.
-        max_context: Longest sequence the model takes, in tokens.
+        codec: Its tokenizer and what goes with it.
     """
 
     network: Any
-    tokenizer: Any
-    stop_ids: frozenset[int]
-    max_context: int
+    codec: Codec
 
     @property
     def dtype(self) -> str:
@@ -54,17 +50,19 @@ class LoadedModel:
         """Where the weights live."""
         return next(self.network.parameters()).device  # type: ignore[no-any-return]
 
-    def encode(self, messages: "Iterable[Message]") -> IntArray:
-        """Token ids [S] of a conversation laid out by the chat template, ready for an answer."""
-        turns = [{"role": m.role, "content": m.content} for m in messages]
-        text = self.tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
-        ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        return np.asarray(ids, dtype=np.int64)
+    @torch.no_grad()
+    def logprobs(self, probe: Probe) -> FloatArray:
+        """Log-probabilities [T] of a probe's tokens at temperature 1, in nats.
 
-    def decode(self, token_ids_T: IntArray) -> str:
-        """The text of sampled tokens, special tokens left out."""
-        text = self.tokenizer.decode(token_ids_T.tolist(), skip_special_tokens=True)
-        return str(text)
+        By the model's own forward, which neither sampler nor learner use where they can do better.
+        """
+        ids = torch.tensor(np.concatenate([probe.prompt_ids_S, probe.token_ids_T])[None])
+        kept = len(probe.token_ids_T) + 1
+        out = self.network(input_ids=ids.to(self.device), logits_to_keep=kept)
+        logp_TV = out.logits[0, :-1].float().log_softmax(-1)
+        token_T1 = torch.tensor(probe.token_ids_T, device=self.device)[:, None]
+        logp_T: FloatArray = logp_TV.gather(1, token_T1)[:, 0].double().cpu().numpy()
+        return logp_T
 
 
 def set_threads(threads: int | None) -> None:
@@ -102,6 +100,13 @@ def choose_dtype(config: RunConfig) -> str:
     return "bfloat16" if any(able.get(name) for name in _BFLOAT16) else "float32"
 
 
+def choose_checkpointing(config: RunConfig) -> bool:
+    """Whether activations are computed again for the backward pass: by default on a GPU."""
+    if config.checkpointing is None:
+        return choose_device(config.device) == "cuda"
+    return config.checkpointing
+
+
 def load_model(config: RunConfig) -> LoadedModel:
     """Load base model and tokenizer and put a fresh adapter on every linear layer.
 
@@ -114,51 +119,25 @@ def load_model(config: RunConfig) -> LoadedModel:
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     attention.register()
-    name = store.resolve(config.model)
-    device = choose_device(config.device)
-    base, tokenizer = _load_base(name, config)
-    if tokenizer.chat_template is None:
-        msg = f"model {name} has no chat template; use an instruct model"
-        raise SetupError(msg)
-    _require_plain_cache(name, base)
-    base.to(device)
+    folder = folder_of(config.model)
+    codec = load_codec(folder, thinking=config.thinking)
+    base = _load_base(folder, config)
+    _require_plain_cache(folder, base)
+    base.to(choose_device(config.device))
     base.requires_grad_(requires_grad=False)
     if weights.supported(base):
         weights.fuse(base)
-    return LoadedModel(
-        network=_with_adapter(base, config),
-        tokenizer=tokenizer,
-        stop_ids=_stop_ids(base, tokenizer),
-        max_context=int(getattr(base.config, "max_position_embeddings", 1 << 30)),
-    )
+    return LoadedModel(network=_with_adapter(base, config), codec=codec)
 
 
-def _load_base(name: str, config: RunConfig) -> tuple[Any, Any]:
-    """Base model and tokenizer, by path or hub id."""
-    folder = name if Path(name).is_dir() else _fetch(name)
+def _load_base(folder: str, config: RunConfig) -> Any:
+    """The base model in a folder."""
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder)
-        base = AutoModelForCausalLM.from_pretrained(
+        return AutoModelForCausalLM.from_pretrained(
             folder, dtype=getattr(torch, choose_dtype(config)), attn_implementation=attention.NAME
         )
     except (OSError, ValueError) as error:
-        msg = f"model {name!r} could not be loaded: {str(error).strip().splitlines()[0]}"
-        raise SetupError(msg) from error
-    return base, tokenizer
-
-
-def _fetch(name: str) -> str:
-    """The folder of a hub model's files, downloaded unless they are here.
-
-    Raises:
-        SetupError: If the hub cannot be reached or has no such model.
-    """
-    try:
-        return snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.jinja"])
-    except (OSError, ValueError) as error:
-        why = str(error).strip().splitlines()[0]
-        known = ", ".join(store.EMBEDDED)
-        msg = f"model {name!r} was not found: {why}\nneither a folder nor one of: {known}"
+        msg = f"model {folder!r} could not be loaded: {str(error).strip().splitlines()[0]}"
         raise SetupError(msg) from error
 
 
@@ -188,12 +167,6 @@ def _with_adapter(base: Any, config: RunConfig) -> PeftModel:
         torch.default_generator.manual_seed(config.seed)
         network = get_peft_model(base, lora)
     return network.eval()
-
-
-def _stop_ids(base: Any, tokenizer: Any) -> frozenset[int]:
-    declared = base.generation_config.eos_token_id if base.generation_config else None
-    ids = declared if isinstance(declared, list) else [declared, tokenizer.eos_token_id]
-    return frozenset(int(i) for i in ids if i is not None)
 
 
 def dequantise(gguf: Path, folder: Path) -> None:

@@ -6,12 +6,13 @@ by the rows that go on from them. An adapter's factors are laid side by side onc
 leaves; `Sequences.collect` hands their gradients back to the adapter's own parameters.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch.nn.functional import scaled_dot_product_attention
+from torch.utils.checkpoint import checkpoint
 
 from ttrl_cli.models.fused_ops import GatedProjected, NormedProjected, Projected
 from ttrl_cli.models.weights import FUSED, Projection, norm, projection, rotary, rotate
@@ -71,6 +72,32 @@ class _Layer:
         self._kv_heads: int = config.num_key_value_heads
         self.blocks = [_adapted(layer, block, names, adapter, grad) for block, names in FUSED]
 
+    def over_prompt(
+        self,
+        x_NH: torch.Tensor,
+        turn: tuple[torch.Tensor, torch.Tensor],
+        masks: "_Masks",
+        last: bool,
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Output [S, H], keys and values [1, H_kv, S, D]; the last layer's output is not needed."""
+        query, own = self.look(x_NH, 1, turn)
+        if not last:
+            x_NH = self.answer(x_NH, query, own, None, masks)
+        # as they are now they are views, which would keep all that they are views of
+        return x_NH, own[0].contiguous(), own[1].contiguous()
+
+    def over_rows(
+        self,
+        x_NH: torch.Tensor,
+        rows: int,
+        turn: tuple[torch.Tensor, torch.Tensor],
+        before: KeysValues | None,
+        masks: "_Masks",
+    ) -> torch.Tensor:
+        """Output [B * T, H] of rows behind a prompt's keys and values."""
+        query, own = self.look(x_NH, rows, turn)
+        return self.answer(x_NH, query, own, before, masks)
+
     def look(
         self, x_NH: torch.Tensor, rows: int, turn: tuple[torch.Tensor, torch.Tensor]
     ) -> tuple[torch.Tensor, KeysValues]:
@@ -122,9 +149,19 @@ class Sequences:
         network: The peft model; its base model's weights were laid out by `weights.fuse`.
         adapter: False for the base model, without the adapter.
         grad: Whether the adapter's factors take gradients.
+        checkpointing: Keep the input of each layer alone, and compute the rest again for the
+            backward pass.
     """
 
-    def __init__(self, network: Any, *, adapter: bool = True, grad: bool = True) -> None:
+    def __init__(
+        self,
+        network: Any,
+        *,
+        adapter: bool = True,
+        grad: bool = True,
+        checkpointing: bool = False,
+    ) -> None:
+        self._checkpointing = checkpointing and grad
         self._causal = network.get_base_model()
         self._model = self._causal.model
         self._layers = [
@@ -143,11 +180,9 @@ class Sequences:
         masks = _Masks()
         kept: list[KeysValues] = []
         for layer in self._layers:
-            query, own = layer.look(x_NH, 1, turn)
-            # as they are now they are views, which would keep all that they are views of
-            kept.append((own[0].contiguous(), own[1].contiguous()))
-            if layer is not self._layers[-1]:
-                x_NH = layer.answer(x_NH, query, own, None, masks)
+            last = layer is self._layers[-1]
+            x_NH, *own = self._run(layer.over_prompt, x_NH, turn, masks, last)
+            kept.append((own[0], own[1]))
         return kept
 
     def hidden(self, ids_BT: torch.Tensor, prompt: Sequence[KeysValues]) -> torch.Tensor:
@@ -155,8 +190,8 @@ class Sequences:
         x_NH, turn = self._begin(ids_BT, prompt[0][0].shape[2] if prompt else 0)
         masks = _Masks()
         for place, layer in enumerate(self._layers):
-            query, own = layer.look(x_NH, len(ids_BT), turn)
-            x_NH = layer.answer(x_NH, query, own, prompt[place] if prompt else None, masks)
+            before = prompt[place] if prompt else None
+            x_NH = self._run(layer.over_rows, x_NH, len(ids_BT), turn, before, masks)
         return norm(self._model.norm, x_NH).view(*ids_BT.shape, -1)
 
     def collect(self) -> None:
@@ -164,6 +199,12 @@ class Sequences:
         for layer in self._layers:
             for block in layer.blocks:
                 block.collect()
+
+    def _run(self, part: Callable[..., Any], *arguments: Any) -> Any:
+        """What a layer computes, kept for the backward pass or computed again in it."""
+        if not self._checkpointing:
+            return part(*arguments)
+        return checkpoint(part, *arguments, use_reentrant=False, preserve_rng_state=False)
 
     def _begin(
         self, ids_BT: torch.Tensor, start: int

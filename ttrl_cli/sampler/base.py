@@ -1,9 +1,9 @@
 """What the loop asks of a sampler, and what every implementation's contract suite checks."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from ttrl_cli.records import Adapter, Completion, Json, Prompt
+from ttrl_cli.records import Adapter, Completion, FloatArray, Json, Probe, Prompt
 
 
 class Sampler(Protocol):
@@ -37,6 +37,26 @@ class Sampler(Protocol):
 
     def seek(self, cursor: Json) -> None:
         """Go on from a cursor."""
+
+    def close(self) -> None:
+        """Let go of processes and memory; the sampler is not used again."""
+
+
+@runtime_checkable
+class SeparateSampler(Sampler, Protocol):
+    """A sampler with weights of its own: it gets adapters as files, and must prove their use."""
+
+    def logprobs(self, probes: Sequence[Probe]) -> list[FloatArray]:
+        """Log-probabilities [T] of each probe's tokens at temperature 1, in nats.
+
+        Under the adapter that was loaded last.
+        """
+
+    def rest(self) -> None:
+        """Give memory to the learner, if it needs that; nothing is asked until `wake`."""
+
+    def wake(self) -> None:
+        """Take the memory back."""
 
 
 def clean_text(text: str) -> str:

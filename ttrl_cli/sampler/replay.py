@@ -90,6 +90,9 @@ class ReplaySampler:
         self._served_shared = int(cursor["shared"])
         self._served_keyed = {str(key): int(n) for key, n in cursor["keyed"].items()}
 
+    def close(self) -> None:
+        """Nothing is held."""
+
     def _next(self, key: str) -> ReplayLine:
         served = self._served_keyed.get(key, 0)
         mine = self._keyed.get(key, [])

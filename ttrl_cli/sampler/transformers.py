@@ -7,7 +7,7 @@ from.
 """
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,13 +16,13 @@ import torch
 from transformers.cache_utils import Cache
 
 from ttrl_cli import seeding
-from ttrl_cli.errors import DivergedError, UsageError
+from ttrl_cli.errors import DivergedError
 from ttrl_cli.models.load import LoadedModel
 from ttrl_cli.records import Adapter, Completion, IntArray, Json, Prompt
-from ttrl_cli.sampler.base import clean_text
 from ttrl_cli.sampler.decoding import Decoding, packed
 from ttrl_cli.sampler.decoding import start as start_decoding
 from ttrl_cli.sampler.draw import draw
+from ttrl_cli.sampler.layout import Answer, LaidOut, Layout
 
 _MAX_ROWS = 256
 _DRAWS_AHEAD = 64
@@ -31,23 +31,38 @@ _LEAST_SHARED = 16  # tokens of a common beginning that are worth a run of their
 
 @dataclass(slots=True)
 class _Row:
-    """One sample being written."""
+    """One sample being written.
 
-    group: int
+    Attributes:
+        most_tokens: Where its present phase ends.
+        forced: Tokens that it is to go on with, whatever it would draw, the next one last.
+        answering: Whether it is in its second phase.
+    """
+
+    laid_out: LaidOut
     index: int
     seed: int
-    prompt_ids_S: IntArray
     rng: np.random.Generator
     most_tokens: int
     uniforms: list[float] = field(default_factory=list)
     token_ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
+    sampled: list[bool] = field(default_factory=list)
+    forced: list[int] = field(default_factory=list)
+    answering: bool = False
 
     def uniform(self) -> float:
         """The row's next uniform number; drawn ahead in blocks, the sequence is the same."""
         if not self.uniforms:
             self.uniforms = self.rng.random(_DRAWS_AHEAD)[::-1].tolist()
         return self.uniforms.pop()
+
+    def write(self, token: int, logprob: float) -> int:
+        """Go on with a token that was drawn, or with the one that is forced; return which."""
+        self.sampled.append(not self.forced)
+        self.token_ids.append(self.forced.pop() if self.forced else token)
+        self.logprobs.append(logprob)
+        return self.token_ids[-1]
 
 
 @dataclass(slots=True)
@@ -77,15 +92,21 @@ class TransformersSampler:
         max_tokens: Longest completion, in tokens.
         temperature: Sampling temperature.
         seed: The run's seed.
+        answer: The second phase of completions, if there is one.
     """
 
     def __init__(
-        self, model: LoadedModel, *, max_tokens: int, temperature: float, seed: int
+        self,
+        model: LoadedModel,
+        *,
+        max_tokens: int,
+        temperature: float,
+        seed: int,
+        answer: Answer | None = None,
     ) -> None:
         self._model = model
-        self._max_tokens = max_tokens
+        self._layout = Layout(codec=model.codec, max_tokens=max_tokens, answer=answer, seed=seed)
         self._temperature = temperature
-        self._seed = seed
         self.policy = 0
 
     def load(self, adapter: Adapter) -> None:
@@ -98,42 +119,29 @@ class TransformersSampler:
     def seek(self, cursor: Json) -> None:
         """Nothing to go on from."""
 
+    def close(self) -> None:
+        """The model is the learner's, too."""
+
     def sample(
         self, prompts_P: Sequence[Prompt], *, step: int, stop: Callable[[], bool]
     ) -> Iterator[Completion]:
-        """See `Sampler.sample`.
-
-        A completion ends where the model's context does, and counts as not finished. A prompt that
-        leaves no room at all gets empty completions, which no grader takes: a parent that has
-        outgrown the context is a failed expansion, and the search goes on elsewhere.
+        """See `Sampler.sample` and `Layout.lay_out`.
 
         Raises:
-            UsageError: If no prompt of the first step leaves room: nothing could be sampled ever.
+            UsageError: If no prompt of the first step leaves room.
             DivergedError: If the model's logits are not finite.
         """
-        encoded = {prompt.group: self._model.encode(prompt.messages) for prompt in prompts_P}
-        fitting = [p for p in prompts_P if self._room(encoded[p.group]) > 0]
-        if prompts_P and step == 1 and not fitting:
-            shortest = min(len(ids_S) for ids_S in encoded.values())
-            msg = f"the shortest prompt has {shortest} tokens; the model's context is only "
-            msg += f"{self._model.max_context}"
-            raise UsageError(msg)
-        for prompt in prompts_P:
-            if prompt not in fitting:
-                for index in range(prompt.n):
-                    row = self._row(prompt, index, step, encoded[prompt.group])
-                    yield self._completion(row, finished=False)
+        fitting, empty = self._layout.lay_out(prompts_P, step)
+        yield from empty
         for chunk in _chunks(fitting):
-            batch = self._prefill(chunk, step, encoded)
+            batch = self._prefill(chunk, step)
             while batch.rows:
                 if stop():
                     return
                 yield from self._advance(batch)
 
     @torch.inference_mode()
-    def _prefill(
-        self, prompts: Sequence[Prompt], step: int, encoded: Mapping[int, IntArray]
-    ) -> _Batch:
+    def _prefill(self, prompts: Sequence[LaidOut], step: int) -> _Batch:
         """Run each prompt once and lay its cache out for its samples.
 
         What all prompts begin with (a system message, worked examples) is run once for all.
@@ -141,16 +149,16 @@ class TransformersSampler:
         rows: list[_Row] = []
         caches: list[Cache] = []
         logits = []
-        shared = common_prefix([encoded[prompt.group] for prompt in prompts])
+        shared = common_prefix([laid_out.ids_S for laid_out in prompts])
         start = self._run(shared, None).past_key_values if len(shared) else None
-        for prompt in prompts:
-            ids_S = encoded[prompt.group]
-            out = self._run(ids_S[len(shared) :], copy.deepcopy(start))
+        for laid_out in prompts:
+            n = laid_out.prompt.n
+            out = self._run(laid_out.ids_S[len(shared) :], copy.deepcopy(start))
             caches.append(out.past_key_values)
-            logits.append(out.logits[:, -1].expand(prompt.n, -1))
-            rows += [self._row(prompt, index, step, ids_S) for index in range(prompt.n)]
-        lengths = torch.tensor([len(row.prompt_ids_S) for row in rows], device=self._model.device)
-        rows_P = [prompt.n for prompt in prompts]
+            logits.append(out.logits[:, -1].expand(n, -1))
+            rows += [self._row(laid_out, index, step) for index in range(n)]
+        lengths = torch.tensor([len(row.laid_out.ids_S) for row in rows], device=self._model.device)
+        rows_P = [laid_out.prompt.n for laid_out in prompts]
         return _Batch(
             rows=rows,
             rows_P=rows_P,
@@ -166,56 +174,61 @@ class TransformersSampler:
             input_ids=tensor, past_key_values=cache, use_cache=True, logits_to_keep=1
         )
 
-    def _room(self, ids_S: IntArray) -> int:
-        """Tokens that a completion may have behind a prompt."""
-        return min(self._max_tokens, self._model.max_context - len(ids_S))
-
-    def _row(self, prompt: Prompt, index: int, step: int, ids_S: IntArray) -> _Row:
-        seed = seeding.sample_seed(self._seed, step, prompt.group, index)
-        return _Row(prompt.group, index, seed, ids_S, seeding.generator(seed), self._room(ids_S))
+    def _row(self, laid_out: LaidOut, index: int, step: int) -> _Row:
+        seed = seeding.sample_seed(self._layout.seed, step, laid_out.prompt.group, index)
+        return _Row(laid_out, index, seed, seeding.generator(seed), laid_out.room)
 
     @torch.inference_mode()
     def _advance(self, batch: _Batch) -> list[Completion]:
         """Draw one token a row; return the rows that are finished and drop them when many are."""
         uniform_B = torch.tensor([row.uniform() for row in batch.rows], dtype=torch.float64)
-        token_B, logprob_B = draw(
+        drawn_B, logprob_B = draw(
             batch.logits_BV, uniform_B.to(batch.logits_BV.device), self._temperature
         )
         if not bool(logprob_B.isfinite().all()):
             msg = "the model's logits are not finite: its weights are broken; lower --lr"
             raise DivergedError(msg)
+        tokens: list[int] = []
         done: list[Completion] = []
         live: list[int] = []
         for place, (row, token, logprob) in enumerate(
-            zip(batch.rows, token_B.tolist(), logprob_B.tolist(), strict=True)
+            zip(batch.rows, drawn_B.tolist(), logprob_B.tolist(), strict=True)
         ):
-            row.token_ids.append(token)
-            row.logprobs.append(logprob)
-            ended = token in self._model.stop_ids
-            if ended or len(row.token_ids) >= row.most_tokens:
+            tokens.append(row.write(token, logprob))
+            ended = row.sampled[-1] and tokens[-1] in self._model.codec.stop_ids
+            if ended or (len(row.token_ids) >= row.most_tokens and not self._answers(row)):
                 done.append(self._completion(row, finished=ended))
             else:
                 live.append(place)
         if not live:
             batch.rows = []
         else:
+            token_B = torch.tensor(tokens, device=drawn_B.device)
             token_B = token_B[batch.keep(live)] if done else token_B
             batch.logits_BV = batch.decoding.step(token_B, batch.position_B)
             batch.position_B = batch.position_B + 1
         return done
 
-    def _completion(self, row: _Row, *, finished: bool) -> Completion:
+    def _answers(self, row: _Row) -> bool:
+        """Make a row whose first phase is over answer; false where that is done or not asked."""
+        answer = self._layout.answer
+        if answer is None or row.answering:
+            return False
         token_ids_T = np.asarray(row.token_ids, dtype=np.int64)
-        logprobs_T = np.asarray(row.logprobs, dtype=np.float64)
-        return Completion(
-            group=row.group,
-            index=row.index,
-            text=clean_text(self._model.decode(token_ids_T)),
+        words = answer.words(self._layout.codec, row.laid_out.ids_S, token_ids_T)
+        row.answering = True
+        row.forced = words.tolist()[::-1]
+        row.most_tokens = len(row.token_ids) + len(words) + answer.tokens
+        return True
+
+    def _completion(self, row: _Row, *, finished: bool) -> Completion:
+        return self._layout.completion(
+            row.laid_out,
+            row.index,
             seed=row.seed,
-            prompt_ids_S=row.prompt_ids_S,
-            token_ids_T=token_ids_T,
-            logprobs_T=logprobs_T,
-            logprob=float(logprobs_T.sum()),
+            token_ids=row.token_ids,
+            logprobs=row.logprobs,
+            sampled=row.sampled,
             finished=finished,
         )
 
@@ -234,13 +247,13 @@ def common_prefix(prompts: Sequence[IntArray]) -> IntArray:
     return first[: length if worth else 0]
 
 
-def _chunks(prompts_P: Sequence[Prompt]) -> Iterator[Sequence[Prompt]]:
+def _chunks(prompts_P: Sequence[LaidOut]) -> Iterator[Sequence[LaidOut]]:
     """Prompts in runs of at most _MAX_ROWS samples, at least one prompt each."""
-    chunk: list[Prompt] = []
-    for prompt in prompts_P:
-        if chunk and sum(p.n for p in chunk) + prompt.n > _MAX_ROWS:
+    chunk: list[LaidOut] = []
+    for laid_out in prompts_P:
+        if chunk and sum(p.prompt.n for p in chunk) + laid_out.prompt.n > _MAX_ROWS:
             yield chunk
             chunk = []
-        chunk.append(prompt)
+        chunk.append(laid_out)
     if chunk:
         yield chunk

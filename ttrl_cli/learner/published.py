@@ -1,0 +1,66 @@
+"""Adapters as files, for samplers that have weights of their own."""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+_MEMORY = Path("/dev/shm")
+_KEPT = 2
+_ROOM = 4
+"""Adapters that must fit into memory-backed storage for it to be used: what is kept, and slack."""
+
+
+class AdapterFiles:
+    """A folder per published adapter, each with a path that was never used before.
+
+    vLLM keys its cache of prompts on an adapter's name and path: a path used twice would bring keys
+    and values of older weights back. A sampler may still be reading the last one when the next is
+    written, so the newest two are kept. All of them go when this object is closed.
+
+    Args:
+        root: Where the folders are made, for servers that see another file system; None for memory,
+            where the system has room there, and else the folder of temporary files.
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        self._root = root
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._kept: list[Path] = []
+        self._count = 0
+
+    def publish(self, write: Callable[[Path], None], size: int) -> Path:
+        """Publish an adapter.
+
+        Args:
+            write: Fills an empty folder with a peft adapter.
+            size: What it will about take, in bytes.
+
+        Returns:
+            The folder.
+        """
+        if self._folder is None:
+            parent = self._root or _storage(size)
+            parent.mkdir(parents=True, exist_ok=True)
+            self._folder = tempfile.TemporaryDirectory(prefix="ttrl-adapters-", dir=parent)
+        self._count += 1
+        folder = Path(self._folder.name, f"adapter-{self._count:06d}")
+        folder.mkdir()
+        write(folder)
+        self._kept.append(folder)
+        while len(self._kept) > _KEPT:
+            shutil.rmtree(self._kept.pop(0))
+        return folder
+
+    def close(self) -> None:
+        """Remove all that was published."""
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+
+
+def _storage(size: int) -> Path:
+    """The file system in memory, if there is one with room."""
+    if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _ROOM * size:
+        return _MEMORY
+    return Path(tempfile.gettempdir())

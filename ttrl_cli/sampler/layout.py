@@ -1,0 +1,166 @@
+"""What a prompt leaves room for, and how a model that thinks is made to answer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ttrl_cli import seeding
+from ttrl_cli.config import RunConfig
+from ttrl_cli.errors import UsageError
+from ttrl_cli.models.codec import Codec
+from ttrl_cli.records import BoolArray, Completion, FloatArray, IntArray, Prompt
+from ttrl_cli.sampler.base import clean_text
+
+_OPEN, _CLOSE = "<think>", "</think>"
+_PROMPT_END = 16
+"""Tokens at the end of a prompt in which a chat template may have opened the thinking."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The second phase of a completion (TTT-Discover, arXiv 2601.16175, its two-phase sampling).
+
+    A completion that is cut while the model thinks gets a sentence that it did not write, and room
+    to answer. One that had ended its thinking by itself just gets the room.
+
+    Attributes:
+        tokens: Room for the answer, at least 1.
+        sentence: What makes the model answer.
+    """
+
+    tokens: int
+    sentence: str
+
+    def words(self, codec: Codec, prompt_ids_S: IntArray, token_ids_T: IntArray) -> IntArray:
+        """The tokens that are forced on the model behind what it has written; none if it answers.
+
+        A thinking block that is open is closed.
+        """
+        written = codec.raw(token_ids_T)
+        if _CLOSE in written and not _is_open(written):
+            return np.empty(0, dtype=np.int64)
+        thinking = _is_open(codec.raw(prompt_ids_S[-_PROMPT_END:]) + written)
+        return codec.ids(self._forced(thinking=thinking))
+
+    def longest(self, codec: Codec) -> int:
+        """The most tokens that the second phase can take, the forced ones included."""
+        return self.tokens + len(codec.ids(self._forced(thinking=True)))
+
+    def _forced(self, *, thinking: bool) -> str:
+        return f"\n\n{self.sentence}\n{_CLOSE}\n\n" if thinking else f"\n\n{self.sentence}\n\n"
+
+
+def answer_of(config: RunConfig) -> Answer | None:
+    """The second phase that a configuration asks for."""
+    if config.answer_tokens is None:
+        return None
+    return Answer(tokens=config.answer_tokens, sentence=config.answer_prompt)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaidOut:
+    """A prompt that can be sampled from.
+
+    Attributes:
+        prompt: The prompt.
+        ids_S: Its token ids.
+        room: Tokens of the first phase.
+    """
+
+    prompt: Prompt
+    ids_S: IntArray
+    room: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Lays prompts out for a model.
+
+    Attributes:
+        codec: The model's words.
+        max_tokens: Longest first phase, in tokens.
+        answer: The second phase, if there is one.
+        seed: The run's seed.
+    """
+
+    codec: Codec
+    max_tokens: int
+    answer: Answer | None
+    seed: int
+
+    def lay_out(
+        self, prompts_P: Sequence[Prompt], step: int
+    ) -> tuple[list[LaidOut], list[Completion]]:
+        """Encode a step's prompts.
+
+        A completion ends where the model's context does. A prompt that leaves no room at all gets
+        empty completions, which no grader takes: a parent that has outgrown the context is a failed
+        expansion, and the search goes on elsewhere.
+
+        Returns:
+            The prompts that leave room, and the completions of those that do not.
+
+        Raises:
+            UsageError: If no prompt of the first step leaves room: nothing could be sampled ever.
+        """
+        taken = self.answer.longest(self.codec) if self.answer else 0
+        context = self.codec.max_context - taken
+        fitting: list[LaidOut] = []
+        empty: list[Completion] = []
+        lengths: list[int] = []
+        for prompt in prompts_P:
+            ids_S = self.codec.encode(prompt.messages)
+            room = min(self.max_tokens, context - len(ids_S))
+            lengths.append(len(ids_S))
+            if room > 0:
+                fitting.append(LaidOut(prompt=prompt, ids_S=ids_S, room=room))
+            else:
+                empty += [self._empty(prompt, index, step, ids_S) for index in range(prompt.n)]
+        if prompts_P and step == 1 and not fitting:
+            msg = f"the shortest prompt has {min(lengths)} tokens; the model's context is only "
+            msg += f"{self.codec.max_context}"
+            if taken:
+                msg += f", of which {taken} are for the answer"
+            raise UsageError(msg)
+        return fitting, empty
+
+    def completion(
+        self,
+        laid_out: LaidOut,
+        index: int,
+        *,
+        seed: int,
+        token_ids: Sequence[int],
+        logprobs: Sequence[float],
+        sampled: Sequence[bool],
+        finished: bool,
+    ) -> Completion:
+        """A completion from its tokens; log-probabilities of forced ones are not looked at."""
+        token_ids_T = np.asarray(token_ids, dtype=np.int64)
+        sampled_T: BoolArray = np.asarray(sampled, dtype=bool)
+        logprobs_T: FloatArray = np.where(sampled_T, np.asarray(logprobs, dtype=np.float64), 0.0)
+        return Completion(
+            group=laid_out.prompt.group,
+            index=index,
+            text=clean_text(self.codec.decode(token_ids_T)),
+            seed=seed,
+            prompt_ids_S=laid_out.ids_S,
+            token_ids_T=token_ids_T,
+            logprobs_T=logprobs_T,
+            logprob=float(logprobs_T.sum()),
+            finished=finished,
+            sampled_T=None if sampled_T.all() else sampled_T,
+        )
+
+    def _empty(self, prompt: Prompt, index: int, step: int, ids_S: IntArray) -> Completion:
+        seed = seeding.sample_seed(self.seed, step, prompt.group, index)
+        laid_out = LaidOut(prompt=prompt, ids_S=ids_S, room=0)
+        return self.completion(
+            laid_out, index, seed=seed, token_ids=(), logprobs=(), sampled=(), finished=False
+        )
+
+
+def _is_open(text: str) -> bool:
+    """Whether a thinking block is open at the end of a text."""
+    return text.rfind(_OPEN) > text.rfind(_CLOSE)

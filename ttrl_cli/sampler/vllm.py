@@ -1,0 +1,238 @@
+"""Sampling by vLLM in this process, with the adapter of each step.
+
+Each prompt is one request for its G samples, its beginning shared through the prefix cache. The
+engine is stepped here, so that completions are handed out, and graded, while others are written.
+An adapter is never merged into the base weights, where bfloat16 would round a small update away:
+each is loaded beside them, under a name, a number and a path that were not used before.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ttrl_cli import seeding
+from ttrl_cli.models.codec import Codec
+from ttrl_cli.records import Adapter, Completion, FloatArray, IntArray, Json, Probe, Prompt
+from ttrl_cli.sampler.layout import Answer, LaidOut, Layout
+
+_STOPPED = "stop"
+"""What vLLM calls the end of a completion that ended by itself."""
+
+
+@dataclass(slots=True)
+class _Writing:
+    """One sample being written."""
+
+    index: int
+    token_ids: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    sampled: list[bool] = field(default_factory=list)
+
+    def write(self, token_ids: Sequence[int], logprobs: Sequence[float], *, sampled: bool) -> None:
+        self.token_ids += token_ids
+        self.logprobs += logprobs
+        self.sampled += [sampled] * len(token_ids)
+
+
+@dataclass(slots=True)
+class _Request:
+    """What the engine was asked: samples of one prompt, or the second phase of one of them."""
+
+    laid_out: LaidOut
+    seed: int
+    samples: list[_Writing]
+    answering: bool
+
+
+class VllmSampler:
+    """Samples from a vLLM engine. See `Sampler` and `SeparateSampler`.
+
+    Args:
+        engine: The engine, in this process, with LoRA.
+        codec: The model's words; its context is at most the engine's.
+        max_tokens: Longest completion, or first phase of one, in tokens.
+        temperature: Sampling temperature.
+        seed: The run's seed.
+        answer: The second phase of completions, if there is one.
+        sleeps: Whether the engine lies down while the learner works; it must be able to.
+    """
+
+    def __init__(
+        self,
+        engine: Any,
+        codec: Codec,
+        *,
+        max_tokens: int,
+        temperature: float,
+        seed: int,
+        answer: Answer | None = None,
+        sleeps: bool = False,
+    ) -> None:
+        self._engine = engine
+        self._sleeps = sleeps
+        self._codec = codec
+        self._layout = Layout(codec=codec, max_tokens=max_tokens, answer=answer, seed=seed)
+        self._temperature = temperature
+        self._lora: Any = None
+        self._loaded: list[int] = []
+        self._count = 0
+        self._requests: dict[str, _Request] = {}
+
+    def load(self, adapter: Adapter) -> None:
+        """Load an adapter's files, beside the base weights; without a path, take those alone.
+
+        The adapter before it stays loaded until the next one, since it may be asked for again.
+        """
+        from vllm.lora.request import LoRARequest
+
+        if adapter.path is None:
+            self._lora = None
+            return
+        if self._lora is not None and self._lora.lora_path == str(adapter.path):
+            return
+        self._count += 1
+        name = f"policy-{adapter.policy}-{self._count}"
+        request = LoRARequest(name, self._count, str(adapter.path))
+        self._engine.add_lora(request)
+        self._lora = request
+        self._loaded.append(self._count)
+        while len(self._loaded) > 2:
+            self._engine.remove_lora(self._loaded.pop(0))
+
+    def sample(
+        self, prompts_P: Sequence[Prompt], *, step: int, stop: Callable[[], bool]
+    ) -> Iterator[Completion]:
+        """See `Sampler.sample` and `Layout.lay_out`.
+
+        Draws also depend on what the engine computes together, which no seed fixes.
+
+        Raises:
+            UsageError: If no prompt of the first step leaves room.
+        """
+        fitting, empty = self._layout.lay_out(prompts_P, step)
+        yield from empty
+        for laid_out in fitting:
+            n = laid_out.prompt.n
+            seed = seeding.group_seed(self._layout.seed, step, laid_out.prompt.group, n)
+            samples = [_Writing(index) for index in range(n)]
+            self._ask(_Request(laid_out, seed, samples, answering=False), laid_out.ids_S)
+        try:
+            while self._requests:
+                if stop():
+                    return
+                for output in self._engine.step():
+                    yield from self._read(output)
+        finally:
+            self._engine.abort_request(list(self._requests))
+            self._requests.clear()
+
+    def logprobs(self, probes: Sequence[Probe]) -> list[FloatArray]:
+        """See `SeparateSampler.logprobs`: by scoring the probes as prompts.
+
+        One at a time: on the CPU, vLLM cannot score prompts side by side with an adapter; and what
+        an engine computes hangs on what it computes together, which here must not change.
+        """
+        from vllm import SamplingParams
+
+        # vLLM scores prompts at temperature 1, whatever the temperature of the tokens behind
+        params = SamplingParams(
+            max_tokens=1, prompt_logprobs=0, detokenize=False, flat_logprobs=True
+        )
+        return [self._score(probe, params) for probe in probes]
+
+    def rest(self) -> None:
+        """See `SeparateSampler.rest`: weights move to the machine's memory, keys and values go."""
+        if self._sleeps:
+            self._engine.sleep(level=1)
+
+    def wake(self) -> None:
+        """See `SeparateSampler.wake`."""
+        if self._sleeps:
+            self._engine.wake_up()
+
+    def cursor(self) -> None:
+        """Nothing to keep: every draw hangs on its group's seed."""
+
+    def seek(self, cursor: Json) -> None:
+        """Nothing to go on from."""
+
+    def close(self) -> None:
+        """Shut the engine down, which frees its memory."""
+        self._engine.engine_core.shutdown()
+
+    def _score(self, probe: Probe, params: Any) -> FloatArray:
+        self._add("probe", np.concatenate([probe.prompt_ids_S, probe.token_ids_T]), params)
+        outputs: list[Any] = []
+        while self._engine.has_unfinished_requests():
+            outputs += self._engine.step()
+        # one number a token but the first, which nothing predicts
+        logp_S = np.asarray(outputs[-1].prompt_logprobs.logprobs, dtype=np.float64)
+        return logp_S[-len(probe.token_ids_T) :]
+
+    def _ask(self, request: _Request, ids_S: IntArray) -> None:
+        """Put a request to the engine."""
+        from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind
+
+        answer = self._layout.answer
+        room = answer.tokens if answer and request.answering else request.laid_out.room
+        params = SamplingParams(
+            n=len(request.samples),
+            max_tokens=room,
+            temperature=self._temperature,
+            seed=request.seed,
+            logprobs=0,
+            flat_logprobs=True,
+            detokenize=False,
+            ignore_eos=True,
+            stop_token_ids=sorted(self._codec.stop_ids),
+            output_kind=RequestOutputKind.DELTA,
+        )
+        group, first = request.laid_out.prompt.group, request.samples[0].index
+        name = f"{group}-{first}-answer" if request.answering else f"{group}"
+        self._requests[name] = request
+        self._add(name, ids_S, params)
+
+    def _add(self, name: str, ids_S: IntArray, params: Any) -> None:
+        prompt = {"prompt_token_ids": ids_S.tolist()}
+        self._engine.add_request(name, prompt, params, lora_request=self._lora)
+
+    def _read(self, output: Any) -> Iterator[Completion]:
+        """Take up what the engine has written; yield what is finished."""
+        request = self._requests[output.request_id]
+        if output.finished:
+            del self._requests[output.request_id]
+        for piece in output.outputs:
+            sample = request.samples[piece.index]
+            sample.write(piece.token_ids, piece.logprobs.logprobs, sampled=True)
+            if not piece.finish_reason:
+                continue
+            ended = piece.finish_reason == _STOPPED
+            if self._layout.answer is None or ended or request.answering:
+                yield self._completion(request, sample, finished=ended)
+            else:
+                self._make_answer(self._layout.answer, request, sample)
+
+    def _make_answer(self, answer: Answer, request: _Request, sample: _Writing) -> None:
+        """Ask for the second phase of a sample, behind what it has written and what is forced."""
+        laid_out = request.laid_out
+        written_T = np.asarray(sample.token_ids, dtype=np.int64)
+        words = answer.words(self._codec, laid_out.ids_S, written_T)
+        sample.write(words.tolist(), [0.0] * len(words), sampled=False)
+        seed = request.seed + laid_out.prompt.n + sample.index
+        ids = np.concatenate([laid_out.ids_S, written_T, words])
+        self._ask(_Request(laid_out, seed, [sample], answering=True), ids)
+
+    def _completion(self, request: _Request, sample: _Writing, *, finished: bool) -> Completion:
+        n = request.laid_out.prompt.n
+        return self._layout.completion(
+            request.laid_out,
+            sample.index,
+            seed=request.seed - n if request.answering else request.seed + sample.index,
+            token_ids=sample.token_ids,
+            logprobs=sample.logprobs,
+            sampled=sample.sampled,
+            finished=finished,
+        )

@@ -1,0 +1,78 @@
+"""Starting a vLLM engine in this process."""
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from ttrl_cli.errors import SetupError
+
+if TYPE_CHECKING:
+    from ttrl_cli.config import RunConfig
+    from ttrl_cli.models.plan import Plan
+
+RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
+"""Ranks that vLLM has kernels for."""
+_MOST_ROWS = 1024
+_NEVER = 1 << 30
+"""Tokens between two reports of a completion: it is reported when it begins and when it ends."""
+
+
+def allowed_rank(rank: int) -> int:
+    """The smallest rank of vLLM's that an adapter fits into.
+
+    Raises:
+        SetupError: If there is none.
+    """
+    fitting = [allowed for allowed in RANKS if allowed >= rank]
+    if not fitting:
+        msg = f"--lora-rank {rank}: vLLM has no kernels for ranks above {RANKS[-1]}"
+        raise SetupError(msg)
+    return fitting[0]
+
+
+def start_engine(folder: str, config: "RunConfig", planned: "Plan", *, dtype: str) -> Any:
+    """Start an engine for a model, in this process, so that it can be stepped from here.
+
+    Args:
+        folder: The model's files.
+        config: The run's configuration.
+        planned: Where memory goes.
+        dtype: Type of the weights, as a configuration names it.
+
+    Raises:
+        SetupError: If vLLM is missing, or refuses the model or the machine.
+    """
+    # vLLM reads its variables when it is imported; those that the user has set are left alone
+    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+    try:
+        from vllm import EngineArgs
+        from vllm.v1.engine.llm_engine import LLMEngine
+    except ImportError as error:
+        msg = f"--sampler vllm: {error}; install it with: pip install 'ttrl-cli[vllm]'"
+        raise SetupError(msg) from error
+    given = EngineArgs(
+        model=folder,
+        dtype=dtype,
+        seed=0,  # of the engine; every request has its own
+        max_num_seqs=min(config.groups * config.group_size, _MOST_ROWS),
+        enable_lora=True,
+        max_lora_rank=allowed_rank(config.lora_rank),
+        max_loras=1,
+        max_cpu_loras=2,
+        enable_prefix_caching=True,
+        logprobs_mode="processed_logprobs",
+        generation_config="vllm",
+        stream_interval=_NEVER,
+        disable_log_stats=True,
+        use_tqdm_on_load=False,
+        max_model_len=min(planned.shape.context, planned.kv_tokens),
+        kv_cache_memory_bytes=planned.kv_bytes,
+        enable_sleep_mode=planned.sleeps,
+        enforce_eager=planned.device == "cpu",
+    )
+    try:
+        return LLMEngine.from_engine_args(given)
+    except (RuntimeError, ValueError, OSError) as error:
+        msg = f"--sampler vllm: {str(error).strip().splitlines()[0]}"
+        raise SetupError(msg) from error
