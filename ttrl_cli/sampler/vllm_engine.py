@@ -29,14 +29,13 @@ def allowed_rank(rank: int) -> int:
     return fitting[0]
 
 
-def start_engine(folder: str, config: "RunConfig", planned: "Plan", *, dtype: str) -> Any:
+def start_engine(folder: str, config: "RunConfig", planned: "Plan") -> Any:
     """Start an engine for a model, in this process, so that it can be stepped from here.
 
     Args:
         folder: The model's files.
         config: The run's configuration.
         planned: Where memory goes.
-        dtype: Type of the weights, as a configuration names it.
 
     Raises:
         SetupError: If vLLM is missing, or refuses the model or the machine.
@@ -53,7 +52,7 @@ def start_engine(folder: str, config: "RunConfig", planned: "Plan", *, dtype: st
         raise SetupError(msg) from error
     given = EngineArgs(
         model=folder,
-        dtype=dtype,
+        dtype=planned.dtype,
         seed=0,  # of the engine; every request has its own
         max_num_seqs=min(config.groups * config.group_size, _MOST_ROWS),
         enable_lora=True,
