@@ -72,13 +72,13 @@ def states(run: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("reward_copies", "second"), [(True, 5.0), (False, None)])
 def test_copies(tmp_path: Path, *, reward_copies: bool, second: float | None):
-    """Without reward_copies, data the archive held when the step began earns no reward."""
+    """Without reward_copies, data of the archive or of an earlier attempt earns no reward."""
     options = {"groups": 1, "group_size": 3, "steps": 2, "reward_copies": reward_copies}
     problem = write_problem(tmp_path / "p", run=options)
     solve(problem, tmp_path / "run", ["5", "5", "7", "5", "8", "1"])
     verdicts = [attempt["verdict"] for attempt in attempts(tmp_path / "run")]
     seed = 1.0 if reward_copies else None
-    assert [v["reward"] for v in verdicts] == [5.0, 5.0, 7.0, second, 8.0, seed]
+    assert [v["reward"] for v in verdicts] == [5.0, second, 7.0, second, 8.0, seed]
     assert [v["status"] for v in verdicts] == ["ok"] * 6
     assert verdicts[3]["score"] == 5.0
     advantage = attempts(tmp_path / "run")[3]["advantage"]

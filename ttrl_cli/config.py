@@ -134,8 +134,9 @@ class SolveConfig(RunConfig):
     """What keeps programs in: bwrap, namespaces, process (limits only), or auto for the strongest
     that works here; docs/sandbox.md."""
     reward_copies: bool = True
-    """Reward a valid attempt whose data the archive held already when the step began; false counts
-    it as invalid for learning, which keeps a small model from learning to copy its prompt."""
+    """Reward a valid attempt whose data the archive held already when the step began, or that an
+    earlier attempt of the step had; false counts it as invalid for learning, which keeps a small
+    model from learning to copy its prompt, or to say one thing over and over."""
 
 
 class VoteConfig(RunConfig):

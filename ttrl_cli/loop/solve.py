@@ -107,15 +107,25 @@ class SolveTask:
         return self._problem.better(score, best_score)
 
     def judge(self, attempts: Sequence[Attempt]) -> list[Attempt]:
-        """Rewards came with the scores; without `reward_copies`, known data loses its own."""
+        """Rewards came with the scores; without `reward_copies`, copies lose theirs.
+
+        A copy has the data of a state of the archive, or of an attempt before it in this step, in
+        (group, index) order: where only the archive counts, a group soon says one new thing in all
+        of its samples.
+        """
         if self._run.solve_config.reward_copies:
             return list(attempts)
-        return [
-            replace(attempt, verdict=replace(attempt.verdict, reward=None))
-            if attempt.verdict.valid and self.archive.holds(attempt.verdict.data)
-            else attempt
-            for attempt in attempts
-        ]
+        judged: list[Attempt] = []
+        found: set[bytes] = set()
+        for attempt in attempts:
+            verdict = attempt.verdict
+            if verdict.valid:
+                digest = data_digest(verdict.data)
+                if digest in found or self.archive.holds(verdict.data):
+                    verdict = replace(verdict, reward=None)
+                found.add(digest)
+            judged.append(replace(attempt, verdict=verdict))
+        return judged
 
     def lesson(self, attempts: Sequence[Attempt]) -> Sequence[Attempt]:
         """All of them."""
