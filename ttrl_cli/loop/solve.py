@@ -116,7 +116,7 @@ class SolveTask:
         if self._run.solve_config.reward_copies:
             return list(attempts)
         judged: list[Attempt] = []
-        found: set[bytes] = set()
+        found: set[str] = set()
         for attempt in attempts:
             verdict = attempt.verdict
             if verdict.valid:
