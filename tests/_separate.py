@@ -39,7 +39,12 @@ class Separate(TransformersSampler):
         if not self.behind:
             load_adapter(self.model, adapter.path)
 
-    def logprobs(self, probes: Sequence[Probe]) -> list[FloatArray]:
+    @property
+    def copies(self) -> tuple[str, ...]:
+        return ("copy",)
+
+    def logprobs(self, probes: Sequence[Probe], copy: str = "copy") -> list[FloatArray]:
+        del copy
         found = [self.model.logprobs(probe) for probe in probes]
         return [logp_T + self.noise * self._rng.normal(size=logp_T.shape) for logp_T in found]
 

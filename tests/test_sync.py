@@ -270,7 +270,7 @@ def test_a_run_with_a_stale_sampler_stops(tmp_path: Path, run_options: list[Any]
     run = tmp_path / "run"
     done = ttrl("solve", problem, "--out", run, "--sampler", "stale", *run_options)
     assert done.code == 3
-    assert "the sampler does not have the learner's weights" in done.err
+    assert "copy does not have the learner's weights" in done.err
     assert not (run / "metrics.jsonl").exists() or read_lines(run / "metrics.jsonl") == []
 
 

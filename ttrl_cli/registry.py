@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SAMPLERS = {
     "transformers": "ttrl_cli.registry:transformers_sampler",
     "vllm": "ttrl_cli.registry:vllm_sampler",
+    "vllm-server": "ttrl_cli.registry:vllm_server_sampler",
     "replay": "ttrl_cli.registry:replay_sampler",
 }
 GROUP = "ttrl.samplers"
@@ -116,6 +117,26 @@ def vllm_sampler(context: SamplerContext, argument: str) -> Sampler:
         seed=config.seed,
         answer=answer_of(config),
         sleeps=planned.sleeps,
+    )
+
+
+def vllm_server_sampler(context: SamplerContext, argument: str) -> Sampler:
+    """On vLLM servers, by their addresses."""
+    from ttrl_cli.sampler.layout import answer_of
+    from ttrl_cli.sampler.vllm_server import VllmServerSampler
+
+    config = context.config
+    urls = [url.strip() for url in argument.split(",") if url.strip()]
+    if not urls or not all(url.startswith(("http://", "https://")) for url in urls):
+        msg = f"--sampler vllm-server:URL[,URL...] needs addresses of servers (got {argument!r})"
+        raise UsageError(msg)
+    return VllmServerSampler(
+        urls,
+        context.codec(),
+        max_tokens=config.max_tokens,
+        temperature=config.temperature,
+        seed=config.seed,
+        answer=answer_of(config),
     )
 
 

@@ -12,7 +12,7 @@ two is true, the first figures are kept and the changes of further updates add u
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -76,19 +76,26 @@ def slope(learner_N: FloatArray, sampler_N: FloatArray) -> Slope:
 
 @dataclass(frozen=True, slots=True)
 class _Reference:
-    """Where both stood before an update: concatenated log-probabilities of the probes [N]."""
+    """Where learner and sampler stood before an update.
+
+    Attributes:
+        probes: What was scored.
+        policy: The update it was scored after.
+        learner_N: The learner's log-probabilities of all tokens.
+        sampler_N: Those of each of the sampler's copies that the question is still open for.
+    """
 
     probes: tuple[Probe, ...]
     policy: int
     learner_N: FloatArray
-    sampler_N: FloatArray
+    sampler_N: dict[str, FloatArray]
 
 
 class SyncWatch:
     """Watches one sampler and its learner over their updates.
 
     Args:
-        sampler: A sampler with weights of its own.
+        sampler: A sampler with weights of its own, maybe several copies of them.
         learner: Whose weights it is to have.
     """
 
@@ -107,8 +114,12 @@ class SyncWatch:
             adapter: What the sampler has loaded, and the learner still has.
         """
         if self._reference is None and (chosen := probes(rows)):
-            learner_N, sampler_N = self._scores(chosen)
-            self._reference = _Reference(chosen, adapter.policy, learner_N, sampler_N)
+            self._reference = _Reference(
+                probes=chosen,
+                policy=adapter.policy,
+                learner_N=np.concatenate(self._learner.logprobs(chosen)),
+                sampler_N=self._sampled(chosen, self._sampler.copies),
+            )
         self._sampler.rest()
 
     def after(self, adapter: Adapter) -> dict[str, float]:
@@ -118,44 +129,59 @@ class SyncWatch:
             adapter: What the learner has come to.
 
         Returns:
-            Metrics: `policy/logprob_gap`, `policy/sync` and `policy/sync_error`; none where there
-            was nothing to learn from.
+            Metrics: `policy/logprob_gap`, `policy/sync` and `policy/sync_error`, each of the copy
+            that is worst; none where there was nothing to learn from.
 
         Raises:
-            StaleSamplerError: If the sampler has not followed.
+            StaleSamplerError: If a copy has not followed.
         """
         self._sampler.wake()
         self._sampler.load(adapter)
         first = self._reference
         if first is None:
             return {}
-        learner_N, sampler_N = self._scores(first.probes)
-        found = slope(learner_N - first.learner_N, sampler_N - first.sampler_N)
-        if found.out_of_step:
-            changed = float(np.abs(learner_N - first.learner_N).mean())
-            msg = (
-                f"the sampler does not have the learner's weights: from policy {first.policy} to "
-                f"{adapter.policy} log-probabilities of {len(learner_N)} tokens changed by "
-                f"{changed:.2g} nats on average in the learner, and by {found.value:.2f} (+- "
-                f"{found.error:.2f}) times that in the sampler; nothing of this step was kept"
-            )
-            raise StaleSamplerError(msg)
-        if found.in_step:
-            self._reference = None
-        metrics = {"policy/logprob_gap": float(np.abs(sampler_N - learner_N).mean())}
-        if np.isfinite(found.error):
-            metrics |= {"policy/sync": found.value, "policy/sync_error": found.error}
+        learner_N = np.concatenate(self._learner.logprobs(first.probes))
+        changes_N = learner_N - first.learner_N
+        sampled = self._sampled(first.probes, list(first.sampler_N))
+        slopes = {
+            copy: slope(changes_N, sampler_N - first.sampler_N[copy])
+            for copy, sampler_N in sampled.items()
+        }
+        for copy, found in slopes.items():
+            if found.out_of_step:
+                raise StaleSamplerError(_stale(copy, found, changes_N, first.policy, adapter))
+        still = {copy: first.sampler_N[copy] for copy in slopes if not slopes[copy].in_step}
+        self._reference = replace(first, sampler_N=still) if still else None
+        if not sampled:
+            return {}
+        gaps = [float(np.abs(sampler_N - learner_N).mean()) for sampler_N in sampled.values()]
+        metrics = {"policy/logprob_gap": max(gaps)}
+        worst = min(slopes.values(), key=lambda found: found.value - _ERRORS * found.error)
+        if np.isfinite(worst.error):
+            metrics |= {"policy/sync": worst.value, "policy/sync_error": worst.error}
         return metrics
 
     def forget(self) -> None:
         """Both went to other weights at once: what was scored before says nothing any more."""
         self._reference = None
 
-    def _scores(self, probes_: tuple[Probe, ...]) -> tuple[FloatArray, FloatArray]:
-        """The learner's and the sampler's log-probabilities, of all tokens [N]."""
-        learner_N = np.concatenate(self._learner.logprobs(probes_))
-        sampler_N = np.concatenate(self._sampler.logprobs(probes_))
-        return learner_N, sampler_N
+    def _sampled(self, chosen: tuple[Probe, ...], copies: Sequence[str]) -> dict[str, FloatArray]:
+        """Log-probabilities of all tokens [N], by each copy that answers."""
+        answers = {copy: self._sampler.logprobs(chosen, copy) for copy in copies}
+        return {
+            copy: np.concatenate(answer) for copy, answer in answers.items() if answer is not None
+        }
+
+
+def _stale(copy: str, found: Slope, changes_N: FloatArray, policy: int, adapter: Adapter) -> str:
+    """What is to be said of a copy that did not follow."""
+    changed = float(np.abs(changes_N).mean())
+    return (
+        f"{copy} does not have the learner's weights: from policy {policy} to {adapter.policy} "
+        f"log-probabilities of {len(changes_N)} tokens changed by {changed:.2g} nats on average in "
+        f"the learner, and by {found.value:.2f} (+- {found.error:.2f}) times that in the sampler; "
+        "nothing of this step was kept"
+    )
 
 
 def probes(rows: Sequence[Row]) -> tuple[Probe, ...]:

@@ -46,10 +46,19 @@ class Sampler(Protocol):
 class SeparateSampler(Sampler, Protocol):
     """A sampler with weights of its own: it gets adapters as files, and must prove their use."""
 
-    def logprobs(self, probes: Sequence[Probe]) -> list[FloatArray]:
+    @property
+    def copies(self) -> Sequence[str]:
+        """Names of the engines that each have weights of their own."""
+
+    def logprobs(self, probes: Sequence[Probe], copy: str) -> list[FloatArray] | None:
         """Log-probabilities [T] of each probe's tokens at temperature 1, in nats.
 
-        Under the adapter that was loaded last.
+        Args:
+            probes: What is scored, under the adapter that was loaded last.
+            copy: Which engine is asked.
+
+        Returns:
+            None where that engine is not to be had any more.
         """
 
     def rest(self) -> None:

@@ -128,7 +128,12 @@ class VllmSampler:
             self._engine.abort_request(list(self._requests))
             self._requests.clear()
 
-    def logprobs(self, probes: Sequence[Probe]) -> list[FloatArray]:
+    @property
+    def copies(self) -> tuple[str, ...]:
+        """The one engine."""
+        return ("vLLM",)
+
+    def logprobs(self, probes: Sequence[Probe], copy: str = "vLLM") -> list[FloatArray]:
         """See `SeparateSampler.logprobs`: by scoring the probes as prompts.
 
         One at a time: on the CPU, vLLM cannot score prompts side by side with an adapter; and what
@@ -136,6 +141,7 @@ class VllmSampler:
         """
         from vllm import SamplingParams
 
+        del copy
         # vLLM scores prompts at temperature 1, whatever the temperature of the tokens behind
         params = SamplingParams(
             max_tokens=1, prompt_logprobs=0, detokenize=False, flat_logprobs=True

@@ -1,0 +1,142 @@
+"""vLLM servers over HTTP: what one can be asked, and what it answers."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+
+from ttrl_cli.errors import SetupError
+from ttrl_cli.records import Json
+
+_CONNECT = 10.0
+_ANSWER = 3600.0
+"""Seconds: a completion is one answer, however long it takes to write."""
+CONNECTIONS = 256
+"""Requests that are with a server at a time; it decides what of them it computes together."""
+_FATAL = 500
+"""From this status on it is the server that failed, and another may do better."""
+
+
+class ServerLostError(Exception):
+    """A server cannot be reached, or failed; its requests are put to others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """What a server wrote.
+
+    Attributes:
+        token_ids: The tokens, the one that ended it included.
+        logprobs: Of each, under the distribution it was drawn from, in nats.
+        ended: Whether it ended by itself.
+    """
+
+    token_ids: list[int]
+    logprobs: list[float]
+    ended: bool
+
+
+class Server:
+    """One vLLM server.
+
+    Args:
+        url: Where it listens, without the `/v1`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/").removesuffix("/v1")
+        self.base = ""
+        self.context = 0
+        self.lost = ""
+        self.adapters: list[str] = []
+        self._client = httpx2.AsyncClient(
+            base_url=self.url,
+            timeout=httpx2.Timeout(_ANSWER, connect=_CONNECT),
+            limits=httpx2.Limits(max_connections=CONNECTIONS),
+        )
+
+    async def ask_models(self) -> None:
+        """Ask for the name and the context of the base model.
+
+        Raises:
+            ServerLostError: If it does not answer.
+        """
+        models = (await self._json("GET", "/v1/models"))["data"]
+        (base,) = [model for model in models if not model.get("parent")][:1]
+        self.base, self.context = base["id"], int(base["max_model_len"])
+        self.adapters = []
+
+    async def load(self, name: str, path: str) -> None:
+        """Load an adapter, and let go of the one before the last.
+
+        Raises:
+            ServerLostError: If it does not answer.
+            SetupError: If it refuses.
+        """
+        await self._json("POST", "/v1/load_lora_adapter", lora_name=name, lora_path=path)
+        self.adapters.append(name)
+        while len(self.adapters) > 2:
+            await self._json("POST", "/v1/unload_lora_adapter", lora_name=self.adapters.pop(0))
+
+    async def complete(self, **options: Json) -> Piece:
+        """Draw one completion.
+
+        Raises:
+            ServerLostError: If it does not answer.
+            SetupError: If it refuses.
+        """
+        body = await self._json(
+            "POST", "/v1/completions", n=1, logprobs=0, return_token_ids=True, **options
+        )
+        (choice,) = body["choices"]
+        return Piece(
+            token_ids=choice["token_ids"],
+            logprobs=choice["logprobs"]["token_logprobs"],
+            ended=choice["finish_reason"] == "stop",
+        )
+
+    async def score(self, ids: list[int], model: str) -> list[float]:
+        """Log-probabilities of all tokens of a prompt but the first, at temperature 1.
+
+        Raises:
+            ServerLostError: If it does not answer.
+            SetupError: If it refuses.
+        """
+        body = await self._json(
+            "POST", "/v1/completions", model=model, prompt=ids, max_tokens=1, prompt_logprobs=0
+        )
+        (choice,) = body["choices"]
+        given = choice["prompt_logprobs"][1:]
+        return [
+            float(place[str(token)]["logprob"]) for place, token in zip(given, ids[1:], strict=True)
+        ]
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self._client.aclose()
+
+    async def _json(self, method: str, path: str, **content: Json) -> Any:
+        """What it answers; a text that is not JSON as a text."""
+        try:
+            answer = await self._client.request(method, path, json=content or None)
+        except httpx2.TransportError as error:
+            msg = f"{self.url}: {error or type(error).__name__}"
+            raise ServerLostError(msg) from error
+        if answer.status_code >= _FATAL:
+            msg = f"{self.url}: status {answer.status_code}: {answer.text[:200]}"
+            raise ServerLostError(msg)
+        if answer.is_error:
+            raise SetupError(_refused(self.url, path, answer))
+        is_json = "json" in answer.headers.get("content-type", "")
+        return answer.json() if is_json else answer.text
+
+
+def _refused(url: str, path: str, answer: httpx2.Response) -> str:
+    """What to say where a server understood and refused."""
+    msg = f"{url}{path}: status {answer.status_code}: {answer.text[:500]}"
+    if answer.status_code == httpx2.codes.NOT_FOUND and path.endswith("lora_adapter"):
+        msg += (
+            "\nstart the server with VLLM_ALLOW_RUNTIME_LORA_UPDATING=True and --enable-lora; "
+            "docs/scaling.md has the whole line"
+        )
+    return msg

@@ -1,0 +1,321 @@
+"""Sampling by vLLM servers, with the adapter of each step.
+
+Each sample is a request of its own: whichever server is free takes the next, and what a server had
+not finished when it died goes to another. Servers see adapters as files, so they must see the
+folder that they are written to. Each server proves that it has the learner's weights.
+"""
+
+import asyncio
+import queue
+import threading
+import uuid
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ttrl_cli import seeding
+from ttrl_cli.errors import SetupError
+from ttrl_cli.models.codec import Codec
+from ttrl_cli.records import Adapter, Completion, FloatArray, Json, Probe, Prompt
+from ttrl_cli.sampler.layout import Answer, LaidOut, Layout
+from ttrl_cli.sampler.servers import CONNECTIONS, Piece, Server, ServerLostError
+
+_SAME = 1e-3
+"""Nats by which two log-probabilities of one distribution may differ."""
+_LOOK = 0.1
+"""Seconds between two looks at whether to stop."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """One sample to be drawn."""
+
+    laid_out: LaidOut
+    index: int
+    seed: int
+
+
+class VllmServerSampler:
+    """Samples from servers of one model. See `Sampler` and `SeparateSampler`.
+
+    Args:
+        urls: Of the servers.
+        codec: The model's words.
+        max_tokens: Longest completion, or first phase of one, in tokens.
+        temperature: Sampling temperature.
+        seed: The run's seed.
+        answer: The second phase of completions, if there is one.
+
+    Raises:
+        SetupError: If no server answers, or one reports log-probabilities of another distribution
+            than it draws from.
+    """
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        codec: Codec,
+        *,
+        max_tokens: int,
+        temperature: float,
+        seed: int,
+        answer: Answer | None = None,
+    ) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._temperature = temperature
+        self._names = f"ttrl-{uuid.uuid4().hex[:8]}"
+        self._count = 0
+        self._adapter: Adapter | None = None
+        self._servers = [Server(url) for url in urls]
+        self._wait(self._greet())
+        contexts = [server.context for server in self._alive]
+        within = min([codec.max_context, *contexts])
+        self._codec = replace(codec, max_context=within)
+        self._layout = Layout(codec=self._codec, max_tokens=max_tokens, answer=answer, seed=seed)
+        self._wait(self._check())
+
+    def load(self, adapter: Adapter) -> None:
+        """Hand the adapter's files to every server, also to those that are back.
+
+        Raises:
+            SetupError: If no server is left, or one refuses.
+        """
+        if self._adapter is not None and self._adapter.path == adapter.path:
+            return
+        self._adapter = adapter
+        self._count += 1
+        self._wait(self._greet())
+
+    def sample(
+        self, prompts_P: Sequence[Prompt], *, step: int, stop: Callable[[], bool]
+    ) -> Iterator[Completion]:
+        """See `Sampler.sample` and `Layout.lay_out`.
+
+        Draws also depend on what a server computes together, which no seed fixes.
+
+        Raises:
+            UsageError: If no prompt of the first step leaves room.
+            SetupError: If no server is left, or one refuses.
+        """
+        fitting, empty = self._layout.lay_out(prompts_P, step)
+        yield from empty
+        samples = []
+        for laid_out in fitting:
+            n = laid_out.prompt.n
+            seed = seeding.group_seed(self._layout.seed, step, laid_out.prompt.group, n)
+            samples += [_Sample(laid_out, index, seed + index) for index in range(n)]
+        if not samples or stop():
+            return
+        finished: queue.SimpleQueue[Completion] = queue.SimpleQueue()
+        drawing = asyncio.run_coroutine_threadsafe(self._draw_all(samples, finished), self._loop)
+        missing = len(samples)
+        try:
+            while missing:
+                if stop():
+                    return
+                try:
+                    found = finished.get(timeout=_LOOK)
+                except queue.Empty:
+                    if drawing.done():
+                        drawing.result()
+                    continue
+                missing -= 1
+                yield found
+        finally:
+            drawing.cancel()  # closed connections make servers drop what they are at
+
+    @property
+    def copies(self) -> tuple[str, ...]:
+        """The servers that answer, by their addresses."""
+        return tuple(server.url for server in self._alive)
+
+    def logprobs(self, probes: Sequence[Probe], copy: str) -> list[FloatArray] | None:
+        """See `SeparateSampler.logprobs`: by scoring the probes as prompts.
+
+        Raises:
+            SetupError: If the server refuses.
+        """
+        (server,) = [server for server in self._servers if server.url == copy]
+        if server.lost:
+            return None
+        try:
+            return [self._wait(self._score(server, probe)) for probe in probes]
+        except ServerLostError as error:
+            server.lost = str(error)
+            return None
+
+    def rest(self) -> None:
+        """Servers have memory of their own."""
+
+    def wake(self) -> None:
+        """They did not rest."""
+
+    def cursor(self) -> None:
+        """Nothing to keep: every draw hangs on its sample's seed."""
+
+    def seek(self, cursor: Json) -> None:
+        """Nothing to go on from."""
+
+    def close(self) -> None:
+        """Hang up."""
+        self._wait(self._hang_up())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    @property
+    def _alive(self) -> list[Server]:
+        return [server for server in self._servers if not server.lost]
+
+    @property
+    def _adapter_name(self) -> str:
+        return f"{self._names}-{self._count}"
+
+    def _model(self, server: Server) -> str:
+        """What requests call the weights."""
+        with_adapter = self._adapter is not None and self._adapter.path is not None
+        return self._adapter_name if with_adapter else server.base
+
+    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    async def _greet(self) -> None:
+        """Find out which servers answer, and give those the adapter.
+
+        Raises:
+            SetupError: If none does.
+        """
+        await asyncio.gather(*(self._greet_one(server) for server in self._servers))
+        if not self._alive:
+            reasons = "\n".join(server.lost for server in self._servers)
+            msg = f"--sampler vllm-server: no server answers\n{reasons}"
+            raise SetupError(msg)
+
+    async def _greet_one(self, server: Server) -> None:
+        try:
+            if server.lost or not server.base:
+                await server.ask_models()
+            if self._adapter is not None and self._adapter.path is not None:
+                await server.load(self._adapter_name, str(self._adapter.path.resolve()))
+            server.lost = ""
+        except ServerLostError as error:
+            server.lost = str(error)
+
+    async def _check(self) -> None:
+        """See that each server notes log-probabilities of the distribution that it draws from.
+
+        At temperature 1 both are the same. At others, a server that notes those of the model's own
+        distribution notes what scoring its tokens gives.
+
+        Raises:
+            SetupError: If one does not.
+        """
+        if self._temperature == 1:
+            return
+        ids = self._codec.ids("The quick brown fox jumps over the lazy dog.").tolist()
+        for server in self._alive:
+            drawn = await self._draw(server, ids, room=16, seed=1, ends=False)
+            scored = await server.score(ids + drawn.token_ids, server.base)
+            raw = np.asarray(scored[len(ids) - 1 :])
+            if np.abs(raw - np.asarray(drawn.logprobs)).max() < _SAME:
+                msg = (
+                    f"{server.url} notes log-probabilities at temperature 1, not at "
+                    f"{self._temperature}; start it with --logprobs-mode processed_logprobs"
+                )
+                raise SetupError(msg)
+
+    async def _draw_all(
+        self, samples: Sequence[_Sample], finished: "queue.SimpleQueue[Completion]"
+    ) -> None:
+        """Draw all samples; whoever is free takes the next.
+
+        Raises:
+            SetupError: If no server is left, or one refuses.
+        """
+        waiting: asyncio.Queue[_Sample | None] = asyncio.Queue()
+        for sample in samples:
+            waiting.put_nowait(sample)
+        missing = len(samples)
+
+        async def work(server: Server) -> None:
+            """Draw one sample after the other, until none is left or the server is lost."""
+            nonlocal missing
+            while (sample := await waiting.get()) is not None:
+                try:
+                    if server.lost:
+                        raise ServerLostError(server.lost)
+                    finished.put(await self._complete(server, sample))
+                except ServerLostError as error:
+                    server.lost = str(error)
+                    waiting.put_nowait(sample)
+                    return
+                missing -= 1
+                if not missing:
+                    for _ in tasks:
+                        waiting.put_nowait(None)
+
+        busy = min(CONNECTIONS, missing)
+        tasks = [asyncio.create_task(work(s)) for s in self._alive for _ in range(busy)]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        if missing:
+            lost = "\n".join(server.lost for server in self._servers)
+            msg = f"--sampler vllm-server: no server is left\n{lost}"
+            raise SetupError(msg)
+
+    async def _complete(self, server: Server, sample: _Sample) -> Completion:
+        """Draw a sample, with its second phase if it has one."""
+        laid_out, answer = sample.laid_out, self._layout.answer
+        ids = laid_out.ids_S.tolist()
+        piece = await self._draw(server, ids, room=laid_out.room, seed=sample.seed)
+        token_ids, logprobs = list(piece.token_ids), list(piece.logprobs)
+        sampled = [True] * len(token_ids)
+        if answer is not None and not piece.ended:
+            words = answer.words(self._codec, laid_out.ids_S, np.asarray(token_ids)).tolist()
+            behind = ids + token_ids + words
+            seed = sample.seed + laid_out.prompt.n
+            piece = await self._draw(server, behind, room=answer.tokens, seed=seed)
+            token_ids += words + piece.token_ids
+            logprobs += [0.0] * len(words) + piece.logprobs
+            sampled += [False] * len(words) + [True] * len(piece.token_ids)
+        return self._layout.completion(
+            laid_out,
+            sample.index,
+            seed=sample.seed,
+            token_ids=token_ids,
+            logprobs=logprobs,
+            sampled=sampled,
+            finished=piece.ended,
+        )
+
+    async def _draw(
+        self, server: Server, ids: list[int], *, room: int, seed: int, ends: bool = True
+    ) -> Piece:
+        return await server.complete(
+            model=self._model(server),
+            prompt=ids,
+            max_tokens=room,
+            temperature=self._temperature,
+            seed=seed,
+            ignore_eos=True,
+            stop_token_ids=sorted(self._codec.stop_ids) if ends else [],
+            skip_special_tokens=False,
+        )
+
+    async def _score(self, server: Server, probe: Probe) -> FloatArray:
+        ids = np.concatenate([probe.prompt_ids_S, probe.token_ids_T]).tolist()
+        scored = await server.score(ids, self._model(server))
+        return np.asarray(scored[-len(probe.token_ids_T) :], dtype=np.float64)
+
+    async def _hang_up(self) -> None:
+        await asyncio.gather(*(server.close() for server in self._servers))
