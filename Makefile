@@ -40,7 +40,7 @@ $(VLLM_STAMP): pyproject.toml
 	@touch $@
 
 test-vllm: $(VLLM_STAMP)
-	$(VLLM)/bin/python -m pytest -k vllm tests/test_vllm.py tests/test_sampler.py
+	$(VLLM)/bin/python -m pytest -k vllm tests/test_sampler.py tests/test_vllm.py tests/test_vllm_server.py
 
 check: $(STAMP)
 	$(BIN)/ruff check

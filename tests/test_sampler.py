@@ -16,7 +16,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from tests._vllm import VLLM, vllm_engine, vllm_of
+from tests._vllm import VLLM, vllm_engine, vllm_of, vllm_servers
 from tests.conftest import FAMILIES, make_family
 from ttrl_cli import seeding
 from ttrl_cli.config import RunConfig
@@ -30,8 +30,9 @@ from ttrl_cli.sampler.decoding import packed
 from ttrl_cli.sampler.draw import draw
 from ttrl_cli.sampler.replay import ReplaySampler
 from ttrl_cli.sampler.transformers import TransformersSampler
+from ttrl_cli.sampler.vllm_server import VllmServerSampler
 
-__all__ = ["vllm_engine"]
+__all__ = ["vllm_engine", "vllm_servers"]
 
 MAX_TOKENS = 8
 TEXTS = ("hello", "a question that is much longer than the first one", "why?")
@@ -105,20 +106,34 @@ def plain_logprobs(model: LoadedModel, completion: Completion, temperature: floa
 # the contract
 
 
-@pytest.fixture(params=["transformers", "replay", pytest.param("vllm", marks=VLLM)])
-def factory(request: pytest.FixtureRequest, tmp_path: Path, model: LoadedModel) -> Factory:
+NAMES = ("transformers", "replay", *(pytest.param(n, marks=VLLM) for n in ("vllm", "vllm-server")))
+
+
+@pytest.fixture(params=NAMES)
+def factory(
+    request: pytest.FixtureRequest, tmp_path: Path, model: LoadedModel
+) -> Iterator[Factory]:
     """Makes a sampler of each kind."""
     if request.param == "transformers":
-        return lambda: sampler_of(model)
-    if request.param == "vllm":
+        yield lambda: sampler_of(model)
+    elif request.param == "vllm":
         engine, codec = request.getfixturevalue("vllm_engine")
         ending = replace(codec, stop_ids=frozenset(range(0, 258, 10)))
-        return lambda: vllm_of(engine, ending, max_tokens=MAX_TOKENS)
-    path = tmp_path / "replay.jsonl"
-    texts = ["plain", "lone surrogate \ud800", "ünïcode 数", ""]
-    lines = [json.dumps({"text": text}) for text in texts]
-    path.write_bytes("\n".join(lines).encode() + b'\n{"text": "bytes \xff\xfe"}\n')
-    return lambda: ReplaySampler(path)
+        yield lambda: vllm_of(engine, ending, max_tokens=MAX_TOKENS)
+    elif request.param == "vllm-server":
+        served = request.getfixturevalue("vllm_servers")
+        ending = replace(served.codec, stop_ids=frozenset(range(0, 258, 10)))
+        made = VllmServerSampler(
+            served.urls, ending, max_tokens=MAX_TOKENS, temperature=1.0, seed=0
+        )
+        yield lambda: made
+        made.close()
+    else:
+        path = tmp_path / "replay.jsonl"
+        texts = ["plain", "lone surrogate \ud800", "ünïcode 数", ""]
+        lines = [json.dumps({"text": text}) for text in texts]
+        path.write_bytes("\n".join(lines).encode() + b'\n{"text": "bytes \xff\xfe"}\n')
+        yield lambda: ReplaySampler(path)
 
 
 def test_each_prompt_gets_its_completions(factory: Factory) -> None:

@@ -135,8 +135,11 @@ def _refused(url: str, path: str, answer: httpx2.Response) -> str:
     """What to say where a server understood and refused."""
     msg = f"{url}{path}: status {answer.status_code}: {answer.text[:500]}"
     if answer.status_code == httpx2.codes.NOT_FOUND and path.endswith("lora_adapter"):
+        # a server that knows the path but not the adapter says so in an "error"
         msg += (
-            "\nstart the server with VLLM_ALLOW_RUNTIME_LORA_UPDATING=True and --enable-lora; "
+            "\ndoes the server see the folder? name one that it does with --adapter-folder"
+            if '"error"' in answer.text
+            else "\nstart the server with VLLM_ALLOW_RUNTIME_LORA_UPDATING=True and --enable-lora; "
             "docs/scaling.md has the whole line"
         )
     return msg

@@ -50,6 +50,7 @@ def start_engine(folder: str, config: "RunConfig", planned: "Plan") -> Any:
     except ImportError as error:
         msg = f"--sampler vllm: {error}; install it with: pip install 'ttrl-cli[vllm]'"
         raise SetupError(msg) from error
+    longest = min(planned.shape.context, planned.kv_tokens)
     given = EngineArgs(
         model=folder,
         dtype=planned.dtype,
@@ -65,13 +66,26 @@ def start_engine(folder: str, config: "RunConfig", planned: "Plan") -> Any:
         stream_interval=_NEVER,
         disable_log_stats=True,
         use_tqdm_on_load=False,
-        max_model_len=min(planned.shape.context, planned.kv_tokens),
+        max_model_len=longest,
         kv_cache_memory_bytes=planned.kv_bytes,
         enable_sleep_mode=planned.sleeps,
-        enforce_eager=planned.device == "cpu",
+        **_on_cpu(longest) if planned.device == "cpu" else {},
     )
     try:
         return LLMEngine.from_engine_args(given)
     except (RuntimeError, ValueError, OSError) as error:
         msg = f"--sampler vllm: {str(error).strip().splitlines()[0]}"
         raise SetupError(msg) from error
+
+
+def _on_cpu(longest: int) -> dict[str, Any]:
+    """What differs on the CPU.
+
+    Nothing is compiled, which would take longer than a test. Prompts are computed in one piece: on
+    parts of one, vLLM 0.32 fails where a request has a seed.
+    """
+    return {
+        "enforce_eager": True,
+        "enable_chunked_prefill": False,
+        "max_num_batched_tokens": max(longest, 4096),
+    }

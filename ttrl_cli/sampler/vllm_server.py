@@ -261,7 +261,7 @@ class VllmServerSampler:
                         waiting.put_nowait(None)
 
         busy = min(CONNECTIONS, missing)
-        tasks = [asyncio.create_task(work(s)) for s in self._alive for _ in range(busy)]
+        tasks = [asyncio.create_task(work(s)) for _ in range(busy) for s in self._alive]
         try:
             await asyncio.gather(*tasks)
         finally:
