@@ -99,6 +99,9 @@ class RunConfig(BaseModel):
     in memory, where the system has room there."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the model lives."""
+    gpus: Positive = 1
+    """Processes that share sampling and learning, each with a copy of the model: one per GPU, or
+    per share of the cores."""
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
     """Type of the base model's weights; auto is bfloat16 on a GPU and on processors that have
     instructions for it, else float32, which is then several times as fast. The adapter is always

@@ -45,12 +45,19 @@ class Prompt:
         group: Index of the prompt within the step.
         messages: The conversation, to be laid out by the model's chat template.
         n: Completions wanted, G.
+        first: Index of the first of them, where several processes share a group.
     """
 
     key: str
     group: int
     messages: tuple[Message, ...]
     n: int
+    first: int = 0
+
+    @property
+    def indices(self) -> range:
+        """The indices of the completions within their group."""
+        return range(self.first, self.first + self.n)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,6 +47,11 @@ def is_replay(sampler: str) -> bool:
     return sampler.partition(":")[0] == "replay"
 
 
+def samples_here(sampler: str) -> bool:
+    """False for scripts and for servers, which no further process here makes faster."""
+    return sampler.partition(":")[0] not in ("replay", "vllm-server")
+
+
 def make_sampler(name: str, context: SamplerContext) -> Sampler:
     """Build the sampler that `--sampler NAME[:ARGUMENT]` names.
 

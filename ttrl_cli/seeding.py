@@ -12,12 +12,18 @@ def sample_seed(run_seed: int, step: int, group: int, index: int) -> int:
     return _seed(run_seed, 0, step, group, index)
 
 
-def group_seed(run_seed: int, step: int, group: int, n: int) -> int:
+GROUP_SPAN = 1 << 20
+"""Seeds between two groups of a step: more than a group has samples."""
+SECOND_PHASE = GROUP_SPAN // 2
+"""What the seed of a sample's second phase is above that of its first."""
+
+
+def group_seed(run_seed: int, step: int, group: int) -> int:
     """The first of the seeds of one group, for samplers that count up from it themselves.
 
-    Groups of a step are 2 n apart: n samples, and as many again for their second phases.
+    Sample i has this plus i, whoever draws it and however many there are.
     """
-    return _seed(run_seed, 4, step) // 2 + 2 * n * group
+    return _seed(run_seed, 4, step) // 2 + GROUP_SPAN * group
 
 
 def selection_rng(run_seed: int, step: int) -> np.random.Generator:

@@ -6,26 +6,30 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ttrl_cli import registry
+from ttrl_cli.api.crew import Crew
 from ttrl_cli.config import C, RunConfig
 from ttrl_cli.errors import InterruptedRunError, UsageError
 from ttrl_cli.grading.base import GraderLike
 from ttrl_cli.learner.base import Learner
 from ttrl_cli.learner.null import NullLearner
+from ttrl_cli.learner.parallel import ParallelLearner
 from ttrl_cli.learner.published import AdapterFiles
 from ttrl_cli.loop.budget import Budget
 from ttrl_cli.loop.step import Parts, Reporter
 from ttrl_cli.loop.sync import SyncWatch
 from ttrl_cli.models import store
 from ttrl_cli.objectives import by_name as objective_by_name
+from ttrl_cli.peers import Peers
 from ttrl_cli.records import Watch
 from ttrl_cli.rundir import RunDir
 from ttrl_cli.sampler.base import Sampler, SeparateSampler
+from ttrl_cli.sampler.parallel import ParallelSampler, ParallelSeparateSampler
 
 if TYPE_CHECKING:
     from ttrl_cli.models.codec import Codec
@@ -56,21 +60,42 @@ class Machinery:
     Attributes:
         dtype: The type of the model's weights; as configured where no model was loaded.
         files: Where a sampler with weights of its own finds adapters; None for others.
+        crew: The other processes, if there are any.
     """
 
     sampler: Sampler
     learner: Learner
     dtype: str
     files: AdapterFiles | None
+    crew: Crew | None = None
 
     @classmethod
     @_no_collection()
     def load(cls, config: RunConfig) -> "Machinery":
-        """Load the model, if anything needs one.
+        """Load the model, if anything needs one, here and in all processes that share the work.
 
         Raises:
+            UsageError: If a script is to be shared by several processes.
             SetupError: If it cannot be loaded.
         """
+        crew = Crew(config) if config.gpus > 1 else None
+        made = cls.local(config, crew.peers if crew else None)
+        if crew is None:
+            return made
+        sampler, learner = made.sampler, made.learner
+        if registry.samples_here(config.sampler):
+            kind = (
+                ParallelSeparateSampler if isinstance(sampler, SeparateSampler) else ParallelSampler
+            )
+            sampler = kind(sampler, crew.peers)
+        sampler.load(learner.adapter)
+        return replace(
+            made, sampler=sampler, learner=ParallelLearner(learner, crew.peers), crew=crew
+        )
+
+    @classmethod
+    def local(cls, config: RunConfig, peers: Peers | None) -> "Machinery":
+        """What one process has."""
 
         @cache
         def model() -> "LoadedModel":
@@ -92,11 +117,12 @@ class Machinery:
         if config.train:
             from ttrl_cli.learner.lora import LoraLearner
 
-            learner: Learner = LoraLearner(model(), config, files)
+            learner: Learner = LoraLearner(model(), config, files, peers)
         else:
             shared = model() if model.cache_info().currsize else None
             learner = NullLearner(shared, files)
-        sampler.load(learner.adapter)
+        if peers is None:
+            sampler.load(learner.adapter)
         dtype: str = config.dtype
         if model.cache_info().currsize:
             dtype = model().dtype
@@ -109,7 +135,11 @@ class Machinery:
     def __enter__(self) -> "Machinery":
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self.crew is not None and kind is None:
+            self.crew.dismiss()
+        elif self.crew is not None:
+            self.crew.abandon()
         self.sampler.close()
         if self.files is not None:
             self.files.close()
@@ -128,12 +158,12 @@ class Machinery:
             run=run,
             budget=Budget(run.config, run.status.totals, started=started),
             reporter=reporter,
-            sync=self._sync(),
+            sync=self._sync(train=run.config.train),
         )
 
-    def _sync(self) -> SyncWatch | None:
+    def _sync(self, *, train: bool) -> SyncWatch | None:
         """What proves that a sampler with weights of its own has the learner's."""
-        if isinstance(self.sampler, SeparateSampler) and not isinstance(self.learner, NullLearner):
+        if isinstance(self.sampler, SeparateSampler) and train:
             return SyncWatch(self.sampler, self.learner)
         return None
 
@@ -143,14 +173,22 @@ def _adapter_folder(config: RunConfig) -> Path | None:
 
 
 def settle(config: C) -> C:
-    """Fix what depends on the machine or on another option, so that config.json says it all."""
+    """Fix what depends on the machine or on another option, so that config.json says it all.
+
+    Raises:
+        UsageError: If options contradict each other.
+        SetupError: If the model was never pulled.
+    """
     settled: dict[str, object] = {
-        "threads": config.threads or _cores(),
+        "threads": config.threads or max(1, _cores() // config.gpus),
         "workers": workers(config),
     }
     # unknown names and models that were never pulled are found out before anything is started
     registry.find_sampler(config.sampler)
     if registry.is_replay(config.sampler):
+        if config.gpus > 1:
+            msg = f"--gpus {config.gpus}: scripted completions need no GPU"
+            raise UsageError(msg)
         settled["train"] = False
         kind, _, file = config.sampler.partition(":")
         settled["sampler"] = f"{kind}:{Path(file).resolve()}" if file else kind

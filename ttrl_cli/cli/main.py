@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ttrl_cli import __version__
+from ttrl_cli import __version__, peers
 from ttrl_cli.cli import best, check, doctor, export, model, new, resume, show, solve, verify, vote
 from ttrl_cli.errors import TtrlError
 
@@ -56,13 +56,23 @@ def main() -> None:
         _error("the current folder has been deleted; change to another")
         sys.exit(2)
     try:
-        app()
+        if peers.rank() > 0:
+            _follow()
+        else:
+            app()
     except TtrlError as error:
         _error(str(error))
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         _error("interrupted")
         sys.exit(130)
+
+
+def _follow() -> None:
+    """Share the work of a command that runs in another process, whatever the arguments say."""
+    from ttrl_cli.api.crew import follow
+
+    follow()
 
 
 def _error(message: str) -> None:

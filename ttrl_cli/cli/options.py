@@ -58,6 +58,10 @@ Checkpointing = Annotated[
 ]
 Temperature = Annotated[float | None, typer.Option(help="Sampling temperature.")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.", rich_help_panel=ADVANCED)]
+Gpus = Annotated[
+    int | None,
+    typer.Option(help="Processes that share the work, one per GPU.", rich_help_panel=ADVANCED),
+]
 Dtype = Annotated[
     str | None,
     typer.Option(help="Base weights: auto, bfloat16 or float32.", rich_help_panel=ADVANCED),

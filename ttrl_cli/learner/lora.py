@@ -9,7 +9,7 @@ a small model at a high learning rate has no other guard against one odd round.
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,7 @@ from ttrl_cli.learner.loss import kl_loss, policy_loss
 from ttrl_cli.learner.published import AdapterFiles
 from ttrl_cli.models.load import LoadedModel, choose_checkpointing
 from ttrl_cli.objectives import kl_shaping
+from ttrl_cli.peers import Peers
 from ttrl_cli.records import Adapter, FloatArray, Probe, Round, Row, UpdateReport
 
 ADAPTER_FILE = "adapter_model.safetensors"
@@ -46,11 +47,17 @@ class LoraLearner:
         config: Learning rate, KL coefficient, clipping and micro-batch budget.
         files: Where adapters go for a sampler with weights of its own; None for one that shares
             the model.
+        peers: The processes that each do a part of every update; None where there is but one.
     """
 
     def __init__(
-        self, model: LoadedModel, config: RunConfig, files: AdapterFiles | None = None
+        self,
+        model: LoadedModel,
+        config: RunConfig,
+        files: AdapterFiles | None = None,
+        peers: Peers | None = None,
     ) -> None:
+        self._peers = peers
         self._model = model
         self._config = config
         self._files = files
@@ -158,11 +165,30 @@ class LoraLearner:
 
     def _with_base(self, rows: tuple[Row, ...]) -> tuple[Row, ...]:
         """The rows with their log-probabilities under the model without its adapter."""
+        places = self._mine(rows)
         with torch.no_grad():
-            base = self._logprobs(rows)
-        return tuple(replace(r, base_logprobs_T=b) for r, b in zip(rows, base, strict=True))
+            base = self._logprobs([rows[place] for place in places])
+        found = dict(zip(places, base, strict=True))
+        if self._peers is not None:
+            for part in self._peers.gather(found):
+                found |= part
+        return tuple(replace(row, base_logprobs_T=found[place]) for place, row in enumerate(rows))
 
-    def _logprobs(self, rows: tuple[Row, ...]) -> list[FloatArray]:
+    def _mine(self, rows: Sequence[Row]) -> list[int]:
+        """The places of the rows that are this process's part of the work.
+
+        Rows of one prompt stay together as far as can be; the parts have about as many tokens each.
+        """
+        ordered = [place for group in group_rows(rows) for place in group.places]
+        if self._peers is None:
+            return ordered
+        lengths = [len(rows[place].token_ids_T) for place in ordered]
+        ends = np.cumsum(lengths)
+        middles = ends - np.asarray(lengths) / 2
+        owners = np.floor(middles * self._peers.size / ends[-1])
+        return [p for p, owner in zip(ordered, owners, strict=True) if owner == self._peers.rank]
+
+    def _logprobs(self, rows: Sequence[Row]) -> list[FloatArray]:
         """Log-probabilities of each row's tokens under the base model; 0 where none are counted."""
         found: dict[int, FloatArray] = {}
         run = forward(self._model, self._config.temperature, adapter=False)
@@ -185,28 +211,46 @@ class LoraLearner:
         Raises:
             SetupError: If the device's memory does not suffice.
         """
+        mine = [rows[place] for place in self._mine(rows)]
         self._optimiser.zero_grad(set_to_none=True)
         try:
-            return self._accumulate(rows, normalizer), ""
-        except torch.OutOfMemoryError as error:
-            if self._halved:
-                msg = (
-                    f"out of memory with micro-batches of {self._budget} tokens, halved already; "
-                    "see ttrl doctor --model, and lower --micro-batch-tokens or --max-tokens"
-                )
-                raise SetupError(msg) from error
-        # outside of the handler, whose traceback would hold on to what is to be freed
+            seen, fits = self._accumulate(mine, normalizer), True
+        except torch.OutOfMemoryError:
+            seen, fits = _Seen(), False
+        # one process that runs out of memory makes all of them begin again
+        if all([fits] if self._peers is None else self._peers.gather(fits)):
+            return self._combined(seen).metrics(normalizer), ""
+        if self._halved:
+            msg = (
+                f"out of memory with micro-batches of {self._budget} tokens, halved already; "
+                "see ttrl doctor --model, and lower --micro-batch-tokens or --max-tokens"
+            )
+            raise SetupError(msg)
         self._halved = True
         self._budget = max(1, self._budget // 2)
         self._optimiser.zero_grad(set_to_none=True)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        seen, _ = self._gradient(rows, normalizer)
+        metrics, _ = self._gradient(rows, normalizer)
         warning = f"out of memory: micro-batches now have {self._budget} tokens, half as many"
-        return seen, warning
+        return metrics, warning
 
-    def _accumulate(self, rows: tuple[Row, ...], normalizer: float) -> dict[str, float]:
-        """Add the gradient of the round's loss; return what was seen on the way."""
+    def _combined(self, seen: "_Seen") -> "_Seen":
+        """Add up what all processes did: gradients in place, and what they saw."""
+        if self._peers is None:
+            return seen
+        for _, parameter in self._named:
+            if parameter.grad is None:  # of a process without rows
+                parameter.grad = torch.zeros_like(parameter)
+        self._peers.add([p.grad for _, p in self._named if p.grad is not None])
+        every = self._peers.gather(seen)
+        return _Seen(
+            sums=tuple(sum(column) for column in zip(*(each.sums for each in every), strict=True)),
+            most=max(each.most for each in every),
+        )
+
+    def _accumulate(self, rows: Sequence[Row], normalizer: float) -> "_Seen":
+        """Add the gradient of some rows' loss; return what was seen on the way."""
         sums = torch.zeros(4, dtype=torch.float64)
         most = 0.0
         run = forward(self._model, self._config.temperature, checkpointing=self._checkpointing)
@@ -223,14 +267,7 @@ class LoraLearner:
                 most = max(most, float(ratio_N.max()))
             prefix.backward()
         run.collect()
-        loss_sum, tokens, ratio_sum, entropy_sum = sums.tolist()
-        return {
-            "train/loss": loss_sum / normalizer,
-            "train/tokens": tokens,
-            "train/ratio_mean": ratio_sum / max(tokens, 1.0),
-            "train/ratio_max": most,
-            "train/entropy": entropy_sum / max(tokens, 1.0),
-        }
+        return _Seen(sums=tuple(sums.tolist()), most=most)
 
     def _loss(self, batch: MicroBatch) -> TokenLoss:
         """The loss of a micro-batch's tokens."""
@@ -266,6 +303,30 @@ class LoraLearner:
         self._optimiser.step()
         self._published = None
         return norm
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What was seen while the gradient was computed.
+
+    Attributes:
+        sums: Of the loss, of the weights of tokens, of their weighted ratios and entropies.
+        most: The largest ratio.
+    """
+
+    sums: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
+    most: float = 0.0
+
+    def metrics(self, normalizer: float) -> dict[str, float]:
+        """The same as metrics."""
+        loss, tokens, ratio, entropy = self.sums
+        return {
+            "train/loss": loss / normalizer,
+            "train/tokens": tokens,
+            "train/ratio_mean": ratio / max(tokens, 1.0),
+            "train/ratio_max": self.most,
+            "train/entropy": entropy / max(tokens, 1.0),
+        }
 
 
 def _shaped(rows: tuple[Row, ...], coefficient: float) -> tuple[Row, ...]:

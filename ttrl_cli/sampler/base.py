@@ -21,7 +21,7 @@ class Sampler(Protocol):
     ) -> Iterator[Completion]:
         """Yield each completion as soon as it is finished, in any order.
 
-        Each prompt gets `prompt.n` completions with indices 0..n-1. Sampling is at the training
+        Each prompt gets `prompt.n` completions with `prompt.indices`. Sampling is at the training
         temperature with neither top-p nor top-k; log-probabilities are those of the distribution
         drawn from. The draws depend on (run seed, step, group, index) alone.
 

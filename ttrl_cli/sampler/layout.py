@@ -116,7 +116,7 @@ class Layout:
             if room > 0:
                 fitting.append(LaidOut(prompt=prompt, ids_S=ids_S, room=room))
             else:
-                empty += [self._empty(prompt, index, step, ids_S) for index in range(prompt.n)]
+                empty += [self._empty(prompt, index, step, ids_S) for index in prompt.indices]
         if prompts_P and step == 1 and not fitting:
             msg = f"the shortest prompt has {min(lengths)} tokens; the model's context is only "
             msg += f"{self.codec.max_context}"

@@ -65,7 +65,7 @@ class ReplaySampler:
         """Serve the next lines, prompt by prompt. See `Sampler.sample`."""
         del step
         for prompt in prompts_P:
-            for index in range(prompt.n):
+            for index in prompt.indices:
                 if stop():
                     return
                 line = self._next(prompt.key)

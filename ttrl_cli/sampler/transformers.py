@@ -156,7 +156,7 @@ class TransformersSampler:
             out = self._run(laid_out.ids_S[len(shared) :], copy.deepcopy(start))
             caches.append(out.past_key_values)
             logits.append(out.logits[:, -1].expand(n, -1))
-            rows += [self._row(laid_out, index, step) for index in range(n)]
+            rows += [self._row(laid_out, index, step) for index in laid_out.prompt.indices]
         lengths = torch.tensor([len(row.laid_out.ids_S) for row in rows], device=self._model.device)
         rows_P = [laid_out.prompt.n for laid_out in prompts]
         return _Batch(

@@ -26,6 +26,7 @@ class _Writing:
     """One sample being written."""
 
     index: int
+    seed: int
     token_ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     sampled: list[bool] = field(default_factory=list)
@@ -41,9 +42,14 @@ class _Request:
     """What the engine was asked: samples of one prompt, or the second phase of one of them."""
 
     laid_out: LaidOut
-    seed: int
     samples: list[_Writing]
     answering: bool
+
+    @property
+    def seed(self) -> int:
+        """Of its first sample; the engine counts up from it."""
+        first = self.samples[0].seed
+        return first + seeding.SECOND_PHASE if self.answering else first
 
 
 class VllmSampler:
@@ -114,10 +120,9 @@ class VllmSampler:
         fitting, empty = self._layout.lay_out(prompts_P, step)
         yield from empty
         for laid_out in fitting:
-            n = laid_out.prompt.n
-            seed = seeding.group_seed(self._layout.seed, step, laid_out.prompt.group, n)
-            samples = [_Writing(index) for index in range(n)]
-            self._ask(_Request(laid_out, seed, samples, answering=False), laid_out.ids_S)
+            seed = seeding.group_seed(self._layout.seed, step, laid_out.prompt.group)
+            samples = [_Writing(index, seed + index) for index in laid_out.prompt.indices]
+            self._ask(_Request(laid_out, samples, answering=False), laid_out.ids_S)
         try:
             while self._requests:
                 if stop():
@@ -227,16 +232,14 @@ class VllmSampler:
         written_T = np.asarray(sample.token_ids, dtype=np.int64)
         words = answer.words(self._codec, laid_out.ids_S, written_T)
         sample.write(words.tolist(), [0.0] * len(words), sampled=False)
-        seed = request.seed + laid_out.prompt.n + sample.index
         ids = np.concatenate([laid_out.ids_S, written_T, words])
-        self._ask(_Request(laid_out, seed, [sample], answering=True), ids)
+        self._ask(_Request(laid_out, [sample], answering=True), ids)
 
     def _completion(self, request: _Request, sample: _Writing, *, finished: bool) -> Completion:
-        n = request.laid_out.prompt.n
         return self._layout.completion(
             request.laid_out,
             sample.index,
-            seed=request.seed - n if request.answering else request.seed + sample.index,
+            seed=sample.seed,
             token_ids=sample.token_ids,
             logprobs=sample.logprobs,
             sampled=sample.sampled,

@@ -107,9 +107,8 @@ class VllmServerSampler:
         yield from empty
         samples = []
         for laid_out in fitting:
-            n = laid_out.prompt.n
-            seed = seeding.group_seed(self._layout.seed, step, laid_out.prompt.group, n)
-            samples += [_Sample(laid_out, index, seed + index) for index in range(n)]
+            seed = seeding.group_seed(self._layout.seed, step, laid_out.prompt.group)
+            samples += [_Sample(laid_out, i, seed + i) for i in laid_out.prompt.indices]
         if not samples or stop():
             return
         finished: queue.SimpleQueue[Completion] = queue.SimpleQueue()
@@ -283,7 +282,7 @@ class VllmServerSampler:
         if answer is not None and not piece.ended:
             words = answer.words(self._codec, laid_out.ids_S, np.asarray(token_ids)).tolist()
             behind = ids + token_ids + words
-            seed = sample.seed + laid_out.prompt.n
+            seed = sample.seed + seeding.SECOND_PHASE
             piece = await self._draw(server, behind, room=answer.tokens, seed=seed)
             token_ids += words + piece.token_ids
             logprobs += [0.0] * len(words) + piece.logprobs

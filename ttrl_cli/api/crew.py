@@ -1,0 +1,150 @@
+"""The processes that share a run with this one: starting them, following, sending them home."""
+
+import os
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import partial
+
+from ttrl_cli import peers
+from ttrl_cli.config import RunConfig
+from ttrl_cli.errors import SetupError, UsageError
+from ttrl_cli.learner.parallel import Restore, Update
+from ttrl_cli.peers import CPU_VARIABLE, Peers
+from ttrl_cli.sampler.base import SeparateSampler
+from ttrl_cli.sampler.parallel import Load, Rest, Sample, Score, scores, share, stop_flag
+
+_GRACE = 30
+"""Seconds that a process has to end when it is told to."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Begin:
+    """Load what this configuration says."""
+
+    config: RunConfig
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """There is nothing more to do."""
+
+
+class Crew:
+    """The processes of a run, for process 0.
+
+    They are those that `accelerate launch` or `torchrun` started, or else are started here: this
+    process then stays the one that the user sees, with its terminal, its Ctrl-C and its exit code.
+
+    Args:
+        config: The run's configuration; `gpus` says how many processes there are to be.
+
+    Raises:
+        UsageError: If another number of processes was launched.
+        SetupError: If there are too few GPUs.
+    """
+
+    def __init__(self, config: RunConfig) -> None:
+        self._started: list[subprocess.Popen[bytes]] = []
+        if peers.size() == 1:
+            self._start(config)
+        elif peers.size() != config.gpus:
+            msg = f"--gpus {config.gpus}: {peers.size()} processes were launched"
+            raise UsageError(msg)
+        self.peers = Peers()
+        self.peers.tell(_Begin(config))
+
+    def dismiss(self) -> None:
+        """Send all others home."""
+        self.peers.tell(_End())
+        self.peers.close()
+        for process in self._started:
+            try:
+                process.wait(_GRACE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+    def abandon(self) -> None:
+        """End all others where they stand: they may be waiting for what is not going to happen."""
+        for process in self._started:
+            process.kill()
+            process.wait()
+
+    def _start(self, config: RunConfig) -> None:
+        """Start the others, out of reach of the terminal's Ctrl-C."""
+        count, on_cpu = config.gpus, _on_cpu(config)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(count)}
+        shared[CPU_VARIABLE] = str(on_cpu).lower()
+        if on_cpu and config.threads is not None:
+            shared["OMP_NUM_THREADS"] = str(config.threads)
+        for number in range(1, count):
+            own = {"RANK": str(number), "LOCAL_RANK": str(number)}
+            self._started.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", "ttrl_cli"],
+                    env=os.environ | shared | own,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+            )
+        os.environ.update(shared, RANK="0", LOCAL_RANK="0")
+
+
+def _on_cpu(config: RunConfig) -> bool:
+    """Whether the model is to be on the CPU.
+
+    Raises:
+        SetupError: If there are fewer GPUs than processes.
+    """
+    import torch
+
+    from ttrl_cli.models.load import choose_device
+
+    if choose_device(config.device) == "cpu":
+        return True
+    if torch.cuda.device_count() < config.gpus:
+        msg = f"--gpus {config.gpus}: there are {torch.cuda.device_count()} here"
+        raise SetupError(msg)
+    return False
+
+
+def follow() -> None:
+    """What a process that is not the first does: as it is told, until it is sent home."""
+    from ttrl_cli.api.machinery import Machinery
+
+    mine = Peers()
+    began: object = mine.tell()
+    assert isinstance(began, _Begin)
+    with Machinery.local(began.config, mine) as machinery:
+        sampler, learner = machinery.sampler, machinery.learner
+        order: object
+        while not isinstance(order := mine.tell(), _End):
+            match order:
+                case Sample(prompts_P, step):
+                    told = partial(mine.sees_flag, stop_flag(step))
+                    for completion in sampler.sample(share(prompts_P, mine), step=step, stop=told):
+                        mine.send(completion)
+                    mine.send(None)
+                case Load(adapter):
+                    sampler.load(adapter)
+                case Update(round_):
+                    learner.update(round_)
+                case Restore(folder, None):
+                    learner.warm_start(folder)
+                case Restore(folder, int(policy)):
+                    learner.load(folder, policy=policy)
+                case Score():
+                    assert isinstance(sampler, SeparateSampler)
+                    scores(sampler, order, mine)
+                case Rest(wake):
+                    assert isinstance(sampler, SeparateSampler)
+                    sampler.wake() if wake else sampler.rest()
+                case _:
+                    msg = f"nobody knows what to do about {order!r}"
+                    raise AssertionError(msg)
+    mine.close()

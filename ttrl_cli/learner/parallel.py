@@ -1,0 +1,72 @@
+"""Process 0's learner, whose orders the learners of the other processes follow."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from ttrl_cli.learner.base import Learner
+from ttrl_cli.peers import Peers
+from ttrl_cli.records import Adapter, FloatArray, Probe, Round, UpdateReport
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Take your part in an update."""
+
+    round: Round
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """Go on from a folder; without a policy, begin from its weights alone."""
+
+    folder: Path
+    policy: int | None
+
+
+Order: TypeAlias = Update | Restore
+
+
+class ParallelLearner:
+    """Tells the others what it is about to do, and does it. See `Learner`.
+
+    All processes have the same weights and moments: each adds its rows' gradient, and all take the
+    same step with the sum.
+
+    Args:
+        own: Its own learner, which works with `peers`.
+        peers: The processes.
+    """
+
+    def __init__(self, own: Learner, peers: Peers) -> None:
+        self._own = own
+        self._peers = peers
+
+    @property
+    def adapter(self) -> Adapter:
+        """Its own; the others' are the same."""
+        return self._own.adapter
+
+    def update(self, round_: Round) -> UpdateReport:
+        """See `Learner.update`."""
+        self._peers.tell(Update(round_))
+        return self._own.update(round_)
+
+    def logprobs(self, probes: Sequence[Probe]) -> list[FloatArray]:
+        """See `Learner.logprobs`."""
+        return self._own.logprobs(probes)
+
+    def save(self, folder: Path) -> None:
+        """See `Learner.save`."""
+        self._own.save(folder)
+
+    def load(self, folder: Path, *, policy: int) -> None:
+        """See `Learner.load`."""
+        self._peers.tell(Restore(folder.resolve(), policy))
+        self._own.load(folder, policy=policy)
+
+    def warm_start(self, folder: Path) -> None:
+        """See `Learner.warm_start`."""
+        self._peers.tell(Restore(folder.resolve(), None))
+        self._own.warm_start(folder)
