@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests._helpers import LENGTH, read_lines, ttrl, write_problem
+from tests._helpers import LENGTH, command, read_lines, ttrl, write_problem
 from tests._vllm import VLLM, vllm_config, vllm_engine, vllm_of
 from tests.conftest import make_tiny_model
 from ttrl_cli.errors import SetupError, StaleSamplerError
@@ -200,14 +200,30 @@ def test_a_rank_above_all_is_refused() -> None:
         allowed_rank(513)
 
 
-def test_a_whole_run(tmp_path: Path) -> None:
-    """`ttrl solve --sampler vllm` takes its steps, in step, and `ttrl resume` goes on."""
-    model = make_tiny_model(tmp_path / "model", head_dim=32)
-    problem = write_problem(tmp_path / "problem", LENGTH, seed="a")
-    run = tmp_path / "run"
+def run_options(folder: Path, **changed: Any) -> list[Any]:
+    """Options of a run with an engine for a tiny model."""
+    model = make_tiny_model(folder / "model", head_dim=32)
     options = {"model": model, "device": "cpu", "dtype": "float32", "lora-rank": 4, "lr": 1e-2}
     options |= {"max-tokens": 12, "objective": "mean-baseline", "kl": 0, "sampler": "vllm"}
-    given = [part for key, value in options.items() for part in (f"--{key}", value)]
+    return [part for k, v in (options | changed).items() for part in (f"--{k}", v)]
+
+
+def test_an_engine_for_each_of_two_processes(tmp_path: Path) -> None:
+    """`--gpus 2` starts two engines, both proven in step, and leaves nothing behind."""
+    problem = write_problem(tmp_path / "problem", LENGTH, seed="a")
+    run = tmp_path / "run"
+    done = command("solve", problem, "--out", run, *run_options(tmp_path, gpus=2, threads=1))
+    assert done.code == 0, done.err
+    assert "Traceback" not in done.err
+    lines = read_lines(run / "metrics.jsonl")
+    assert [line["policy/sync"] for line in lines] == [pytest.approx(1.0, abs=0.01)] * 2
+
+
+def test_a_whole_run(tmp_path: Path) -> None:
+    """`ttrl solve --sampler vllm` takes its steps, in step, and `ttrl resume` goes on."""
+    problem = write_problem(tmp_path / "problem", LENGTH, seed="a")
+    run = tmp_path / "run"
+    given = run_options(tmp_path)
     done = ttrl("solve", problem, "--out", run, "--json", *given)
     assert done.code == 0, done.err
     assert ttrl("resume", run, "--steps", 3).code == 0

@@ -121,7 +121,9 @@ class Peers:
 
     def close(self) -> None:
         """Leave."""
-        self._distributed.destroy_process_group()
+        # a vLLM engine that was shut down has left for all of this process
+        if self._distributed.is_initialized():
+            self._distributed.destroy_process_group()
 
     def _open_store(self) -> Any:
         made: Any = self._distributed

@@ -56,8 +56,11 @@ class Crew:
         self.peers.tell(_Begin(config))
 
     def dismiss(self) -> None:
-        """Send all others home."""
+        """Tell all others that they are done."""
         self.peers.tell(_End())
+
+    def disband(self) -> None:
+        """Leave, and see that they have gone; after all that uses the processes' groups."""
         self.peers.close()
         for process in self._started:
             try:

@@ -143,6 +143,8 @@ class Machinery:
         self.sampler.close()
         if self.files is not None:
             self.files.close()
+        if self.crew is not None and kind is None:
+            self.crew.disband()
 
     def settled(self, config: C) -> C:
         """The configuration with what `dtype: auto` is here, for a run resumed elsewhere."""
