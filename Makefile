@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST ?= $(BIN)/pytest
 
-.PHONY: install model demo test test-vllm check bench evidence format docs clean
+.PHONY: install model demo test test-vllm check bench bench-gpu evidence format docs clean
 
 install: $(STAMP)
 
@@ -51,6 +51,11 @@ check: $(STAMP)
 # each against an alternative in the same run; writes docs/benchmarks.json and docs/benchmarks.md
 bench: model
 	$(BIN)/python tests/benchmarks/run.py
+
+# on a machine with a GPU, in an environment of yours that has vLLM: make bench-gpu BENCH_PYTHON=python
+BENCH_PYTHON ?= $(BIN)/python
+bench-gpu:
+	$(BENCH_PYTHON) tests/benchmarks/gpu.py
 
 # the runs, statistics and plots of docs/evidence.md, which take hours; goes on where it stopped.
 # EVIDENCE=--list says how far it is, EVIDENCE="--jobs 1 --only erdos" makes some

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-_TOKENS = 128
+_TOKENS = {"cpu": 128, "cuda": 1024}
 """Tokens projected at a time: enough for a fast product, few enough to stay near the cache."""
 
 TokenLoss = Callable[[torch.Tensor, slice], torch.Tensor]
@@ -67,8 +67,9 @@ class _Score(torch.autograd.Function):
         total = hidden_NH.new_zeros((), dtype=torch.float32)
         logp_N, entropy_N = hidden_NH.new_empty(2, len(hidden_NH), dtype=torch.float32)
         grad_NH = torch.empty_like(hidden_NH) if loss is not None else None
-        for start in range(0, len(hidden_NH), _TOKENS):
-            here = slice(start, start + _TOKENS)
+        tokens = _TOKENS[hidden_NH.device.type]
+        for start in range(0, len(hidden_NH), tokens):
+            here = slice(start, start + tokens)
             logits_KV = hidden_NH[here] @ head_VH.t()
             z_KV = logits_KV.float().div_(temperature)
             z_KV -= z_KV.amax(-1, keepdim=True)

@@ -40,42 +40,53 @@ def start_engine(folder: str, config: "RunConfig", planned: "Plan") -> Any:
     Raises:
         SetupError: If vLLM is missing, or refuses the model or the machine.
     """
-    # vLLM reads its variables when it is imported; those that the user has set are left alone
-    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
-    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+    options = engine_options(folder, config, planned)
     try:
         from vllm import EngineArgs
         from vllm.v1.engine.llm_engine import LLMEngine
     except ImportError as error:
         msg = f"--sampler vllm: {error}; install it with: pip install 'ttrl-cli[vllm]'"
         raise SetupError(msg) from error
-    longest = min(planned.shape.context, planned.kv_tokens)
-    given = EngineArgs(
-        model=folder,
-        dtype=planned.dtype,
-        seed=0,  # of the engine; every request has its own
-        max_num_seqs=min(config.groups * config.group_size, _MOST_ROWS),
-        enable_lora=True,
-        max_lora_rank=allowed_rank(config.lora_rank),
-        max_loras=1,
-        max_cpu_loras=2,
-        enable_prefix_caching=True,
-        logprobs_mode="processed_logprobs",
-        generation_config="vllm",
-        stream_interval=_NEVER,
-        disable_log_stats=True,
-        use_tqdm_on_load=False,
-        max_model_len=longest,
-        kv_cache_memory_bytes=planned.kv_bytes,
-        enable_sleep_mode=planned.sleeps,
-        **_on_cpu(longest) if planned.device == "cpu" else {},
-    )
     try:
-        return LLMEngine.from_engine_args(given)
+        return LLMEngine.from_engine_args(EngineArgs(**options))
     except (RuntimeError, ValueError, OSError) as error:
         msg = f"--sampler vllm: {str(error).strip().splitlines()[0]}"
         raise SetupError(msg) from error
+
+
+def engine_options(folder: str, config: "RunConfig", planned: "Plan") -> dict[str, Any]:
+    """What an engine is started with, as keywords of vLLM's `EngineArgs` and `LLM`.
+
+    To be called before vLLM is imported: it also sets the variables that vLLM reads then. Those
+    that the user has set are left alone.
+
+    Raises:
+        SetupError: If vLLM has no kernels for the adapter's rank.
+    """
+    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+    longest = min(planned.shape.context, planned.kv_tokens)
+    return {
+        "model": folder,
+        "dtype": planned.dtype,
+        "seed": 0,  # of the engine; every request has its own
+        "max_num_seqs": min(config.groups * config.group_size, _MOST_ROWS),
+        "enable_lora": True,
+        "max_lora_rank": allowed_rank(config.lora_rank),
+        "max_loras": 1,
+        "max_cpu_loras": 2,
+        "enable_prefix_caching": True,
+        "logprobs_mode": "processed_logprobs",
+        "generation_config": "vllm",
+        "stream_interval": _NEVER,
+        "disable_log_stats": True,
+        "use_tqdm_on_load": False,
+        "max_model_len": longest,
+        "kv_cache_memory_bytes": planned.kv_bytes,
+        "enable_sleep_mode": planned.sleeps,
+        **(_on_cpu(longest) if planned.device == "cpu" else {}),
+    }
 
 
 def _on_cpu(longest: int) -> dict[str, Any]:
