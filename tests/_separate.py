@@ -55,6 +55,23 @@ class Separate(TransformersSampler):
         """It never slept."""
 
 
+class Twice(Separate):
+    """Two copies; the second keeps what it had when `second` was last set."""
+
+    def __init__(self, model: LoadedModel, **options: Any) -> None:
+        super().__init__(model, **options)
+        self.second: Path | None = None
+
+    @property
+    def copies(self) -> tuple[str, ...]:
+        return ("first", "second")
+
+    def logprobs(self, probes: Sequence[Probe], copy: str = "first") -> list[FloatArray]:
+        newest = self.paths[-1]
+        load_adapter(self.model, self.second or newest if copy == "second" else newest)
+        return super().logprobs(probes)
+
+
 class Stale(Separate):
     """Is told of every adapter and takes none but the first."""
 

@@ -89,7 +89,8 @@ def test_searching_alone_two_processes_are_as_one(
     for gpus in (1, 2):
         run = tmp_path / f"run-{gpus}"
         given = [*options(tiny_model), "--no-train", "--gpus", gpus, "--out", run, "--quiet"]
-        done = command("solve", problem, *given)
+        start = ttrl if gpus == 1 else command
+        done = start("solve", problem, *given)
         assert done.code == 0, done.err
         runs.append(run)
     assert digest(runs[0]) == digest(runs[1])
@@ -105,7 +106,8 @@ def test_learning_two_processes_do_what_one_does(
     one, two, halves = (tmp_path / name for name in ("one", "two", "halves"))
     for run, gpus, steps in ((one, 1, 3), (two, 2, 3), (halves, 2, 2)):
         given = [*options(tiny_model, gpus=gpus, steps=steps), "--out", run, "--quiet"]
-        done = command("solve", problem, *given)
+        start = ttrl if gpus == 1 else command
+        done = start("solve", problem, *given)
         assert done.code == 0, done.err
     assert texts(one) == texts(two)
     lines = zip(read_lines(one / "attempts.jsonl"), read_lines(two / "attempts.jsonl"), strict=True)
@@ -118,6 +120,17 @@ def test_learning_two_processes_do_what_one_does(
             assert ours[key] == pytest.approx(theirs[key], rel=1e-4), key
     assert command("resume", halves, "--steps", 3, "--quiet").code == 0
     assert digest(halves) == digest(two)
+
+
+def test_the_deadline_ends_sampling_in_all(tmp_path: Path, tiny_model: Path, problem: Path) -> None:
+    """Out of tokens: each process stops soon after, and what was finished by then is kept."""
+    run = tmp_path / "run"
+    given = [*options(tiny_model, gpus=2, steps=1, max_tokens=3000), "--tokens", 4000]
+    done = command("solve", problem, *given, "--out", run, "--quiet")
+    assert done.code == 0, done.err
+    kept = read_lines(run / "attempts.jsonl")
+    assert 0 < len(kept) < 16
+    assert sum(line["tokens"] for line in kept) < 16 * 3000
 
 
 def test_a_vote_in_two_processes(tmp_path: Path, tiny_model: Path) -> None:

@@ -112,8 +112,26 @@ def test_what_does_not_fit_is_said() -> None:
     """Two copies of eight billion parameters do not fit into 24 GiB, whoever sleeps."""
     found = planned(24)
     assert found.why_not.endswith("24.0 GiB are there")
-    assert planned(24, engine=False).why_not == ""
-    assert planned(15, engine=False).why_not != ""
+    assert planned(24, engine=False, groups=1, group_size=8).why_not == ""
+    assert planned(15, engine=False, groups=1, group_size=8).why_not != ""
+
+
+def test_rows_that_are_written_together_must_fit_together() -> None:
+    """Without an engine 256 rows decode side by side, each to its end; an engine lets them wait.
+
+    256 rows of 2,048 tokens and 8 prompts of as many take 66 GiB of keys and values.
+    """
+    found = planned(80, engine=False)
+    assert found.least * found.kv_token == (256 + 8) * 2048 * 128 * 1024
+    assert found.why_not != ""
+    assert planned(100, engine=False).why_not == ""
+    assert planned(80).why_not == ""
+
+
+def test_processes_divide_the_samples() -> None:
+    """With four processes, each has a quarter of a group's samples to write."""
+    one, four = (planned(600, gpus=gpus) for gpus in (1, 4))
+    assert one.kv_tokens == 4 * four.kv_tokens
 
 
 def test_a_shared_model_needs_no_second_copy() -> None:

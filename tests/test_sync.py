@@ -10,14 +10,22 @@ import pytest
 import torch
 
 from tests._helpers import LENGTH, read_lines, ttrl, write_problem
-from tests._separate import Separate, Stale, own_model
+from tests._separate import Separate, Stale, Twice, own_model
 from ttrl_cli import registry
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import StaleSamplerError
 from ttrl_cli.learner import published
 from ttrl_cli.learner.lora import LoraLearner
 from ttrl_cli.learner.published import AdapterFiles
-from ttrl_cli.loop.sync import COMPLETION_TOKENS, PROMPT_TOKENS, ROWS, SyncWatch, probes, slope
+from ttrl_cli.loop.sync import (
+    COMPLETION_TOKENS,
+    PROMPT_TOKENS,
+    ROWS,
+    SyncWatch,
+    _Reference,
+    probes,
+    slope,
+)
 from ttrl_cli.models.load import load_model
 from ttrl_cli.records import Round, Row
 
@@ -221,6 +229,33 @@ def test_changes_below_the_noise_add_up(
         metrics = bench.step(step, rows)
         decided.append(metrics["policy/sync"] - 3 * metrics["policy/sync_error"] > 0.5)
     assert any(decided)
+
+
+def test_every_copy_is_watched_at_every_update(config: RunConfig, files: AdapterFiles) -> None:
+    """A copy that is still open hides no other: one that stops following later is found then."""
+    bench = Bench(config, Twice, files)
+    assert isinstance(bench.sampler, Twice)
+    bench.step(1, [row()])
+    bench.watch._open["first"] = bench.watch._open.get("first") or _open_reference(bench)
+    kept = files.publish(bench.learner._write, 1)
+    bench.sampler.second = kept
+    with pytest.raises(StaleSamplerError, match="second does not have the learner's weights"):
+        bench.step(2, [row(prompt=2)])
+
+
+def _open_reference(bench: Bench) -> Any:
+    """What a comparison starts from that a noisy engine has left open."""
+    chosen = probes([row(prompt=3)])
+    scores = np.concatenate(bench.learner.logprobs(chosen))
+    return _Reference(chosen, 1, scores, scores)
+
+
+def test_a_run_in_step_survives_many_looks_at_noise() -> None:
+    """In 20,000 looks at pure noise around slope 1, none says that the sampler is stale."""
+    rng = np.random.default_rng(1)
+    for _ in range(20_000):
+        change = 0.002 * rng.normal(size=64)
+        assert not slope(change, change + 0.1 * rng.normal(size=64)).out_of_step
 
 
 def test_an_update_without_rows_says_nothing(config: RunConfig, files: AdapterFiles) -> None:

@@ -93,7 +93,7 @@ class RunConfig(BaseModel):
     """A cached name, a hub id or a path; without a GPU the embedded model is the default."""
     sampler: str = "transformers"
     """`transformers`, on the learner's own weights; `vllm`, an engine in this process;
-    `replay:FILE` for scripted completions (which never trains)."""
+    `vllm-server:URL,...`, servers; `replay:FILE` for scripted completions (which never trains)."""
     adapter_folder: str | None = None
     """Where the adapter of each step is written for a sampler with weights of its own; by default
     in memory, where the system has room there."""

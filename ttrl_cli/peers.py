@@ -56,7 +56,8 @@ class Peers:
         from torch import distributed
 
         on_cpu = os.environ.get(CPU_VARIABLE, "").lower() == "true"
-        state = PartialState(cpu=on_cpu or not torch.cuda.is_available(), timeout=_PATIENCE)
+        # with the usual patience for meeting, and for gradients, which all have at about one time
+        state = PartialState(cpu=on_cpu or not torch.cuda.is_available())
         self.rank: int = state.process_index
         self.size: int = state.num_processes
         self._distributed = distributed
@@ -120,7 +121,10 @@ class Peers:
         return bool(self._store.check([name]))
 
     def close(self) -> None:
-        """Leave."""
+        """Leave, so that this process may begin another run."""
+        from accelerate import PartialState
+
+        PartialState._reset_state()
         # a vLLM engine that was shut down has left for all of this process
         if self._distributed.is_initialized():
             self._distributed.destroy_process_group()

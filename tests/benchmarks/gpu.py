@@ -435,18 +435,18 @@ def loop(load: Load, model: str, device: str, scratch: Path) -> list[Figure]:
     ]
 
 
-def embedded(device: str, scratch: Path, steps: int) -> list[Figure]:
+def embedded(device: str, scratch: Path, *few: object) -> list[Figure]:
     """The embedded model, end to end, by vLLM against our own sampler."""
     took = {}
     for sampler in ("vllm", "transformers"):
-        options = ("--device", device, "--sampler", sampler, "--steps", steps)
+        options = ("--device", device, "--sampler", sampler, *few)
         started = time.perf_counter()
         solve(ROOT / "problems" / "erdos_overlap_16", scratch, *options)
         took[sampler] = time.perf_counter() - started
     return [
         Figure(
             name="gpu-embedded",
-            what=f"{steps} steps of problems/erdos_overlap_16 by vLLM, loading included",
+            what="problems/erdos_overlap_16 by vLLM, loading included",
             against="the same by the transformers sampler",
             ours=took["vllm"],
             alternative=took["transformers"],
@@ -467,8 +467,8 @@ def part(name: str, given: argparse.Namespace, model: str, scratch: Path) -> Any
         return update(name, load, model, given.device, given.rounds)
     if name == "loop":
         return [asdict(f) for f in loop(load, model, given.device, scratch)]
-    steps = 12 if given.shape == "8b" else 1
-    return [asdict(f) for f in embedded(given.device, scratch, steps)]
+    few = () if given.shape == "8b" else ("--steps", 1, "--groups", 1, "--group-size", 2)
+    return [asdict(f) for f in embedded(given.device, scratch, *few)]
 
 
 def apart(name: str, given: argparse.Namespace, scratch: Path) -> Any:

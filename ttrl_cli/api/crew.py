@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from ttrl_cli import peers
 from ttrl_cli.config import RunConfig
@@ -15,6 +16,10 @@ from ttrl_cli.peers import CPU_VARIABLE, Peers
 from ttrl_cli.sampler.base import SeparateSampler
 from ttrl_cli.sampler.parallel import Load, Rest, Sample, Score, scores, share, stop_flag
 
+if TYPE_CHECKING:
+    from ttrl_cli.api.machinery import Machinery
+
+_SAYS_READY = "TTRL_SAYS_READY"
 _GRACE = 30
 """Seconds that a process has to end when it is told to."""
 
@@ -47,6 +52,7 @@ class Crew:
 
     def __init__(self, config: RunConfig) -> None:
         self._started: list[subprocess.Popen[bytes]] = []
+        self._given: dict[str, str] = {}
         if peers.size() == 1:
             self._start(config)
         elif peers.size() != config.gpus:
@@ -67,12 +73,19 @@ class Crew:
                 process.wait(_GRACE)
             except subprocess.TimeoutExpired:
                 process.kill()
+        self._forget()
 
     def abandon(self) -> None:
         """End all others where they stand: they may be waiting for what is not going to happen."""
         for process in self._started:
             process.kill()
             process.wait()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Take back the variables that this process was given."""
+        for name in self._given:
+            os.environ.pop(name, None)
 
     def _start(self, config: RunConfig) -> None:
         """Start the others, out of reach of the terminal's Ctrl-C."""
@@ -88,14 +101,23 @@ class Crew:
             own = {"RANK": str(number), "LOCAL_RANK": str(number)}
             self._started.append(
                 subprocess.Popen(
-                    [sys.executable, "-m", "ttrl_cli"],
-                    env=os.environ | shared | own,
+                    # without -P, a file of the folder one is in could pass for a module
+                    [sys.executable, "-P", "-m", "ttrl_cli"],
+                    env=os.environ | shared | own | {_SAYS_READY: "1"},
                     stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
                     start_new_session=True,
                 )
             )
-        os.environ.update(shared, RANK="0", LOCAL_RANK="0")
+        for process in self._started:
+            assert process.stdout is not None
+            if not process.stdout.readline():  # it ended, instead of saying that it is ready
+                self.abandon()
+                msg = f"--gpus {count}: a process did not start (status {process.returncode})"
+                raise SetupError(msg)
+        given = {**shared, "RANK": "0", "LOCAL_RANK": "0"}
+        self._given = {name: value for name, value in given.items() if name not in os.environ}
+        os.environ.update(given)
 
 
 def _on_cpu(config: RunConfig) -> bool:
@@ -116,38 +138,56 @@ def _on_cpu(config: RunConfig) -> bool:
     return False
 
 
+def _say_ready() -> None:
+    """Let process 0 know that this one has come as far as joining, and then be silent."""
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
 def follow() -> None:
     """What a process that is not the first does: as it is told, until it is sent home."""
+    import torch  # noqa: F401 # what takes long is to be done before this process says so
+
     from ttrl_cli.api.machinery import Machinery
 
+    if os.environ.get(_SAYS_READY):
+        _say_ready()
     mine = Peers()
     began: object = mine.tell()
     assert isinstance(began, _Begin)
     with Machinery.local(began.config, mine) as machinery:
-        sampler, learner = machinery.sampler, machinery.learner
         order: object
         while not isinstance(order := mine.tell(), _End):
-            match order:
-                case Sample(prompts_P, step):
-                    told = partial(mine.sees_flag, stop_flag(step))
-                    for completion in sampler.sample(share(prompts_P, mine), step=step, stop=told):
-                        mine.send(completion)
-                    mine.send(None)
-                case Load(adapter):
-                    sampler.load(adapter)
-                case Update(round_):
-                    learner.update(round_)
-                case Restore(folder, None):
-                    learner.warm_start(folder)
-                case Restore(folder, int(policy)):
-                    learner.load(folder, policy=policy)
-                case Score():
-                    assert isinstance(sampler, SeparateSampler)
-                    scores(sampler, order, mine)
-                case Rest(wake):
-                    assert isinstance(sampler, SeparateSampler)
-                    sampler.wake() if wake else sampler.rest()
-                case _:
-                    msg = f"nobody knows what to do about {order!r}"
-                    raise AssertionError(msg)
+            _obey(order, machinery, mine)
     mine.close()
+
+
+def _obey(order: object, machinery: "Machinery", mine: Peers) -> None:
+    """Do what process 0 says."""
+    sampler, learner = machinery.sampler, machinery.learner
+    match order:
+        case Sample(prompts_P, step):
+            told = partial(mine.sees_flag, stop_flag(step))
+            for completion in sampler.sample(share(prompts_P, mine), step=step, stop=told):
+                mine.send(completion)
+            mine.send(None)
+        case Load(adapter):
+            sampler.load(adapter)
+        case Update(round_):
+            learner.update(round_)
+        case Restore(folder, None):
+            learner.warm_start(folder)
+        case Restore(folder, int(policy)):
+            learner.load(folder, policy=policy)
+        case Score():
+            assert isinstance(sampler, SeparateSampler)
+            scores(sampler, order, mine)
+        case Rest(wake):
+            assert isinstance(sampler, SeparateSampler)
+            sampler.wake() if wake else sampler.rest()
+        case _:
+            msg = f"nobody knows what to do about {order!r}"
+            raise AssertionError(msg)

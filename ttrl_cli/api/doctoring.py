@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ttrl_cli.config import SolveConfig, resolve
-from ttrl_cli.errors import SetupError
+from ttrl_cli.errors import SetupError, UsageError
 from ttrl_cli.sandbox.backends import BACKENDS
 from ttrl_cli.sandbox.choose import AUTO, Checked, check_backend, choose
 
@@ -57,11 +57,14 @@ def memory_plan(options: "Mapping[str, object]", *, gigabytes: float | None = No
         UsageError: If an option is wrong.
         SetupError: If the model's configuration is not to be had.
     """
-    from ttrl_cli.models import plan
-    from ttrl_cli.models.codec import folder_of
+    from ttrl_cli.models import plan, store
 
     config = resolve(SolveConfig, {}, options, where="doctor")
-    folder, engine = folder_of(config.model), config.sampler == "vllm"
+    if config.sampler not in ("transformers", "vllm"):
+        msg = f"--sampler {config.sampler}: plans are for transformers or vllm"
+        raise UsageError(msg)
+    # not `folder_of`, which would fetch the weights
+    folder, engine = store.resolve(config.model), config.sampler == "vllm"
     if gigabytes is None:
         return plan.plan_here(config, folder, engine=engine)
     return plan.plan(

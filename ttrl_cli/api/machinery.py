@@ -5,16 +5,16 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ttrl_cli import registry
+from ttrl_cli import peers, registry
 from ttrl_cli.api.crew import Crew
 from ttrl_cli.config import C, RunConfig
-from ttrl_cli.errors import InterruptedRunError, UsageError
+from ttrl_cli.errors import InterruptedRunError, SetupError, UsageError
 from ttrl_cli.grading.base import GraderLike
 from ttrl_cli.learner.base import Learner
 from ttrl_cli.learner.null import NullLearner
@@ -78,23 +78,24 @@ class Machinery:
             UsageError: If a script is to be shared by several processes.
             SetupError: If it cannot be loaded.
         """
-        crew = Crew(config) if config.gpus > 1 else None
-        made = cls.local(config, crew.peers if crew else None)
+        crew = Crew(config) if config.gpus > 1 or peers.size() > 1 else None
         if crew is None:
-            return made
-        sampler, learner = made.sampler, made.learner
-        if registry.samples_here(config.sampler):
-            kind = (
-                ParallelSeparateSampler if isinstance(sampler, SeparateSampler) else ParallelSampler
-            )
-            sampler = kind(sampler, crew.peers)
-        sampler.load(learner.adapter)
-        return replace(
-            made, sampler=sampler, learner=ParallelLearner(learner, crew.peers), crew=crew
-        )
+            return cls.local(config, None)
+        with ExitStack() as failing:
+            failing.callback(crew.abandon)
+            made = cls.local(config, crew.peers)
+            sampler, learner = made.sampler, made.learner
+            if registry.samples_here(config.sampler):
+                separate = isinstance(sampler, SeparateSampler)
+                kind = ParallelSeparateSampler if separate else ParallelSampler
+                sampler = kind(sampler, crew.peers)
+            sampler.load(learner.adapter)
+            failing.pop_all()
+        learner = ParallelLearner(learner, crew.peers)
+        return replace(made, sampler=sampler, learner=learner, crew=crew)
 
     @classmethod
-    def local(cls, config: RunConfig, peers: Peers | None) -> "Machinery":
+    def local(cls, config: RunConfig, others: Peers | None) -> "Machinery":
         """What one process has."""
 
         @cache
@@ -117,11 +118,11 @@ class Machinery:
         if config.train:
             from ttrl_cli.learner.lora import LoraLearner
 
-            learner: Learner = LoraLearner(model(), config, files, peers)
+            learner: Learner = LoraLearner(model(), config, files, others)
         else:
             shared = model() if model.cache_info().currsize else None
             learner = NullLearner(shared, files)
-        if peers is None:
+        if others is None:
             sampler.load(learner.adapter)
         dtype: str = config.dtype
         if model.cache_info().currsize:
@@ -252,6 +253,7 @@ def phases(run: RunDir) -> Iterator[None]:
 
     Raises:
         InterruptedRunError: For a KeyboardInterrupt, saying how to go on.
+        SetupError: If a device ran out of memory.
     """
     run.set_phase("running")
     try:
@@ -263,6 +265,10 @@ def phases(run: RunDir) -> Iterator[None]:
         raise InterruptedRunError(msg) from None
     except BaseException as error:
         run.set_phase("failed", stopped_by=str(error).partition("\n")[0])
+        torch = sys.modules.get("torch")
+        if torch is not None and isinstance(error, torch.OutOfMemoryError):
+            msg = f"{str(error).partition('.')[0]}; see: ttrl doctor --model MODEL"
+            raise SetupError(msg) from error
         raise
 
 

@@ -19,7 +19,9 @@ Model = Annotated[
 ]
 Sampler = Annotated[
     str | None,
-    typer.Option(help="transformers, vllm, or replay:FILE for scripted completions."),
+    typer.Option(
+        help="transformers, vllm, vllm-server:URL,..., or replay:FILE for scripted completions."
+    ),
 ]
 Seed = Annotated[int | None, typer.Option(help="Seed of all random numbers of the run.")]
 Steps = Annotated[int | None, typer.Option(help="Steps to run.", rich_help_panel=BUDGET)]
@@ -44,7 +46,8 @@ Thinking = Annotated[
 AdapterFolder = Annotated[
     str | None,
     typer.Option(
-        help="Where adapters are written for vLLM (default: in memory).", rich_help_panel=ADVANCED
+        help="Where adapters are written for vLLM and its servers (default: in memory).",
+        rich_help_panel=ADVANCED,
     ),
 ]
 Checkpointing = Annotated[

@@ -8,9 +8,10 @@ a small model at a high learning rate has no other guard against one odd round.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -37,6 +38,8 @@ from ttrl_cli.records import Adapter, FloatArray, Probe, Round, Row, UpdateRepor
 
 ADAPTER_FILE = "adapter_model.safetensors"
 OPTIMISER_FILE = "optimizer.safetensors"
+
+T = TypeVar("T")
 
 
 class LoraLearner:
@@ -66,6 +69,7 @@ class LoraLearner:
         self._checkpointing = choose_checkpointing(config)
         self._budget = config.micro_batch_tokens
         self._halved = False
+        self._warning = ""
         self._named = [(n, p) for n, p in model.network.named_parameters() if p.requires_grad]
         self._optimiser = torch.optim.AdamW(
             [p for _, p in self._named],
@@ -107,14 +111,13 @@ class LoraLearner:
                 rows = _shaped(rows, self._config.kl)
             rows = self._teaching(rows)
         metrics["train/updates"] = int(bool(rows))
-        warning = ""
         if rows:
-            seen, warning = self._gradient(rows, round_.normalizer)
-            metrics |= seen
+            metrics |= self._gradient(rows, round_.normalizer)
             metrics["train/grad_norm"] = self._step(lr)
         self._policy = round_.step
         metrics["train/lr"] = lr
         metrics["train/seconds"] = time.monotonic() - started
+        warning, self._warning = self._warning, ""
         return UpdateReport(metrics=metrics, warning=warning)
 
     def gradients(self, round_: Round) -> dict[str, torch.Tensor]:
@@ -166,8 +169,7 @@ class LoraLearner:
     def _with_base(self, rows: tuple[Row, ...]) -> tuple[Row, ...]:
         """The rows with their log-probabilities under the model without its adapter."""
         places = self._mine(rows)
-        with torch.no_grad():
-            base = self._logprobs([rows[place] for place in places])
+        base = self._fitting(lambda: self._logprobs([rows[place] for place in places]))
         found = dict(zip(places, base, strict=True))
         if self._peers is not None:
             for part in self._peers.gather(found):
@@ -188,6 +190,7 @@ class LoraLearner:
         owners = np.floor(middles * self._peers.size / ends[-1])
         return [p for p, owner in zip(ordered, owners, strict=True) if owner == self._peers.rank]
 
+    @torch.no_grad()
     def _logprobs(self, rows: Sequence[Row]) -> list[FloatArray]:
         """Log-probabilities of each row's tokens under the base model; 0 where none are counted."""
         found: dict[int, FloatArray] = {}
@@ -202,24 +205,39 @@ class LoraLearner:
                     found[place] = logp_T[: len(rows[place].token_ids_T)]
         return [found[place] for place in range(len(rows))]
 
-    def _gradient(self, rows: tuple[Row, ...], normalizer: float) -> tuple[dict[str, float], str]:
-        """Put the gradient of the round's loss in place, if need be with smaller micro-batches.
-
-        Returns:
-            What was seen on the way, and what is to be said.
+    def _gradient(self, rows: tuple[Row, ...], normalizer: float) -> dict[str, float]:
+        """Put the gradient of the round's loss in place; return what was seen on the way.
 
         Raises:
             SetupError: If the device's memory does not suffice.
         """
         mine = [rows[place] for place in self._mine(rows)]
-        self._optimiser.zero_grad(set_to_none=True)
+
+        def compute() -> _Seen:
+            self._optimiser.zero_grad(set_to_none=True)
+            return self._accumulate(mine, normalizer)
+
+        return self._combined(self._fitting(compute)).metrics(normalizer)
+
+    def _fitting(self, compute: Callable[[], T]) -> T:
+        """What a computation in micro-batches comes to, if need be with smaller ones, once.
+
+        A process that runs out of memory makes all of them begin again.
+
+        Args:
+            compute: Is called once more where memory ran out; waits for no other process.
+
+        Raises:
+            SetupError: If the device's memory does not suffice.
+        """
+        found: list[T] = []
         try:
-            seen, fits = self._accumulate(mine, normalizer), True
+            found.append(compute())
         except torch.OutOfMemoryError:
-            seen, fits = _Seen(), False
-        # one process that runs out of memory makes all of them begin again
-        if all([fits] if self._peers is None else self._peers.gather(fits)):
-            return self._combined(seen).metrics(normalizer), ""
+            self._optimiser.zero_grad(set_to_none=True)
+        fits = [bool(found)] if self._peers is None else self._peers.gather(bool(found))
+        if all(fits):
+            return found[0]
         if self._halved:
             msg = (
                 f"out of memory with micro-batches of {self._budget} tokens, halved already; "
@@ -228,12 +246,10 @@ class LoraLearner:
             raise SetupError(msg)
         self._halved = True
         self._budget = max(1, self._budget // 2)
-        self._optimiser.zero_grad(set_to_none=True)
+        self._warning = f"out of memory: micro-batches now have {self._budget} tokens, half as many"
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        metrics, _ = self._gradient(rows, normalizer)
-        warning = f"out of memory: micro-batches now have {self._budget} tokens, half as many"
-        return metrics, warning
+        return self._fitting(compute)
 
     def _combined(self, seen: "_Seen") -> "_Seen":
         """Add up what all processes did: gradients in place, and what they saw."""
@@ -301,6 +317,7 @@ class LoraLearner:
         for group in self._optimiser.param_groups:
             group["lr"] = lr
         self._optimiser.step()
+        self._optimiser.zero_grad(set_to_none=True)  # their memory is wanted for sampling
         self._published = None
         return norm
 

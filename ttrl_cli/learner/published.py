@@ -5,6 +5,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from ttrl_cli.errors import SetupError
+
 _MEMORY = Path("/dev/shm")
 _KEPT = 2
 _ROOM = 4
@@ -38,11 +40,20 @@ class AdapterFiles:
 
         Returns:
             The folder.
+
+        Raises:
+            SetupError: If there can be no such folder.
         """
         if self._folder is None:
             parent = self._root or _storage(size)
-            parent.mkdir(parents=True, exist_ok=True)
+            try:
+                parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                msg = f"--adapter-folder {parent}: {error.strerror}"
+                raise SetupError(msg) from error
             self._folder = tempfile.TemporaryDirectory(prefix="ttrl-adapters-", dir=parent)
+            if self._root is not None:
+                Path(self._folder.name).chmod(0o755)  # servers may run as somebody else
         self._count += 1
         folder = Path(self._folder.name, f"adapter-{self._count:06d}")
         folder.mkdir()

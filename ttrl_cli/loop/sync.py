@@ -12,7 +12,7 @@ two is true, the first figures are kept and the changes of further updates add u
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -28,7 +28,11 @@ COMPLETION_TOKENS = 128
 
 _HALF = 0.5
 _ERRORS = 3.0
-"""A slope is above or below a half where it is so by this many standard errors."""
+"""A slope is above or below a half where it is so by this many standard errors.
+
+And where those fit between 0 and a half: 1 and a slope that is below by so much are then six
+standard errors apart. Every update is a look, and a run that is in step must survive them all.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +50,16 @@ class Slope:
     @property
     def in_step(self) -> bool:
         """Whether it is above a half, beyond noise."""
-        return self.value - _ERRORS * self.error > _HALF
+        return self._margin < _HALF < self.value - self._margin
 
     @property
     def out_of_step(self) -> bool:
         """Whether it is below a half, beyond noise."""
-        return self.value + _ERRORS * self.error < _HALF
+        return self._margin < _HALF and self.value + self._margin < _HALF
+
+    @property
+    def _margin(self) -> float:
+        return _ERRORS * self.error
 
 
 def slope(learner_N: FloatArray, sampler_N: FloatArray) -> Slope:
@@ -76,19 +84,19 @@ def slope(learner_N: FloatArray, sampler_N: FloatArray) -> Slope:
 
 @dataclass(frozen=True, slots=True)
 class _Reference:
-    """Where learner and sampler stood before an update.
+    """Where the learner and one copy of the sampler's weights stood before an update.
 
     Attributes:
         probes: What was scored.
         policy: The update it was scored after.
         learner_N: The learner's log-probabilities of all tokens.
-        sampler_N: Those of each of the sampler's copies that the question is still open for.
+        sampler_N: The copy's.
     """
 
     probes: tuple[Probe, ...]
     policy: int
     learner_N: FloatArray
-    sampler_N: dict[str, FloatArray]
+    sampler_N: FloatArray
 
 
 class SyncWatch:
@@ -102,10 +110,10 @@ class SyncWatch:
     def __init__(self, sampler: SeparateSampler, learner: Learner) -> None:
         self._sampler = sampler
         self._learner = learner
-        self._reference: _Reference | None = None
+        self._open: dict[str, _Reference] = {}
 
     def before(self, rows: Sequence[Row], adapter: Adapter) -> None:
-        """Score a probe before an update, unless an earlier one is still open.
+        """Score a probe before an update, by every copy of which nothing older is still open.
 
         The sampler then rests until `after`.
 
@@ -113,17 +121,18 @@ class SyncWatch:
             rows: What the update learns from; a few of them become the probe.
             adapter: What the sampler has loaded, and the learner still has.
         """
-        if self._reference is None and (chosen := probes(rows)):
-            self._reference = _Reference(
-                probes=chosen,
-                policy=adapter.policy,
-                learner_N=np.concatenate(self._learner.logprobs(chosen)),
-                sampler_N=self._sampled(chosen, self._sampler.copies),
-            )
+        chosen = probes(rows)
+        asked = [copy for copy in self._sampler.copies if copy not in self._open]
+        if chosen and asked:
+            learner_N = np.concatenate(self._learner.logprobs(chosen))
+            for copy in asked:
+                if (answer := self._sampler.logprobs(chosen, copy)) is not None:
+                    sampler_N = np.concatenate(answer)
+                    self._open[copy] = _Reference(chosen, adapter.policy, learner_N, sampler_N)
         self._sampler.rest()
 
     def after(self, adapter: Adapter) -> dict[str, float]:
-        """Hand the sampler the update, and score the probe again: both ought to have it now.
+        """Hand the sampler the update, and score the probes again: both ought to have it now.
 
         Args:
             adapter: What the learner has come to.
@@ -137,40 +146,42 @@ class SyncWatch:
         """
         self._sampler.wake()
         self._sampler.load(adapter)
-        first = self._reference
-        if first is None:
-            return {}
-        learner_N = np.concatenate(self._learner.logprobs(first.probes))
-        changes_N = learner_N - first.learner_N
-        sampled = self._sampled(first.probes, list(first.sampler_N))
-        slopes = {
-            copy: slope(changes_N, sampler_N - first.sampler_N[copy])
-            for copy, sampler_N in sampled.items()
-        }
-        for copy, found in slopes.items():
+        learned: dict[int, FloatArray] = {}
+        slopes: list[Slope] = []
+        gaps: list[float] = []
+        for copy, first in list(self._open.items()):
+            answer = self._sampler.logprobs(first.probes, copy)
+            if answer is None:  # it is gone
+                del self._open[copy]
+                continue
+            if id(first.probes) not in learned:
+                scored = self._learner.logprobs(first.probes)
+                learned[id(first.probes)] = np.concatenate(scored)
+            learner_N, sampler_N = learned[id(first.probes)], np.concatenate(answer)
+            changes_N = learner_N - first.learner_N
+            found = slope(changes_N, sampler_N - first.sampler_N)
             if found.out_of_step:
                 raise StaleSamplerError(_stale(copy, found, changes_N, first.policy, adapter))
-        still = {copy: first.sampler_N[copy] for copy in slopes if not slopes[copy].in_step}
-        self._reference = replace(first, sampler_N=still) if still else None
-        if not sampled:
-            return {}
-        gaps = [float(np.abs(sampler_N - learner_N).mean()) for sampler_N in sampled.values()]
-        metrics = {"policy/logprob_gap": max(gaps)}
-        worst = min(slopes.values(), key=lambda found: found.value - _ERRORS * found.error)
-        if np.isfinite(worst.error):
-            metrics |= {"policy/sync": worst.value, "policy/sync_error": worst.error}
-        return metrics
+            if found.in_step:
+                del self._open[copy]
+            slopes.append(found)
+            gaps.append(float(np.abs(sampler_N - learner_N).mean()))
+        return _metrics(slopes, gaps)
 
     def forget(self) -> None:
         """Both went to other weights at once: what was scored before says nothing any more."""
-        self._reference = None
+        self._open.clear()
 
-    def _sampled(self, chosen: tuple[Probe, ...], copies: Sequence[str]) -> dict[str, FloatArray]:
-        """Log-probabilities of all tokens [N], by each copy that answers."""
-        answers = {copy: self._sampler.logprobs(chosen, copy) for copy in copies}
-        return {
-            copy: np.concatenate(answer) for copy, answer in answers.items() if answer is not None
-        }
+
+def _metrics(slopes: Sequence[Slope], gaps: Sequence[float]) -> dict[str, float]:
+    """The worst of all copies."""
+    if not slopes:
+        return {}
+    worst = min(slopes, key=lambda found: found.value - _ERRORS * found.error)
+    metrics = {"policy/logprob_gap": max(gaps)}
+    if np.isfinite(worst.error):
+        metrics |= {"policy/sync": worst.value, "policy/sync_error": worst.error}
+    return metrics
 
 
 def _stale(copy: str, found: Slope, changes_N: FloatArray, policy: int, adapter: Adapter) -> str:

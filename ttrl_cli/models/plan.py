@@ -87,6 +87,7 @@ class Plan:
         items: What is needed.
         kv_token: Bytes of a token's keys and values.
         sequence: Tokens of a sample with its prompt, as far as can be said beforehand.
+        least: Tokens whose keys and values there must be room for.
         sleeps: Whether an engine sleeps during updates.
     """
 
@@ -97,7 +98,12 @@ class Plan:
     items: tuple[Item, ...]
     kv_token: int
     sequence: int
+    least: int
     sleeps: bool
+
+    def of(self, owner: str) -> int:
+        """Bytes that one of them needs in all."""
+        return sum(item.size for item in self.items if item.owner == owner)
 
     def during(self, phase: Phase) -> int:
         """Bytes needed in a phase, what is always needed included."""
@@ -117,8 +123,8 @@ class Plan:
     def why_not(self) -> str:
         """What does not fit, in words; empty if everything does."""
         needed = max(self.during("sampling"), self.during("update"))
-        if self.kv_tokens < self.sequence:
-            needed += self.sequence * self.kv_token - self.kv_bytes
+        if self.kv_tokens < self.least:
+            needed += self.least * self.kv_token - self.kv_bytes
         if needed <= self.total * (1 - _SLACK):
             return ""
         return f"{gib(needed)} of memory are needed at least, and {gib(self.total)} are there"
@@ -165,6 +171,11 @@ def read_shape(folder: str) -> Shape:
     )
 
 
+def rows_of(config: RunConfig, most: int) -> int:
+    """Rows that one process decodes at a time."""
+    return min(config.groups * -(-config.group_size // config.gpus), most)
+
+
 def memory(device: str) -> int:
     """Bytes of a device's memory: all of a GPU's; of the machine's, what is free now."""
     if device == "cuda":
@@ -189,7 +200,7 @@ def plan_here(config: RunConfig, folder: str, *, engine: bool) -> Plan:
         config,
         dtype=choose_dtype(config),
         device=device,
-        total=memory(device),
+        total=memory(device) // (config.gpus if device == "cpu" else 1),
         checkpointing=choose_checkpointing(config),
         engine=engine,
     )
@@ -222,9 +233,9 @@ def plan(
     resting = sum(item.size for item in learner) - busy
     free = int(total * (1 - _SLACK)) - resting - sum(fixed.values())
     kv_token = 2 * shape.layers * shape.kv_heads * shape.width * _BYTES[dtype]
-    written = config.max_tokens + (config.answer_tokens or 0)
+    written = min(config.max_tokens + (config.answer_tokens or 0), shape.context)
     sequence = min(_PROMPT + written, shape.context)
-    rows = min(config.groups * config.group_size, _ENGINE_ROWS if engine else _SHARED_ROWS)
+    rows = rows_of(config, _ENGINE_ROWS if engine else _SHARED_ROWS)
     fewest = min(rows, _FEWEST_SEQUENCES) * sequence * kv_token
     sleeps = engine and device == "cuda" and free - busy < fewest
     # an engine keeps its keys and values while the learner works; the other sampler has none then
@@ -245,6 +256,8 @@ def plan(
         items=(*learner, *sampler),
         kv_token=kv_token,
         sequence=sequence,
+        # an engine lets samples wait; the other sampler writes all rows of a batch to their ends
+        least=sequence if engine else tokens,
         sleeps=sleeps,
     )
 
@@ -288,7 +301,7 @@ def _activations(shape: Shape, config: RunConfig, dtype: str, checkpointing: boo
 def _engine(shape: Shape, config: RunConfig, dtype: str) -> dict[str, int]:
     """What an engine needs besides keys and values."""
     size = _BYTES[dtype]
-    rows = min(config.groups * config.group_size, _ENGINE_ROWS)
+    rows = rows_of(config, _ENGINE_ROWS)
     return {
         "weights": shape.parameters * size,
         "adapters": 2 * shape.adapter_per_rank * config.lora_rank * size,

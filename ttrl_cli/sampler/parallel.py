@@ -3,13 +3,16 @@
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from ttrl_cli.errors import SetupError
 from ttrl_cli.peers import Peers
 from ttrl_cli.records import Adapter, Completion, FloatArray, Json, Probe, Prompt
 from ttrl_cli.sampler.base import Sampler, SeparateSampler
+
+_LOOK = 0.1
+"""Seconds between two looks at whether to stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,36 +71,35 @@ class ParallelSampler:
     ) -> Iterator[Completion]:
         """See `Sampler.sample`: its own completions and those of the others, as they come."""
         self._peers.tell(Sample(tuple(prompts_P), step))
-        arriving: queue.SimpleQueue[Completion | SetupError | None] = queue.SimpleQueue()
-        threads = [
-            threading.Thread(target=self._receive, args=(other, arriving), daemon=True)
-            for other in range(1, self._peers.size)
-        ]
-        for thread in threads:
-            thread.start()
-        running = len(threads)
+        told = threading.Event()
+        arriving: queue.SimpleQueue[Completion | None] = queue.SimpleQueue()
+        mine = self._own.sample(share(prompts_P, self._peers), step=step, stop=told.is_set)
+        sources: list[Iterator[Completion]] = [mine]
+        sources += [self._from(other) for other in range(1, self._peers.size)]
+        threads = ThreadPoolExecutor(len(sources))
+        passing = [threads.submit(_pass_on, source, arriving) for source in sources]
+        running = len(sources)
         try:
-            for completion in self._own.sample(share(prompts_P, self._peers), step=step, stop=stop):
-                yield completion
-                while not arriving.empty():
-                    found = arriving.get()
-                    running -= found is None
-                    if found is not None:
-                        yield _raised(found)
             while running:
+                # what is finished by the time that it is to end is handed out all the same
                 if stop():
-                    return
+                    self._end(told, step)
                 try:
-                    found = arriving.get(timeout=0.1)
+                    found = arriving.get(timeout=_LOOK)
                 except queue.Empty:
                     continue
-                running -= found is None
                 if found is not None:
-                    yield _raised(found)
+                    yield found
+                    continue
+                running -= 1
+                for done in passing:
+                    if done.done():
+                        done.result()
         finally:
-            self._peers.raise_flag(stop_flag(step))
-            for thread in threads:
-                thread.join()
+            self._end(told, step)
+            threads.shutdown()
+        for done in passing:
+            done.result()
 
     def cursor(self) -> Json:
         """All samplers are of one kind, and at the same place."""
@@ -111,16 +113,25 @@ class ParallelSampler:
         """Its own; the others close theirs when they are told to stop."""
         self._own.close()
 
-    def _receive(
-        self, other: int, arriving: "queue.SimpleQueue[Completion | SetupError | None]"
-    ) -> None:
-        """Take what another process draws until it says that it is done."""
-        try:
-            while (found := self._peers.receive(other)) is not None:
-                arriving.put(found)
-        except SetupError as error:  # raised where completions are waited for
-            arriving.put(error)
-        arriving.put(None)
+    def _end(self, told: threading.Event, step: int) -> None:
+        """Make all processes stop sampling."""
+        if not told.is_set():
+            told.set()
+            self._peers.raise_flag(stop_flag(step))
+
+    def _from(self, other: int) -> Iterator[Completion]:
+        """What another process draws, until it says that it is done."""
+        while (found := self._peers.receive(other)) is not None:
+            yield found
+
+
+def _pass_on(source: Iterator[Completion], to: "queue.SimpleQueue[Completion | None]") -> None:
+    """Hand on what a source yields, and None when it has ended, however it did."""
+    try:
+        for completion in source:
+            to.put(completion)
+    finally:
+        to.put(None)
 
 
 class ParallelSeparateSampler(ParallelSampler):
@@ -174,9 +185,3 @@ def scores(sampler: SeparateSampler, order: Score, peers: Peers) -> list[FloatAr
     """What the process that is asked scores, in all processes."""
     mine = sampler.logprobs(order.probes, order.copy) if peers.rank == order.rank else None
     return peers.gather(mine)[order.rank]
-
-
-def _raised(found: Completion | SetupError) -> Completion:
-    if isinstance(found, SetupError):
-        raise found
-    return found

@@ -13,6 +13,15 @@ _ANSWER = 3600.0
 """Seconds: a completion is one answer, however long it takes to write."""
 CONNECTIONS = 256
 """Requests that are with a server at a time; it decides what of them it computes together."""
+UNTOUCHED = {
+    "top_p": 1.0,
+    "top_k": -1,
+    "min_p": 0.0,
+    "repetition_penalty": 1.0,
+    "presence_penalty": 0.0,
+    "frequency_penalty": 0.0,
+}
+"""What leaves the model's distribution as it is; a server has other defaults from its model."""
 _FATAL = 500
 """From this status on it is the server that failed, and another may do better."""
 
@@ -60,10 +69,15 @@ class Server:
 
         Raises:
             ServerLostError: If it does not answer.
+            SetupError: If it is no vLLM server.
         """
-        models = (await self._json("GET", "/v1/models"))["data"]
-        (base,) = [model for model in models if not model.get("parent")][:1]
-        self.base, self.context = base["id"], int(base["max_model_len"])
+        answer = await self._json("GET", "/v1/models")
+        try:
+            base = next(model for model in answer["data"] if not model.get("parent"))
+            self.base, self.context = base["id"], int(base["max_model_len"])
+        except (KeyError, TypeError, StopIteration) as error:
+            msg = f"{self.url} does not answer like a vLLM server: {str(answer)[:200]}"
+            raise SetupError(msg) from error
         self.adapters = []
 
     async def load(self, name: str, path: str) -> None:
@@ -73,10 +87,12 @@ class Server:
             ServerLostError: If it does not answer.
             SetupError: If it refuses.
         """
-        await self._json("POST", "/v1/load_lora_adapter", lora_name=name, lora_path=path)
+        await self._json("POST", "/v1/load_lora_adapter", {"lora_name": name, "lora_path": path})
         self.adapters.append(name)
         while len(self.adapters) > 2:
-            await self._json("POST", "/v1/unload_lora_adapter", lora_name=self.adapters.pop(0))
+            # one that was started anew meanwhile does not know it any more
+            oldest = {"lora_name": self.adapters.pop(0)}
+            await self._json("POST", "/v1/unload_lora_adapter", oldest, known=False)
 
     async def complete(self, **options: Json) -> Piece:
         """Draw one completion.
@@ -85,9 +101,8 @@ class Server:
             ServerLostError: If it does not answer.
             SetupError: If it refuses.
         """
-        body = await self._json(
-            "POST", "/v1/completions", n=1, logprobs=0, return_token_ids=True, **options
-        )
+        content = {"n": 1, "logprobs": 0, "return_token_ids": True, **UNTOUCHED, **options}
+        body = await self._json("POST", "/v1/completions", content)
         (choice,) = body["choices"]
         return Piece(
             token_ids=choice["token_ids"],
@@ -102,9 +117,8 @@ class Server:
             ServerLostError: If it does not answer.
             SetupError: If it refuses.
         """
-        body = await self._json(
-            "POST", "/v1/completions", model=model, prompt=ids, max_tokens=1, prompt_logprobs=0
-        )
+        content = {"model": model, "prompt": ids, "max_tokens": 1, "prompt_logprobs": 0}
+        body = await self._json("POST", "/v1/completions", content)
         (choice,) = body["choices"]
         given = choice["prompt_logprobs"][1:]
         return [
@@ -115,13 +129,24 @@ class Server:
         """Hang up."""
         await self._client.aclose()
 
-    async def _json(self, method: str, path: str, **content: Json) -> Any:
-        """What it answers; a text that is not JSON as a text."""
+    async def _json(
+        self, method: str, path: str, content: Json = None, *, known: bool = True
+    ) -> Any:
+        """What it answers; a text that is not JSON as a text.
+
+        Args:
+            method: Of the request.
+            path: Of the request.
+            content: What is sent.
+            known: False where a server need not know what it is asked about.
+        """
         try:
-            answer = await self._client.request(method, path, json=content or None)
+            answer = await self._ask(method, path, content)
         except httpx2.TransportError as error:
             msg = f"{self.url}: {error or type(error).__name__}"
             raise ServerLostError(msg) from error
+        if not known and answer.status_code == httpx2.codes.NOT_FOUND:
+            return None
         if answer.status_code >= _FATAL:
             msg = f"{self.url}: status {answer.status_code}: {answer.text[:200]}"
             raise ServerLostError(msg)
@@ -129,6 +154,13 @@ class Server:
             raise SetupError(_refused(self.url, path, answer))
         is_json = "json" in answer.headers.get("content-type", "")
         return answer.json() if is_json else answer.text
+
+    async def _ask(self, method: str, path: str, content: Json) -> httpx2.Response:
+        """Ask, and once more if the connection had gone: both sides give idle ones up."""
+        try:
+            return await self._client.request(method, path, json=content)
+        except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError):
+            return await self._client.request(method, path, json=content)
 
 
 def _refused(url: str, path: str, answer: httpx2.Response) -> str:

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from ttrl_cli import seeding
+from ttrl_cli.errors import SetupError
 from ttrl_cli.models.codec import Codec
 from ttrl_cli.records import Adapter, Completion, FloatArray, IntArray, Json, Probe, Prompt
 from ttrl_cli.sampler.layout import Answer, LaidOut, Layout
+from ttrl_cli.sampler.vllm_engine import first_line
 
 _STOPPED = "stop"
 """What vLLM calls the end of a completion that ended by itself."""
@@ -90,6 +92,9 @@ class VllmSampler:
         """Load an adapter's files, beside the base weights; without a path, take those alone.
 
         The adapter before it stays loaded until the next one, since it may be asked for again.
+
+        Raises:
+            SetupError: If vLLM cannot load it.
         """
         from vllm.lora.request import LoRARequest
 
@@ -101,7 +106,11 @@ class VllmSampler:
         self._count += 1
         name = f"policy-{adapter.policy}-{self._count}"
         request = LoRARequest(name, self._count, str(adapter.path))
-        self._engine.add_lora(request)
+        try:
+            self._engine.add_lora(request)
+        except (RuntimeError, ValueError, OSError) as error:
+            msg = f"vLLM cannot load the adapter: {first_line(error)}"
+            raise SetupError(msg) from error
         self._lora = request
         self._loaded.append(self._count)
         while len(self._loaded) > 2:
@@ -161,6 +170,9 @@ class VllmSampler:
     def wake(self) -> None:
         """See `SeparateSampler.wake`."""
         if self._sleeps:
+            import torch
+
+            torch.cuda.empty_cache()  # what the learner keeps for its next update
             self._engine.wake_up()
 
     def cursor(self) -> None:

@@ -4,6 +4,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ttrl_cli.errors import SetupError
+from ttrl_cli.models.plan import rows_of
 
 if TYPE_CHECKING:
     from ttrl_cli.config import RunConfig
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 """Ranks that vLLM has kernels for."""
 _MOST_ROWS = 1024
+_BLOCK = 128
+"""Tokens of vLLM's largest block of keys and values, that of its CPU build."""
+_SPARE_BLOCKS = 3
+"""Blocks beyond the plan: vLLM keeps one for itself, and counts sequences in whole ones."""
 _NEVER = 1 << 30
 """Tokens between two reports of a completion: it is reported when it begins and when it ends."""
 
@@ -43,15 +48,32 @@ def start_engine(folder: str, config: "RunConfig", planned: "Plan") -> Any:
     options = engine_options(folder, config, planned)
     try:
         from vllm import EngineArgs
+        from vllm.platforms import current_platform
         from vllm.v1.engine.llm_engine import LLMEngine
     except ImportError as error:
         msg = f"--sampler vllm: {error}; install it with: pip install 'ttrl-cli[vllm]'"
         raise SetupError(msg) from error
+    if current_platform.is_cpu() != (planned.device == "cpu"):
+        there = "CPUs" if current_platform.is_cpu() else "GPUs"
+        msg = f"--sampler vllm: the vLLM that is installed is for {there}; see --device"
+        raise SetupError(msg)
     try:
-        return LLMEngine.from_engine_args(EngineArgs(**options))
+        config_of_engine = EngineArgs(**options).create_engine_config()
+        if planned.device == "cuda":
+            import torch
+
+            # without a number, each process's engine would take the first GPU
+            current = torch.device("cuda", torch.cuda.current_device())
+            config_of_engine.device_config.device = current
+        return LLMEngine.from_vllm_config(config_of_engine, disable_log_stats=True)
     except (RuntimeError, ValueError, OSError) as error:
-        msg = f"--sampler vllm: {str(error).strip().splitlines()[0]}"
+        msg = f"--sampler vllm: {first_line(error)}"
         raise SetupError(msg) from error
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, in one line; its name if it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def engine_options(folder: str, config: "RunConfig", planned: "Plan") -> dict[str, Any]:
@@ -71,7 +93,7 @@ def engine_options(folder: str, config: "RunConfig", planned: "Plan") -> dict[st
         "model": folder,
         "dtype": planned.dtype,
         "seed": 0,  # of the engine; every request has its own
-        "max_num_seqs": min(config.groups * config.group_size, _MOST_ROWS),
+        "max_num_seqs": rows_of(config, _MOST_ROWS),
         "enable_lora": True,
         "max_lora_rank": allowed_rank(config.lora_rank),
         "max_loras": 1,
@@ -83,7 +105,9 @@ def engine_options(folder: str, config: "RunConfig", planned: "Plan") -> dict[st
         "disable_log_stats": True,
         "use_tqdm_on_load": False,
         "max_model_len": longest,
-        "kv_cache_memory_bytes": planned.kv_bytes,
+        "kv_cache_memory_bytes": planned.kv_bytes + _SPARE_BLOCKS * _BLOCK * planned.kv_token,
+        # vLLM asks for this share to be free, though it is told what to take
+        "gpu_memory_utilization": max(0.01, planned.of("sampler") / planned.total),
         "enable_sleep_mode": planned.sleeps,
         **(_on_cpu(longest) if planned.device == "cpu" else {}),
     }

@@ -22,8 +22,6 @@ from ttrl_cli.records import Adapter, Completion, FloatArray, Json, Probe, Promp
 from ttrl_cli.sampler.layout import Answer, LaidOut, Layout
 from ttrl_cli.sampler.servers import CONNECTIONS, Piece, Server, ServerLostError
 
-_SAME = 1e-3
-"""Nats by which two log-probabilities of one distribution may differ."""
 _LOOK = 0.1
 """Seconds between two looks at whether to stop."""
 
@@ -72,13 +70,14 @@ class VllmServerSampler:
         self._names = f"ttrl-{uuid.uuid4().hex[:8]}"
         self._count = 0
         self._adapter: Adapter | None = None
-        self._servers = [Server(url) for url in urls]
+        self._codec = codec
+        self._settled = False
+        self._servers = [Server(url) for url in dict.fromkeys(urls)]
         self._wait(self._greet())
         contexts = [server.context for server in self._alive]
-        within = min([codec.max_context, *contexts])
-        self._codec = replace(codec, max_context=within)
+        self._codec = replace(codec, max_context=min([codec.max_context, *contexts]))
         self._layout = Layout(codec=self._codec, max_tokens=max_tokens, answer=answer, seed=seed)
-        self._wait(self._check())
+        self._settled = True
 
     def load(self, adapter: Adapter) -> None:
         """Hand the adapter's files to every server, also to those that are back.
@@ -105,6 +104,7 @@ class VllmServerSampler:
         """
         fitting, empty = self._layout.lay_out(prompts_P, step)
         yield from empty
+        self._wait(self._greet())  # some may be back
         samples = []
         for laid_out in fitting:
             seed = seeding.group_seed(self._layout.seed, step, laid_out.prompt.group)
@@ -117,6 +117,8 @@ class VllmServerSampler:
         try:
             while missing:
                 if stop():
+                    while not finished.empty():
+                        yield finished.get()
                     return
                 try:
                     found = finished.get(timeout=_LOOK)
@@ -185,10 +187,10 @@ class VllmServerSampler:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     async def _greet(self) -> None:
-        """Find out which servers answer, and give those the adapter.
+        """Find out which servers answer, and give those the adapter that do not have it.
 
         Raises:
-            SetupError: If none does.
+            SetupError: If none does, or one cannot be used.
         """
         await asyncio.gather(*(self._greet_one(server) for server in self._servers))
         if not self._alive:
@@ -197,37 +199,48 @@ class VllmServerSampler:
             raise SetupError(msg)
 
     async def _greet_one(self, server: Server) -> None:
+        adapter = self._adapter
         try:
             if server.lost or not server.base:
                 await server.ask_models()
-            if self._adapter is not None and self._adapter.path is not None:
-                await server.load(self._adapter_name, str(self._adapter.path.resolve()))
+                await self._check(server)
+            wanted = adapter is not None and adapter.path is not None
+            if wanted and self._adapter_name not in server.adapters:
+                assert adapter is not None
+                assert adapter.path is not None
+                await server.load(self._adapter_name, str(adapter.path.resolve()))
             server.lost = ""
         except ServerLostError as error:
             server.lost = str(error)
 
-    async def _check(self) -> None:
-        """See that each server notes log-probabilities of the distribution that it draws from.
+    async def _check(self, server: Server) -> None:
+        """See that a server has room, and notes log-probabilities of what it draws from.
 
-        At temperature 1 both are the same. At others, a server that notes those of the model's own
+        At temperature 1 there is nothing to see. Near 0 the likeliest tokens are drawn, whose
+        log-probabilities are then about 0; a server that notes those of the model's own
         distribution notes what scoring its tokens gives.
 
         Raises:
-            SetupError: If one does not.
+            ServerLostError: If it does not answer.
+            SetupError: If it is not to be used.
         """
+        if self._settled and server.context < self._codec.max_context:
+            msg = f"{server.url} has a context of {server.context} tokens, less than the others'"
+            raise SetupError(msg)
         if self._temperature == 1:
             return
-        ids = self._codec.ids("The quick brown fox jumps over the lazy dog.").tolist()
-        for server in self._alive:
-            drawn = await self._draw(server, ids, room=16, seed=1, ends=False)
-            scored = await server.score(ids + drawn.token_ids, server.base)
-            raw = np.asarray(scored[len(ids) - 1 :])
-            if np.abs(raw - np.asarray(drawn.logprobs)).max() < _SAME:
-                msg = (
-                    f"{server.url} notes log-probabilities at temperature 1, not at "
-                    f"{self._temperature}; start it with --logprobs-mode processed_logprobs"
-                )
-                raise SetupError(msg)
+        ids = self._codec.ids("The quick brown fox jumps over the lazy dog. Then").tolist()
+        drawn = await server.complete(
+            model=server.base, prompt=ids, max_tokens=16, temperature=0.01, seed=1, ignore_eos=True
+        )
+        scored = await server.score(ids + drawn.token_ids, server.base)
+        noted, raw = np.asarray(drawn.logprobs), np.asarray(scored[len(ids) - 1 :])
+        if np.abs(noted - raw).sum() < np.abs(noted).sum():
+            msg = (
+                f"{server.url} notes log-probabilities at temperature 1, not at "
+                f"{self._temperature}; start it with --logprobs-mode processed_logprobs"
+            )
+            raise SetupError(msg)
 
     async def _draw_all(
         self, samples: Sequence[_Sample], finished: "queue.SimpleQueue[Completion]"
@@ -297,9 +310,7 @@ class VllmServerSampler:
             finished=piece.ended,
         )
 
-    async def _draw(
-        self, server: Server, ids: list[int], *, room: int, seed: int, ends: bool = True
-    ) -> Piece:
+    async def _draw(self, server: Server, ids: list[int], *, room: int, seed: int) -> Piece:
         return await server.complete(
             model=self._model(server),
             prompt=ids,
@@ -307,7 +318,7 @@ class VllmServerSampler:
             temperature=self._temperature,
             seed=seed,
             ignore_eos=True,
-            stop_token_ids=sorted(self._codec.stop_ids) if ends else [],
+            stop_token_ids=sorted(self._codec.stop_ids),
             skip_special_tokens=False,
         )
 
