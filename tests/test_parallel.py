@@ -148,7 +148,7 @@ def test_a_vote_in_two_processes(tmp_path: Path, tiny_model: Path) -> None:
 def _others() -> list[psutil.Process]:
     """Processes that follow another one, started from this test session."""
     children = psutil.Process().children(recursive=True)
-    return [p for p in children if p.cmdline()[1:] == ["-m", "ttrl_cli"]]
+    return [p for p in children if p.cmdline()[-2:] == ["-m", "ttrl_cli"]]
 
 
 def _until(met: Any, seconds: float = 60) -> None:

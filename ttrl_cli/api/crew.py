@@ -111,7 +111,9 @@ class Crew:
             )
         for process in self._started:
             assert process.stdout is not None
-            if not process.stdout.readline():  # it ended, instead of saying that it is ready
+            with process.stdout as said:
+                ready = said.readline()
+            if not ready:  # it ended instead
                 self.abandon()
                 msg = f"--gpus {count}: a process did not start (status {process.returncode})"
                 raise SetupError(msg)
