@@ -25,7 +25,11 @@ CHAT_TEMPLATE = (
 
 
 def make_tiny_model(
-    folder: Path, *, chat_template: str | None = CHAT_TEMPLATE, head_dim: int = 8
+    folder: Path,
+    *,
+    chat_template: str | None = CHAT_TEMPLATE,
+    head_dim: int = 8,
+    context: int = 4096,
 ) -> Path:
     """Write a random two-layer Llama over bytes, with a tokenizer, as a folder."""
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
@@ -45,7 +49,7 @@ def make_tiny_model(
         num_attention_heads=4,
         num_key_value_heads=2,
         head_dim=head_dim,
-        max_position_embeddings=4096,
+        max_position_embeddings=context,
         eos_token_id=0,
         pad_token_id=1,
         bos_token_id=None,

@@ -201,8 +201,8 @@ def test_a_rank_above_all_is_refused() -> None:
 
 
 def run_options(folder: Path, **changed: Any) -> list[Any]:
-    """Options of a run with an engine for a tiny model."""
-    model = make_tiny_model(folder / "model", head_dim=32)
+    """Options of a run with an engine for a tiny model, whose context the plan has no room for."""
+    model = make_tiny_model(folder / "model", head_dim=32, context=65_536)
     options = {"model": model, "device": "cpu", "dtype": "float32", "lora-rank": 4, "lr": 1e-2}
     options |= {"max-tokens": 12, "objective": "mean-baseline", "kl": 0, "sampler": "vllm"}
     return [part for k, v in (options | changed).items() for part in (f"--{k}", v)]
