@@ -18,6 +18,7 @@ from ttrl_cli.records import Round, Row
 GIB = 2**30
 EIGHT = Shape(
     parameters=8_030_261_248,
+    linear=6_979_321_856,
     adapter_per_rank=2_621_440,
     layers=32,
     hidden=4096,
@@ -29,6 +30,9 @@ EIGHT = Shape(
     context=131072,
 )
 """Llama 3.1 8B."""
+
+
+ACTIVATIONS = "activations of a micro-batch"
 
 
 def planned(total: float, *, engine: bool = True, device: str = "cuda", **options: Any) -> Plan:
@@ -126,6 +130,18 @@ def test_rows_that_are_written_together_must_fit_together() -> None:
     assert found.why_not != ""
     assert planned(100, engine=False).why_not == ""
     assert planned(80).why_not == ""
+
+
+def test_four_bits_hold_the_linear_layers() -> None:
+    """Embeddings and output stay in 16 bits; activations are kept, whatever was said."""
+    found = planned(80, engine=False, load_in_4bit=True)
+    other = 8_030_261_248 - 6_979_321_856
+    assert size(found, "learner", "weights") == 2 * other + int(0.52 * 6_979_321_856)
+    kept, again = (
+        size(planned(80, engine=False, load_in_4bit=four), "learner", ACTIVATIONS)
+        for four in (True, False)
+    )
+    assert kept > 5 * again
 
 
 def test_processes_divide_the_samples() -> None:

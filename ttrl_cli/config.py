@@ -99,6 +99,9 @@ class RunConfig(BaseModel):
     in memory, where the system has room there."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the model lives."""
+    load_in_4bit: bool = False
+    """Base weights in 4 bits (QLoRA, arXiv 2305.14314), for the `transformers` sampler; needs the
+    extra `qlora`."""
     gpus: Positive = 1
     """Processes that share sampling and learning, each with a copy of the model: one per GPU, or
     per share of the cores."""

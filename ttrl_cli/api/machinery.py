@@ -186,6 +186,9 @@ def settle(config: C) -> C:
         "threads": config.threads or max(1, _cores() // config.gpus),
         "workers": workers(config),
     }
+    if config.load_in_4bit and config.sampler != "transformers":
+        msg = f"--load-in-4bit: --sampler {config.sampler} would sample from other weights"
+        raise UsageError(msg)
     # unknown names and models that were never pulled are found out before anything is started
     registry.find_sampler(config.sampler)
     if registry.is_replay(config.sampler):

@@ -74,6 +74,15 @@ def doctor(
         str | None,
         typer.Option(help="Base weights: auto, bfloat16 or float32.", rich_help_panel=_PLAN),
     ] = None,
+    load_in_4bit: Annotated[
+        bool | None,
+        typer.Option(
+            "--load-in-4bit",
+            help="Base weights in 4 bits (QLoRA).",
+            rich_help_panel=_PLAN,
+            show_default=False,
+        ),
+    ] = None,
     as_json: o.AsJson = False,
 ) -> None:
     """Attack each sandbox on this machine and print what it covers and what it does not.
@@ -97,6 +106,7 @@ def doctor(
         "micro_batch_tokens": micro_batch_tokens,
         "checkpointing": checkpointing,
         "dtype": dtype,
+        "load_in_4bit": load_in_4bit,
     }
     console = Console()
     if model is not None:

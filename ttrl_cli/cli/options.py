@@ -69,6 +69,15 @@ Dtype = Annotated[
     str | None,
     typer.Option(help="Base weights: auto, bfloat16 or float32.", rich_help_panel=ADVANCED),
 ]
+LoadIn4Bit = Annotated[
+    bool | None,
+    typer.Option(
+        "--load-in-4bit",
+        help="Base weights in 4 bits (QLoRA).",
+        rich_help_panel=ADVANCED,
+        show_default=False,
+    ),
+]
 Threads = Annotated[
     int | None, typer.Option(help="CPU threads of the model.", rich_help_panel=ADVANCED)
 ]

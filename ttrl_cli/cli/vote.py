@@ -123,6 +123,7 @@ def vote(
     device: o.Device = None,
     gpus: o.Gpus = None,
     dtype: o.Dtype = None,
+    load_in_4bit: o.LoadIn4Bit = None,
     threads: o.Threads = None,
     workers: o.Workers = None,
 ) -> None:
@@ -166,6 +167,7 @@ def vote(
         "device": device,
         "gpus": gpus,
         "dtype": dtype,
+        "load_in_4bit": load_in_4bit,
         "threads": threads,
         "workers": workers,
     }

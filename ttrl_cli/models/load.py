@@ -5,13 +5,14 @@ log-probabilities are the updated adapter's by construction.
 """
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.cache_utils import DynamicCache, DynamicLayer
 from transformers.utils import logging as transformers_logging
 
@@ -123,7 +124,6 @@ def load_model(config: RunConfig) -> LoadedModel:
     codec = load_codec(folder, thinking=config.thinking)
     base = _load_base(folder, config)
     _require_plain_cache(folder, base)
-    base.to(choose_device(config.device))
     base.requires_grad_(requires_grad=False)
     if weights.supported(base):
         weights.fuse(base)
@@ -131,14 +131,37 @@ def load_model(config: RunConfig) -> LoadedModel:
 
 
 def _load_base(folder: str, config: RunConfig) -> Any:
-    """The base model in a folder."""
+    """The base model in a folder, on its device."""
+    device, dtype = choose_device(config.device), getattr(torch, choose_dtype(config))
+    # weights in 4 bits are made on their device, and cannot be moved
+    special = {"device_map": {"": device}, **_four_bits(dtype)} if config.load_in_4bit else {}
     try:
-        return AutoModelForCausalLM.from_pretrained(
-            folder, dtype=getattr(torch, choose_dtype(config)), attn_implementation=attention.NAME
+        base = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=dtype, attn_implementation=attention.NAME, **special
         )
+        return base if config.load_in_4bit else base.to(device)
     except (OSError, ValueError) as error:
         msg = f"model {folder!r} could not be loaded: {str(error).strip().splitlines()[0]}"
         raise SetupError(msg) from error
+
+
+def _four_bits(dtype: torch.dtype) -> dict[str, Any]:
+    """What makes transformers load weights in 4 bits, as QLoRA does (arXiv 2305.14314, section 3).
+
+    Raises:
+        SetupError: If the library that does it is missing.
+    """
+    if not find_spec("bitsandbytes"):
+        msg = "--load-in-4bit needs bitsandbytes; install it with: pip install 'ttrl-cli[qlora]'"
+        raise SetupError(msg)
+    return {
+        "quantization_config": BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=dtype,
+        )
+    }
 
 
 def _require_plain_cache(name: str, base: Any) -> None:

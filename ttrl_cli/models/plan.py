@@ -19,6 +19,8 @@ from ttrl_cli.models.load import choose_checkpointing, choose_device, choose_dty
 
 _BYTES = {"bfloat16": 2, "float32": 4}
 _FLOAT = 4
+_FOUR_BITS = 0.52
+"""Bytes of a weight in 4 bits, with its share of the scales of its block (QLoRA, section 3)."""
 _SLACK = 0.06
 """Share of a device's memory that is left alone: contexts, kernels' workspaces, fragmentation."""
 _PROMPT = 2048
@@ -42,6 +44,7 @@ class Shape:
 
     Attributes:
         parameters: Of the base model.
+        linear: Those of them in linear layers but the output, which 4 bits may hold.
         adapter_per_rank: Parameters of an adapter of rank 1 on all linear layers.
         layers: Decoder layers.
         hidden: Width of the residual stream.
@@ -54,6 +57,7 @@ class Shape:
     """
 
     parameters: int
+    linear: int
     adapter_per_rank: int
     layers: int
     hidden: int
@@ -159,6 +163,7 @@ def read_shape(folder: str) -> Shape:
     heads = config.num_attention_heads
     return Shape(
         parameters=sum(p.numel() for p in model.parameters()),
+        linear=sum(linear.weight.numel() for linear in linears),
         adapter_per_rank=sum(linear.in_features + linear.out_features for linear in linears),
         layers=config.num_hidden_layers,
         hidden=config.hidden_size,
@@ -265,7 +270,9 @@ def plan(
 def _learner(shape: Shape, config: RunConfig, dtype: str, checkpointing: bool) -> list[Item]:
     """What the learner needs, and a sampler that shares its weights."""
     adapter = shape.adapter_per_rank * config.lora_rank * _FLOAT
-    always = {"weights": shape.parameters * _BYTES[dtype], "adapter": adapter}
+    packed = shape.linear if config.load_in_4bit else 0
+    weights = (shape.parameters - packed) * _BYTES[dtype] + int(packed * _FOUR_BITS)
+    always = {"weights": weights, "adapter": adapter}
     update = {}
     if config.train:
         always["moments of the optimiser"] = 2 * adapter
@@ -291,7 +298,8 @@ def _activations(shape: Shape, config: RunConfig, dtype: str, checkpointing: boo
     # inputs of the two norms and the residual stream between them, gate and up
     layer = (3 * shape.hidden + attention + 2 * shape.inner) * size
     layer += 7 * config.lora_rank * _FLOAT  # between an adapter's factors, of seven linear layers
-    if not checkpointing:
+    # weights in 4 bits do not go through the lean forward, which alone computes activations twice
+    if not checkpointing or config.load_in_4bit:
         return config.micro_batch_tokens * (shape.layers + 1) * layer
     kept = shape.layers * (shape.hidden + 2 * kv) * size
     # one layer that is computed again, and the gradients that go through it
