@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 
 from tests.evidence.comparisons import ablations, comparison, costs
 from tests.evidence.plan import Run, Subject, runs
-from tests.evidence.records import Experiment, Record
+from tests.evidence.records import Experiment, Record, kept
 from tests.evidence.tables import Part
 from tests.evidence.votes import votes
+from ttrl_cli.config import SolveConfig, VoteConfig
 
 HEAD = """\
 # Evidence
@@ -96,12 +97,18 @@ def _unequal(there: Sequence[Part]) -> list[str]:
 
 
 def _differing(part: Part) -> list[str]:
-    """Options in which the runs of a problem differ, though no arm sets them."""
+    """Options in which the runs of a problem differ, though no arm sets them.
+
+    An option that was unknown when a run was made had its default.
+    """
+    defaults = kept(SolveConfig() if part.subject.kind == "solve" else VoteConfig())
     arms = (*part.subject.arms, *part.subject.ablations)
     meant = {"seed", "steps", "train", *(key for arm in arms for key in arm.options)}
     configs = [record.config for record in part.experiment.records]
     keys = {key for config in configs for key in config} - meant
-    values = {key: {str(config.get(key)) for config in configs} for key in sorted(keys)}
+    values = {
+        key: {str(config.get(key, defaults.get(key))) for config in configs} for key in sorted(keys)
+    }
     return [f"{key}: {_listed(found)}" for key, found in values.items() if len(found) > 1]
 
 
