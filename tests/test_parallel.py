@@ -130,7 +130,6 @@ def test_the_deadline_ends_sampling_in_all(tmp_path: Path, tiny_model: Path, pro
     assert done.code == 0, done.err
     kept = read_lines(run / "attempts.jsonl")
     assert 0 < len(kept) < 16
-    assert sum(line["tokens"] for line in kept) < 16 * 3000
 
 
 def test_a_vote_in_two_processes(tmp_path: Path, tiny_model: Path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import numpy as np
 import pytest
 import torch
@@ -159,6 +160,38 @@ def test_a_whole_run(tmp_path: Path, vllm_servers: Served) -> None:
     lines = read_lines(run / "metrics.jsonl")
     assert [line["policy/sync"] for line in lines] == [pytest.approx(1.0, abs=0.01)] * 3
     assert list((tmp_path / "adapters").iterdir()) == []
+
+
+def test_a_server_is_taken_back(vllm_servers: Served, learner: LoraLearner) -> None:
+    """One that was thought lost has the adapter still, or gets it again if it does not."""
+    sampler = sampler_of(vllm_servers)
+    sampler.load(learner.adapter)
+    lost = sampler._servers[1]
+    for forgotten in (False, True):
+        lost.lost = "it did not answer once"
+        if forgotten:
+            name = {"lora_name": sampler._adapter_name}
+            httpx2.post(f"{lost.url}/v1/unload_lora_adapter", json=name).raise_for_status()
+        assert len(draw(sampler, prompts(n=4))) == 8
+        assert sampler.copies == vllm_servers.urls
+        assert lost.adapters == [sampler._adapter_name]
+    sampler.close()
+
+
+def test_a_server_that_was_started_anew_does_not_end_the_run(
+    vllm_servers: Served, learner: LoraLearner
+) -> None:
+    """It does not know the adapter: the others draw its samples, and next time it has it."""
+    sampler = sampler_of(vllm_servers)
+    sampler.load(learner.adapter)
+    name = {"lora_name": sampler._adapter_name}
+    url = f"{vllm_servers.urls[1]}/v1/unload_lora_adapter"
+    httpx2.post(url, json=name).raise_for_status()
+    assert len(draw(sampler, prompts(n=8))) == 16
+    assert sampler.copies == vllm_servers.urls[:1]
+    assert len(draw(sampler, prompts(n=8), step=2)) == 16
+    assert sampler.copies == vllm_servers.urls
+    sampler.close()
 
 
 def test_a_server_that_dies_is_made_up_for(vllm_servers: Served, learner: LoraLearner) -> None:

@@ -40,8 +40,20 @@ def _together() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        msg = f"a process of this run has ended ({str(error).splitlines()[0][:200]})"
+        why = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        msg = f"a process of this run has ended, or never came ({why})"
         raise SetupError(msg) from error
+
+
+def leave() -> None:
+    """Leave the others, so that this process may begin another run."""
+    from accelerate import PartialState
+    from torch import distributed
+
+    PartialState._reset_state()
+    # a vLLM engine that was shut down has left for all of this process
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 class Peers:
@@ -55,20 +67,21 @@ class Peers:
         from accelerate import PartialState
         from torch import distributed
 
-        on_cpu = os.environ.get(CPU_VARIABLE, "").lower() == "true"
-        # with the usual patience for meeting, and for gradients, which all have at about one time
-        state = PartialState(cpu=on_cpu or not torch.cuda.is_available())
-        self.rank: int = state.process_index
-        self.size: int = state.num_processes
         self._distributed = distributed
-        # objects do not travel by way of a GPU
-        self._objects = distributed.new_group(backend="gloo", timeout=_PATIENCE)
-        pairs = [
-            distributed.new_group([0, other], backend="gloo", timeout=_PATIENCE)
-            for other in range(1, self.size)
-        ]
-        self._pairs = [None, *pairs]
-        self._store = self._open_store()
+        on_cpu = os.environ.get(CPU_VARIABLE, "").lower() == "true"
+        with _together():
+            # the usual patience for meeting, and for gradients, which all have at about one time
+            state = PartialState(cpu=on_cpu or not torch.cuda.is_available())
+            self.rank: int = state.process_index
+            self.size: int = state.num_processes
+            # objects do not travel by way of a GPU
+            self._objects = distributed.new_group(backend="gloo", timeout=_PATIENCE)
+            pairs = [
+                distributed.new_group([0, other], backend="gloo", timeout=_PATIENCE)
+                for other in range(1, self.size)
+            ]
+            self._pairs = [None, *pairs]
+            self._store = self._open_store()
 
     def tell(self, message: T | None = None) -> T:
         """What process 0 says; the argument of the others is not looked at.
@@ -119,15 +132,6 @@ class Peers:
     def sees_flag(self, name: str) -> bool:
         """Whether a flag was raised."""
         return bool(self._store.check([name]))
-
-    def close(self) -> None:
-        """Leave, so that this process may begin another run."""
-        from accelerate import PartialState
-
-        PartialState._reset_state()
-        # a vLLM engine that was shut down has left for all of this process
-        if self._distributed.is_initialized():
-            self._distributed.destroy_process_group()
 
     def _open_store(self) -> Any:
         made: Any = self._distributed

@@ -52,14 +52,18 @@ class Crew:
 
     def __init__(self, config: RunConfig) -> None:
         self._started: list[subprocess.Popen[bytes]] = []
-        self._given: dict[str, str] = {}
-        if peers.size() == 1:
-            self._start(config)
-        elif peers.size() != config.gpus:
+        self._before: dict[str, str | None] = {}
+        if peers.size() not in (1, config.gpus):
             msg = f"--gpus {config.gpus}: {peers.size()} processes were launched"
             raise UsageError(msg)
-        self.peers = Peers()
-        self.peers.tell(_Begin(config))
+        try:
+            if peers.size() == 1:
+                self._start(config)
+            self.peers = Peers()
+            self.peers.tell(_Begin(config))
+        except BaseException:
+            self.abandon()
+            raise
 
     def dismiss(self) -> None:
         """Tell all others that they are done."""
@@ -67,7 +71,7 @@ class Crew:
 
     def disband(self) -> None:
         """Leave, and see that they have gone; after all that uses the processes' groups."""
-        self.peers.close()
+        peers.leave()
         for process in self._started:
             try:
                 process.wait(_GRACE)
@@ -80,12 +84,16 @@ class Crew:
         for process in self._started:
             process.kill()
             process.wait()
+        peers.leave()
         self._forget()
 
     def _forget(self) -> None:
         """Take back the variables that this process was given."""
-        for name in self._given:
-            os.environ.pop(name, None)
+        for name, value in self._before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
     def _start(self, config: RunConfig) -> None:
         """Start the others, out of reach of the terminal's Ctrl-C."""
@@ -114,11 +122,10 @@ class Crew:
             with process.stdout as said:
                 ready = said.readline()
             if not ready:  # it ended instead
-                self.abandon()
-                msg = f"--gpus {count}: a process did not start (status {process.returncode})"
+                msg = f"--gpus {count}: a process did not start (status {process.wait()})"
                 raise SetupError(msg)
         given = {**shared, "RANK": "0", "LOCAL_RANK": "0"}
-        self._given = {name: value for name, value in given.items() if name not in os.environ}
+        self._before = {name: os.environ.get(name) for name in given}
         os.environ.update(given)
 
 
@@ -164,7 +171,7 @@ def follow() -> None:
         order: object
         while not isinstance(order := mine.tell(), _End):
             _obey(order, machinery, mine)
-    mine.close()
+    peers.leave()
 
 
 def _obey(order: object, machinery: "Machinery", mine: Peers) -> None:

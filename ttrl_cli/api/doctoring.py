@@ -63,6 +63,9 @@ def memory_plan(options: "Mapping[str, object]", *, gigabytes: float | None = No
     if config.sampler not in ("transformers", "vllm"):
         msg = f"--sampler {config.sampler}: plans are for transformers or vllm"
         raise UsageError(msg)
+    if config.load_in_4bit and config.sampler == "vllm":
+        msg = "--load-in-4bit: --sampler vllm would sample from other weights"
+        raise UsageError(msg)
     # not `folder_of`, which would fetch the weights
     folder, engine = store.resolve(config.model), config.sampler == "vllm"
     if gigabytes is None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ttrl_cli import peers, registry
 from ttrl_cli.api.crew import Crew
 from ttrl_cli.config import C, RunConfig
-from ttrl_cli.errors import InterruptedRunError, SetupError, UsageError
+from ttrl_cli.errors import InterruptedRunError, UsageError
 from ttrl_cli.grading.base import GraderLike
 from ttrl_cli.learner.base import Learner
 from ttrl_cli.learner.null import NullLearner
@@ -186,12 +186,13 @@ def settle(config: C) -> C:
         "threads": config.threads or max(1, _cores() // config.gpus),
         "workers": workers(config),
     }
-    if config.load_in_4bit and config.sampler != "transformers":
+    replayed = registry.is_replay(config.sampler)
+    if config.load_in_4bit and not replayed and config.sampler != "transformers":
         msg = f"--load-in-4bit: --sampler {config.sampler} would sample from other weights"
         raise UsageError(msg)
     # unknown names and models that were never pulled are found out before anything is started
     registry.find_sampler(config.sampler)
-    if registry.is_replay(config.sampler):
+    if replayed:
         if config.gpus > 1:
             msg = f"--gpus {config.gpus}: scripted completions need no GPU"
             raise UsageError(msg)
@@ -256,7 +257,6 @@ def phases(run: RunDir) -> Iterator[None]:
 
     Raises:
         InterruptedRunError: For a KeyboardInterrupt, saying how to go on.
-        SetupError: If a device ran out of memory.
     """
     run.set_phase("running")
     try:
@@ -268,10 +268,6 @@ def phases(run: RunDir) -> Iterator[None]:
         raise InterruptedRunError(msg) from None
     except BaseException as error:
         run.set_phase("failed", stopped_by=str(error).partition("\n")[0])
-        torch = sys.modules.get("torch")
-        if torch is not None and isinstance(error, torch.OutOfMemoryError):
-            msg = f"{str(error).partition('.')[0]}; see: ttrl doctor --model MODEL"
-            raise SetupError(msg) from error
         raise
 
 

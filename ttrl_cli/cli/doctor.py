@@ -77,7 +77,7 @@ def doctor(
     load_in_4bit: Annotated[
         bool | None,
         typer.Option(
-            "--load-in-4bit",
+            "--load-in-4bit/--no-load-in-4bit",
             help="Base weights in 4 bits (QLoRA).",
             rich_help_panel=_PLAN,
             show_default=False,

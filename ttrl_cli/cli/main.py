@@ -63,9 +63,20 @@ def main() -> None:
     except TtrlError as error:
         _error(str(error))
         sys.exit(error.exit_code)
+    except RuntimeError as error:
+        if not _out_of_memory(error):
+            raise
+        _error(f"{str(error).partition('.')[0]}; what fits, says: ttrl doctor --model MODEL")
+        sys.exit(3)
     except KeyboardInterrupt:
         _error("interrupted")
         sys.exit(130)
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    """Whether a device had no memory left; torch says so, if it is there at all."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(error, torch.OutOfMemoryError)
 
 
 def _follow() -> None:

@@ -72,7 +72,7 @@ Dtype = Annotated[
 LoadIn4Bit = Annotated[
     bool | None,
     typer.Option(
-        "--load-in-4bit",
+        "--load-in-4bit/--no-load-in-4bit",
         help="Base weights in 4 bits (QLoRA).",
         rich_help_panel=ADVANCED,
         show_default=False,

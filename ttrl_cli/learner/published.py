@@ -48,16 +48,16 @@ class AdapterFiles:
             parent = self._root or _storage(size)
             try:
                 parent.mkdir(parents=True, exist_ok=True)
+                self._folder = tempfile.TemporaryDirectory(prefix="ttrl-adapters-", dir=parent)
             except OSError as error:
                 msg = f"--adapter-folder {parent}: {error.strerror}"
                 raise SetupError(msg) from error
-            self._folder = tempfile.TemporaryDirectory(prefix="ttrl-adapters-", dir=parent)
-            if self._root is not None:
-                Path(self._folder.name).chmod(0o755)  # servers may run as somebody else
         self._count += 1
         folder = Path(self._folder.name, f"adapter-{self._count:06d}")
         folder.mkdir()
         write(folder)
+        if self._root is not None:
+            _open_to_all(Path(self._folder.name), folder)
         self._kept.append(folder)
         while len(self._kept) > _KEPT:
             shutil.rmtree(self._kept.pop(0))
@@ -68,6 +68,14 @@ class AdapterFiles:
         if self._folder is not None:
             self._folder.cleanup()
             self._folder = None
+
+
+def _open_to_all(outer: Path, folder: Path) -> None:
+    """Let servers that run as somebody else read an adapter."""
+    for path in (outer, folder):
+        path.chmod(0o755)
+    for path in folder.iterdir():
+        path.chmod(0o644)
 
 
 def _storage(size: int) -> Path:

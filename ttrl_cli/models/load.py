@@ -134,14 +134,18 @@ def _load_base(folder: str, config: RunConfig) -> Any:
     """The base model in a folder, on its device."""
     device, dtype = choose_device(config.device), getattr(torch, choose_dtype(config))
     # weights in 4 bits are made on their device, and cannot be moved
-    special = {"device_map": {"": device}, **_four_bits(dtype)} if config.load_in_4bit else {}
+    place = torch.cuda.current_device() if device == "cuda" else device
+    special = {"device_map": {"": place}, **_four_bits(dtype)} if config.load_in_4bit else {}
     try:
         base = AutoModelForCausalLM.from_pretrained(
             folder, dtype=dtype, attn_implementation=attention.NAME, **special
         )
         return base if config.load_in_4bit else base.to(device)
-    except (OSError, ValueError) as error:
-        msg = f"model {folder!r} could not be loaded: {str(error).strip().splitlines()[0]}"
+    except torch.OutOfMemoryError:
+        raise
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
+        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        msg = f"model {folder!r} could not be loaded: {why}"
         raise SetupError(msg) from error
 
 

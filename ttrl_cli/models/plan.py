@@ -6,6 +6,7 @@ keys and values of samples. A sampler with an engine of its own has a second cop
 where too little is left beside an update, the engine sleeps meanwhile.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -26,7 +27,7 @@ _SLACK = 0.06
 _PROMPT = 2048
 """Tokens that a prompt is taken to have."""
 _SHARED_ROWS = 256
-"""Most rows that the sampler on the learner's weights decodes together."""
+"""Rows that the sampler on the learner's weights decodes together; more only of one prompt."""
 _ENGINE_ROWS = 1024
 _ENGINE_TOKENS = 8192
 """Tokens that vLLM computes at once."""
@@ -239,14 +240,16 @@ def plan(
     free = int(total * (1 - _SLACK)) - resting - sum(fixed.values())
     kv_token = 2 * shape.layers * shape.kv_heads * shape.width * _BYTES[dtype]
     written = min(config.max_tokens + (config.answer_tokens or 0), shape.context)
+    group = -(-config.group_size // config.gpus)
     sequence = min(_PROMPT + written, shape.context)
-    rows = rows_of(config, _ENGINE_ROWS if engine else _SHARED_ROWS)
+    rows = rows_of(config, _ENGINE_ROWS if engine else max(_SHARED_ROWS, group))
     fewest = min(rows, _FEWEST_SEQUENCES) * sequence * kv_token
     sleeps = engine and device == "cuda" and free - busy < fewest
     # an engine keeps its keys and values while the learner works; the other sampler has none then
     beside = busy if engine and not sleeps else 0
     # which beginnings are shared, an engine finds out by itself; the other sampler knows
-    tokens = rows * sequence if engine else rows * written + config.groups * _PROMPT
+    own = 64 << max(0, math.ceil(math.log2(written / 64)))  # its buffers double as they fill
+    tokens = rows * sequence if engine else rows * own + config.groups * _PROMPT
     kv = min(tokens * kv_token, max(0, free - beside))
     phase: Phase = "always" if engine and not sleeps else "sampling"
     sampler = [

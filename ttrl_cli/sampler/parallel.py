@@ -3,7 +3,7 @@
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -72,12 +72,13 @@ class ParallelSampler:
         """See `Sampler.sample`: its own completions and those of the others, as they come."""
         self._peers.tell(Sample(tuple(prompts_P), step))
         told = threading.Event()
-        arriving: queue.SimpleQueue[Completion | None] = queue.SimpleQueue()
+        arriving: queue.SimpleQueue[Completion | Future[None]] = queue.SimpleQueue()
         mine = self._own.sample(share(prompts_P, self._peers), step=step, stop=told.is_set)
         sources: list[Iterator[Completion]] = [mine]
         sources += [self._from(other) for other in range(1, self._peers.size)]
         threads = ThreadPoolExecutor(len(sources))
-        passing = [threads.submit(_pass_on, source, arriving) for source in sources]
+        for source in sources:
+            threads.submit(_pass_on, source, arriving).add_done_callback(arriving.put)
         running = len(sources)
         try:
             while running:
@@ -88,18 +89,14 @@ class ParallelSampler:
                     found = arriving.get(timeout=_LOOK)
                 except queue.Empty:
                     continue
-                if found is not None:
+                if isinstance(found, Completion):
                     yield found
-                    continue
-                running -= 1
-                for done in passing:
-                    if done.done():
-                        done.result()
+                else:
+                    found.result()  # one has ended; raises what ended it
+                    running -= 1
         finally:
             self._end(told, step)
             threads.shutdown()
-        for done in passing:
-            done.result()
 
     def cursor(self) -> Json:
         """All samplers are of one kind, and at the same place."""
@@ -125,13 +122,12 @@ class ParallelSampler:
             yield found
 
 
-def _pass_on(source: Iterator[Completion], to: "queue.SimpleQueue[Completion | None]") -> None:
-    """Hand on what a source yields, and None when it has ended, however it did."""
-    try:
-        for completion in source:
-            to.put(completion)
-    finally:
-        to.put(None)
+def _pass_on(
+    source: Iterator[Completion], to: "queue.SimpleQueue[Completion | Future[None]]"
+) -> None:
+    """Hand on what a source yields."""
+    for completion in source:
+        to.put(completion)
 
 
 class ParallelSeparateSampler(ParallelSampler):

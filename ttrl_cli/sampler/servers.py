@@ -11,6 +11,10 @@ from ttrl_cli.records import Json
 _CONNECT = 10.0
 _ANSWER = 3600.0
 """Seconds: a completion is one answer, however long it takes to write."""
+_SCORE = 120.0
+"""Seconds for whatever is not long."""
+_LOADED = "has already been loaded"
+"""What vLLM says of an adapter that it has, if the answer to the first request was lost."""
 CONNECTIONS = 256
 """Requests that are with a server at a time; it decides what of them it computes together."""
 UNTOUCHED = {
@@ -60,25 +64,28 @@ class Server:
         self.adapters: list[str] = []
         self._client = httpx2.AsyncClient(
             base_url=self.url,
-            timeout=httpx2.Timeout(_ANSWER, connect=_CONNECT),
             limits=httpx2.Limits(max_connections=CONNECTIONS),
         )
 
-    async def ask_models(self) -> None:
-        """Ask for the name and the context of the base model.
+    async def ask_models(self, prefix: str) -> None:
+        """Ask for the base model's name and context, and for the adapters that are there already.
+
+        Args:
+            prefix: What the names of adapters of this run begin with.
 
         Raises:
             ServerLostError: If it does not answer.
             SetupError: If it is no vLLM server.
         """
-        answer = await self._json("GET", "/v1/models")
+        answer = await self._json("GET", "/v1/models", timeout=_CONNECT)
         try:
             base = next(model for model in answer["data"] if not model.get("parent"))
             self.base, self.context = base["id"], int(base["max_model_len"])
         except (KeyError, TypeError, StopIteration) as error:
             msg = f"{self.url} does not answer like a vLLM server: {str(answer)[:200]}"
             raise SetupError(msg) from error
-        self.adapters = []
+        names = [model["id"] for model in answer["data"] if model.get("parent")]
+        self.adapters = [name for name in names if name.startswith(prefix)]
 
     async def load(self, name: str, path: str) -> None:
         """Load an adapter, and let go of the one before the last.
@@ -94,7 +101,7 @@ class Server:
             oldest = {"lora_name": self.adapters.pop(0)}
             await self._json("POST", "/v1/unload_lora_adapter", oldest, known=False)
 
-    async def complete(self, **options: Json) -> Piece:
+    async def complete(self, *, timeout: float = _ANSWER, **options: Json) -> Piece:
         """Draw one completion.
 
         Raises:
@@ -102,7 +109,7 @@ class Server:
             SetupError: If it refuses.
         """
         content = {"n": 1, "logprobs": 0, "return_token_ids": True, **UNTOUCHED, **options}
-        body = await self._json("POST", "/v1/completions", content)
+        body = await self._completion(content, timeout)
         (choice,) = body["choices"]
         return Piece(
             token_ids=choice["token_ids"],
@@ -118,7 +125,7 @@ class Server:
             SetupError: If it refuses.
         """
         content = {"model": model, "prompt": ids, "max_tokens": 1, "prompt_logprobs": 0}
-        body = await self._json("POST", "/v1/completions", content)
+        body = await self._completion(content, _SCORE)
         (choice,) = body["choices"]
         given = choice["prompt_logprobs"][1:]
         return [
@@ -129,8 +136,24 @@ class Server:
         """Hang up."""
         await self._client.aclose()
 
+    async def _completion(self, content: dict[str, Json], timeout: float) -> Any:
+        """What it answers to a request for a completion."""
+        # a server that was started anew knows its model, and no adapter of ours
+        known = content["model"] == self.base
+        body = await self._json("POST", "/v1/completions", content, known=known, timeout=timeout)
+        if body is None:
+            msg = f"{self.url} does not know {content['model']} any more"
+            raise ServerLostError(msg)
+        return body
+
     async def _json(
-        self, method: str, path: str, content: Json = None, *, known: bool = True
+        self,
+        method: str,
+        path: str,
+        content: Json = None,
+        *,
+        known: bool = True,
+        timeout: float = _SCORE,
     ) -> Any:
         """What it answers; a text that is not JSON as a text.
 
@@ -138,14 +161,17 @@ class Server:
             method: Of the request.
             path: Of the request.
             content: What is sent.
-            known: False where a server need not know what it is asked about.
+            known: False where a server need not know what it is asked about; it is None then.
+            timeout: Seconds to wait for the answer.
         """
         try:
-            answer = await self._ask(method, path, content)
+            answer = await self._ask(method, path, content, timeout)
         except httpx2.TransportError as error:
             msg = f"{self.url}: {error or type(error).__name__}"
             raise ServerLostError(msg) from error
         if not known and answer.status_code == httpx2.codes.NOT_FOUND:
+            return None
+        if answer.status_code == httpx2.codes.BAD_REQUEST and _LOADED in answer.text:
             return None
         if answer.status_code >= _FATAL:
             msg = f"{self.url}: status {answer.status_code}: {answer.text[:200]}"
@@ -155,12 +181,13 @@ class Server:
         is_json = "json" in answer.headers.get("content-type", "")
         return answer.json() if is_json else answer.text
 
-    async def _ask(self, method: str, path: str, content: Json) -> httpx2.Response:
+    async def _ask(self, method: str, path: str, content: Json, timeout: float) -> httpx2.Response:
         """Ask, and once more if the connection had gone: both sides give idle ones up."""
+        patience = httpx2.Timeout(timeout, connect=_CONNECT)
         try:
-            return await self._client.request(method, path, json=content)
+            return await self._client.request(method, path, json=content, timeout=patience)
         except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError):
-            return await self._client.request(method, path, json=content)
+            return await self._client.request(method, path, json=content, timeout=patience)
 
 
 def _refused(url: str, path: str, answer: httpx2.Response) -> str:

@@ -22,6 +22,9 @@ from ttrl_cli.records import Adapter, Completion, FloatArray, Json, Probe, Promp
 from ttrl_cli.sampler.layout import Answer, LaidOut, Layout
 from ttrl_cli.sampler.servers import CONNECTIONS, Piece, Server, ServerLostError
 
+_CHECK = 60.0
+"""Seconds for the completion that shows what a server notes."""
+_ROUNDING = 1e-3
 _LOOK = 0.1
 """Seconds between two looks at whether to stop."""
 
@@ -202,7 +205,7 @@ class VllmServerSampler:
         adapter = self._adapter
         try:
             if server.lost or not server.base:
-                await server.ask_models()
+                await server.ask_models(self._names)
                 await self._check(server)
             wanted = adapter is not None and adapter.path is not None
             if wanted and self._adapter_name not in server.adapters:
@@ -216,9 +219,10 @@ class VllmServerSampler:
     async def _check(self, server: Server) -> None:
         """See that a server has room, and notes log-probabilities of what it draws from.
 
-        At temperature 1 there is nothing to see. Near 0 the likeliest tokens are drawn, whose
-        log-probabilities are then about 0; a server that notes those of the model's own
-        distribution notes what scoring its tokens gives.
+        At a temperature near 0 the likeliest tokens are drawn, whose log-probabilities are then
+        about 0. A server that notes those of the model's own distribution notes what scoring its
+        tokens gives, which at temperature 1 is the same; one that notes logits notes what is above
+        0.
 
         Raises:
             ServerLostError: If it does not answer.
@@ -227,17 +231,23 @@ class VllmServerSampler:
         if self._settled and server.context < self._codec.max_context:
             msg = f"{server.url} has a context of {server.context} tokens, less than the others'"
             raise SetupError(msg)
-        if self._temperature == 1:
-            return
         ids = self._codec.ids("The quick brown fox jumps over the lazy dog. Then").tolist()
         drawn = await server.complete(
-            model=server.base, prompt=ids, max_tokens=16, temperature=0.01, seed=1, ignore_eos=True
+            model=server.base,
+            prompt=ids,
+            max_tokens=16,
+            temperature=0.01,
+            seed=1,
+            ignore_eos=True,
+            timeout=_CHECK,
         )
         scored = await server.score(ids + drawn.token_ids, server.base)
         noted, raw = np.asarray(drawn.logprobs), np.asarray(scored[len(ids) - 1 :])
-        if np.abs(noted - raw).sum() < np.abs(noted).sum():
+        logits = bool((noted > _ROUNDING).any())
+        unscaled = np.abs(noted - raw).sum() < np.abs(noted).sum()
+        if logits or (unscaled and self._temperature != 1):
             msg = (
-                f"{server.url} notes log-probabilities at temperature 1, not at "
+                f"{server.url} does not note log-probabilities at temperature "
                 f"{self._temperature}; start it with --logprobs-mode processed_logprobs"
             )
             raise SetupError(msg)
