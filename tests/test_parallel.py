@@ -1,5 +1,6 @@
 """Two processes that share a run, on the CPU: the command as a user would start it."""
 
+import contextlib
 import json
 import os
 import signal
@@ -146,8 +147,12 @@ def test_a_vote_in_two_processes(tmp_path: Path, tiny_model: Path) -> None:
 
 def _others() -> list[psutil.Process]:
     """Processes that follow another one, started from this test session."""
-    children = psutil.Process().children(recursive=True)
-    return [p for p in children if p.cmdline()[-2:] == ["-m", "ttrl_cli"]]
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # some end while they are looked at
+            if child.cmdline()[-2:] == ["-m", "ttrl_cli"]:
+                found.append(child)
+    return found
 
 
 def _until(met: Any, seconds: float = 60) -> None:
