@@ -15,6 +15,7 @@ from transformers import (
 )
 
 from tests._sandboxes import sandbox, sandboxes
+from ttrl_cli.models.load import LoadedModel
 
 __all__ = ["sandbox", "sandboxes"]
 
@@ -61,6 +62,15 @@ def make_tiny_model(
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def random_adapter(model: LoadedModel, *, seed: int) -> None:
+    """Give a model an adapter that changes something: B matrices of random numbers."""
+    rng = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in model.network.named_parameters():
+            if "lora_B" in name:
+                parameter.copy_(0.1 * torch.randn(parameter.shape, generator=rng))
 
 
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3", "olmo2")

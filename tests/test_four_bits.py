@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tests._helpers import LENGTH, read_lines, ttrl, write_problem
+from tests.conftest import random_adapter
 from ttrl_cli.config import RunConfig
 from ttrl_cli.learner.lora import LoraLearner
 from ttrl_cli.models.load import LoadedModel, load_model
@@ -34,11 +35,7 @@ def config(tiny_model: Path) -> RunConfig:
 def loaded(config: RunConfig) -> LoadedModel:
     """The model, with a random adapter."""
     model = load_model(config)
-    rng = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for name, parameter in model.network.named_parameters():
-            if "lora_B" in name:
-                parameter.copy_(0.1 * torch.randn(parameter.shape, generator=rng))
+    random_adapter(model, seed=1)
     return model
 
 

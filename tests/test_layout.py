@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.conftest import make_tiny_model
+from tests.conftest import make_tiny_model, random_adapter
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import UsageError
 from ttrl_cli.learner.batch import merge_identical
@@ -34,11 +34,7 @@ def model(tiny_model: Path) -> LoadedModel:
     """The tiny model with a random adapter; about one token in fifty ends a completion."""
     config = RunConfig(model=str(tiny_model), dtype="float32", device="cpu", lora_rank=4)
     loaded = load_model(config)
-    rng = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for name, parameter in loaded.network.named_parameters():
-            if "lora_B" in name:
-                parameter.copy_(0.1 * torch.randn(parameter.shape, generator=rng))
+    random_adapter(loaded, seed=1)
     stop_ids = frozenset(range(0, 258, 50))
     return replace(loaded, codec=replace(loaded.codec, stop_ids=stop_ids))
 

@@ -17,7 +17,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from tests._vllm import VLLM, vllm_engine, vllm_of, vllm_servers
-from tests.conftest import FAMILIES, make_family
+from tests.conftest import FAMILIES, make_family, random_adapter
 from ttrl_cli import seeding
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import DivergedError, SetupError, UsageError
@@ -68,11 +68,7 @@ def model(tiny_model: Path) -> LoadedModel:
     """The tiny model with a random adapter; about one token in ten ends a completion."""
     config = RunConfig(model=str(tiny_model), dtype="float32", device="cpu", lora_rank=4)
     loaded = load_model(config)
-    rng = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for name, parameter in loaded.network.named_parameters():
-            if "lora_B" in name:
-                parameter.copy_(0.1 * torch.randn(parameter.shape, generator=rng))
+    random_adapter(loaded, seed=1)
     return stopping(loaded, range(0, 258, 10))
 
 
@@ -206,11 +202,7 @@ def family(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """Tiny random models of several families with random adapters, biases and norms."""
     folder = make_family(request.param, tmp_path_factory.mktemp(request.param))
     loaded = load_model(RunConfig(model=str(folder), dtype="float32", device="cpu", lora_rank=4))
-    rng = torch.Generator().manual_seed(4)
-    with torch.no_grad():
-        for name, parameter in loaded.network.named_parameters():
-            if "lora_B" in name:
-                parameter.copy_(0.1 * torch.randn(parameter.shape, generator=rng))
+    random_adapter(loaded, seed=4)
     return stopping(loaded, range(0, 258, 10))
 
 

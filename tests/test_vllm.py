@@ -14,7 +14,7 @@ import torch
 
 from tests._helpers import LENGTH, command, read_lines, ttrl, write_problem
 from tests._vllm import VLLM, vllm_config, vllm_engine, vllm_of
-from tests.conftest import make_tiny_model
+from tests.conftest import make_tiny_model, random_adapter
 from ttrl_cli.errors import SetupError, StaleSamplerError
 from ttrl_cli.learner.lora import LoraLearner
 from ttrl_cli.learner.published import AdapterFiles
@@ -40,11 +40,7 @@ def parts(
     config = vllm_config(codec.tokenizer.name_or_path, lr=1e-2)
     files = AdapterFiles(tmp_path_factory.mktemp("adapters"))
     model = load_model(config)
-    rng = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for name, parameter in model.network.named_parameters():
-            if "lora_B" in name:
-                parameter.copy_(0.1 * torch.randn(parameter.shape, generator=rng))
+    random_adapter(model, seed=1)
     yield vllm_of(engine, codec), LoraLearner(model, config, files)
     files.close()
 

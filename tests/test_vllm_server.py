@@ -11,10 +11,10 @@ from typing import Any
 import httpx2
 import numpy as np
 import pytest
-import torch
 
 from tests._helpers import LENGTH, read_lines, ttrl, write_problem
 from tests._vllm import VLLM, Served, kill, vllm_config, vllm_servers
+from tests.conftest import random_adapter
 from tests.test_vllm import draw, prompts, rows_of
 from ttrl_cli.errors import SetupError, StaleSamplerError
 from ttrl_cli.learner.lora import LoraLearner
@@ -36,11 +36,7 @@ def learner(vllm_servers: Served, tmp_path: Path) -> Iterator[LoraLearner]:
     config = vllm_config(vllm_servers.folder, lr=1e-2)
     files = AdapterFiles(tmp_path)
     model = load_model(config)
-    rng = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for name, parameter in model.network.named_parameters():
-            if "lora_B" in name:
-                parameter.copy_(0.1 * torch.randn(parameter.shape, generator=rng))
+    random_adapter(model, seed=1)
     yield LoraLearner(model, config, files)
     files.close()
 
