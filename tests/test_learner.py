@@ -24,6 +24,7 @@ from ttrl_cli.learner.batch import group_rows, micro_batches
 from ttrl_cli.learner.forward import forward
 from ttrl_cli.learner.head import score
 from ttrl_cli.learner.lora import LoraLearner
+from ttrl_cli.learner.shares import share
 from ttrl_cli.models import sequence
 from ttrl_cli.models.load import LoadedModel, load_model
 from ttrl_cli.records import Adapter, Message, Prompt, Round, Row
@@ -316,6 +317,30 @@ def test_activations_computed_again_give_the_same_gradients(
         kept.append(sum(sizes))
     assert same(*found)
     assert kept[1] < kept[0]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 9])
+def test_every_row_has_one_process(uneven: Round, size: int) -> None:
+    """Each row is one process's, also where there are more of those than rows."""
+    parts = [share(uneven.rows, rank, size) for rank in range(size)]
+    assert sorted(place for part in parts for place in part) == list(range(len(uneven.rows)))
+
+
+def test_processes_have_about_as_many_tokens() -> None:
+    """Of 5 rows of 10 tokens, two processes have 2 and 3; prompts are cut at one place at most."""
+    row = make_plain_row(prompt=2, tokens=10)
+    other = replace(row, prompt_ids_S=np.array([9, 9]))
+    assert [share([row, other, row, other, row], rank, 2) for rank in (0, 1)] == [[0, 2], [4, 1, 3]]
+
+
+def make_plain_row(*, prompt: int, tokens: int) -> Row:
+    """A row of no consequence."""
+    return Row(
+        prompt_ids_S=np.full(2, prompt),
+        token_ids_T=np.arange(tokens),
+        logprobs_T=np.zeros(tokens),
+        advantages_T=np.ones(tokens),
+    )
 
 
 class Small(torch.nn.Module):

@@ -31,8 +31,9 @@ from ttrl_cli.learner.forward import forward
 from ttrl_cli.learner.head import TokenLoss
 from ttrl_cli.learner.loss import kl_loss, policy_loss
 from ttrl_cli.learner.published import AdapterFiles
+from ttrl_cli.learner.shaping import mean_drift, shaped
+from ttrl_cli.learner.shares import share
 from ttrl_cli.models.load import LoadedModel, choose_checkpointing
-from ttrl_cli.objectives import kl_shaping
 from ttrl_cli.peers import Peers
 from ttrl_cli.records import Adapter, FloatArray, Probe, Round, Row, UpdateReport
 
@@ -106,9 +107,9 @@ class LoraLearner:
             metrics["train/distinct_rows"] = len(rows)
             if self._config.kl > 0 or self._config.kl_loss > 0:
                 rows = self._with_base(rows)
-                metrics["train/kl_base"] = _mean_drift(rows)
+                metrics["train/kl_base"] = mean_drift(rows)
             if self._config.kl > 0:
-                rows = _shaped(rows, self._config.kl)
+                rows = shaped(rows, self._config.kl)
             rows = self._teaching(rows)
         metrics["train/updates"] = int(bool(rows))
         if rows:
@@ -177,18 +178,9 @@ class LoraLearner:
         return tuple(replace(row, base_logprobs_T=found[place]) for place, row in enumerate(rows))
 
     def _mine(self, rows: Sequence[Row]) -> list[int]:
-        """The places of the rows that are this process's part of the work.
-
-        Rows of one prompt stay together as far as can be; the parts have about as many tokens each.
-        """
-        ordered = [place for group in group_rows(rows) for place in group.places]
-        if self._peers is None:
-            return ordered
-        lengths = [len(rows[place].token_ids_T) for place in ordered]
-        ends = np.cumsum(lengths)
-        middles = ends - np.asarray(lengths) / 2
-        owners = np.floor(middles * self._peers.size / ends[-1])
-        return [p for p, owner in zip(ordered, owners, strict=True) if owner == self._peers.rank]
+        """The places of the rows that are this process's part of the work."""
+        rank, size = (self._peers.rank, self._peers.size) if self._peers else (0, 1)
+        return share(rows, rank, size)
 
     @torch.no_grad()
     def _logprobs(self, rows: Sequence[Row]) -> list[FloatArray]:
@@ -344,40 +336,6 @@ class _Seen:
             "train/ratio_max": self.most,
             "train/entropy": entropy / max(tokens, 1.0),
         }
-
-
-def _shaped(rows: tuple[Row, ...], coefficient: float) -> tuple[Row, ...]:
-    """The rows with KL shaping in their advantages; they hold base log-probabilities."""
-    shaped = kl_shaping(
-        [row.advantages_T[row.counted_T] for row in rows],
-        [row.logprobs_T[row.counted_T] for row in rows],
-        [_base(row)[row.counted_T] for row in rows],
-        coefficient,
-        [row.weight for row in rows],
-    )
-    return tuple(
-        replace(row, advantages_T=_spread(row, advantages_N))
-        for row, advantages_N in zip(rows, shaped, strict=True)
-    )
-
-
-def _spread(row: Row, counted_N: FloatArray) -> FloatArray:
-    """Figures of a row's counted tokens at their places, 0 elsewhere [T]."""
-    spread_T = np.zeros(len(row.token_ids_T))
-    spread_T[row.counted_T] = counted_N
-    return spread_T
-
-
-def _mean_drift(rows: tuple[Row, ...]) -> float:
-    """Mean of log pi_sampler - log pi_base over the rows' counted tokens, in nats a token."""
-    drift = np.concatenate([(row.logprobs_T - _base(row))[row.counted_T] for row in rows])
-    weight = np.concatenate([np.full(row.counted_T.sum(), row.weight) for row in rows])
-    return float(np.average(drift, weights=weight))
-
-
-def _base(row: Row) -> FloatArray:
-    assert row.base_logprobs_T is not None
-    return row.base_logprobs_T
 
 
 def save_adapter(model: LoadedModel, folder: Path) -> None:
