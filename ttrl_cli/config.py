@@ -105,6 +105,9 @@ class RunConfig(BaseModel):
     gpus: Positive = 1
     """Processes that share sampling and learning, each with a copy of the model: one per GPU, or
     per share of the cores."""
+    accelerate_config: str | None = None
+    """A file that `accelerate config` wrote: with FSDP in it, base weights are divided among the
+    processes. What an option says as well, the option says."""
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
     """Type of the base model's weights; auto is bfloat16 on a GPU and on processors that have
     instructions for it, else float32, which is then several times as fast. The adapter is always

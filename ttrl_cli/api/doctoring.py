@@ -58,8 +58,9 @@ def memory_plan(options: "Mapping[str, object]", *, gigabytes: float | None = No
         SetupError: If the model's configuration is not to be had.
     """
     from ttrl_cli.models import plan, store
+    from ttrl_cli.models.sharding import launched
 
-    config = resolve(SolveConfig, {}, options, where="doctor")
+    config = launched(resolve(SolveConfig, {}, options, where="doctor"))
     if config.sampler not in ("transformers", "vllm"):
         msg = f"--sampler {config.sampler}: plans are for transformers or vllm"
         raise UsageError(msg)
@@ -78,4 +79,5 @@ def memory_plan(options: "Mapping[str, object]", *, gigabytes: float | None = No
         total=int(gigabytes * 2**30),
         checkpointing=config.checkpointing is not False,
         engine=engine,
+        divided=plan.divided_among(config),
     )

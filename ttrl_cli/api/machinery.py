@@ -182,6 +182,10 @@ def settle(config: C) -> C:
         UsageError: If options contradict each other.
         SetupError: If the model was never pulled.
     """
+    if config.accelerate_config is not None:
+        from ttrl_cli.models.sharding import launched
+
+        config = launched(config)
     settled: dict[str, object] = {
         "threads": config.threads or max(1, _cores() // config.gpus),
         "workers": workers(config),

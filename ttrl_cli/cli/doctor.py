@@ -83,6 +83,17 @@ def doctor(
             show_default=False,
         ),
     ] = None,
+    gpus: Annotated[
+        int | None, typer.Option(help="Processes that share the work.", rich_help_panel=_PLAN)
+    ] = None,
+    accelerate_config: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="A file of `accelerate config`: FSDP2 divides the base weights.",
+            rich_help_panel=_PLAN,
+        ),
+    ] = None,
     as_json: o.AsJson = False,
 ) -> None:
     """Attack each sandbox on this machine and print what it covers and what it does not.
@@ -107,6 +118,8 @@ def doctor(
         "checkpointing": checkpointing,
         "dtype": dtype,
         "load_in_4bit": load_in_4bit,
+        "gpus": gpus,
+        "accelerate_config": accelerate_config,
     }
     console = Console()
     if model is not None:

@@ -65,6 +65,14 @@ Gpus = Annotated[
     int | None,
     typer.Option(help="Processes that share the work, one per GPU.", rich_help_panel=ADVANCED),
 ]
+AccelerateConfig = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="A file of `accelerate config`: FSDP2 divides the base weights among processes.",
+        rich_help_panel=ADVANCED,
+    ),
+]
 Dtype = Annotated[
     str | None,
     typer.Option(help="Base weights: auto, bfloat16 or float32.", rich_help_panel=ADVANCED),

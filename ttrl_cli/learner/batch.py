@@ -106,6 +106,21 @@ def group_rows(rows: Sequence[Row]) -> list[Group]:
     return groups
 
 
+def idle(device: torch.device) -> MicroBatch:
+    """A micro-batch of one row that no loss is taken on: what is run for the others' sake."""
+    ids_BT = torch.zeros((1, 2), dtype=torch.int64, device=device)
+    none_BT = torch.zeros((1, 1), device=device)
+    return MicroBatch(
+        places=(),
+        input_ids_BT=ids_BT,
+        labels_BT=torch.full_like(ids_BT, IGNORED),
+        sampled_logp_BT=none_BT,
+        base_logp_BT=none_BT,
+        advantage_BT=none_BT,
+        weight_BT=none_BT,
+    )
+
+
 def micro_batches(group: Group, budget: int, device: torch.device) -> Iterator[MicroBatch]:
     """Cut a group into padded batches of at most `budget` tokens, at least one row each.
 

@@ -39,9 +39,10 @@ def forward(
         temperature: Of the distributions that are scored.
         adapter: False for the base model; gradients then go nowhere.
         checkpointing: Compute activations again for the backward pass, where the lean forward runs
-            the model; others keep them.
+            the model; others keep them, unless they are divided, and see to it themselves.
     """
-    if supported(model.network.get_base_model()):
+    # divided weights are gathered by whoever calls a layer as a module
+    if not model.sharded and supported(model.network.get_base_model()):
         return _Lean(model, temperature, adapter=adapter, checkpointing=checkpointing)
     return _Network(model, temperature, adapter=adapter)
 

@@ -8,7 +8,7 @@ a small model at a high learning rate has no other guard against one odd round.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -20,16 +20,11 @@ from safetensors.torch import load_file, save_file
 
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import DivergedError, SetupError
-from ttrl_cli.learner.batch import (
-    Group,
-    MicroBatch,
-    group_rows,
-    merge_identical,
-    micro_batches,
-)
+from ttrl_cli.learner.batch import MicroBatch, merge_identical
 from ttrl_cli.learner.forward import forward
 from ttrl_cli.learner.head import TokenLoss
 from ttrl_cli.learner.loss import kl_loss, policy_loss
+from ttrl_cli.learner.passes import Pass, passes, passes_in_step
 from ttrl_cli.learner.published import AdapterFiles
 from ttrl_cli.learner.shaping import mean_drift, shaped
 from ttrl_cli.learner.shares import share
@@ -187,14 +182,17 @@ class LoraLearner:
         """Log-probabilities of each row's tokens under the base model; 0 where none are counted."""
         found: dict[int, FloatArray] = {}
         run = forward(self._model, self._config.temperature, adapter=False)
-        for group in group_rows(rows):
-            prefix = run.prefix(group.prefix_ids_S)
-            for batch in self._batches(group):
+        for one in self._passes(rows):
+            prefix = run.prefix(one.prefix_ids_S)
+            for batch in one.batches:
                 logp_N = run.score(batch, prefix).logp_N.double().cpu().numpy()
                 logp_BT = np.zeros(batch.counted_BT.shape)
                 logp_BT[batch.counted_BT.cpu().numpy()] = logp_N
-                for place, logp_T in zip(batch.places, logp_BT, strict=True):
-                    found[place] = logp_T[: len(rows[place].token_ids_T)]
+                for place, logp_T in zip(batch.places, logp_BT, strict=bool(batch.places)):
+                    row = rows[place]
+                    # a prompt that is not shared leads the completion
+                    start = len(row.prompt_ids_S) - 1 - len(one.prefix_ids_S)
+                    found[place] = logp_T[start : start + len(row.token_ids_T)]
         return [found[place] for place in range(len(rows))]
 
     def _gradient(self, rows: tuple[Row, ...], normalizer: float) -> dict[str, float]:
@@ -217,11 +215,16 @@ class LoraLearner:
         A process that runs out of memory makes all of them begin again.
 
         Args:
-            compute: Is called once more where memory ran out; waits for no other process.
+            compute: Is called once more where memory ran out; but for a model that is divided, it
+                waits for no other process.
 
         Raises:
             SetupError: If the device's memory does not suffice.
+            torch.OutOfMemoryError: The same, of a model that is divided: the others are then in the
+                middle of what cannot begin again.
         """
+        if self._model.sharded:
+            return compute()
         found: list[T] = []
         try:
             found.append(compute())
@@ -262,9 +265,9 @@ class LoraLearner:
         sums = torch.zeros(4, dtype=torch.float64)
         most = 0.0
         run = forward(self._model, self._config.temperature, checkpointing=self._checkpointing)
-        for group in group_rows(rows):
-            prefix = run.prefix(group.prefix_ids_S)
-            for batch in self._batches(group):
+        for one in self._passes(rows):
+            prefix = run.prefix(one.prefix_ids_S)
+            for batch in one.batches:
                 scored = run.score(batch, prefix, self._loss(batch))
                 torch.autograd.backward(scored.loss / normalizer)
                 counted_BT = batch.counted_BT
@@ -272,7 +275,8 @@ class LoraLearner:
                 ratio_N = torch.exp(scored.logp_N - batch.sampled_logp_BT[counted_BT])
                 seen = (scored.loss, weight_N, weight_N * ratio_N, weight_N * scored.entropy_N)
                 sums += torch.stack([x.detach().sum().double().cpu() for x in seen])
-                most = max(most, float(ratio_N.max()))
+                if len(ratio_N):
+                    most = max(most, float(ratio_N.max()))
             prefix.backward()
         run.collect()
         return _Seen(sums=tuple(sums.tolist()), most=most)
@@ -294,8 +298,12 @@ class LoraLearner:
 
         return loss
 
-    def _batches(self, group: Group) -> list[MicroBatch]:
-        return list(micro_batches(group, self._budget, self._model.device))
+    def _passes(self, rows: Sequence[Row]) -> Iterator[Pass]:
+        """What the model is run on for some rows, in step with the others if it must be."""
+        device = self._model.device
+        if self._model.sharded and self._peers is not None:
+            return passes_in_step(rows, self._budget, device, self._peers)
+        return passes(rows, self._budget, device)
 
     def _step(self, lr: float) -> float:
         """Clip and step at this rate; return the gradient's norm before clipping."""

@@ -18,6 +18,13 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True)
+class Probed:
+    """Score probes, which a model that is divided takes all processes for."""
+
+    probes: tuple[Probe, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Restore:
     """Go on from a folder; without a policy, begin from its weights alone."""
 
@@ -25,7 +32,7 @@ class Restore:
     policy: int | None
 
 
-Order: TypeAlias = Update | Restore
+Order: TypeAlias = Update | Probed | Restore
 
 
 class ParallelLearner:
@@ -55,6 +62,7 @@ class ParallelLearner:
 
     def logprobs(self, probes: Sequence[Probe]) -> list[FloatArray]:
         """See `Learner.logprobs`."""
+        self._peers.tell(Probed(tuple(probes)))
         return self._own.logprobs(probes)
 
     def save(self, folder: Path) -> None:

@@ -20,6 +20,7 @@ from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import SetupError
 from ttrl_cli.models import attention, weights
 from ttrl_cli.models.codec import Codec, folder_of, load_codec
+from ttrl_cli.models.sharding import launch_of, read_by_everyone, shard
 from ttrl_cli.records import FloatArray, Probe
 
 if TYPE_CHECKING:
@@ -36,10 +37,12 @@ class LoadedModel:
     Attributes:
         network: The peft model, in evaluation mode, on its device.
         codec: Its tokenizer and what goes with it.
+        sharded: Whether its weights are divided among processes, which must then run it in step.
     """
 
     network: Any
     codec: Codec
+    sharded: bool = False
 
     @property
     def dtype(self) -> str:
@@ -122,17 +125,24 @@ def load_model(config: RunConfig) -> LoadedModel:
     attention.register()
     folder = folder_of(config.model)
     codec = load_codec(folder, thinking=config.thinking)
-    base = _load_base(folder, config)
+    launch, device = launch_of(config), choose_device(config.device)
+    divided = launch if launch is not None and launch.shard else None
+    # what is going to be divided need not fit on a GPU as a whole
+    with read_by_everyone():
+        base = _load_base(folder, config, "cpu" if divided else device)
     _require_plain_cache(folder, base)
     base.requires_grad_(requires_grad=False)
-    if weights.supported(base):
+    if weights.supported(base) and not divided:
         weights.fuse(base)
-    return LoadedModel(network=_with_adapter(base, config), codec=codec)
+    network = _with_adapter(base, config)
+    if divided:
+        shard(network, divided, device, checkpointing=choose_checkpointing(config))
+    return LoadedModel(network=network, codec=codec, sharded=divided is not None)
 
 
-def _load_base(folder: str, config: RunConfig) -> Any:
-    """The base model in a folder, on its device."""
-    device, dtype = choose_device(config.device), getattr(torch, choose_dtype(config))
+def _load_base(folder: str, config: RunConfig, device: str) -> Any:
+    """The base model in a folder, on a device."""
+    dtype = getattr(torch, choose_dtype(config))
     # weights in 4 bits are made on their device, and cannot be moved
     place = torch.cuda.current_device() if device == "cuda" else device
     special = {"device_map": {"": place}, **_four_bits(dtype)} if config.load_in_4bit else {}

@@ -17,6 +17,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import SetupError
 from ttrl_cli.models.load import choose_checkpointing, choose_device, choose_dtype
+from ttrl_cli.models.sharding import launch_of
 
 _BYTES = {"bfloat16": 2, "float32": 4}
 _FLOAT = 4
@@ -209,7 +210,18 @@ def plan_here(config: RunConfig, folder: str, *, engine: bool) -> Plan:
         total=memory(device) // (config.gpus if device == "cpu" else 1),
         checkpointing=choose_checkpointing(config),
         engine=engine,
+        divided=divided_among(config),
     )
+
+
+def divided_among(config: RunConfig) -> int:
+    """Processes among which base weights are divided; 1 where each has all of them.
+
+    Raises:
+        UsageError: If the configuration's file for accelerate cannot be used.
+    """
+    launch = launch_of(config)
+    return launch.processes if launch is not None and launch.shard else 1
 
 
 def plan(
@@ -221,6 +233,7 @@ def plan(
     total: int,
     checkpointing: bool,
     engine: bool,
+    divided: int = 1,
 ) -> Plan:
     """Plan a run.
 
@@ -232,8 +245,10 @@ def plan(
         total: Memory of the device, in bytes.
         checkpointing: Whether the learner computes activations again for its backward pass.
         engine: Whether the sampler has an engine with weights of its own on this device.
+        divided: Devices among which the learner's base weights are divided.
     """
-    learner = _learner(shape, config, dtype, checkpointing) if config.train or not engine else []
+    learned = config.train or not engine
+    learner = _learner(shape, config, dtype, checkpointing, divided) if learned else []
     fixed = _engine(shape, config, dtype) if engine else {}
     busy = sum(item.size for item in learner if item.phase == "update")
     resting = sum(item.size for item in learner) - busy
@@ -270,17 +285,22 @@ def plan(
     )
 
 
-def _learner(shape: Shape, config: RunConfig, dtype: str, checkpointing: bool) -> list[Item]:
+def _learner(
+    shape: Shape, config: RunConfig, dtype: str, checkpointing: bool, divided: int
+) -> list[Item]:
     """What the learner needs, and a sampler that shares its weights."""
     adapter = shape.adapter_per_rank * config.lora_rank * _FLOAT
     packed = shape.linear if config.load_in_4bit else 0
     weights = (shape.parameters - packed) * _BYTES[dtype] + int(packed * _FOUR_BITS)
+    if divided > 1:  # all but this process's part of the layers is elsewhere
+        weights -= shape.linear * _BYTES[dtype] * (divided - 1) // divided
     always = {"weights": weights, "adapter": adapter}
     update = {}
     if config.train:
         always["moments of the optimiser"] = 2 * adapter
         update = {
             "gradient": adapter,
+            **_gathered(shape, dtype, divided),
             "activations of a micro-batch": _activations(shape, config, dtype, checkpointing),
             "logits of a micro-batch": 3 * _HEAD_TOKENS * shape.vocabulary * _FLOAT,
         }
@@ -290,6 +310,13 @@ def _learner(shape: Shape, config: RunConfig, dtype: str, checkpointing: bool) -
         for phase, sizes in phases
         for what, size in sizes.items()
     ]
+
+
+def _gathered(shape: Shape, dtype: str, divided: int) -> dict[str, int]:
+    """Weights of divided layers while they are whole: of the one that is run, and of the next."""
+    if divided == 1:
+        return {}
+    return {"layers that are gathered": 2 * shape.linear * _BYTES[dtype] // shape.layers}
 
 
 def _activations(shape: Shape, config: RunConfig, dtype: str, checkpointing: bool) -> int:

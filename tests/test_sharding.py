@@ -1,0 +1,269 @@
+"""Base weights divided among two processes, on the CPU: the same updates, half of the weights."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from safetensors.torch import load_file
+
+from tests import _divided
+from tests._helpers import LENGTH, SCRIPT, command, read_lines, ttrl, write_problem
+from ttrl_cli.errors import UsageError
+from ttrl_cli.learner.lora import OPTIMISER_FILE, LoraLearner
+from ttrl_cli.learner.passes import whole
+from ttrl_cli.models.load import load_model
+from ttrl_cli.models.plan import read_shape
+from ttrl_cli.models.sharding import launched, read_launch
+
+ROOT = Path(__file__).parents[1]
+FSDP: dict[str, Any] = {
+    "compute_environment": "LOCAL_MACHINE",
+    "distributed_type": "FSDP",
+    "fsdp_config": {"fsdp_version": 2, "fsdp_auto_wrap_policy": "TRANSFORMER_BASED_WRAP"},
+    "machine_rank": 0,
+    "main_training_function": "main",
+    "mixed_precision": "no",
+    "num_machines": 1,
+    "num_processes": 2,
+    "rdzv_backend": "static",
+    "same_network": True,
+    "use_cpu": True,
+}
+
+
+def write(path: Path, **changed: Any) -> str:
+    """A configuration file of accelerate's; fsdp_config is added to."""
+    own = FSDP["fsdp_config"] | changed.pop("fsdp_config", {})
+    path.write_text(yaml.safe_dump(FSDP | {"fsdp_config": own} | changed))
+    return str(path)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    """A file that asks for weights in two parts."""
+    return write(tmp_path / "fsdp.yaml")
+
+
+def two_processes(out: Path, model: Path, file: str) -> list[Any]:
+    """What two processes say that learn together."""
+    out.mkdir()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    given = os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
+    given |= {"ACCELERATE_USE_CPU": "true", "HF_HUB_OFFLINE": "1"}
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests._divided", str(out), str(model), file],
+            cwd=ROOT,
+            env=given | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    said = [process.communicate(timeout=120)[1] for process in started]
+    assert [process.returncode for process in started] == [0, 0], said
+    return [json.loads((out / f"told-{rank}.json").read_text()) for rank in range(2)]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_an_update_is_that_of_undivided_weights(
+    tmp_path: Path, tiny_model: Path, again: bool
+) -> None:
+    """Gradients to 1e-5, probes to 1e-5, KL against the base model too; half of the layers each."""
+    alone = LoraLearner(load_model(_divided.config(tiny_model)), _divided.config(tiny_model))
+    expected = alone.update(_divided.round_())
+    (logp_T,) = alone.logprobs([_divided.probe()])
+    (tmp_path / "one").mkdir()
+    alone.save(tmp_path / "one")
+
+    checkpointing = {"fsdp_activation_checkpointing": again}
+    file = write(tmp_path / "fsdp.yaml", fsdp_config=checkpointing)
+    first, second = two_processes(tmp_path / "two", tiny_model, file)
+
+    ours, theirs = (load_file(tmp_path / name / OPTIMISER_FILE) for name in ("two", "one"))
+    assert ours.keys() == theirs.keys()
+    means = [key for key in ours if key.endswith("exp_avg")]
+    assert means
+    for key in means:  # a tenth of the gradient, after one step
+        np.testing.assert_allclose(ours[key], theirs[key], rtol=1e-4, atol=1e-6)
+    for key in ("train/loss", "train/grad_norm", "train/kl_base", "train/tokens", "train/entropy"):
+        assert first["metrics"][key] == pytest.approx(expected.metrics[key], rel=1e-4), key
+    np.testing.assert_allclose(first["logp_T"], logp_T, atol=1e-4)
+    assert first["logp_T"] == second["logp_T"]
+    # everything that is not in a layer's linear maps or norms is whole in both
+    shape = read_shape(str(tiny_model))
+    every = shape.parameters + 4 * shape.adapter_per_rank
+    shared = 2 * every - first["held"] - second["held"]
+    assert shape.linear <= shared < shape.parameters
+
+
+def test_a_whole_row_is_the_same_row() -> None:
+    """Prompt and completion stay in order; the prompt is forced; the first token leads."""
+    (row, *_) = _divided.round_().rows
+    found = whole(row)
+    ids = [*found.prompt_ids_S, *found.token_ids_T]
+    assert ids == [*row.prompt_ids_S, *row.token_ids_T]
+    assert found.counted_T.tolist() == [False] * 3 + row.counted_T.tolist()
+    assert found.logprobs_T[found.counted_T].tolist() == row.logprobs_T[row.counted_T].tolist()
+
+
+# whole runs
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> str:
+    """A PYTHONPATH on which these tests' sampler with weights of its own is a plug-in."""
+    folder = tmp_path / "plugins"
+    info = folder / "separate-1.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: separate\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[ttrl.samplers]\nseparate = tests._separate:separate\n")
+    return f"{ROOT}:{folder}"
+
+
+def options(model: Path, **changed: Any) -> list[Any]:
+    """Options of the command line."""
+    given = {"model": model, "dtype": "float32", "device": "cpu", "threads": 1, "lora-rank": 4}
+    given |= {"lr": 1e-2, "max-tokens": 12, "groups": 2, "group-size": 4, "steps": 2}
+    given |= {"objective": "mean-baseline", "sampler": "separate"}
+    given |= {key.replace("_", "-"): value for key, value in changed.items()}
+    return [part for key, value in given.items() for part in (f"--{key}", value)]
+
+
+def launch(file: str, *arguments: Any, **environment: str) -> None:
+    """Have accelerate start the command."""
+    words = [SCRIPT.with_name("accelerate"), "launch", "--config_file", file]
+    words += ["--num_cpu_threads_per_process", 1, "--module", "ttrl_cli", *arguments]
+    done = subprocess.run(
+        [str(word) for word in words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"HF_HUB_OFFLINE": "1"} | environment,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_run_with_divided_weights_is_as_one_without(
+    tmp_path: Path, tiny_model: Path, file: str, plugin: str
+) -> None:
+    """Texts are the same, the sampler is in step; accelerate starts the processes, or we do.
+
+    A launcher that was told of FSDP makes transformers read weights in process 0 alone.
+    """
+    problem = write_problem(tmp_path / "problem", LENGTH, seed="a")
+    one, two = tmp_path / "one", tmp_path / "two"
+    given = [*options(tiny_model), "--out", one, "--quiet"]
+    done = command("solve", problem, *given, PYTHONPATH=plugin)
+    assert done.code == 0, done.err
+    more = {"accelerate_config": file, "steps": 1}
+    given = ["solve", problem, *options(tiny_model, **more), "--out", two, "--quiet"]
+    launch(file, *given, PYTHONPATH=plugin)
+    done = command("resume", two, "--steps", 2, "--quiet", PYTHONPATH=plugin)
+    assert done.code == 0, done.err
+    assert json.loads((two / "config.json").read_text())["gpus"] == 2
+    ours, theirs = (read_lines(run / "attempts.jsonl") for run in (two, one))
+    assert [line["text"] for line in ours] == [line["text"] for line in theirs]
+    figures = read_lines(two / "metrics.jsonl"), read_lines(one / "metrics.jsonl")
+    for mine, other in zip(*figures, strict=True):
+        assert mine["policy/sync"] == pytest.approx(1.0, abs=0.01)
+        assert mine["train/grad_norm"] == pytest.approx(other["train/grad_norm"], rel=1e-3)
+
+
+def test_a_launcher_must_be_told_twice(tmp_path: Path, tiny_model: Path, plugin: str) -> None:
+    """A process launched for FSDP does not quietly hold everything."""
+    problem = write_problem(tmp_path / "problem", LENGTH, seed="a")
+    given = {"PYTHONPATH": plugin, "ACCELERATE_USE_FSDP": "true"}
+    done = command("solve", problem, *options(tiny_model, gpus=2), "--out", tmp_path / "r", **given)
+    assert done.code == 2, done.err
+    assert "--accelerate-config" in done.err
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"distributed_type": "DEEPSPEED"}, "DeepSpeed is not supported"),
+        ({"distributed_type": "MEGATRON_LM"}, "MEGATRON_LM"),
+        ({"fsdp_config": {"fsdp_version": 1}}, "fsdp_version must be 2"),
+        ({"fsdp_config": {"fsdp_offload_params": True}}, "fsdp_offload_params"),
+        ({"fsdp_config": {"fsdp_new_thing": True}}, "fsdp_new_thing"),
+        ({"fsdp_config": {"fsdp_reshard_after_forward": "FULL"}}, "true or false"),
+        ({"mixed_precision": "fp16"}, "fp16"),
+        ({"dynamo_config": {"dynamo_backend": "INDUCTOR"}}, "dynamo"),
+        ({"no_such_key": 1}, "no_such_key"),
+    ],
+)
+def test_what_would_be_ignored_is_refused(
+    tmp_path: Path, changed: dict[str, Any], said: str
+) -> None:
+    """A file that asks for what is not there is named, with the key."""
+    file = write(tmp_path / "fsdp.yaml", **changed)
+    with pytest.raises(UsageError, match=f"(?s)fsdp.yaml.*{said}"):
+        read_launch(file)
+
+
+@pytest.mark.parametrize("text", ["", "- a\n", "{", None])
+def test_what_is_no_file_of_accelerate_is_refused(tmp_path: Path, text: str | None) -> None:
+    """Empty, of another kind, broken, missing."""
+    file = tmp_path / "fsdp.yaml"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(UsageError, match=r"fsdp\.yaml"):
+        read_launch(str(file))
+
+
+def test_a_file_fills_in_what_options_do_not_say(tmp_path: Path, tiny_model: Path) -> None:
+    """Type, device, number of processes and checkpointing; options go first."""
+    own = {"fsdp_activation_checkpointing": True}
+    file = write(tmp_path / "fsdp.yaml", mixed_precision="bf16", fsdp_config=own)
+    given = {"sampler": "vllm", "dtype": "auto", "device": "auto"}
+    found = launched(_divided.config(tiny_model, file, **given))
+    assert (found.gpus, found.dtype, found.device) == (2, "bfloat16", "cpu")
+    assert found.checkpointing is True
+    given |= {"dtype": "float32", "checkpointing": False}
+    found = launched(_divided.config(tiny_model, file, **given))
+    assert (found.dtype, found.checkpointing) == ("float32", False)
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (["--sampler", "transformers"], "needs them whole"),
+        (["--gpus", 3], "num_processes is 2"),
+        (["--load-in-4bit"], "4 bits"),
+    ],
+)
+def test_options_that_do_not_go_together(
+    tmp_path: Path, tiny_model: Path, file: str, option: list[Any], said: str
+) -> None:
+    """Exit code 2 before anything is loaded."""
+    problem = write_problem(tmp_path / "problem", LENGTH, seed="a")
+    given = ["--model", tiny_model, "--accelerate-config", file, "--sampler", "vllm", *option]
+    done = ttrl("solve", problem, *given, "--out", tmp_path / "run")
+    assert done.code == 2, done.err
+    assert said in done.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_plan_counts_a_part_of_the_weights(tiny_model: Path, file: str) -> None:
+    """`ttrl doctor`: half of the linear weights are elsewhere."""
+    given = ["doctor", "--model", tiny_model, "--sampler", "vllm", "--json", "--dtype", "float32"]
+    shape = read_shape(str(tiny_model))
+    copies, parts = (
+        [item for item in ttrl(*given, *more).json["items"] if item["owner"] == "learner"]
+        for more in (["--gpus", 2], ["--accelerate-config", file])
+    )
+    assert copies[0]["what"] == parts[0]["what"] == "weights"
+    assert copies[0]["bytes"] - parts[0]["bytes"] == 4 * shape.linear // 2
+    gathered = [item["bytes"] for item in parts if item["what"] == "layers that are gathered"]
+    assert gathered == [2 * 4 * shape.linear // shape.layers]

@@ -1,0 +1,78 @@
+"""What the model is run on for some rows: prompts, and the micro-batches that go on from them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from ttrl_cli.learner.batch import MicroBatch, group_rows, idle, micro_batches
+from ttrl_cli.peers import Peers
+from ttrl_cli.records import FloatArray, IntArray, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """A prompt that is run once, and what goes on from it.
+
+    Attributes:
+        prefix_ids_S: The prompt without its last token; may be empty.
+        batches: Micro-batches of rows with that prompt.
+    """
+
+    prefix_ids_S: IntArray
+    batches: Sequence[MicroBatch]
+
+
+def passes(rows: Sequence[Row], budget: int, device: torch.device) -> Iterator[Pass]:
+    """A pass for each prompt.
+
+    Args:
+        rows: The rows.
+        budget: Most padded tokens of a micro-batch.
+        device: Where the model is.
+    """
+    for group in group_rows(rows):
+        yield Pass(group.prefix_ids_S, list(micro_batches(group, budget, device)))
+
+
+def passes_in_step(
+    rows: Sequence[Row], budget: int, device: torch.device, peers: Peers
+) -> Iterator[Pass]:
+    """One pass with as many micro-batches in every process, whatever the rows of each.
+
+    Prompts are not shared: which ones a process has would say how often it runs the model.
+
+    Args:
+        rows: This process's rows.
+        budget: Most padded tokens of a micro-batch.
+        device: Where the model is.
+        peers: The processes, all of which call this.
+    """
+    alone = [
+        one for each in passes([whole(row) for row in rows], budget, device) for one in each.batches
+    ]
+    most = max(peers.gather(len(alone)))
+    yield Pass(np.zeros(0, np.int64), [*alone, *[idle(device)] * (most - len(alone))])
+
+
+def whole(row: Row) -> Row:
+    """The same row with a prompt of one token, where nothing is gained by sharing.
+
+    The rest of the prompt is then forced: context without loss.
+    """
+    forced = len(row.prompt_ids_S) - 1
+    base_T = row.base_logprobs_T
+
+    def behind(array_T: FloatArray) -> FloatArray:
+        return np.concatenate([np.zeros(forced), array_T])
+
+    return replace(
+        row,
+        prompt_ids_S=row.prompt_ids_S[:1],
+        token_ids_T=np.concatenate([row.prompt_ids_S[1:], row.token_ids_T]),
+        logprobs_T=behind(row.logprobs_T),
+        advantages_T=behind(row.advantages_T),
+        base_logprobs_T=None if base_T is None else behind(base_T),
+        sampled_T=np.concatenate([np.zeros(forced, bool), row.counted_T]),
+    )
