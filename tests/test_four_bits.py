@@ -61,9 +61,10 @@ def test_samples_are_of_the_packed_weights(config: RunConfig) -> None:
         np.testing.assert_allclose(c.logprobs_T, model.logprobs(probe), atol=1e-4)
 
 
-def test_gradients_are_those_of_autograd(config: RunConfig) -> None:
-    """Through the packed weights, to the adapter."""
-    model = loaded(config)
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_gradients_are_those_of_autograd(config: RunConfig, checkpointing: bool) -> None:
+    """Through the packed weights, to the adapter; also where activations are computed again."""
+    model = loaded(config.model_copy(update={"checkpointing": checkpointing}))
     rng = np.random.default_rng(2)
     row = Row(
         prompt_ids_S=rng.integers(2, 258, 9),
@@ -91,10 +92,11 @@ def options(model: Path, **changed: Any) -> list[Any]:
 
 
 def test_a_whole_run(tmp_path: Path, tiny_model: Path) -> None:
-    """It learns on policy, and resumes."""
+    """It learns on policy, computing activations twice, and resumes."""
     problem = write_problem(tmp_path / "problem", LENGTH, seed="a")
     run = tmp_path / "run"
-    done = ttrl("solve", problem, "--out", run, "--load-in-4bit", *options(tiny_model))
+    given = ["--load-in-4bit", "--checkpointing", *options(tiny_model)]
+    done = ttrl("solve", problem, "--out", run, *given)
     assert done.code == 0, done.err
     assert ttrl("resume", run, "--steps", 3).code == 0
     lines = read_lines(run / "metrics.jsonl")

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tests._helpers import ttrl
+from tests.conftest import make_family
 from ttrl_cli.config import SolveConfig
 from ttrl_cli.errors import SetupError
 from ttrl_cli.learner.lora import LoraLearner
@@ -133,15 +134,10 @@ def test_rows_that_are_written_together_must_fit_together() -> None:
 
 
 def test_four_bits_hold_the_linear_layers() -> None:
-    """Embeddings and output stay in 16 bits; activations are kept, whatever was said."""
+    """Embeddings and output stay in 16 bits."""
     found = planned(80, engine=False, load_in_4bit=True)
     other = 8_030_261_248 - 6_979_321_856
     assert size(found, "learner", "weights") == 2 * other + int(0.52 * 6_979_321_856)
-    kept, again = (
-        size(planned(80, engine=False, load_in_4bit=four), "learner", ACTIVATIONS)
-        for four in (True, False)
-    )
-    assert kept > 5 * again
 
 
 def test_processes_divide_the_samples() -> None:
@@ -158,13 +154,15 @@ def test_a_shared_model_needs_no_second_copy() -> None:
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
-def test_activations_are_bounded(tiny_model: Path, checkpointing: bool) -> None:
+@pytest.mark.parametrize("family", ["llama", "olmo2"])
+def test_activations_are_bounded(tmp_path: Path, family: str, checkpointing: bool) -> None:
     """What a micro-batch keeps for its backward pass is at most what the plan says, and over half.
 
     With checkpointing the plan has room for a layer that is computed again, which is not kept.
     """
+    folder = make_family(family, tmp_path)
     config = SolveConfig(
-        model=str(tiny_model),
+        model=str(folder),
         device="cpu",
         dtype="float32",
         lora_rank=4,
@@ -173,7 +171,7 @@ def test_activations_are_bounded(tiny_model: Path, checkpointing: bool) -> None:
         micro_batch_tokens=1024,
     )
     found = plan(
-        read_shape(str(tiny_model)),
+        read_shape(str(folder)),
         config,
         dtype="float32",
         device="cpu",

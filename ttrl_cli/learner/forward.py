@@ -38,10 +38,9 @@ def forward(
         model: The model.
         temperature: Of the distributions that are scored.
         adapter: False for the base model; gradients then go nowhere.
-        checkpointing: Compute activations again for the backward pass, where the lean forward runs
-            the model; others keep them, unless they are divided, and see to it themselves.
+        checkpointing: Whether the lean forward computes activations again for the backward pass;
+            models that run through their own were loaded like that.
     """
-    # divided weights are gathered by whoever calls a layer as a module
     if not model.sharded and supported(model.network.get_base_model()):
         return _Lean(model, temperature, adapter=adapter, checkpointing=checkpointing)
     return _Network(model, temperature, adapter=adapter)

@@ -24,7 +24,7 @@ from ttrl_cli.learner.batch import MicroBatch, merge_identical
 from ttrl_cli.learner.forward import forward
 from ttrl_cli.learner.head import TokenLoss
 from ttrl_cli.learner.loss import kl_loss, policy_loss
-from ttrl_cli.learner.passes import Pass, passes, passes_in_step
+from ttrl_cli.learner.passes import Pass, passes, whole_passes
 from ttrl_cli.learner.published import AdapterFiles
 from ttrl_cli.learner.shaping import mean_drift, shaped
 from ttrl_cli.learner.shares import share
@@ -301,8 +301,9 @@ class LoraLearner:
     def _passes(self, rows: Sequence[Row]) -> Iterator[Pass]:
         """What the model is run on for some rows, in step with the others if it must be."""
         device = self._model.device
-        if self._model.sharded and self._peers is not None:
-            return passes_in_step(rows, self._budget, device, self._peers)
+        if self._model.whole_rows:
+            others = self._peers if self._model.sharded else None
+            return whole_passes(rows, self._budget, device, others)
         return passes(rows, self._budget, device)
 
     def _step(self, lr: float) -> float:

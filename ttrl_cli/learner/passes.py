@@ -25,7 +25,7 @@ class Pass:
 
 
 def passes(rows: Sequence[Row], budget: int, device: torch.device) -> Iterator[Pass]:
-    """A pass for each prompt.
+    """A pass for each prompt, whose rows share it.
 
     Args:
         rows: The rows.
@@ -36,24 +36,24 @@ def passes(rows: Sequence[Row], budget: int, device: torch.device) -> Iterator[P
         yield Pass(group.prefix_ids_S, list(micro_batches(group, budget, device)))
 
 
-def passes_in_step(
-    rows: Sequence[Row], budget: int, device: torch.device, peers: Peers
+def whole_passes(
+    rows: Sequence[Row], budget: int, device: torch.device, in_step_with: Peers | None
 ) -> Iterator[Pass]:
-    """One pass with as many micro-batches in every process, whatever the rows of each.
-
-    Prompts are not shared: which ones a process has would say how often it runs the model.
+    """One pass, of rows that share nothing.
 
     Args:
         rows: This process's rows.
         budget: Most padded tokens of a micro-batch.
         device: Where the model is.
-        peers: The processes, all of which call this.
+        in_step_with: Processes that all call this, and get as many micro-batches as each other,
+            whatever the rows of each: empty ones are added.
     """
-    alone = [
-        one for each in passes([whole(row) for row in rows], budget, device) for one in each.batches
-    ]
-    most = max(peers.gather(len(alone)))
-    yield Pass(np.zeros(0, np.int64), [*alone, *[idle(device)] * (most - len(alone))])
+    given = passes([whole(row) for row in rows], budget, device)
+    batches = [batch for each in given for batch in each.batches]
+    if in_step_with is not None:
+        most = max(in_step_with.gather(len(batches)))
+        batches += [idle(device)] * (most - len(batches))
+    yield Pass(np.zeros(0, np.int64), batches)
 
 
 def whole(row: Row) -> Row:

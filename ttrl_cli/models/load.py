@@ -20,6 +20,7 @@ from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import SetupError
 from ttrl_cli.models import attention, weights
 from ttrl_cli.models.codec import Codec, folder_of, load_codec
+from ttrl_cli.models.layers import compute_again, decoder_layers
 from ttrl_cli.models.sharding import launch_of, read_by_everyone, shard
 from ttrl_cli.records import FloatArray, Probe
 
@@ -38,11 +39,13 @@ class LoadedModel:
         network: The peft model, in evaluation mode, on its device.
         codec: Its tokenizer and what goes with it.
         sharded: Whether its weights are divided among processes, which must then run it in step.
+        whole_rows: Whether it learns from rows that share no prompt, as its layers then need.
     """
 
     network: Any
     codec: Codec
     sharded: bool = False
+    whole_rows: bool = False
 
     @property
     def dtype(self) -> str:
@@ -132,12 +135,22 @@ def load_model(config: RunConfig) -> LoadedModel:
         base = _load_base(folder, config, "cpu" if divided else device)
     _require_plain_cache(folder, base)
     base.requires_grad_(requires_grad=False)
-    if weights.supported(base) and not divided:
+    # divided weights are gathered by whoever calls a layer as a module, which lean forwards do not
+    lean = weights.supported(base) and not divided
+    again = choose_checkpointing(config) and config.train and not lean
+    if lean:
         weights.fuse(base)
     network = _with_adapter(base, config)
+    if again:  # inside of what gathers weights, so that both passes have them
+        compute_again(decoder_layers(base, "--checkpointing"))
     if divided:
-        shard(network, divided, device, checkpointing=choose_checkpointing(config))
-    return LoadedModel(network=network, codec=codec, sharded=divided is not None)
+        shard(network, divided, device)
+    return LoadedModel(
+        network=network,
+        codec=codec,
+        sharded=divided is not None,
+        whole_rows=again or divided is not None,
+    )
 
 
 def _load_base(folder: str, config: RunConfig, device: str) -> Any:
@@ -203,7 +216,24 @@ def _with_adapter(base: Any, config: RunConfig) -> PeftModel:
     with torch.random.fork_rng():
         torch.default_generator.manual_seed(config.seed)
         network = get_peft_model(base, lora)
-    return network.eval()
+    network.eval()
+    if config.load_in_4bit:
+        _keep_packing(network)
+    return network
+
+
+def _keep_packing(network: Any) -> None:
+    """Leave weights in 4 bits as they are packed.
+
+    On processors with bfloat16, bitsandbytes packs those of layers in evaluation mode anew when
+    nothing needs a gradient: for other kernels, with rounded scales. What is sampled would not be
+    what is learned from. A single layer's mode means nothing else.
+    """
+    from bitsandbytes.nn.modules import Linear4bit
+
+    for module in network.modules():
+        if isinstance(module, Linear4bit):
+            module.train()
 
 
 def dequantise(gguf: Path, folder: Path) -> None:

@@ -328,8 +328,7 @@ def _activations(shape: Shape, config: RunConfig, dtype: str, checkpointing: boo
     # inputs of the two norms and the residual stream between them, gate and up
     layer = (3 * shape.hidden + attention + 2 * shape.inner) * size
     layer += 7 * config.lora_rank * _FLOAT  # between an adapter's factors, of seven linear layers
-    # weights in 4 bits do not go through the lean forward, which alone computes activations twice
-    if not checkpointing or config.load_in_4bit:
+    if not checkpointing:
         return config.micro_batch_tokens * (shape.layers + 1) * layer
     kept = shape.layers * (shape.hidden + 2 * kv) * size
     # one layer that is computed again, and the gradients that go through it

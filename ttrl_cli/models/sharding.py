@@ -13,12 +13,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ttrl_cli.config import C, RunConfig
-from ttrl_cli.errors import SetupError, UsageError
+from ttrl_cli.errors import UsageError
 
 _COPIES = ("NO", "MULTI_GPU", "MULTI_CPU")
 _WITHOUT_EFFECT = frozenset(
@@ -202,14 +201,13 @@ def read_by_everyone() -> Iterator[None]:
             os.environ[name] = before
 
 
-def shard(network: Any, launch: Launch, device: str, *, checkpointing: bool) -> None:
+def shard(network: Any, launch: Launch, device: str) -> None:
     """Divide a network's frozen decoder layers among the processes of the default group.
 
     Args:
         network: A peft model, alike in all processes; it may lie on the CPU.
         launch: What was asked for.
         device: Where the model is to be: cpu or cuda.
-        checkpointing: Whether a layer's activations are computed again for the backward pass.
 
     Raises:
         SetupError: If the model does not say what its layers are.
@@ -217,20 +215,12 @@ def shard(network: Any, launch: Launch, device: str, *, checkpointing: bool) -> 
     from torch import distributed
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
-    from torch.utils.checkpoint import checkpoint
+
+    from ttrl_cli.models.layers import decoder_layers
 
     base = network.get_base_model()
-    names = set(base._no_split_modules or ())
-    layers = [module for module in base.modules() if type(module).__name__ in names]
-    if not layers:
-        msg = f"{type(base).__name__} does not say what its layers are, so it cannot be divided"
-        raise SetupError(msg)
     mesh = init_device_mesh(device, (distributed.get_world_size(),))
-    for layer in layers:
-        if checkpointing:  # inside of what gathers the weights, so that both passes have them
-            layer.forward = partial(
-                checkpoint, layer.forward, use_reentrant=False, preserve_rng_state=False
-            )
+    for layer in decoder_layers(base, "--accelerate-config"):
         trained = {p for p in layer.parameters() if p.requires_grad}
         fully_shard(layer, mesh=mesh, reshard_after_forward=launch.reshard, ignored_params=trained)
     # divides nothing more: it lets a layer's weights travel while another one is computed
