@@ -1,12 +1,13 @@
 """From rewards to rows, optimiser steps and learning rates."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from ttrl_cli.learner.batch import merge_identical
-from ttrl_cli.loop.credit import combined, minibatches
+from ttrl_cli.loop.credit import combined, minibatches, normalizer
 from ttrl_cli.records import Row, UpdateReport
 from ttrl_cli.schedule import lr_scale
 
@@ -36,6 +37,13 @@ def test_without_groups_there_is_one_empty_step():
     """A step in which no group has a signal still counts as an update."""
     assert minibatches([], 1) == [()]
     assert minibatches([], None) == [()]
+
+
+def test_the_loss_is_divided_by_the_tokens_it_is_taken_on():
+    """Forced tokens and rows do not count; a step without any divides by 1."""
+    forced = replace(row([1, 2, 3]), sampled_T=np.array([True, False, True]))
+    assert normalizer([forced, row([4, 5])]) == 4.0
+    assert normalizer([]) == 1.0
 
 
 def test_combined_metrics():

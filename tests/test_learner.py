@@ -17,7 +17,9 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 from trl import GRPOConfig, GRPOTrainer
 
+from tests._helpers import LENGTH, ttrl, write_problem
 from tests.conftest import FAMILIES, make_family
+from ttrl_cli import registry
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import SetupError
 from ttrl_cli.learner.batch import group_rows, micro_batches
@@ -28,6 +30,7 @@ from ttrl_cli.learner.shares import share
 from ttrl_cli.models import sequence
 from ttrl_cli.models.load import LoadedModel, load_model
 from ttrl_cli.records import Adapter, Message, Prompt, Round, Row
+from ttrl_cli.registry import SamplerContext
 from ttrl_cli.sampler.transformers import TransformersSampler
 
 TEMPERATURE = 0.7
@@ -403,6 +406,29 @@ def test_out_of_memory_twice_ends_the_run(tiny_model: Path, uneven: Round) -> No
     with pytest.raises(SetupError, match=r"40 tokens, halved already.*--micro-batch-tokens"):
         learner.update(uneven)
     assert same(before, adapter(learner._model))
+
+
+def on_a_small_device(context: SamplerContext, argument: str) -> TransformersSampler:
+    """A factory for the registry: the model is on a device that has room for so many tokens."""
+    model, config = context.model(), context.config
+    base = model.network.get_base_model().model
+    base.embed_tokens = Small(base.embed_tokens, int(argument))
+    return TransformersSampler(model, max_tokens=config.max_tokens, temperature=1.0, seed=0)
+
+
+def test_a_run_says_that_it_halved_its_micro_batches(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """64 rows of 13 tokens do not fit, half as many do: a warning, also when quiet, and exit 0."""
+    monkeypatch.setitem(registry.SAMPLERS, "small", "tests.test_learner:on_a_small_device")
+    problem = write_problem(tmp_path / "problem", LENGTH, seed="a")
+    given = {"model": tiny_model, "dtype": "float32", "device": "cpu", "sampler": "small:700"}
+    given |= {"groups": 1, "group-size": 64, "max-tokens": 12, "steps": 1, "kl": 0, "lr": 1e-3}
+    given |= {"objective": "mean-baseline", "micro-batch-tokens": 25_000, "out": tmp_path / "run"}
+    flat = [part for key, value in given.items() for part in (f"--{key}", value)]
+    done = ttrl("solve", problem, "--quiet", *flat)
+    assert done.code == 0, done.err
+    assert "out of memory: micro-batches now have 12500 tokens, half as many" in done.err
 
 
 @pytest.mark.parametrize("family", ["llama", "olmo2"])

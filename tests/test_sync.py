@@ -12,11 +12,15 @@ import torch
 from tests._helpers import LENGTH, read_lines, ttrl, write_problem
 from tests._separate import Separate, Stale, Twice, own_model
 from ttrl_cli import registry
+from ttrl_cli.api.machinery import Machinery
 from ttrl_cli.config import RunConfig
+from ttrl_cli.console import Console, RunView
 from ttrl_cli.errors import SetupError, StaleSamplerError
+from ttrl_cli.grading.votes import VoteGrader
 from ttrl_cli.learner import published
 from ttrl_cli.learner.lora import LoraLearner
 from ttrl_cli.learner.published import AdapterFiles
+from ttrl_cli.loop.step import restore_weights
 from ttrl_cli.loop.sync import (
     COMPLETION_TOKENS,
     PROMPT_TOKENS,
@@ -28,6 +32,7 @@ from ttrl_cli.loop.sync import (
 )
 from ttrl_cli.models.load import load_model
 from ttrl_cli.records import Round, Row
+from ttrl_cli.rundir import RunDir
 
 
 def row(*, prompt: int = 1, tokens: int = 6, prompt_tokens: int = 9, advantage: float = 1.0) -> Row:
@@ -324,6 +329,26 @@ def test_a_run_with_a_stale_sampler_stops(tmp_path: Path, run_options: list[Any]
     assert done.code == 3
     assert "copy does not have the learner's weights" in done.err
     assert not (run / "metrics.jsonl").exists() or read_lines(run / "metrics.jsonl") == []
+
+
+def test_going_back_to_a_commit_forgets_what_was_open(
+    tmp_path: Path, run_options: list[Any]
+) -> None:
+    """A comparison that the noise left open says nothing of the weights of an earlier commit."""
+    problem = write_problem(tmp_path / "problem", LENGTH, seed="a")
+    folder = tmp_path / "run"
+    options = ["--sampler", "separate", *run_options]
+    assert ttrl("solve", problem, "--out", folder, *options).code == 0
+    run = RunDir.open(folder)
+    with Machinery.load(run.config) as machinery:
+        parts = machinery.parts(
+            run, VoteGrader(last_number=True), RunView(Console(quiet=True), started=0.0), 0.0
+        )
+        restore_weights(parts, 2)
+        assert parts.sync is not None
+        parts.sync.before([row()], parts.learner.adapter)
+        assert restore_weights(parts, 1) == 1
+        assert parts.sync.after(parts.learner.adapter) == {}
 
 
 def test_a_run_without_learning_starts_from_anothers_adapter(

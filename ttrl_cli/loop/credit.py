@@ -56,9 +56,6 @@ def credit(
 def minibatches(groups: Sequence[tuple[Row, ...]], size: int | None) -> list[tuple[Row, ...]]:
     """The rows of each optimiser step, at least one step even if it has none.
 
-    The normaliser of each is its number of tokens, so that long and short ones take steps of one
-    size.
-
     Args:
         groups: The rows of each group.
         size: Groups per optimiser step; None for all.
@@ -66,6 +63,14 @@ def minibatches(groups: Sequence[tuple[Row, ...]], size: int | None) -> list[tup
     count = size or max(len(groups), 1)
     cut = [groups[start : start + count] for start in range(0, len(groups), count)]
     return [tuple(row for group in some for row in group) for some in cut] or [()]
+
+
+def normalizer(rows: Sequence[Row]) -> float:
+    """What an optimiser step's summed loss is divided by: the tokens that it is taken on.
+
+    Long and short steps are then of one size.
+    """
+    return max(float(sum(row.counted_T.sum() for row in rows)), 1.0)
 
 
 def combined(reports: Sequence[UpdateReport]) -> dict[str, float]:

@@ -23,7 +23,7 @@ from ttrl_cli.errors import SetupError
 from ttrl_cli.grading.base import GraderLike
 from ttrl_cli.learner.base import Learner
 from ttrl_cli.loop.budget import Budget
-from ttrl_cli.loop.credit import combined, credit, minibatches
+from ttrl_cli.loop.credit import combined, credit, minibatches, normalizer
 from ttrl_cli.loop.sync import SyncWatch
 from ttrl_cli.objectives import Objective
 from ttrl_cli.records import (
@@ -164,15 +164,13 @@ def learn(
     batches = minibatches(groups, config.minibatch)
     taken, planned = task.progress()
     if parts.sync is not None:
-        learned = [row for rows in batches for row in rows if row.advantages_T.any()]
-        parts.sync.before(learned, parts.learner.adapter)
+        parts.sync.before([row for rows in batches for row in rows], parts.learner.adapter)
     reports = []
     for place, rows in enumerate(batches):
         # the rate is that of the middle of each update, so that none is made at a rate of 0
         progress = (taken + (place + 0.5) / len(batches)) / max(planned, 1)
         scale = lr_scale(config.schedule, config.warmup, progress)
-        tokens = float(sum(row.counted_T.sum() for row in rows))
-        round_ = Round(step=step, rows=rows, normalizer=max(tokens, 1.0), lr_scale=scale)
+        round_ = Round(step=step, rows=rows, normalizer=normalizer(rows), lr_scale=scale)
         reports.append(parts.learner.update(round_))
         if reports[-1].warning:
             parts.reporter.warned(reports[-1].warning)
