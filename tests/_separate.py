@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ttrl_cli.config import RunConfig
-from ttrl_cli.learner.lora import load_adapter
+from ttrl_cli.models.adapter import load_adapter
 from ttrl_cli.models.load import LoadedModel, load_model
 from ttrl_cli.records import Adapter, FloatArray, Probe
 from ttrl_cli.registry import SamplerContext

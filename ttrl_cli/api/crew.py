@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ttrl_cli import peers
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import SetupError, UsageError
+from ttrl_cli.learner.base import ScoringLearner
 from ttrl_cli.learner.parallel import Probed, Restore, Update
 from ttrl_cli.models.sharding import launch_of
 from ttrl_cli.peers import CPU_VARIABLE, Peers
@@ -211,6 +212,7 @@ def _obey(order: object, machinery: "Machinery", mine: Peers) -> None:
         case Update(round_):
             learner.update(round_)
         case Probed(probes):
+            assert isinstance(learner, ScoringLearner)
             learner.logprobs(probes)
         case Restore(folder, None):
             learner.warm_start(folder)

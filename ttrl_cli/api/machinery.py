@@ -16,9 +16,9 @@ from ttrl_cli.api.crew import Crew
 from ttrl_cli.config import C, RunConfig
 from ttrl_cli.errors import InterruptedRunError, UsageError
 from ttrl_cli.grading.base import GraderLike
-from ttrl_cli.learner.base import Learner
+from ttrl_cli.learner.base import Learner, ScoringLearner
 from ttrl_cli.learner.null import NullLearner
-from ttrl_cli.learner.parallel import ParallelLearner
+from ttrl_cli.learner.parallel import ParallelLearner, ParallelScoringLearner
 from ttrl_cli.learner.published import AdapterFiles
 from ttrl_cli.loop.budget import Budget
 from ttrl_cli.loop.step import Parts, Reporter
@@ -91,7 +91,8 @@ class Machinery:
                 sampler = kind(sampler, crew.peers)
             sampler.load(learner.adapter)
             failing.pop_all()
-        learner = ParallelLearner(learner, crew.peers)
+        scoring = isinstance(learner, ScoringLearner)
+        learner = (ParallelScoringLearner if scoring else ParallelLearner)(learner, crew.peers)
         return replace(made, sampler=sampler, learner=learner, crew=crew)
 
     @classmethod
@@ -161,12 +162,12 @@ class Machinery:
             run=run,
             budget=Budget(run.config, run.status.totals, started=started),
             reporter=reporter,
-            sync=self._sync(train=run.config.train),
+            sync=self._sync(),
         )
 
-    def _sync(self, *, train: bool) -> SyncWatch | None:
-        """What proves that a sampler with weights of its own has the learner's."""
-        if isinstance(self.sampler, SeparateSampler) and train:
+    def _sync(self) -> SyncWatch | None:
+        """What proves that a sampler with weights of its own has the learner's, if they change."""
+        if isinstance(self.sampler, SeparateSampler) and isinstance(self.learner, ScoringLearner):
             return SyncWatch(self.sampler, self.learner)
         return None
 

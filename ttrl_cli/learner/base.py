@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ttrl_cli.records import Adapter, FloatArray, Probe, Round, UpdateReport
 
@@ -13,12 +13,6 @@ class Learner(Protocol):
     @property
     def adapter(self) -> Adapter:
         """The current weights, for a sampler to load."""
-
-    def logprobs(self, probes: Sequence[Probe]) -> list[FloatArray]:
-        """Log-probabilities [T] of each probe's tokens under the current weights, in nats.
-
-        At temperature 1, by a plain forward pass of the model.
-        """
 
     def update(self, round_: Round) -> UpdateReport:
         """Take one gradient step on a round; an empty round takes none and still counts."""
@@ -31,3 +25,14 @@ class Learner(Protocol):
 
     def warm_start(self, folder: Path) -> None:
         """Begin from another run's weights, with a fresh optimiser."""
+
+
+@runtime_checkable
+class ScoringLearner(Learner, Protocol):
+    """A learner whose weights change, and that says what they have come to."""
+
+    def logprobs(self, probes: Sequence[Probe]) -> list[FloatArray]:
+        """Log-probabilities [T] of each probe's tokens under the current weights, in nats.
+
+        At temperature 1, by a plain forward pass of the model.
+        """

@@ -1,12 +1,11 @@
 """The learner that learns nothing: the equal-budget search baseline, and voting alone."""
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ttrl_cli.learner.published import AdapterFiles
-from ttrl_cli.records import Adapter, FloatArray, Probe, Round, UpdateReport
+from ttrl_cli.records import Adapter, Round, UpdateReport
 
 if TYPE_CHECKING:
     from ttrl_cli.models.load import LoadedModel
@@ -43,20 +42,12 @@ class NullLearner:
         del round_
         return UpdateReport(metrics={})
 
-    def logprobs(self, probes: Sequence[Probe]) -> list[FloatArray]:
-        """Never asked for: there is no update to compare.
-
-        Raises:
-            NotImplementedError: Always.
-        """
-        raise NotImplementedError
-
     def save(self, folder: Path) -> None:
         """Write the adapter of a warm start; without one there is nothing to write."""
         if self._path is not None:
             _copy(self._path, folder)
         elif self._warm and self._model is not None:
-            from ttrl_cli.learner.lora import save_adapter
+            from ttrl_cli.models.adapter import save_adapter
 
             save_adapter(self._model, folder)
 
@@ -72,7 +63,7 @@ class NullLearner:
             size = sum((folder / name).stat().st_size for name in _ADAPTER)
             self._path = self._files.publish(lambda to: _copy(folder, to), size)
         elif self._model is not None:
-            from ttrl_cli.learner.lora import load_adapter
+            from ttrl_cli.models.adapter import load_adapter
 
             load_adapter(self._model, folder)
             self._warm = True

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from ttrl_cli.learner.base import Learner
+from ttrl_cli.learner.base import Learner, ScoringLearner
 from ttrl_cli.peers import Peers
 from ttrl_cli.records import Adapter, FloatArray, Probe, Round, UpdateReport
 
@@ -60,11 +60,6 @@ class ParallelLearner:
         self._peers.tell(Update(round_))
         return self._own.update(round_)
 
-    def logprobs(self, probes: Sequence[Probe]) -> list[FloatArray]:
-        """See `Learner.logprobs`."""
-        self._peers.tell(Probed(tuple(probes)))
-        return self._own.logprobs(probes)
-
     def save(self, folder: Path) -> None:
         """See `Learner.save`."""
         self._own.save(folder)
@@ -78,3 +73,14 @@ class ParallelLearner:
         """See `Learner.warm_start`."""
         self._peers.tell(Restore(folder.resolve(), None))
         self._own.warm_start(folder)
+
+
+class ParallelScoringLearner(ParallelLearner):
+    """The same for learners whose weights change. See `ScoringLearner`."""
+
+    _own: ScoringLearner
+
+    def logprobs(self, probes: Sequence[Probe]) -> list[FloatArray]:
+        """See `ScoringLearner.logprobs`."""
+        self._peers.tell(Probed(tuple(probes)))
+        return self._own.logprobs(probes)

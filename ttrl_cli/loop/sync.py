@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ttrl_cli.errors import StaleSamplerError
-from ttrl_cli.learner.base import Learner
+from ttrl_cli.learner.base import ScoringLearner
 from ttrl_cli.records import Adapter, FloatArray, Probe, Row
 from ttrl_cli.sampler.base import SeparateSampler
 
@@ -107,7 +107,7 @@ class SyncWatch:
         learner: Whose weights it is to have.
     """
 
-    def __init__(self, sampler: SeparateSampler, learner: Learner) -> None:
+    def __init__(self, sampler: SeparateSampler, learner: ScoringLearner) -> None:
         self._sampler = sampler
         self._learner = learner
         self._open: dict[str, _Reference] = {}

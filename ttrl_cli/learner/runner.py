@@ -1,0 +1,131 @@
+"""The model run over rows: their log-probabilities, and the gradient of their loss."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ttrl_cli.config import RunConfig
+from ttrl_cli.learner.batch import MicroBatch
+from ttrl_cli.learner.forward import forward
+from ttrl_cli.learner.head import TokenLoss
+from ttrl_cli.learner.loss import kl_loss, policy_loss
+from ttrl_cli.learner.passes import Pass, passes, whole_passes
+from ttrl_cli.models.load import LoadedModel, choose_checkpointing
+from ttrl_cli.peers import Peers
+from ttrl_cli.records import FloatArray, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was seen while the gradient was computed.
+
+    Attributes:
+        sums: Of the loss, of the weights of tokens, of their weighted ratios and entropies.
+        most: The largest ratio.
+    """
+
+    sums: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
+    most: float = 0.0
+
+    def metrics(self, normalizer: float) -> dict[str, float]:
+        """The same as metrics."""
+        loss, tokens, ratio, entropy = self.sums
+        return {
+            "train/loss": loss / normalizer,
+            "train/tokens": tokens,
+            "train/ratio_mean": ratio / max(tokens, 1.0),
+            "train/ratio_max": self.most,
+            "train/entropy": entropy / max(tokens, 1.0),
+        }
+
+    def __add__(self, other: "Seen") -> "Seen":
+        """What two processes saw."""
+        return Seen(
+            sums=tuple(mine + theirs for mine, theirs in zip(self.sums, other.sums, strict=True)),
+            most=max(self.most, other.most),
+        )
+
+
+class RowRunner:
+    """Runs a model over one process's rows, micro-batch by micro-batch.
+
+    Args:
+        model: The model.
+        config: Temperature, loss and micro-batches.
+        peers: The processes, which a model that is divided must be run in step with.
+
+    Attributes:
+        budget: Most padded tokens of a micro-batch.
+    """
+
+    def __init__(self, model: LoadedModel, config: RunConfig, peers: Peers | None) -> None:
+        self._model = model
+        self._config = config
+        self._peers = peers if model.sharded else None
+        self._checkpointing = choose_checkpointing(config)
+        self.budget = config.micro_batch_tokens
+
+    @torch.no_grad()
+    def base_logprobs(self, rows: Sequence[Row]) -> list[FloatArray]:
+        """Log-probabilities of each row's tokens under the base model; 0 where none are counted."""
+        found: dict[int, FloatArray] = {}
+        run = forward(self._model, self._config.temperature, adapter=False)
+        for one in self._passes(rows):
+            prefix = run.prefix(one.prefix_ids_S)
+            for batch in one.batches:
+                logp_N = run.score(batch, prefix).logp_N.double().cpu().numpy()
+                logp_BT = np.zeros(batch.counted_BT.shape)
+                logp_BT[batch.counted_BT.cpu().numpy()] = logp_N
+                for place, logp_T in zip(batch.places, logp_BT, strict=bool(batch.places)):
+                    row = rows[place]
+                    # a prompt that is not shared leads the completion
+                    start = len(row.prompt_ids_S) - 1 - len(one.prefix_ids_S)
+                    found[place] = logp_T[start : start + len(row.token_ids_T)]
+        return [found[place] for place in range(len(rows))]
+
+    def accumulate(self, rows: Sequence[Row], normalizer: float) -> Seen:
+        """Add the gradient of some rows' loss; return what was seen on the way."""
+        sums = torch.zeros(4, dtype=torch.float64)
+        most = 0.0
+        run = forward(self._model, self._config.temperature, checkpointing=self._checkpointing)
+        for one in self._passes(rows):
+            prefix = run.prefix(one.prefix_ids_S)
+            for batch in one.batches:
+                scored = run.score(batch, prefix, self._loss(batch))
+                torch.autograd.backward(scored.loss / normalizer)
+                counted_BT = batch.counted_BT
+                weight_N = batch.weight_BT[counted_BT]
+                ratio_N = torch.exp(scored.logp_N - batch.sampled_logp_BT[counted_BT])
+                seen = (scored.loss, weight_N, weight_N * ratio_N, weight_N * scored.entropy_N)
+                sums += torch.stack([x.detach().sum().double().cpu() for x in seen])
+                if len(ratio_N):
+                    most = max(most, float(ratio_N.max()))
+            prefix.backward()
+        run.collect()
+        return Seen(sums=tuple(sums.tolist()), most=most)
+
+    def _loss(self, batch: MicroBatch) -> TokenLoss:
+        """The loss of a micro-batch's tokens."""
+        counted_BT, coefficient = batch.counted_BT, self._config.kl_loss
+        sampled_N = batch.sampled_logp_BT[counted_BT]
+        advantage_N, weight_N = batch.advantage_BT[counted_BT], batch.weight_BT[counted_BT]
+        base_N = batch.base_logp_BT[counted_BT]
+
+        def loss(logp_K: torch.Tensor, here: slice) -> torch.Tensor:
+            sampled_K, weight_K = sampled_N[here], weight_N[here]
+            total = policy_loss(logp_K, sampled_K, advantage_N[here], weight_K, self._config.clip)
+            if coefficient > 0:
+                kl = kl_loss(logp_K, sampled_K, base_N[here], weight_K)
+                total = total + coefficient * kl
+            return total
+
+        return loss
+
+    def _passes(self, rows: Sequence[Row]) -> Iterator[Pass]:
+        """What the model is run on for some rows, in step with the others if it must be."""
+        device = self._model.device
+        if self._model.whole_rows:
+            return whole_passes(rows, self.budget, device, self._peers)
+        return passes(rows, self.budget, device)
