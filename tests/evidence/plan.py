@@ -17,7 +17,8 @@ from ttrl_cli.records import Json, Kind
 
 ROOT = Path(__file__).parents[2]
 
-SEEDS = range(5)
+SEEDS = range(4)
+ABLATION_SEEDS = range(3)
 VOTE_SEEDS = range(3)
 VOTE_FIGURE = "voting.svg"
 EVERY: Mapping[str, Json] = {
@@ -93,23 +94,32 @@ ABLATIONS = (
         name="entropic-valid",
         words="entropic advantages over the valid samples alone",
         options={"objective": "entropic-valid"},
+        seeds=ABLATION_SEEDS,
     ),
     Arm(
         name="constant-beta",
         words="beta = 2 in every group, not adapted",
         options={"objective": "constant-beta", "beta": 2.0},
+        seeds=ABLATION_SEEDS,
     ),
     Arm(
         name="mean-baseline",
         words="the expected reward: reward minus the group's mean",
         options={"objective": "mean-baseline"},
+        seeds=ABLATION_SEEDS,
     ),
     Arm(
         name="no-reuse",
         words="learning, but always from the seeds",
         options={"search": "best-of-n"},
+        seeds=ABLATION_SEEDS,
     ),
-    Arm(name="kl-0.1", words="KL shaping with coefficient 0.1, not 0", options={"kl": 0.1}),
+    Arm(
+        name="kl-0.1",
+        words="KL shaping with coefficient 0.1, not 0",
+        options={"kl": 0.1},
+        seeds=ABLATION_SEEDS,
+    ),
 )
 VOTE = Arm(name="vote", words="learning from the vote", options={}, seeds=VOTE_SEEDS)
 UNTRAINED = tuple(
