@@ -1,4 +1,4 @@
-"""One of several processes that learn from a round: python -m tests._divided OUT MODEL [FILE].
+"""One of several processes that learn: python -m tests._divided OUT MODEL CHECKPOINTING.
 
 Of the variables of the launcher, all must be set. Process 0 leaves its adapter and moments in OUT;
 each prints how many parameters it holds, what was seen, and the log-probabilities of a probe.
@@ -20,11 +20,11 @@ from ttrl_cli.records import Probe, Round, Row
 PROMPTS = ([5, 6, 7, 8], [9, 4])
 
 
-def config(model: Path, file: str | None = None, **more: object) -> RunConfig:
+def config(model: Path, **more: object) -> RunConfig:
     """Options of a learner on the CPU."""
     given = {"model": str(model), "device": "cpu", "dtype": "float32", "threads": 1}
     given |= {"lora_rank": 4, "lr": 1e-2, "kl": 0.1, "micro_batch_tokens": 16}
-    return RunConfig(**(given | {"accelerate_config": file} | more))
+    return RunConfig(**(given | more))
 
 
 def round_() -> Round:
@@ -49,12 +49,13 @@ def probe() -> Probe:
     return Probe(prompt_ids_S=np.array([5, 6]), token_ids_T=np.array([7, 8, 9]))
 
 
-def main(out: Path, model: Path, file: str | None = None) -> None:
+def main(out: Path, model: Path, *, checkpointing: bool) -> None:
     """Learn, and say what came of it."""
     torch.set_num_threads(1)
     peers = Peers()
-    loaded = load_model(config(model, file))
-    learner = LoraLearner(loaded, config(model, file), peers=peers)
+    options = config(model, fsdp=True, gpus=peers.size, checkpointing=checkpointing)
+    loaded = load_model(options)
+    learner = LoraLearner(loaded, options, peers=peers)
     report = learner.update(round_())
     (logp_T,) = learner.logprobs([probe()])
     if peers.rank == 0:
@@ -68,4 +69,4 @@ def main(out: Path, model: Path, file: str | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:])
+    main(Path(sys.argv[1]), Path(sys.argv[2]), checkpointing=sys.argv[3] == "True")

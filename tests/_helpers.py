@@ -1,14 +1,17 @@
 """Small problems, replay files and ways to run the command, for tests of whole runs."""
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import yaml
 from typer.testing import CliRunner
 
@@ -140,3 +143,21 @@ def wait(process: subprocess.Popen[bytes], *, timeout: float = 60) -> Done:
 def command(*arguments: object, cwd: Path | None = None, **environment: str) -> Done:
     """Run the installed `ttrl` command to its end."""
     return wait(spawn(*arguments, cwd=cwd, **environment))
+
+
+def followers() -> list[psutil.Process]:
+    """Processes that follow another one, started from this process."""
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # some end while they are looked at
+            if child.cmdline()[-2:] == ["-m", "ttrl_cli"]:
+                found.append(child)
+    return found
+
+
+def until(met: Callable[[], object], seconds: float = 60) -> None:
+    """Wait for something to be so."""
+    ends = time.monotonic() + seconds
+    while not met():
+        assert time.monotonic() < ends
+        time.sleep(0.1)

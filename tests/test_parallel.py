@@ -1,15 +1,12 @@
 """Two processes that share a run, on the CPU: the command as a user would start it."""
 
-import contextlib
 import json
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from tests._helpers import (
@@ -17,10 +14,12 @@ from tests._helpers import (
     SCRIPT,
     command,
     digest,
+    followers,
     read_lines,
     solve,
     spawn,
     ttrl,
+    until,
     wait,
     write_lines,
     write_problem,
@@ -145,36 +144,19 @@ def test_a_vote_in_two_processes(tmp_path: Path, tiny_model: Path) -> None:
     assert len([json.loads(line) for line in done.out.splitlines()]) == 2
 
 
-def _others() -> list[psutil.Process]:
-    """Processes that follow another one, started from this test session."""
-    found = []
-    for child in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.NoSuchProcess):  # some end while they are looked at
-            if child.cmdline()[-2:] == ["-m", "ttrl_cli"]:
-                found.append(child)
-    return found
-
-
-def _until(met: Any, seconds: float = 60) -> None:
-    ends = time.monotonic() + seconds
-    while not met():
-        assert time.monotonic() < ends
-        time.sleep(0.1)
-
-
 def test_ctrl_c_finishes_the_step_of_all(tmp_path: Path, tiny_model: Path, problem: Path) -> None:
     """One interrupt to the foreground: the step is saved, exit code 130, nobody is left behind."""
     run = tmp_path / "run"
     given = [*options(tiny_model, gpus=2, steps=10_000), "--out", run]
     process = spawn("solve", problem, *given)
-    _until(lambda: (run / "metrics.jsonl").exists() and read_lines(run / "metrics.jsonl"))
-    assert len(_others()) == 1
+    until(lambda: (run / "metrics.jsonl").exists() and read_lines(run / "metrics.jsonl"))
+    assert len(followers()) == 1
     process.send_signal(signal.SIGINT)
     done = wait(process)
     assert done.code == 130
     assert "go on with: ttrl resume" in done.err
     assert "Traceback" not in done.err
-    _until(lambda: not _others(), 10)
+    until(lambda: not followers(), 10)
     steps = len(read_lines(run / "metrics.jsonl"))
     assert json.loads((run / "status.json").read_text())["totals"]["steps"] == steps
 
@@ -184,8 +166,8 @@ def test_a_process_that_dies_ends_the_run(tmp_path: Path, tiny_model: Path, prob
     run = tmp_path / "run"
     given = [*options(tiny_model, gpus=2, steps=10_000), "--out", run]
     process = spawn("solve", problem, *given)
-    _until(lambda: (run / "metrics.jsonl").exists() and read_lines(run / "metrics.jsonl"))
-    (other,) = _others()
+    until(lambda: (run / "metrics.jsonl").exists() and read_lines(run / "metrics.jsonl"))
+    (other,) = followers()
     other.kill()
     done = wait(process)
     assert done.code == 3, done.err

@@ -14,13 +14,25 @@ import yaml
 from safetensors.torch import load_file
 
 from tests import _divided
-from tests._helpers import LENGTH, SCRIPT, command, read_lines, ttrl, write_problem
+from tests._helpers import (
+    LENGTH,
+    SCRIPT,
+    command,
+    followers,
+    read_lines,
+    spawn,
+    ttrl,
+    until,
+    wait,
+    write_problem,
+)
+from ttrl_cli.api.accelerating import with_accelerate_file
+from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import UsageError
 from ttrl_cli.learner.lora import OPTIMISER_FILE, LoraLearner
 from ttrl_cli.learner.passes import whole
 from ttrl_cli.models.load import load_model
 from ttrl_cli.models.plan import read_shape
-from ttrl_cli.models.sharding import launched, read_launch
 
 ROOT = Path(__file__).parents[1]
 FSDP: dict[str, Any] = {
@@ -51,7 +63,7 @@ def file(tmp_path: Path) -> str:
     return write(tmp_path / "fsdp.yaml")
 
 
-def two_processes(out: Path, model: Path, file: str) -> list[Any]:
+def two_processes(out: Path, model: Path, *, checkpointing: bool) -> list[Any]:
     """What two processes say that learn together."""
     out.mkdir()
     with socket.socket() as probe:
@@ -61,7 +73,7 @@ def two_processes(out: Path, model: Path, file: str) -> list[Any]:
     given |= {"ACCELERATE_USE_CPU": "true", "HF_HUB_OFFLINE": "1"}
     started = [
         subprocess.Popen(
-            [sys.executable, "-m", "tests._divided", str(out), str(model), file],
+            [sys.executable, "-m", "tests._divided", str(out), str(model), str(checkpointing)],
             cwd=ROOT,
             env=given | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
             stderr=subprocess.PIPE,
@@ -78,16 +90,14 @@ def two_processes(out: Path, model: Path, file: str) -> list[Any]:
 def test_an_update_is_that_of_undivided_weights(
     tmp_path: Path, tiny_model: Path, again: bool
 ) -> None:
-    """Gradients to 1e-5, probes to 1e-5, KL against the base model too; half of the layers each."""
+    """Gradients, probes and KL against the base model to 1e-4; half of the layers each."""
     alone = LoraLearner(load_model(_divided.config(tiny_model)), _divided.config(tiny_model))
     expected = alone.update(_divided.round_())
     (logp_T,) = alone.logprobs([_divided.probe()])
     (tmp_path / "one").mkdir()
     alone.save(tmp_path / "one")
 
-    checkpointing = {"fsdp_activation_checkpointing": again}
-    file = write(tmp_path / "fsdp.yaml", fsdp_config=checkpointing)
-    first, second = two_processes(tmp_path / "two", tiny_model, file)
+    first, second = two_processes(tmp_path / "two", tiny_model, checkpointing=again)
 
     ours, theirs = (load_file(tmp_path / name / OPTIMISER_FILE) for name in ("two", "one"))
     assert ours.keys() == theirs.keys()
@@ -126,7 +136,11 @@ def plugin(tmp_path: Path) -> str:
     info = folder / "separate-1.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: separate\nVersion: 1\n")
-    (info / "entry_points.txt").write_text("[ttrl.samplers]\nseparate = tests._separate:separate\n")
+    (info / "entry_points.txt").write_text(
+        "[ttrl.samplers]\n"
+        "separate = tests._separate:separate\n"
+        "sharing = ttrl_cli.registry:transformers_sampler\n"
+    )
     return f"{ROOT}:{folder}"
 
 
@@ -169,6 +183,7 @@ def test_a_run_with_divided_weights_is_as_one_without(
     more = {"accelerate_config": file, "steps": 1}
     given = ["solve", problem, *options(tiny_model, **more), "--out", two, "--quiet"]
     launch(file, *given, PYTHONPATH=plugin)
+    Path(file).unlink()  # config.json says it all
     done = command("resume", two, "--steps", 2, "--quiet", PYTHONPATH=plugin)
     assert done.code == 0, done.err
     assert json.loads((two / "config.json").read_text())["gpus"] == 2
@@ -186,7 +201,7 @@ def test_a_launcher_must_be_told_twice(tmp_path: Path, tiny_model: Path, plugin:
     given = {"PYTHONPATH": plugin, "ACCELERATE_USE_FSDP": "true"}
     done = command("solve", problem, *options(tiny_model, gpus=2), "--out", tmp_path / "r", **given)
     assert done.code == 2, done.err
-    assert "--accelerate-config" in done.err
+    assert "launched with FSDP" in done.err
 
 
 @pytest.mark.parametrize(
@@ -198,6 +213,12 @@ def test_a_launcher_must_be_told_twice(tmp_path: Path, tiny_model: Path, plugin:
         ({"fsdp_config": {"fsdp_offload_params": True}}, "fsdp_offload_params"),
         ({"fsdp_config": {"fsdp_new_thing": True}}, "fsdp_new_thing"),
         ({"fsdp_config": {"fsdp_reshard_after_forward": "FULL"}}, "true or false"),
+        ({"fsdp_config": {"fsdp_reshard_after_forward": False}}, "would stay whole"),
+        ({"gpu_ids": "2,3"}, "CUDA_VISIBLE_DEVICES"),
+        ({"parallelism_config": {"parallelism_config_tp_size": 2}}, "parallelism_config"),
+        ({"num_processes": "auto"}, "auto"),
+        ({"num_machines": 2}, "num_machines is 2"),
+        ({"compute_environment": "AMAZON_SAGEMAKER"}, ""),
         ({"mixed_precision": "fp16"}, "fp16"),
         ({"dynamo_config": {"dynamo_backend": "INDUCTOR"}}, "dynamo"),
         ({"no_such_key": 1}, "no_such_key"),
@@ -209,7 +230,7 @@ def test_what_would_be_ignored_is_refused(
     """A file that asks for what is not there is named, with the key."""
     file = write(tmp_path / "fsdp.yaml", **changed)
     with pytest.raises(UsageError, match=f"(?s)fsdp.yaml.*{said}"):
-        read_launch(file)
+        with_accelerate_file(RunConfig(accelerate_config=file))
 
 
 @pytest.mark.parametrize("text", ["", "- a\n", "{", None])
@@ -219,20 +240,27 @@ def test_what_is_no_file_of_accelerate_is_refused(tmp_path: Path, text: str | No
     if text is not None:
         file.write_text(text)
     with pytest.raises(UsageError, match=r"fsdp\.yaml"):
-        read_launch(str(file))
+        with_accelerate_file(RunConfig(accelerate_config=str(file)))
 
 
-def test_a_file_fills_in_what_options_do_not_say(tmp_path: Path, tiny_model: Path) -> None:
-    """Type, device, number of processes and checkpointing; options go first."""
-    own = {"fsdp_activation_checkpointing": True}
+def test_a_file_fills_in_what_options_do_not_say(tmp_path: Path) -> None:
+    """Type, device, number of processes, FSDP and checkpointing; options go first."""
+    own = {"fsdp_activation_checkpointing": False}
     file = write(tmp_path / "fsdp.yaml", mixed_precision="bf16", fsdp_config=own)
-    given = {"sampler": "vllm", "dtype": "auto", "device": "auto"}
-    found = launched(_divided.config(tiny_model, file, **given))
-    assert (found.gpus, found.dtype, found.device) == (2, "bfloat16", "cpu")
-    assert found.checkpointing is True
-    given |= {"dtype": "float32", "checkpointing": False}
-    found = launched(_divided.config(tiny_model, file, **given))
-    assert (found.dtype, found.checkpointing) == ("float32", False)
+    found = with_accelerate_file(RunConfig(accelerate_config=file))
+    assert (found.gpus, found.fsdp) == (2, True)
+    assert (found.dtype, found.device, found.checkpointing) == ("bfloat16", "cpu", False)
+    given = RunConfig(accelerate_config=file, dtype="float32", device="auto", checkpointing=True)
+    found = with_accelerate_file(given)
+    assert (found.dtype, found.device, found.checkpointing) == ("float32", "auto", True)
+
+
+def test_a_file_need_not_say_how_many(tmp_path: Path) -> None:
+    """Without num_processes, --gpus says; a file without FSDP makes copies."""
+    file = tmp_path / "copies.yaml"
+    file.write_text(yaml.safe_dump({"distributed_type": "MULTI_GPU", "mixed_precision": "no"}))
+    found = with_accelerate_file(RunConfig(accelerate_config=str(file), gpus=3))
+    assert (found.gpus, found.fsdp, found.dtype) == (3, False, "auto")
 
 
 @pytest.mark.parametrize(
@@ -240,6 +268,7 @@ def test_a_file_fills_in_what_options_do_not_say(tmp_path: Path, tiny_model: Pat
     [
         (["--sampler", "transformers"], "needs them whole"),
         (["--gpus", 3], "num_processes is 2"),
+        (["--gpus", 1], "num_processes is 2"),
         (["--load-in-4bit"], "4 bits"),
     ],
 )
@@ -266,4 +295,39 @@ def test_the_plan_counts_a_part_of_the_weights(tiny_model: Path, file: str) -> N
     assert copies[0]["what"] == parts[0]["what"] == "weights"
     assert copies[0]["bytes"] - parts[0]["bytes"] == 4 * shape.linear // 2
     gathered = [item["bytes"] for item in parts if item["what"] == "layers that are gathered"]
-    assert gathered == [2 * 4 * shape.linear // shape.layers]
+    assert gathered == [3 * 4 * shape.linear // shape.layers]
+
+
+def test_fsdp_needs_others(tmp_path: Path, tiny_model: Path) -> None:
+    """`--fsdp` in one process is a mistake; as many bytes as before would be there."""
+    problem = write_problem(tmp_path / "problem", LENGTH, seed="a")
+    done = ttrl("solve", problem, "--model", tiny_model, "--sampler", "vllm", "--fsdp")
+    assert done.code == 2
+    assert "--gpus N" in done.err
+
+
+def test_a_sampler_cannot_have_the_divided_model(
+    tmp_path: Path, tiny_model: Path, plugin: str
+) -> None:
+    """A plug-in that asks for the learner's own model is refused, by its name."""
+    problem = write_problem(tmp_path / "problem", LENGTH, seed="a")
+    given = options(tiny_model, gpus=2, sampler="sharing")
+    run = tmp_path / "run"
+    done = command("solve", problem, *given, "--fsdp", "--out", run, PYTHONPATH=plugin)
+    assert done.code == 2, done.err
+    assert "--sampler sharing needs them whole" in done.err
+
+
+def test_a_process_that_dies_ends_the_run(tmp_path: Path, tiny_model: Path, plugin: str) -> None:
+    """Exit code 3 and a sentence, wherever in a step the others then are."""
+    problem = write_problem(tmp_path / "problem", LENGTH, seed="a")
+    run = tmp_path / "run"
+    given = [*options(tiny_model, gpus=2, steps=10_000), "--fsdp", "--out", run]
+    process = spawn("solve", problem, *given, PYTHONPATH=plugin)
+    until(lambda: (run / "metrics.jsonl").exists() and read_lines(run / "metrics.jsonl"))
+    (other,) = followers()
+    other.kill()
+    done = wait(process)
+    assert done.code == 3, done.err
+    assert "a process of this run has ended" in done.err
+    assert "Traceback" not in done.err

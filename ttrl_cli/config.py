@@ -105,9 +105,12 @@ class RunConfig(BaseModel):
     gpus: Positive = 1
     """Processes that share sampling and learning, each with a copy of the model: one per GPU, or
     per share of the cores."""
+    fsdp: bool = False
+    """Divide the base weights among the processes (FSDP2) instead of copying them; for samplers
+    with weights of their own."""
     accelerate_config: str | None = None
-    """A file that `accelerate config` wrote: with FSDP in it, base weights are divided among the
-    processes. What an option says as well, the option says."""
+    """A file that `accelerate config` wrote, from which `gpus`, `fsdp`, `dtype`, `device` and
+    `checkpointing` are taken where no option says them. It is read when the run begins."""
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
     """Type of the base model's weights; auto is bfloat16 on a GPU and on processors that have
     instructions for it, else float32, which is then several times as fast. The adapter is always

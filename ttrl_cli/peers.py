@@ -40,9 +40,29 @@ def _together() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        why = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        msg = f"a process of this run has ended, or never came ({why})"
-        raise SetupError(msg) from error
+        raise SetupError(_missing(error)) from error
+
+
+@contextmanager
+def in_step() -> Iterator[None]:
+    """The same around what the model computes by the help of all processes.
+
+    Raises:
+        SetupError: If another process is not there any more.
+    """
+    from torch import distributed
+
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error, distributed.DistError) or "gloo" in str(error):
+            raise SetupError(_missing(error)) from error
+        raise
+
+
+def _missing(error: RuntimeError) -> str:
+    why = (str(error).splitlines() or [type(error).__name__])[0][:200]
+    return f"a process of this run has ended, or never came ({why})"
 
 
 def leave() -> None:

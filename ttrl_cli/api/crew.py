@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING
 from ttrl_cli import peers
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import SetupError, UsageError
-from ttrl_cli.learner.base import ScoringLearner
 from ttrl_cli.learner.parallel import Probed, Restore, Update
-from ttrl_cli.models.sharding import launch_of
 from ttrl_cli.peers import CPU_VARIABLE, Peers
 from ttrl_cli.sampler.base import SeparateSampler
 from ttrl_cli.sampler.parallel import Load, Rest, Sample, Score, scores, share, stop_flag
@@ -136,20 +134,11 @@ def _as_launched(config: RunConfig) -> None:
     """Refuse processes that were launched for what this run would not do.
 
     Raises:
-        UsageError: If a launcher was told of FSDP or DeepSpeed and this run was not, or if there
-            are other machines, where only a launcher can start processes.
+        UsageError: If a launcher was told of FSDP and this run was not, or of DeepSpeed.
     """
-    launch = launch_of(config)
-    if launch is not None and launch.machines > 1 and peers.size() == 1:
-        msg = (
-            f"--accelerate-config {config.accelerate_config}: num_machines is {launch.machines}; "
-            "start the command by accelerate launch on each of them"
-        )
-        raise UsageError(msg)
-    for name in ("FSDP", "DEEPSPEED"):
-        asked = os.environ.get(f"ACCELERATE_USE_{name}", "").lower() == "true"
-        if asked and (launch is None or not launch.shard):
-            msg = f"launched with {name}; say so here as well, by --accelerate-config FILE"
+    for name, meant in (("FSDP", config.fsdp), ("DEEPSPEED", False)):
+        if os.environ.get(f"ACCELERATE_USE_{name}", "").lower() == "true" and not meant:
+            msg = f"launched with {name}, which this run is not to use; see --accelerate-config"
             raise UsageError(msg)
 
 
@@ -212,8 +201,8 @@ def _obey(order: object, machinery: "Machinery", mine: Peers) -> None:
         case Update(round_):
             learner.update(round_)
         case Probed(probes):
-            assert isinstance(learner, ScoringLearner)
-            learner.logprobs(probes)
+            assert machinery.scorer is not None
+            machinery.scorer.logprobs(probes)
         case Restore(folder, None):
             learner.warm_start(folder)
         case Restore(folder, int(policy)):

@@ -4,6 +4,7 @@ import platform
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ttrl_cli.api.accelerating import with_accelerate_file
 from ttrl_cli.config import SolveConfig, resolve
 from ttrl_cli.errors import SetupError, UsageError
 from ttrl_cli.sandbox.backends import BACKENDS
@@ -58,9 +59,8 @@ def memory_plan(options: "Mapping[str, object]", *, gigabytes: float | None = No
         SetupError: If the model's configuration is not to be had.
     """
     from ttrl_cli.models import plan, store
-    from ttrl_cli.models.sharding import launched
 
-    config = launched(resolve(SolveConfig, {}, options, where="doctor"))
+    config = with_accelerate_file(resolve(SolveConfig, {}, options, where="doctor"))
     if config.sampler not in ("transformers", "vllm"):
         msg = f"--sampler {config.sampler}: plans are for transformers or vllm"
         raise UsageError(msg)
@@ -79,5 +79,4 @@ def memory_plan(options: "Mapping[str, object]", *, gigabytes: float | None = No
         total=int(gigabytes * 2**30),
         checkpointing=config.checkpointing is not False,
         engine=engine,
-        divided=plan.divided_among(config),
     )

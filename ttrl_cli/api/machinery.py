@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ttrl_cli import peers, registry
+from ttrl_cli.api.accelerating import with_accelerate_file
 from ttrl_cli.api.crew import Crew
 from ttrl_cli.config import C, RunConfig
 from ttrl_cli.errors import InterruptedRunError, UsageError
@@ -59,12 +60,14 @@ class Machinery:
 
     Attributes:
         dtype: The type of the model's weights; as configured where no model was loaded.
+        scorer: The learner, where its weights change.
         files: Where a sampler with weights of its own finds adapters; None for others.
         crew: The other processes, if there are any.
     """
 
     sampler: Sampler
     learner: Learner
+    scorer: ScoringLearner | None
     dtype: str
     files: AdapterFiles | None
     crew: Crew | None = None
@@ -91,9 +94,11 @@ class Machinery:
                 sampler = kind(sampler, crew.peers)
             sampler.load(learner.adapter)
             failing.pop_all()
-        scoring = isinstance(learner, ScoringLearner)
-        learner = (ParallelScoringLearner if scoring else ParallelLearner)(learner, crew.peers)
-        return replace(made, sampler=sampler, learner=learner, crew=crew)
+        if made.scorer is None:
+            learner = ParallelLearner(learner, crew.peers)
+            return replace(made, sampler=sampler, learner=learner, crew=crew)
+        scorer = ParallelScoringLearner(made.scorer, crew.peers, together=config.fsdp)
+        return replace(made, sampler=sampler, learner=scorer, scorer=scorer, crew=crew)
 
     @classmethod
     def local(cls, config: RunConfig, others: Peers | None) -> "Machinery":
@@ -112,17 +117,23 @@ class Machinery:
 
             return load_codec(folder_of(config.model), thinking=config.thinking)
 
-        context = registry.SamplerContext(config=config, model=model, codec=codec)
+        def whole_model() -> "LoadedModel":
+            if config.fsdp:
+                raise UsageError(_needs_whole_weights(config))
+            return model()
+
+        context = registry.SamplerContext(config=config, model=whole_model, codec=codec)
         sampler = registry.make_sampler(config.sampler, context)
         separate = isinstance(sampler, SeparateSampler)
         files = AdapterFiles(_adapter_folder(config)) if separate else None
         if config.train:
             from ttrl_cli.learner.lora import LoraLearner
 
-            learner: Learner = LoraLearner(model(), config, files, others)
+            learner: Learner = (lora := LoraLearner(model(), config, files, others))
+            scorer: ScoringLearner | None = lora
         else:
-            shared = model() if model.cache_info().currsize else None
-            learner = NullLearner(shared, files)
+            learner = NullLearner(model() if model.cache_info().currsize else None, files)
+            scorer = None
         if others is None:
             sampler.load(learner.adapter)
         dtype: str = config.dtype
@@ -132,7 +143,7 @@ class Machinery:
             from ttrl_cli.models.load import choose_dtype
 
             dtype = choose_dtype(config)
-        return cls(sampler=sampler, learner=learner, dtype=dtype, files=files)
+        return cls(sampler=sampler, learner=learner, scorer=scorer, dtype=dtype, files=files)
 
     def __enter__(self) -> "Machinery":
         return self
@@ -167,8 +178,8 @@ class Machinery:
 
     def _sync(self) -> SyncWatch | None:
         """What proves that a sampler with weights of its own has the learner's, if they change."""
-        if isinstance(self.sampler, SeparateSampler) and isinstance(self.learner, ScoringLearner):
-            return SyncWatch(self.sampler, self.learner)
+        if isinstance(self.sampler, SeparateSampler) and self.scorer is not None:
+            return SyncWatch(self.sampler, self.scorer)
         return None
 
 
@@ -183,10 +194,8 @@ def settle(config: C) -> C:
         UsageError: If options contradict each other.
         SetupError: If the model was never pulled.
     """
-    if config.accelerate_config is not None:
-        from ttrl_cli.models.sharding import launched
-
-        config = launched(config)
+    config = with_accelerate_file(config)
+    _require_room_for_fsdp(config)
     settled: dict[str, object] = {
         "threads": config.threads or max(1, _cores() // config.gpus),
         "workers": workers(config),
@@ -210,6 +219,31 @@ def settle(config: C) -> C:
         # a path must mean the same when the run is resumed from another folder
         settled["model"] = str(folder.resolve()) if named.startswith((".", "~")) else named
     return config.model_copy(update=settled)
+
+
+def _require_room_for_fsdp(config: RunConfig) -> None:
+    """Refuse what needs weights that are not divided.
+
+    Raises:
+        UsageError: If there is such a thing.
+    """
+    if not config.fsdp:
+        return
+    if config.gpus == 1:
+        msg = "--fsdp: there is one process, which leaves nothing to divide weights among; --gpus N"
+        raise UsageError(msg)
+    if config.load_in_4bit:
+        msg = "--load-in-4bit: --fsdp cannot divide weights in 4 bits"
+        raise UsageError(msg)
+    if config.sampler == "transformers":
+        raise UsageError(_needs_whole_weights(config))
+
+
+def _needs_whole_weights(config: RunConfig) -> str:
+    return (
+        f"--fsdp divides the weights among processes, and --sampler {config.sampler} needs them "
+        "whole; use --sampler vllm, or vllm-server:URL,..."
+    )
 
 
 def workers(config: RunConfig) -> int:

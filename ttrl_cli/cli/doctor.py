@@ -86,11 +86,20 @@ def doctor(
     gpus: Annotated[
         int | None, typer.Option(help="Processes that share the work.", rich_help_panel=_PLAN)
     ] = None,
+    fsdp: Annotated[
+        bool | None,
+        typer.Option(
+            "--fsdp/--no-fsdp",
+            help="Divide base weights among the processes.",
+            rich_help_panel=_PLAN,
+            show_default=False,
+        ),
+    ] = None,
     accelerate_config: Annotated[
         str | None,
         typer.Option(
             metavar="FILE",
-            help="A file of `accelerate config`: FSDP2 divides the base weights.",
+            help="A file of `accelerate config`: --gpus, --fsdp and more.",
             rich_help_panel=_PLAN,
         ),
     ] = None,
@@ -119,6 +128,7 @@ def doctor(
         "dtype": dtype,
         "load_in_4bit": load_in_4bit,
         "gpus": gpus,
+        "fsdp": fsdp,
         "accelerate_config": accelerate_config,
     }
     console = Console()

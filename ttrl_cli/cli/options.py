@@ -65,11 +65,20 @@ Gpus = Annotated[
     int | None,
     typer.Option(help="Processes that share the work, one per GPU.", rich_help_panel=ADVANCED),
 ]
+Fsdp = Annotated[
+    bool | None,
+    typer.Option(
+        "--fsdp/--no-fsdp",
+        help="Divide base weights among the processes, for vLLM to sample.",
+        rich_help_panel=ADVANCED,
+        show_default=False,
+    ),
+]
 AccelerateConfig = Annotated[
     str | None,
     typer.Option(
         metavar="FILE",
-        help="A file of `accelerate config`: FSDP2 divides the base weights among processes.",
+        help="A file of `accelerate config`: --gpus, --fsdp and more.",
         rich_help_panel=ADVANCED,
     ),
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from ttrl_cli.records import Adapter, FloatArray, Probe, Round, UpdateReport
 
@@ -27,7 +27,6 @@ class Learner(Protocol):
         """Begin from another run's weights, with a fresh optimiser."""
 
 
-@runtime_checkable
 class ScoringLearner(Learner, Protocol):
     """A learner whose weights change, and that says what they have come to."""
 

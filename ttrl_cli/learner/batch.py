@@ -121,17 +121,25 @@ def idle(device: torch.device) -> MicroBatch:
     )
 
 
-def micro_batches(group: Group, budget: int, device: torch.device) -> Iterator[MicroBatch]:
-    """Cut a group into padded batches of at most `budget` tokens, at least one row each.
+def cuts(group: Group, budget: int) -> list[slice]:
+    """Cut a group's rows into batches of at most `budget` padded tokens, at least one row each.
 
     The budget counts what a row costs: the shared prefix it attends to and its own padded length.
     """
+    found: list[slice] = []
     start = 0
     while start < len(group.rows):
         longest = len(group.prefix_ids_S) + len(group.rows[start].token_ids_T) + 1
         end = start + max(1, budget // longest)
-        yield _pad(group.places[start:end], group.rows[start:end], device)
+        found.append(slice(start, end))
         start = end
+    return found
+
+
+def micro_batches(group: Group, budget: int, device: torch.device) -> Iterator[MicroBatch]:
+    """The padded batches of a group, each made when it is its turn; see `cuts`."""
+    for cut in cuts(group, budget):
+        yield _pad(group.places[cut], group.rows[cut], device)
 
 
 def _pad(places: tuple[int, ...], rows: tuple[Row, ...], device: torch.device) -> MicroBatch:

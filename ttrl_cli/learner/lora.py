@@ -26,7 +26,7 @@ from ttrl_cli.learner.shaping import mean_drift, shaped
 from ttrl_cli.learner.shares import share
 from ttrl_cli.models.adapter import load_adapter, save_adapter
 from ttrl_cli.models.load import LoadedModel
-from ttrl_cli.peers import Peers
+from ttrl_cli.peers import Peers, in_step
 from ttrl_cli.records import Adapter, FloatArray, Probe, Round, Row, UpdateReport
 
 OPTIMISER_FILE = "optimizer.safetensors"
@@ -80,7 +80,8 @@ class LoraLearner:
 
     def logprobs(self, probes: Sequence[Probe]) -> list[FloatArray]:
         """See `ScoringLearner.logprobs`."""
-        return [self._model.logprobs(probe) for probe in probes]
+        with in_step():
+            return [self._model.logprobs(probe) for probe in probes]
 
     def update(self, round_: Round) -> UpdateReport:
         """Take one gradient step on a round; an empty round takes none and still counts.
@@ -170,7 +171,7 @@ class LoraLearner:
     def _mine(self, rows: Sequence[Row]) -> list[int]:
         """The places of the rows that are this process's part of the work."""
         rank, size = (self._peers.rank, self._peers.size) if self._peers else (0, 1)
-        return share(rows, rank, size)
+        return share(rows, rank, size, whole=self._model.whole_rows)
 
     def _gradient(self, rows: tuple[Row, ...], normalizer: float) -> dict[str, float]:
         """Put the gradient of the round's loss in place; return what was seen on the way.
@@ -201,7 +202,8 @@ class LoraLearner:
                 middle of what cannot begin again.
         """
         if self._model.sharded:
-            return compute()
+            with in_step():
+                return compute()
         found: list[T] = []
         try:
             found.append(compute())

@@ -76,11 +76,22 @@ class ParallelLearner:
 
 
 class ParallelScoringLearner(ParallelLearner):
-    """The same for learners whose weights change. See `ScoringLearner`."""
+    """The same for learners whose weights change. See `ScoringLearner`.
+
+    Args:
+        own: Its own learner.
+        peers: The processes.
+        together: Whether it takes all of them to run the model.
+    """
 
     _own: ScoringLearner
 
+    def __init__(self, own: ScoringLearner, peers: Peers, *, together: bool) -> None:
+        super().__init__(own, peers)
+        self._together = together
+
     def logprobs(self, probes: Sequence[Probe]) -> list[FloatArray]:
         """See `ScoringLearner.logprobs`."""
-        self._peers.tell(Probed(tuple(probes)))
+        if self._together:
+            self._peers.tell(Probed(tuple(probes)))
         return self._own.logprobs(probes)

@@ -1,12 +1,13 @@
 """What the model is run on for some rows: prompts, and the micro-batches that go on from them."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
-from ttrl_cli.learner.batch import MicroBatch, group_rows, idle, micro_batches
+from ttrl_cli.learner.batch import MicroBatch, cuts, group_rows, idle, micro_batches
 from ttrl_cli.peers import Peers
 from ttrl_cli.records import FloatArray, IntArray, Row
 
@@ -17,11 +18,11 @@ class Pass:
 
     Attributes:
         prefix_ids_S: The prompt without its last token; may be empty.
-        batches: Micro-batches of rows with that prompt.
+        batches: Micro-batches of rows with that prompt; to be gone through once.
     """
 
     prefix_ids_S: IntArray
-    batches: Sequence[MicroBatch]
+    batches: Iterator[MicroBatch]
 
 
 def passes(rows: Sequence[Row], budget: int, device: torch.device) -> Iterator[Pass]:
@@ -33,7 +34,7 @@ def passes(rows: Sequence[Row], budget: int, device: torch.device) -> Iterator[P
         device: Where the model is.
     """
     for group in group_rows(rows):
-        yield Pass(group.prefix_ids_S, list(micro_batches(group, budget, device)))
+        yield Pass(group.prefix_ids_S, micro_batches(group, budget, device))
 
 
 def whole_passes(
@@ -48,12 +49,16 @@ def whole_passes(
         in_step_with: Processes that all call this, and get as many micro-batches as each other,
             whatever the rows of each: empty ones are added.
     """
-    given = passes([whole(row) for row in rows], budget, device)
-    batches = [batch for each in given for batch in each.batches]
-    if in_step_with is not None:
-        most = max(in_step_with.gather(len(batches)))
-        batches += [idle(device)] * (most - len(batches))
-    yield Pass(np.zeros(0, np.int64), batches)
+    groups = group_rows([whole(row) for row in rows])
+    mine = sum(len(cuts(group, budget)) for group in groups)
+    most = mine if in_step_with is None else max(in_step_with.gather(mine))
+
+    def batches() -> Iterator[MicroBatch]:
+        for group in groups:
+            yield from micro_batches(group, budget, device)
+        yield from itertools.repeat(idle(device), most - mine)
+
+    yield Pass(np.zeros(0, np.int64), batches())
 
 
 def whole(row: Row) -> Row:

@@ -8,7 +8,7 @@ from ttrl_cli.learner.batch import group_rows
 from ttrl_cli.records import Row
 
 
-def share(rows: Sequence[Row], rank: int, size: int) -> list[int]:
+def share(rows: Sequence[Row], rank: int, size: int, *, whole: bool = False) -> list[int]:
     """The places of the rows that are one process's part, in the order of their prompts.
 
     Rows of one prompt stay together as far as can be, and each part has about as many tokens: a row
@@ -18,11 +18,14 @@ def share(rows: Sequence[Row], rank: int, size: int) -> list[int]:
         rows: All rows of the update.
         rank: The process, 0 <= rank < size.
         size: How many there are.
+        whole: Whether each row is run with its prompt, which then counts.
     """
     places = [place for group in group_rows(rows) for place in group.places]
     if size == 1:
         return places
-    lengths = np.array([len(rows[place].token_ids_T) for place in places])
+    lengths = np.array(
+        [len(rows[p].token_ids_T) + whole * len(rows[p].prompt_ids_S) for p in places]
+    )
     middles = np.cumsum(lengths) - lengths / 2
     owners = np.floor(middles * size / lengths.sum())
     return [place for place, owner in zip(places, owners, strict=True) if owner == rank]

@@ -9,12 +9,12 @@ from torch.utils.checkpoint import checkpoint
 from ttrl_cli.errors import SetupError
 
 
-def decoder_layers(base: Any, wish: str) -> list[Any]:
+def decoder_layers(base: Any, instead: str) -> list[Any]:
     """The layers of a model of transformers, in order.
 
     Args:
         base: A causal model.
-        wish: The option that needs to know them, for the message.
+        instead: What to do without them, for the message.
 
     Raises:
         SetupError: If the model does not say what its layers are.
@@ -22,7 +22,7 @@ def decoder_layers(base: Any, wish: str) -> list[Any]:
     names = set(base._no_split_modules or ())
     layers = [module for module in base.modules() if type(module).__name__ in names]
     if not layers:
-        msg = f"{wish}: {type(base).__name__} does not say what its layers are"
+        msg = f"{type(base).__name__} does not say what its layers are; {instead}"
         raise SetupError(msg)
     return layers
 

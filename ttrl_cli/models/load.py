@@ -21,7 +21,7 @@ from ttrl_cli.errors import SetupError
 from ttrl_cli.models import attention, weights
 from ttrl_cli.models.codec import Codec, folder_of, load_codec
 from ttrl_cli.models.layers import compute_again, decoder_layers
-from ttrl_cli.models.sharding import launch_of, read_by_everyone, shard
+from ttrl_cli.models.sharding import read_by_everyone, shard
 from ttrl_cli.records import FloatArray, Probe
 
 if TYPE_CHECKING:
@@ -128,28 +128,24 @@ def load_model(config: RunConfig) -> LoadedModel:
     attention.register()
     folder = folder_of(config.model)
     codec = load_codec(folder, thinking=config.thinking)
-    launch, device = launch_of(config), choose_device(config.device)
-    divided = launch if launch is not None and launch.shard else None
+    device = choose_device(config.device)
     # what is going to be divided need not fit on a GPU as a whole
     with read_by_everyone():
-        base = _load_base(folder, config, "cpu" if divided else device)
+        base = _load_base(folder, config, "cpu" if config.fsdp else device)
     _require_plain_cache(folder, base)
     base.requires_grad_(requires_grad=False)
     # divided weights are gathered by whoever calls a layer as a module, which lean forwards do not
-    lean = weights.supported(base) and not divided
+    lean = weights.supported(base) and not config.fsdp
     again = choose_checkpointing(config) and config.train and not lean
     if lean:
         weights.fuse(base)
     network = _with_adapter(base, config)
     if again:  # inside of what gathers weights, so that both passes have them
-        compute_again(decoder_layers(base, "--checkpointing"))
-    if divided:
-        shard(network, divided, device)
+        compute_again(decoder_layers(base, "take --no-checkpointing"))
+    if config.fsdp:
+        shard(network, decoder_layers(base, "take no --fsdp"), device)
     return LoadedModel(
-        network=network,
-        codec=codec,
-        sharded=divided is not None,
-        whole_rows=again or divided is not None,
+        network=network, codec=codec, sharded=config.fsdp, whole_rows=again or config.fsdp
     )
 
 

@@ -17,7 +17,6 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import SetupError
 from ttrl_cli.models.load import choose_checkpointing, choose_device, choose_dtype
-from ttrl_cli.models.sharding import launch_of
 
 _BYTES = {"bfloat16": 2, "float32": 4}
 _FLOAT = 4
@@ -34,6 +33,8 @@ _ENGINE_TOKENS = 8192
 """Tokens that vLLM computes at once."""
 _HEAD_TOKENS = 1024
 """Tokens whose logits exist at a time while learning, at most."""
+_GATHERED = 3
+"""Divided layers that are whole at a time: the one that is run, the next, and what it comes in."""
 _FEWEST_SEQUENCES = 8
 """Whole sequences that an engine must have room for beside an update, or it sleeps meanwhile."""
 
@@ -210,18 +211,7 @@ def plan_here(config: RunConfig, folder: str, *, engine: bool) -> Plan:
         total=memory(device) // (config.gpus if device == "cpu" else 1),
         checkpointing=choose_checkpointing(config),
         engine=engine,
-        divided=divided_among(config),
     )
-
-
-def divided_among(config: RunConfig) -> int:
-    """Processes among which base weights are divided; 1 where each has all of them.
-
-    Raises:
-        UsageError: If the configuration's file for accelerate cannot be used.
-    """
-    launch = launch_of(config)
-    return launch.processes if launch is not None and launch.shard else 1
 
 
 def plan(
@@ -233,7 +223,6 @@ def plan(
     total: int,
     checkpointing: bool,
     engine: bool,
-    divided: int = 1,
 ) -> Plan:
     """Plan a run.
 
@@ -245,10 +234,9 @@ def plan(
         total: Memory of the device, in bytes.
         checkpointing: Whether the learner computes activations again for its backward pass.
         engine: Whether the sampler has an engine with weights of its own on this device.
-        divided: Devices among which the learner's base weights are divided.
     """
     learned = config.train or not engine
-    learner = _learner(shape, config, dtype, checkpointing, divided) if learned else []
+    learner = _learner(shape, config, dtype, checkpointing) if learned else []
     fixed = _engine(shape, config, dtype) if engine else {}
     busy = sum(item.size for item in learner if item.phase == "update")
     resting = sum(item.size for item in learner) - busy
@@ -256,7 +244,7 @@ def plan(
     kv_token = 2 * shape.layers * shape.kv_heads * shape.width * _BYTES[dtype]
     written = min(config.max_tokens + (config.answer_tokens or 0), shape.context)
     group = -(-config.group_size // config.gpus)
-    sequence = min(_PROMPT + written, shape.context)
+    sequence = _sequence(shape, config)
     rows = rows_of(config, _ENGINE_ROWS if engine else max(_SHARED_ROWS, group))
     fewest = min(rows, _FEWEST_SEQUENCES) * sequence * kv_token
     sleeps = engine and device == "cuda" and free - busy < fewest
@@ -285,22 +273,27 @@ def plan(
     )
 
 
-def _learner(
-    shape: Shape, config: RunConfig, dtype: str, checkpointing: bool, divided: int
-) -> list[Item]:
+def _sequence(shape: Shape, config: RunConfig) -> int:
+    """Tokens of a sample with its prompt, as far as can be said beforehand."""
+    return min(_PROMPT + config.max_tokens + (config.answer_tokens or 0), shape.context)
+
+
+def _learner(shape: Shape, config: RunConfig, dtype: str, checkpointing: bool) -> list[Item]:
     """What the learner needs, and a sampler that shares its weights."""
     adapter = shape.adapter_per_rank * config.lora_rank * _FLOAT
     packed = shape.linear if config.load_in_4bit else 0
     weights = (shape.parameters - packed) * _BYTES[dtype] + int(packed * _FOUR_BITS)
-    if divided > 1:  # all but this process's part of the layers is elsewhere
-        weights -= shape.linear * _BYTES[dtype] * (divided - 1) // divided
     always = {"weights": weights, "adapter": adapter}
+    if config.fsdp:  # all but this process's part of the layers is elsewhere
+        always["weights"] -= shape.linear * _BYTES[dtype] * (config.gpus - 1) // config.gpus
+        # also while an engine is awake: probes of what it has are run before it rests
+        gathered = _GATHERED * shape.linear * _BYTES[dtype] // shape.layers
+        always["layers that are gathered"] = gathered
     update = {}
     if config.train:
         always["moments of the optimiser"] = 2 * adapter
         update = {
             "gradient": adapter,
-            **_gathered(shape, dtype, divided),
             "activations of a micro-batch": _activations(shape, config, dtype, checkpointing),
             "logits of a micro-batch": 3 * _HEAD_TOKENS * shape.vocabulary * _FLOAT,
         }
@@ -312,13 +305,6 @@ def _learner(
     ]
 
 
-def _gathered(shape: Shape, dtype: str, divided: int) -> dict[str, int]:
-    """Weights of divided layers while they are whole: of the one that is run, and of the next."""
-    if divided == 1:
-        return {}
-    return {"layers that are gathered": 2 * shape.linear * _BYTES[dtype] // shape.layers}
-
-
 def _activations(shape: Shape, config: RunConfig, dtype: str, checkpointing: bool) -> int:
     """What a micro-batch keeps for its backward pass, at most."""
     size = _BYTES[dtype]
@@ -328,11 +314,13 @@ def _activations(shape: Shape, config: RunConfig, dtype: str, checkpointing: boo
     # inputs of the two norms and the residual stream between them, gate and up
     layer = (3 * shape.hidden + attention + 2 * shape.inner) * size
     layer += 7 * config.lora_rank * _FLOAT  # between an adapter's factors, of seven linear layers
+    # there is a row in a micro-batch, however long it is
+    tokens = max(config.micro_batch_tokens, _sequence(shape, config))
     if not checkpointing:
-        return config.micro_batch_tokens * (shape.layers + 1) * layer
+        return tokens * (shape.layers + 1) * layer
     kept = shape.layers * (shape.hidden + 2 * kv) * size
     # one layer that is computed again, and the gradients that go through it
-    return config.micro_batch_tokens * (kept + 2 * layer)
+    return tokens * (kept + 2 * layer)
 
 
 def _engine(shape: Shape, config: RunConfig, dtype: str) -> dict[str, int]:

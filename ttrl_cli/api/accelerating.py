@@ -1,0 +1,157 @@
+"""What a configuration file of accelerate's comes to as options of a run."""
+
+from pathlib import Path
+from typing import Any
+
+from ttrl_cli import peers
+from ttrl_cli.config import C
+from ttrl_cli.errors import UsageError
+
+_COPIES = ("NO", "MULTI_GPU", "MULTI_CPU")
+_USED = frozenset(
+    {
+        "compute_environment",
+        "distributed_type",
+        "fsdp_config",
+        "mixed_precision",
+        "num_machines",
+        "num_processes",
+        "use_cpu",
+    }
+)
+_LAUNCHER = frozenset(
+    {
+        "debug",
+        "machine_rank",
+        "main_process_ip",
+        "main_process_port",
+        "main_training_function",
+        "rdzv_backend",
+        "same_network",
+    }
+)
+"""What the launcher alone makes something of."""
+_NOTHING: tuple[object, ...] = (None, False, 0, "", "no", "NO", "all", {}, [])
+"""Values of other keys that ask for nothing."""
+_FSDP_USED = frozenset(
+    {"fsdp_activation_checkpointing", "fsdp_offload_params", "fsdp_reshard_after_forward"}
+)
+_FSDP_WITHOUT_EFFECT = frozenset(
+    {
+        # how trainable weights are cut, saved and loaded; here they are whole
+        "fsdp_auto_wrap_policy",
+        "fsdp_min_num_params",
+        "fsdp_state_dict_type",
+        "fsdp_transformer_layer_cls_to_wrap",
+        # memory of the machine while weights are read, which every process does for itself
+        "fsdp_cpu_ram_efficient_loading",
+        # of FSDP 1, and written beside version 2 by older questionnaires
+        "fsdp_backward_prefetch",
+        "fsdp_forward_prefetch",
+        "fsdp_sync_module_states",
+        "fsdp_use_orig_params",
+    }
+)
+
+
+def with_accelerate_file(config: C) -> C:
+    """The configuration with what its file of accelerate's says, where no option says it.
+
+    The file is read here and never again: what it comes to stands in the configuration.
+
+    Raises:
+        UsageError: If the file cannot be read, asks for what is not there or would be ignored, or
+            contradicts an option.
+    """
+    path = config.accelerate_config
+    if path is None:
+        return config
+    where = f"--accelerate-config {path}"
+    asked = _read(path, where)
+    given = config.model_fields_set
+    said: dict[str, object] = {"accelerate_config": str(Path(path).resolve())}
+    processes, machines = asked["num_processes"], asked["num_machines"]
+    if processes > 0:
+        if "gpus" in given and config.gpus != processes:
+            msg = f"--gpus {config.gpus}, but {where}: num_processes is {processes}"
+            raise UsageError(msg)
+        said["gpus"] = processes
+    if machines > 1 and peers.size() == 1:
+        msg = f"{where}: num_machines is {machines}; start it by accelerate launch on each of them"
+        raise UsageError(msg)
+    if "dtype" not in given and asked["mixed_precision"] == "bf16":
+        said["dtype"] = "bfloat16"
+    if "device" not in given and asked["use_cpu"]:
+        said["device"] = "cpu"
+    if asked["distributed_type"] == "FSDP":
+        own = _checked_fsdp(asked["fsdp_config"], where)
+        said["fsdp"] = True
+        again = own.get("fsdp_activation_checkpointing")
+        if "checkpointing" not in given and again is not None:
+            said["checkpointing"] = again
+    return config.model_copy(update=said)
+
+
+def _read(path: str, where: str) -> dict[str, Any]:
+    """The file's keys, by accelerate's own reader: its releases differ about the format.
+
+    Raises:
+        UsageError: If it cannot be read, or asks for what is not there.
+    """
+    from accelerate.commands.config.config_args import load_config_from_file
+    from yaml import YAMLError
+
+    try:
+        asked: dict[str, Any] = load_config_from_file(path).to_dict()
+        asked |= {key: int(asked.get(key) or 0) for key in ("num_processes", "num_machines")}
+    except (OSError, ValueError, TypeError, AttributeError, YAMLError) as error:
+        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        msg = f"{where}: {why}" if Path(path).is_file() else f"{where}: there is no such file"
+        raise UsageError(msg) from error
+    kind, precision = asked["distributed_type"], asked.get("mixed_precision") or "no"
+    if kind == "DEEPSPEED":
+        msg = (
+            f"{where}: DeepSpeed is not supported; its stage 3 divides what distributed_type FSDP "
+            "with fsdp_version 2 divides, and the other stages only what an adapter has little of"
+        )
+        raise UsageError(msg)
+    if kind not in (*_COPIES, "FSDP"):
+        msg = f"{where}: distributed_type {kind} is not supported; FSDP, MULTI_GPU and NO are"
+        raise UsageError(msg)
+    if precision not in ("no", "bf16"):
+        msg = f"{where}: mixed_precision {precision} is not supported; no and bf16 are"
+        raise UsageError(msg)
+    for key, value in asked.items():
+        if key not in _USED | _LAUNCHER and value not in _NOTHING:
+            hint = "; choose GPUs by CUDA_VISIBLE_DEVICES" if key == "gpu_ids" else ""
+            msg = f"{where}: {key} is not supported (got {value!r}){hint}"
+            raise UsageError(msg)
+    return {"use_cpu": False, "fsdp_config": {}, **asked, "mixed_precision": precision}
+
+
+def _checked_fsdp(own: dict[str, Any], where: str) -> dict[str, Any]:
+    """The keys of fsdp_config.
+
+    Raises:
+        UsageError: If one of them would be ignored.
+    """
+    if own.get("fsdp_version", 1) != 2:
+        msg = f"{where}: fsdp_config.fsdp_version must be 2"
+        raise UsageError(msg)
+    for key, value in own.items():
+        if key not in _FSDP_USED | _FSDP_WITHOUT_EFFECT | {"fsdp_version"}:
+            msg = f"{where}: fsdp_config.{key} is not supported"
+            raise UsageError(msg)
+        if key in _FSDP_USED and not isinstance(value, bool):
+            msg = f"{where}: fsdp_config.{key} must be true or false (got {value!r})"
+            raise UsageError(msg)
+    if own.get("fsdp_offload_params", False):
+        msg = f"{where}: fsdp_config.fsdp_offload_params is not supported; set it to false"
+        raise UsageError(msg)
+    if not own.get("fsdp_reshard_after_forward", True):
+        msg = (
+            f"{where}: fsdp_config.fsdp_reshard_after_forward is not supported as false: weights "
+            "would stay whole while the sampler needs their memory"
+        )
+        raise UsageError(msg)
+    return own
