@@ -216,7 +216,7 @@ def test_a_launcher_must_be_told_twice(tmp_path: Path, tiny_model: Path, plugin:
         ({"fsdp_config": {"fsdp_reshard_after_forward": False}}, "would stay whole"),
         ({"gpu_ids": "2,3"}, "CUDA_VISIBLE_DEVICES"),
         ({"parallelism_config": {"parallelism_config_tp_size": 2}}, "parallelism_config"),
-        ({"num_processes": "auto"}, "auto"),
+        ({"num_processes": "auto"}, "num_processes must be a whole number"),
         ({"num_machines": 2}, "num_machines is 2"),
         ({"compute_environment": "AMAZON_SAGEMAKER"}, ""),
         ({"mixed_precision": "fp16"}, "fp16"),

@@ -204,11 +204,13 @@ def run_options(folder: Path, **changed: Any) -> list[Any]:
     return [part for k, v in (options | changed).items() for part in (f"--{k}", v)]
 
 
-def test_an_engine_for_each_of_two_processes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", [[], ["--fsdp"]], ids=["copies", "divided"])
+def test_an_engine_for_each_of_two_processes(tmp_path: Path, more: list[str]) -> None:
     """`--gpus 2` starts two engines, both proven in step, and leaves nothing behind."""
     problem = write_problem(tmp_path / "problem", LENGTH, seed="a")
     run = tmp_path / "run"
-    done = command("solve", problem, "--out", run, *run_options(tmp_path, gpus=2, threads=1))
+    given = [*more, *run_options(tmp_path, gpus=2, threads=1)]
+    done = command("solve", problem, "--out", run, *given)
     assert done.code == 0, done.err
     assert "Traceback" not in done.err
     lines = read_lines(run / "metrics.jsonl")

@@ -103,7 +103,6 @@ def _read(path: str, where: str) -> dict[str, Any]:
 
     try:
         asked: dict[str, Any] = load_config_from_file(path).to_dict()
-        asked |= {key: int(asked.get(key) or 0) for key in ("num_processes", "num_machines")}
     except (OSError, ValueError, TypeError, AttributeError, YAMLError) as error:
         why = (str(error).strip().splitlines() or [type(error).__name__])[0]
         msg = f"{where}: {why}" if Path(path).is_file() else f"{where}: there is no such file"
@@ -125,6 +124,10 @@ def _read(path: str, where: str) -> dict[str, Any]:
         if key not in _USED | _LAUNCHER and value not in _NOTHING:
             hint = "; choose GPUs by CUDA_VISIBLE_DEVICES" if key == "gpu_ids" else ""
             msg = f"{where}: {key} is not supported (got {value!r}){hint}"
+            raise UsageError(msg)
+    for key in ("num_processes", "num_machines"):
+        if not isinstance(asked.setdefault(key, 0), int):
+            msg = f"{where}: {key} must be a whole number (got {asked[key]!r})"
             raise UsageError(msg)
     return {"use_cpu": False, "fsdp_config": {}, **asked, "mixed_precision": precision}
 
