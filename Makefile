@@ -24,8 +24,10 @@ model: $(STAMP)
 demo: model
 	$(BIN)/ttrl solve problems/erdos_overlap_16
 
+# in so many processes; a file's tests stay together
+TEST_WORKERS ?= 2
 test: model
-	$(PYTEST)
+	$(PYTEST) -n $(TEST_WORKERS) --dist loadfile
 
 # the sampler on vLLM, on the CPU, in a virtual environment of its own: vLLM wants other releases of
 # some packages; the builds of three that the registry has do not load beside a CPU torch

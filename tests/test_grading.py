@@ -520,7 +520,9 @@ class TestGrader:
         assert grader.collect()[0, 0].data == first
         assert capfd.readouterr().err == ""
 
-    def test_close_leaves_nothing(self, make: Make) -> None:
+    def test_close_leaves_nothing(
+        self, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Closing in the middle of programs ends workers, programs and daemons, and tidies up."""
         marker = uuid.uuid4().hex
         body = f"""
@@ -532,7 +534,8 @@ def run():
     time.sleep(60)
 """
         keys = {**PROGRAM, "limits": {"seconds": 60, "memory_mb": 1024}}
-        before = set(Path(tempfile.gettempdir()).glob("ttrl-*"))
+        # other tests, in other processes, may have something in the common one
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
         with Grader(make(**keys), workers=2) as grader:
             for index in range(5):
                 grader.submit(job(program(body), index=index))
@@ -541,7 +544,7 @@ def run():
         assert time.monotonic() - started < 3
         assert [process for process in psutil.process_iter() if marker in _words(process)] == []
         assert len(_workers()) == 0
-        assert set(Path(tempfile.gettempdir()).glob("ttrl-*")) <= before
+        assert list(tmp_path.glob("ttrl-*")) == []
 
     def test_a_killed_main_process_leaves_no_worker(self, make: Make, tmp_path: Path) -> None:
         """When the main process is killed with SIGKILL, workers and programs end with it."""

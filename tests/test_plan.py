@@ -168,7 +168,8 @@ def test_activations_are_bounded(tmp_path: Path, family: str, checkpointing: boo
         lora_rank=4,
         kl=0.0,
         checkpointing=checkpointing,
-        micro_batch_tokens=1024,
+        micro_batch_tokens=4096,
+        max_tokens=127,
     )
     found = plan(
         read_shape(str(folder)),
@@ -188,7 +189,7 @@ def test_activations_are_bounded(tmp_path: Path, family: str, checkpointing: boo
             logprobs_T=np.full(127, -5.0),
             advantages_T=np.ones(127),
         )
-        for _ in range(8)
+        for _ in range(32)
     )
     kept: dict[int, int] = {}
 
