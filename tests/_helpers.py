@@ -161,3 +161,14 @@ def until(met: Callable[[], object], seconds: float = 60) -> None:
     while not met():
         assert time.monotonic() < ends
         time.sleep(0.1)
+
+
+def kill_the_other(run: Path, process: subprocess.Popen[bytes]) -> Done:
+    """Kill what follows a run of two processes, after its first step; it must end in words."""
+    until(lambda: (run / "metrics.jsonl").exists() and read_lines(run / "metrics.jsonl"))
+    (other,) = followers()
+    other.kill()
+    done = wait(process)
+    assert "a process of this run has ended" in done.err
+    assert "Traceback" not in done.err
+    return done

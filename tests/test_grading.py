@@ -15,6 +15,7 @@ import psutil
 import pytest
 import yaml
 
+from tests._helpers import until
 from ttrl_cli.errors import ProblemError, SetupError
 from ttrl_cli.grading import worker
 from ttrl_cli.grading.base import GraderLike
@@ -539,7 +540,7 @@ def run():
         with Grader(make(**keys), workers=2) as grader:
             for index in range(5):
                 grader.submit(job(program(body), index=index))
-            _until(lambda: sum(marker in c for c in map(_words, psutil.process_iter())) == 2)
+            until(lambda: sum(marker in c for c in map(_words, psutil.process_iter())) == 2)
             started = time.monotonic()
         assert time.monotonic() - started < 3
         assert [process for process in psutil.process_iter() if marker in _words(process)] == []
@@ -569,7 +570,7 @@ def run():
 """)
         env = os.environ | {"TMPDIR": str(tmp_path)}  # nobody is left to tidy up
         with psutil.Popen([sys.executable, str(script)], cwd=tmp_path, env=env) as main:
-            _until(lambda: any(marker in _words(p) for p in psutil.process_iter()))
+            until(lambda: any(marker in _words(p) for p in psutil.process_iter()))
             family = main.children(recursive=True)
             main.kill()
         assert psutil.wait_procs(family, timeout=5)[1] == []
@@ -643,10 +644,3 @@ def _words(process: psutil.Process) -> str:
         return " ".join(process.cmdline())
     except psutil.Error:
         return ""
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)

@@ -18,12 +18,10 @@ from tests._helpers import (
     LENGTH,
     SCRIPT,
     command,
-    followers,
+    kill_the_other,
     read_lines,
     spawn,
     ttrl,
-    until,
-    wait,
     write_problem,
 )
 from ttrl_cli.api.accelerating import with_accelerate_file
@@ -304,6 +302,8 @@ def test_fsdp_needs_others(tmp_path: Path, tiny_model: Path) -> None:
     done = ttrl("solve", problem, "--model", tiny_model, "--sampler", "vllm", "--fsdp")
     assert done.code == 2
     assert "--gpus N" in done.err
+    done = ttrl("doctor", "--model", tiny_model, "--sampler", "vllm", "--fsdp")
+    assert done.code == 2
 
 
 def test_a_sampler_cannot_have_the_divided_model(
@@ -324,10 +324,4 @@ def test_a_process_that_dies_ends_the_run(tmp_path: Path, tiny_model: Path, plug
     run = tmp_path / "run"
     given = [*options(tiny_model, gpus=2, steps=10_000), "--fsdp", "--out", run]
     process = spawn("solve", problem, *given, PYTHONPATH=plugin)
-    until(lambda: (run / "metrics.jsonl").exists() and read_lines(run / "metrics.jsonl"))
-    (other,) = followers()
-    other.kill()
-    done = wait(process)
-    assert done.code == 3, done.err
-    assert "a process of this run has ended" in done.err
-    assert "Traceback" not in done.err
+    assert kill_the_other(run, process).code == 3

@@ -1,10 +1,10 @@
-"""What a configuration file of accelerate's comes to as options of a run."""
+"""FSDP, and what a file of accelerate's comes to as options of a run."""
 
 from pathlib import Path
 from typing import Any
 
 from ttrl_cli import peers
-from ttrl_cli.config import C
+from ttrl_cli.config import C, RunConfig
 from ttrl_cli.errors import UsageError
 
 _COPIES = ("NO", "MULTI_GPU", "MULTI_CPU")
@@ -90,6 +90,32 @@ def with_accelerate_file(config: C) -> C:
         if "checkpointing" not in given and again is not None:
             said["checkpointing"] = again
     return config.model_copy(update=said)
+
+
+def require_room_for_fsdp(config: RunConfig) -> None:
+    """Refuse what needs weights that are not divided.
+
+    Raises:
+        UsageError: If there is such a thing.
+    """
+    if not config.fsdp:
+        return
+    if config.gpus == 1:
+        msg = "--fsdp: there is one process, which leaves nothing to divide weights among; --gpus N"
+        raise UsageError(msg)
+    if config.load_in_4bit:
+        msg = "--load-in-4bit: --fsdp cannot divide weights in 4 bits"
+        raise UsageError(msg)
+    if config.sampler == "transformers":
+        raise UsageError(needs_whole_weights(config))
+
+
+def needs_whole_weights(config: RunConfig) -> str:
+    """What is to be said of a sampler that shares the learner's weights."""
+    return (
+        f"--fsdp divides the weights among processes, and --sampler {config.sampler} needs them "
+        "whole; use --sampler vllm, or vllm-server:URL,..."
+    )
 
 
 def _read(path: str, where: str) -> dict[str, Any]:

@@ -12,7 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ttrl_cli import peers, registry
-from ttrl_cli.api.accelerating import with_accelerate_file
+from ttrl_cli.api.accelerating import (
+    needs_whole_weights,
+    require_room_for_fsdp,
+    with_accelerate_file,
+)
 from ttrl_cli.api.crew import Crew
 from ttrl_cli.config import C, RunConfig
 from ttrl_cli.errors import InterruptedRunError, UsageError
@@ -119,7 +123,7 @@ class Machinery:
 
         def whole_model() -> "LoadedModel":
             if config.fsdp:
-                raise UsageError(_needs_whole_weights(config))
+                raise UsageError(needs_whole_weights(config))
             return model()
 
         context = registry.SamplerContext(config=config, model=whole_model, codec=codec)
@@ -195,7 +199,7 @@ def settle(config: C) -> C:
         SetupError: If the model was never pulled.
     """
     config = with_accelerate_file(config)
-    _require_room_for_fsdp(config)
+    require_room_for_fsdp(config)
     settled: dict[str, object] = {
         "threads": config.threads or max(1, _cores() // config.gpus),
         "workers": workers(config),
@@ -219,31 +223,6 @@ def settle(config: C) -> C:
         # a path must mean the same when the run is resumed from another folder
         settled["model"] = str(folder.resolve()) if named.startswith((".", "~")) else named
     return config.model_copy(update=settled)
-
-
-def _require_room_for_fsdp(config: RunConfig) -> None:
-    """Refuse what needs weights that are not divided.
-
-    Raises:
-        UsageError: If there is such a thing.
-    """
-    if not config.fsdp:
-        return
-    if config.gpus == 1:
-        msg = "--fsdp: there is one process, which leaves nothing to divide weights among; --gpus N"
-        raise UsageError(msg)
-    if config.load_in_4bit:
-        msg = "--load-in-4bit: --fsdp cannot divide weights in 4 bits"
-        raise UsageError(msg)
-    if config.sampler == "transformers":
-        raise UsageError(_needs_whole_weights(config))
-
-
-def _needs_whole_weights(config: RunConfig) -> str:
-    return (
-        f"--fsdp divides the weights among processes, and --sampler {config.sampler} needs them "
-        "whole; use --sampler vllm, or vllm-server:URL,..."
-    )
 
 
 def workers(config: RunConfig) -> int:
