@@ -26,6 +26,7 @@ from ttrl_cli.learner.batch import group_rows, micro_batches
 from ttrl_cli.learner.forward import forward
 from ttrl_cli.learner.head import score
 from ttrl_cli.learner.lora import LoraLearner
+from ttrl_cli.learner.shaping import mean_drift
 from ttrl_cli.learner.shares import share
 from ttrl_cli.models import sequence
 from ttrl_cli.models.load import LoadedModel, load_model
@@ -326,7 +327,7 @@ def test_activations_computed_again_give_the_same_gradients(
     assert_close(*found)
     assert same(*found) == (family != "olmo2")
     assert drift[0] == pytest.approx(drift[1], abs=1e-6)
-    assert kept[1] < kept[0]
+    assert kept[1] < kept[0] / 2
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 9])
@@ -341,6 +342,24 @@ def test_processes_have_about_as_many_tokens() -> None:
     row = make_plain_row(prompt=2, tokens=10)
     other = replace(row, prompt_ids_S=np.array([9, 9]))
     assert [share([row, other, row, other, row], rank, 2) for rank in (0, 1)] == [[0, 2], [4, 1, 3]]
+
+
+def test_prompts_count_where_they_are_run_with_each_row() -> None:
+    """Two short answers to a long prompt, 41 tokens each in all, weigh more than one of 12."""
+    long, short = make_plain_row(prompt=2, tokens=1), make_plain_row(prompt=3, tokens=10)
+    rows = [replace(long, prompt_ids_S=np.full(40, 2))] * 2 + [short]
+    assert [share(rows, rank, 2) for rank in (0, 1)] == [[0, 1], [2]]
+    assert [share(rows, rank, 2, whole=True) for rank in (0, 1)] == [[0], [1, 2]]
+
+
+def test_the_drift_is_that_of_all_samples() -> None:
+    """A row that stands for three counts three times; forced tokens do not: (3 x 2 + 1 x 6) / 4."""
+    row = make_plain_row(prompt=2, tokens=2)
+    many = replace(row, base_logprobs_T=np.array([-2.0, -50.0]), weight=3.0)
+    one = replace(row, base_logprobs_T=np.array([-6.0, -50.0]))
+    mask_T = np.array([True, False])
+    rows = tuple(replace(each, sampled_T=mask_T) for each in (many, one))
+    assert mean_drift(rows) == pytest.approx(3.0)
 
 
 def make_plain_row(*, prompt: int, tokens: int) -> Row:

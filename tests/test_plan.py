@@ -140,6 +140,17 @@ def test_four_bits_hold_the_linear_layers() -> None:
     assert size(found, "learner", "weights") == 2 * other + int(0.52 * 6_979_321_856)
 
 
+def test_a_micro_batch_has_at_least_a_row() -> None:
+    """A row of 26,000 tokens behind a prompt of 2,048 is run whole, whatever the budget says."""
+    little, enough = (
+        planned(80, engine=False, max_tokens=26_000, micro_batch_tokens=tokens)
+        for tokens in (8192, 28_048)
+    )
+    assert size(little, "learner", ACTIVATIONS) == size(enough, "learner", ACTIVATIONS)
+    more = planned(80, engine=False, max_tokens=26_000, micro_batch_tokens=56_096)
+    assert size(more, "learner", ACTIVATIONS) == 2 * size(enough, "learner", ACTIVATIONS)
+
+
 def test_processes_divide_the_samples() -> None:
     """With four processes, each has a quarter of a group's samples to write."""
     one, four = (planned(600, gpus=gpus) for gpus in (1, 4))

@@ -42,7 +42,7 @@ class MicroBatch:
         sampled_logp_BT: Log-probabilities under the sampler [B, T].
         base_logp_BT: Log-probabilities under the untrained model, 0 where unknown [B, T].
         advantage_BT: Advantages [B, T].
-        weight_BT: Row weights, 0 where no loss is taken [B, T].
+        weight_BT: Row weights, 0 on padding [B, T].
     """
 
     places: tuple[int, ...]
@@ -157,7 +157,7 @@ def _pad(places: tuple[int, ...], rows: tuple[Row, ...], device: torch.device) -
         if row.base_logprobs_T is not None:
             base[i, :tokens] = row.base_logprobs_T
         advantage[i, :tokens] = row.advantages_T
-        weight[i, :tokens] = row.weight if row.sampled_T is None else row.weight * row.sampled_T
+        weight[i, :tokens] = row.weight
     return MicroBatch(
         places=places,
         input_ids_BT=torch.from_numpy(ids).to(device),
