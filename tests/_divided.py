@@ -1,4 +1,4 @@
-"""One of several processes that learn: python -m tests._divided OUT MODEL CHECKPOINTING.
+"""One of several processes that learn: python -m tests._divided OUT MODEL DIVISION CHECKPOINTING.
 
 Of the variables of the launcher, all must be set. Process 0 leaves its adapter and moments in OUT;
 each prints how many parameters it holds, what was seen, and the log-probabilities of a probe.
@@ -7,6 +7,7 @@ each prints how many parameters it holds, what was seen, and the log-probabiliti
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -49,24 +50,31 @@ def probe() -> Probe:
     return Probe(prompt_ids_S=np.array([5, 6]), token_ids_T=np.array([7, 8, 9]))
 
 
-def main(out: Path, model: Path, *, checkpointing: bool) -> None:
+def held(parameter: Any) -> int:
+    """How many of a parameter's numbers are here."""
+    if hasattr(parameter, "to_local"):
+        return int(parameter.to_local().numel())
+    # of DeepSpeed: nothing is left of what is elsewhere, or all of it is here for good
+    part = getattr(parameter, "ds_tensor", parameter)
+    return max(int(part.numel()), int(parameter.numel()))
+
+
+def main(out: Path, model: Path, division: str, *, checkpointing: bool) -> None:
     """Learn, and say what came of it."""
     torch.set_num_threads(1)
     peers = Peers()
-    options = config(model, fsdp=True, gpus=peers.size, checkpointing=checkpointing)
+    options = config(model, gpus=peers.size, checkpointing=checkpointing, **{division: True})
     loaded = load_model(options)
     learner = LoraLearner(loaded, options, peers=peers)
     report = learner.update(round_())
     (logp_T,) = learner.logprobs([probe()])
     if peers.rank == 0:
         learner.save(out)
-    held = sum(
-        (p.to_local() if hasattr(p, "to_local") else p).numel() for p in loaded.network.parameters()
-    )
-    told = {"held": held, "metrics": dict(report.metrics), "logp_T": logp_T.tolist()}
+    parameters = sum(held(parameter) for parameter in loaded.network.parameters())
+    told = {"held": parameters, "metrics": dict(report.metrics), "logp_T": logp_T.tolist()}
     (out / f"told-{peers.rank}.json").write_text(json.dumps(told))
     leave()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), checkpointing=sys.argv[3] == "True")
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], checkpointing=sys.argv[4] == "True")

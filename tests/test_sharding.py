@@ -24,9 +24,9 @@ from tests._helpers import (
     ttrl,
     write_problem,
 )
-from ttrl_cli.api.accelerating import with_accelerate_file
+from ttrl_cli.api.accelerating import require_divisible, with_accelerate_file
 from ttrl_cli.config import RunConfig
-from ttrl_cli.errors import UsageError
+from ttrl_cli.errors import SetupError, UsageError
 from ttrl_cli.learner.lora import OPTIMISER_FILE, LoraLearner
 from ttrl_cli.learner.passes import whole
 from ttrl_cli.models.load import load_model
@@ -48,20 +48,45 @@ FSDP: dict[str, Any] = {
 }
 
 
+DEEPSPEED: dict[str, Any] = {
+    **{key: value for key, value in FSDP.items() if key != "fsdp_config"},
+    "distributed_type": "DEEPSPEED",
+    # what the questionnaire writes
+    "deepspeed_config": {
+        "deepspeed_multinode_launcher": "standard",
+        "gradient_accumulation_steps": 1,
+        "gradient_clipping": 1.0,
+        "offload_optimizer_device": "none",
+        "offload_param_device": "none",
+        "zero3_init_flag": True,
+        "zero3_save_16bit_model": False,
+        "zero_stage": 3,
+    },
+}
+
+
 def write(path: Path, **changed: Any) -> str:
-    """A configuration file of accelerate's; fsdp_config is added to."""
-    own = FSDP["fsdp_config"] | changed.pop("fsdp_config", {})
-    path.write_text(yaml.safe_dump(FSDP | {"fsdp_config": own} | changed))
+    """A configuration file of accelerate's; fsdp_config or deepspeed_config is added to."""
+    whole = DEEPSPEED if "deepspeed_config" in changed else FSDP
+    name = "deepspeed_config" if "deepspeed_config" in changed else "fsdp_config"
+    own = whole[name] | changed.pop(name, {})
+    path.write_text(yaml.safe_dump(whole | {name: own} | changed))
     return str(path)
 
 
+@pytest.fixture(params=["fsdp", "deepspeed"])
+def division(request: pytest.FixtureRequest) -> str:
+    """What divides the weights: the name of an option."""
+    return str(request.param)
+
+
 @pytest.fixture
-def file(tmp_path: Path) -> str:
+def file(tmp_path: Path, division: str) -> str:
     """A file that asks for weights in two parts."""
-    return write(tmp_path / "fsdp.yaml")
+    return write(tmp_path / f"{division}.yaml", **{f"{division}_config": {}})
 
 
-def two_processes(out: Path, model: Path, *, checkpointing: bool) -> list[Any]:
+def two_processes(out: Path, model: Path, division: str, *, checkpointing: bool) -> list[Any]:
     """What two processes say that learn together."""
     out.mkdir()
     with socket.socket() as probe:
@@ -71,7 +96,10 @@ def two_processes(out: Path, model: Path, *, checkpointing: bool) -> list[Any]:
     given |= {"ACCELERATE_USE_CPU": "true", "HF_HUB_OFFLINE": "1"}
     started = [
         subprocess.Popen(
-            [sys.executable, "-m", "tests._divided", str(out), str(model), str(checkpointing)],
+            [
+                *(sys.executable, "-m", "tests._divided"),
+                *(str(out), str(model), division, str(checkpointing)),
+            ],
             cwd=ROOT,
             env=given | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
             stderr=subprocess.PIPE,
@@ -86,7 +114,7 @@ def two_processes(out: Path, model: Path, *, checkpointing: bool) -> list[Any]:
 
 @pytest.mark.parametrize("again", [False, True])
 def test_an_update_is_that_of_undivided_weights(
-    tmp_path: Path, tiny_model: Path, again: bool
+    tmp_path: Path, tiny_model: Path, division: str, again: bool
 ) -> None:
     """Gradients, probes and KL against the base model to 1e-4; half of the layers each."""
     alone = LoraLearner(load_model(_divided.config(tiny_model)), _divided.config(tiny_model))
@@ -95,7 +123,7 @@ def test_an_update_is_that_of_undivided_weights(
     (tmp_path / "one").mkdir()
     alone.save(tmp_path / "one")
 
-    first, second = two_processes(tmp_path / "two", tiny_model, checkpointing=again)
+    first, second = two_processes(tmp_path / "two", tiny_model, division, checkpointing=again)
 
     ours, theirs = (load_file(tmp_path / name / OPTIMISER_FILE) for name in ("two", "one"))
     assert ours.keys() == theirs.keys()
@@ -193,19 +221,25 @@ def test_a_run_with_divided_weights_is_as_one_without(
         assert mine["train/grad_norm"] == pytest.approx(other["train/grad_norm"], rel=1e-3)
 
 
-def test_a_launcher_must_be_told_twice(tmp_path: Path, tiny_model: Path, plugin: str) -> None:
-    """A process launched for FSDP does not quietly hold everything."""
+def test_a_launcher_must_be_told_twice(
+    tmp_path: Path, tiny_model: Path, plugin: str, division: str
+) -> None:
+    """A process launched for divided weights does not quietly hold everything."""
     problem = write_problem(tmp_path / "problem", LENGTH, seed="a")
-    given = {"PYTHONPATH": plugin, "ACCELERATE_USE_FSDP": "true"}
+    given = {"PYTHONPATH": plugin, f"ACCELERATE_USE_{division.upper()}": "true"}
     done = command("solve", problem, *options(tiny_model, gpus=2), "--out", tmp_path / "r", **given)
     assert done.code == 2, done.err
-    assert "launched with FSDP" in done.err
+    assert f"launched with {division.upper()}" in done.err
 
 
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"distributed_type": "DEEPSPEED"}, "DeepSpeed is not supported"),
+        ({"deepspeed_config": {"zero_stage": 2}}, "zero_stage must be 3"),
+        ({"deepspeed_config": {"offload_param_device": "cpu"}}, "offload_param_device"),
+        ({"deepspeed_config": {"gradient_accumulation_steps": 8}}, "gradient_accumulation_steps"),
+        ({"deepspeed_config": {"gradient_clipping": 0}}, "gradient_clipping"),
+        ({"deepspeed_config": {"deepspeed_config_file": "ds.json"}}, "deepspeed_config_file"),
         ({"distributed_type": "MEGATRON_LM"}, "MEGATRON_LM"),
         ({"fsdp_config": {"fsdp_version": 1}}, "fsdp_version must be 2"),
         ({"fsdp_config": {"fsdp_offload_params": True}}, "fsdp_offload_params"),
@@ -226,8 +260,8 @@ def test_what_would_be_ignored_is_refused(
     tmp_path: Path, changed: dict[str, Any], said: str
 ) -> None:
     """A file that asks for what is not there is named, with the key."""
-    file = write(tmp_path / "fsdp.yaml", **changed)
-    with pytest.raises(UsageError, match=f"(?s)fsdp.yaml.*{said}"):
+    file = write(tmp_path / "asked.yaml", **changed)
+    with pytest.raises(UsageError, match=f"(?s)asked.yaml.*{said}"):
         with_accelerate_file(RunConfig(accelerate_config=file))
 
 
@@ -253,6 +287,16 @@ def test_a_file_fills_in_what_options_do_not_say(tmp_path: Path) -> None:
     assert (found.dtype, found.device, found.checkpointing) == ("float32", "auto", True)
 
 
+def test_a_file_of_deepspeed_says_how_to_clip(tmp_path: Path) -> None:
+    """The norm of its gradients is --max-grad-norm, unless an option says another."""
+    file = write(tmp_path / "deepspeed.yaml", deepspeed_config={"gradient_clipping": 0.5})
+    found = with_accelerate_file(RunConfig(accelerate_config=file))
+    assert (found.gpus, found.fsdp, found.deepspeed) == (2, False, True)
+    assert found.max_grad_norm == 0.5
+    found = with_accelerate_file(RunConfig(accelerate_config=file, max_grad_norm=2.0))
+    assert found.max_grad_norm == 2.0
+
+
 def test_a_file_need_not_say_how_many(tmp_path: Path) -> None:
     """Without num_processes, --gpus says; a file without FSDP makes copies."""
     file = tmp_path / "copies.yaml"
@@ -268,6 +312,7 @@ def test_a_file_need_not_say_how_many(tmp_path: Path) -> None:
         (["--gpus", 3], "num_processes is 2"),
         (["--gpus", 1], "num_processes is 2"),
         (["--load-in-4bit"], "4 bits"),
+        (["--fsdp", "--deepspeed"], "one way only"),
     ],
 )
 def test_options_that_do_not_go_together(
@@ -296,32 +341,41 @@ def test_the_plan_counts_a_part_of_the_weights(tiny_model: Path, file: str) -> N
     assert gathered == [3 * 4 * shape.linear // shape.layers]
 
 
-def test_fsdp_needs_others(tmp_path: Path, tiny_model: Path) -> None:
-    """`--fsdp` in one process is a mistake; as many bytes as before would be there."""
+def test_dividing_needs_others(tmp_path: Path, tiny_model: Path, division: str) -> None:
+    """In one process it is a mistake; as many bytes as before would be there."""
     problem = write_problem(tmp_path / "problem", LENGTH, seed="a")
-    done = ttrl("solve", problem, "--model", tiny_model, "--sampler", "vllm", "--fsdp")
+    done = ttrl("solve", problem, "--model", tiny_model, "--sampler", "vllm", f"--{division}")
     assert done.code == 2
-    assert "--gpus N" in done.err
-    done = ttrl("doctor", "--model", tiny_model, "--sampler", "vllm", "--fsdp")
+    assert f"--{division} divides weights among processes, and there is one" in done.err
+    done = ttrl("doctor", "--model", tiny_model, "--sampler", "vllm", f"--{division}")
     assert done.code == 2
+
+
+def test_deepspeed_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 3 with what to install, before a model is read."""
+    monkeypatch.setattr("ttrl_cli.api.accelerating.find_spec", lambda _: None)
+    with pytest.raises(SetupError, match=r"ttrl-cli\[deepspeed\]"):
+        require_divisible(RunConfig(deepspeed=True, gpus=2, sampler="vllm"))
 
 
 def test_a_sampler_cannot_have_the_divided_model(
-    tmp_path: Path, tiny_model: Path, plugin: str
+    tmp_path: Path, tiny_model: Path, plugin: str, division: str
 ) -> None:
     """A plug-in that asks for the learner's own model is refused, by its name."""
     problem = write_problem(tmp_path / "problem", LENGTH, seed="a")
     given = options(tiny_model, gpus=2, sampler="sharing")
     run = tmp_path / "run"
-    done = command("solve", problem, *given, "--fsdp", "--out", run, PYTHONPATH=plugin)
+    done = command("solve", problem, *given, f"--{division}", "--out", run, PYTHONPATH=plugin)
     assert done.code == 2, done.err
     assert "--sampler sharing needs them whole" in done.err
 
 
-def test_a_process_that_dies_ends_the_run(tmp_path: Path, tiny_model: Path, plugin: str) -> None:
+def test_a_process_that_dies_ends_the_run(
+    tmp_path: Path, tiny_model: Path, plugin: str, division: str
+) -> None:
     """Exit code 3 and a sentence, wherever in a step the others then are."""
     problem = write_problem(tmp_path / "problem", LENGTH, seed="a")
     run = tmp_path / "run"
-    given = [*options(tiny_model, gpus=2, steps=10_000), "--fsdp", "--out", run]
+    given = [*options(tiny_model, gpus=2, steps=10_000), f"--{division}", "--out", run]
     process = spawn("solve", problem, *given, PYTHONPATH=plugin)
     assert kill_the_other(run, process).code == 3

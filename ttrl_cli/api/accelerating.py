@@ -1,16 +1,20 @@
-"""FSDP, and what a file of accelerate's comes to as options of a run."""
+"""Divided weights, and what a file of accelerate's comes to as options of a run."""
 
+import math
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from ttrl_cli import peers
 from ttrl_cli.config import C, RunConfig
-from ttrl_cli.errors import UsageError
+from ttrl_cli.errors import SetupError, UsageError
 
 _COPIES = ("NO", "MULTI_GPU", "MULTI_CPU")
+_DIVIDED = ("FSDP", "DEEPSPEED")
 _USED = frozenset(
     {
         "compute_environment",
+        "deepspeed_config",
         "distributed_type",
         "fsdp_config",
         "mixed_precision",
@@ -52,6 +56,25 @@ _FSDP_WITHOUT_EFFECT = frozenset(
         "fsdp_use_orig_params",
     }
 )
+_DEEPSPEED_USED = frozenset({"gradient_clipping", "zero_stage"})
+_DEEPSPEED_WITHOUT_EFFECT = frozenset(
+    {
+        # how processes are started on several machines
+        "deepspeed_exclusion_filter",
+        "deepspeed_hostfile",
+        "deepspeed_inclusion_filter",
+        "deepspeed_multinode_launcher",
+        # memory of the machine while weights are read; what is saved is the adapter, which is whole
+        "zero3_init_flag",
+        "zero3_save_16bit_model",
+    }
+)
+_DEEPSPEED_NOTHING: dict[str, tuple[object, ...]] = {
+    "gradient_accumulation_steps": (1,),
+    "offload_optimizer_device": ("none",),
+    "offload_param_device": ("none",),
+}
+"""Other keys of deepspeed_config, with the values that ask for nothing."""
 
 
 def with_accelerate_file(config: C) -> C:
@@ -83,29 +106,33 @@ def with_accelerate_file(config: C) -> C:
         said["dtype"] = "bfloat16"
     if "device" not in given and asked["use_cpu"]:
         said["device"] = "cpu"
-    if asked["distributed_type"] == "FSDP":
-        own = _checked_fsdp(asked["fsdp_config"], where)
-        said["fsdp"] = True
-        again = own.get("fsdp_activation_checkpointing")
-        if "checkpointing" not in given and again is not None:
-            said["checkpointing"] = again
+    divided = _divided(asked, where).items()
+    said |= {key: value for key, value in divided if key not in given and value is not None}
     return config.model_copy(update=said)
 
 
-def require_room_for_fsdp(config: RunConfig) -> None:
-    """Refuse what needs weights that are not divided.
+def require_divisible(config: RunConfig) -> None:
+    """Where weights are to be divided, refuse what does not go with that.
 
     Raises:
         UsageError: If there is such a thing.
+        SetupError: If a library is missing.
     """
-    if not config.fsdp:
+    if not config.divided:
         return
+    option = _division(config)
+    if config.fsdp and config.deepspeed:
+        msg = "--fsdp and --deepspeed: weights can be divided in one way only"
+        raise UsageError(msg)
     if config.gpus == 1:
-        msg = "--fsdp: there is one process, which leaves nothing to divide weights among; --gpus N"
+        msg = f"{option} divides weights among processes, and there is one; --gpus N"
         raise UsageError(msg)
     if config.load_in_4bit:
-        msg = "--load-in-4bit: --fsdp cannot divide weights in 4 bits"
+        msg = f"--load-in-4bit: {option} cannot divide weights in 4 bits"
         raise UsageError(msg)
+    if config.deepspeed and not find_spec("deepspeed"):
+        msg = "--deepspeed needs DeepSpeed; install it with: pip install 'ttrl-cli[deepspeed]'"
+        raise SetupError(msg)
     if config.sampler == "transformers":
         raise UsageError(needs_whole_weights(config))
 
@@ -113,9 +140,13 @@ def require_room_for_fsdp(config: RunConfig) -> None:
 def needs_whole_weights(config: RunConfig) -> str:
     """What is to be said of a sampler that shares the learner's weights."""
     return (
-        f"--fsdp divides the weights among processes, and --sampler {config.sampler} needs them "
-        "whole; use --sampler vllm, or vllm-server:URL,..."
+        f"{_division(config)} divides the weights among processes, and --sampler {config.sampler} "
+        "needs them whole; use --sampler vllm, or vllm-server:URL,..."
     )
+
+
+def _division(config: RunConfig) -> str:
+    return "--fsdp" if config.fsdp else "--deepspeed"
 
 
 def _read(path: str, where: str) -> dict[str, Any]:
@@ -134,14 +165,9 @@ def _read(path: str, where: str) -> dict[str, Any]:
         msg = f"{where}: {why}" if Path(path).is_file() else f"{where}: there is no such file"
         raise UsageError(msg) from error
     kind, precision = asked["distributed_type"], asked.get("mixed_precision") or "no"
-    if kind == "DEEPSPEED":
-        msg = (
-            f"{where}: DeepSpeed is not supported; its stage 3 divides what distributed_type FSDP "
-            "with fsdp_version 2 divides, and the other stages only what an adapter has little of"
-        )
-        raise UsageError(msg)
-    if kind not in (*_COPIES, "FSDP"):
-        msg = f"{where}: distributed_type {kind} is not supported; FSDP, MULTI_GPU and NO are"
+    if kind not in (*_COPIES, *_DIVIDED):
+        known = ", ".join((*_DIVIDED, *_COPIES))
+        msg = f"{where}: distributed_type {kind} is not supported; {known} are"
         raise UsageError(msg)
     if precision not in ("no", "bf16"):
         msg = f"{where}: mixed_precision {precision} is not supported; no and bf16 are"
@@ -155,7 +181,24 @@ def _read(path: str, where: str) -> dict[str, Any]:
         if not isinstance(asked.setdefault(key, 0), int):
             msg = f"{where}: {key} must be a whole number (got {asked[key]!r})"
             raise UsageError(msg)
-    return {"use_cpu": False, "fsdp_config": {}, **asked, "mixed_precision": precision}
+    empty: dict[str, object] = {"use_cpu": False, "fsdp_config": {}, "deepspeed_config": {}}
+    return {**empty, **asked, "mixed_precision": precision}
+
+
+def _divided(asked: dict[str, Any], where: str) -> dict[str, object]:
+    """What is said of divided weights; None stands for nothing.
+
+    Raises:
+        UsageError: If some of it would be ignored.
+    """
+    match asked["distributed_type"]:
+        case "FSDP":
+            own = _checked_fsdp(asked["fsdp_config"], where)
+            return {"fsdp": True, "checkpointing": own.get("fsdp_activation_checkpointing")}
+        case "DEEPSPEED":
+            own = _checked_deepspeed(asked["deepspeed_config"], where)
+            return {"deepspeed": True, "max_grad_norm": own.get("gradient_clipping")}
+    return {}
 
 
 def _checked_fsdp(own: dict[str, Any], where: str) -> dict[str, Any]:
@@ -182,5 +225,33 @@ def _checked_fsdp(own: dict[str, Any], where: str) -> dict[str, Any]:
             f"{where}: fsdp_config.fsdp_reshard_after_forward is not supported as false: weights "
             "would stay whole while the sampler needs their memory"
         )
+        raise UsageError(msg)
+    return own
+
+
+def _checked_deepspeed(own: dict[str, Any], where: str) -> dict[str, Any]:
+    """The keys of deepspeed_config.
+
+    Raises:
+        UsageError: If one of them would be ignored.
+    """
+    where = f"{where}: deepspeed_config"
+    stage = own.get("zero_stage")
+    if stage != 3:
+        msg = (
+            f"{where}.zero_stage must be 3 (got {stage!r}): what is trained is an adapter, whose "
+            "gradient and moments the other stages would divide; for copies, distributed_type "
+            "MULTI_GPU"
+        )
+        raise UsageError(msg)
+    for key, value in own.items():
+        if key in _DEEPSPEED_USED | _DEEPSPEED_WITHOUT_EFFECT:
+            continue
+        if value not in _DEEPSPEED_NOTHING.get(key, ()):
+            msg = f"{where}.{key} is not supported (got {value!r})"
+            raise UsageError(msg)
+    norm = own.get("gradient_clipping", 1.0)
+    if isinstance(norm, bool) or not isinstance(norm, int | float) or not 0 < norm < math.inf:
+        msg = f"{where}.gradient_clipping must be a number above 0 (got {norm!r})"
         raise UsageError(msg)
     return own

@@ -134,9 +134,9 @@ def _as_launched(config: RunConfig) -> None:
     """Refuse processes that were launched for what this run would not do.
 
     Raises:
-        UsageError: If a launcher was told of FSDP and this run was not, or of DeepSpeed.
+        UsageError: If a launcher was told of FSDP or DeepSpeed and this run was not.
     """
-    for name, meant in (("FSDP", config.fsdp), ("DEEPSPEED", False)):
+    for name, meant in (("FSDP", config.fsdp), ("DEEPSPEED", config.deepspeed)):
         if os.environ.get(f"ACCELERATE_USE_{name}", "").lower() == "true" and not meant:
             msg = f"launched with {name}, which this run is not to use; see --accelerate-config"
             raise UsageError(msg)

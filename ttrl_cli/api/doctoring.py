@@ -4,7 +4,7 @@ import platform
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ttrl_cli.api.accelerating import require_room_for_fsdp, with_accelerate_file
+from ttrl_cli.api.accelerating import require_divisible, with_accelerate_file
 from ttrl_cli.config import SolveConfig, resolve
 from ttrl_cli.errors import SetupError, UsageError
 from ttrl_cli.sandbox.backends import BACKENDS
@@ -61,7 +61,7 @@ def memory_plan(options: "Mapping[str, object]", *, gigabytes: float | None = No
     from ttrl_cli.models import plan, store
 
     config = with_accelerate_file(resolve(SolveConfig, {}, options, where="doctor"))
-    require_room_for_fsdp(config)
+    require_divisible(config)
     if config.sampler not in ("transformers", "vllm"):
         msg = f"--sampler {config.sampler}: plans are for transformers or vllm"
         raise UsageError(msg)

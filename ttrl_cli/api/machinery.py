@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ttrl_cli import peers, registry
 from ttrl_cli.api.accelerating import (
     needs_whole_weights,
-    require_room_for_fsdp,
+    require_divisible,
     with_accelerate_file,
 )
 from ttrl_cli.api.crew import Crew
@@ -101,7 +101,7 @@ class Machinery:
         if made.scorer is None:
             learner = ParallelLearner(learner, crew.peers)
             return replace(made, sampler=sampler, learner=learner, crew=crew)
-        scorer = ParallelScoringLearner(made.scorer, crew.peers, together=config.fsdp)
+        scorer = ParallelScoringLearner(made.scorer, crew.peers, together=config.divided)
         return replace(made, sampler=sampler, learner=scorer, scorer=scorer, crew=crew)
 
     @classmethod
@@ -122,7 +122,7 @@ class Machinery:
             return load_codec(folder_of(config.model), thinking=config.thinking)
 
         def whole_model() -> "LoadedModel":
-            if config.fsdp:
+            if config.divided:
                 raise UsageError(needs_whole_weights(config))
             return model()
 
@@ -199,7 +199,7 @@ def settle(config: C) -> C:
         SetupError: If the model was never pulled.
     """
     config = with_accelerate_file(config)
-    require_room_for_fsdp(config)
+    require_divisible(config)
     settled: dict[str, object] = {
         "threads": config.threads or max(1, _cores() // config.gpus),
         "workers": workers(config),

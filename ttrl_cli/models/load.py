@@ -4,6 +4,8 @@ Sampler and learner share one `LoadedModel`: one copy of the weights, so the sam
 log-probabilities are the updated adapter's by construction.
 """
 
+import sys
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,10 +20,9 @@ from transformers.utils import logging as transformers_logging
 
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import SetupError
-from ttrl_cli.models import attention, weights
+from ttrl_cli.models import attention, sharding, weights
 from ttrl_cli.models.codec import Codec, folder_of, load_codec
 from ttrl_cli.models.layers import compute_again, decoder_layers
-from ttrl_cli.models.sharding import read_by_everyone, shard
 from ttrl_cli.records import FloatArray, Probe
 
 if TYPE_CHECKING:
@@ -40,12 +41,14 @@ class LoadedModel:
         codec: Its tokenizer and what goes with it.
         sharded: Whether its weights are divided among processes, which must then run it in step.
         whole_rows: Whether it learns from rows that share no prompt, as its layers then need.
+        division: What divides the weights, if they would come together without it.
     """
 
     network: Any
     codec: Codec
     sharded: bool = False
     whole_rows: bool = False
+    division: object = None
 
     @property
     def dtype(self) -> str:
@@ -130,22 +133,29 @@ def load_model(config: RunConfig) -> LoadedModel:
     codec = load_codec(folder, thinking=config.thinking)
     device = choose_device(config.device)
     # what is going to be divided need not fit on a GPU as a whole
-    with read_by_everyone():
-        base = _load_base(folder, config, "cpu" if config.fsdp else device)
+    with sharding.read_by_everyone():
+        base = _load_base(folder, config, "cpu" if config.divided else device)
     _require_plain_cache(folder, base)
     base.requires_grad_(requires_grad=False)
     # divided weights are gathered by whoever calls a layer as a module, which lean forwards do not
-    lean = weights.supported(base) and not config.fsdp
+    lean = weights.supported(base) and not config.divided
     again = choose_checkpointing(config) and config.train and not lean
     if lean:
         weights.fuse(base)
+    division = None
+    if config.deepspeed:
+        division = sharding.deepspeed(base, decoder_layers(base, "take no --deepspeed"), device)
     network = _with_adapter(base, config)
     if again:  # inside of what gathers weights, so that both passes have them
         compute_again(decoder_layers(base, "take --no-checkpointing"))
     if config.fsdp:
-        shard(network, decoder_layers(base, "take no --fsdp"), device)
+        sharding.fsdp(network, decoder_layers(base, "take no --fsdp"), device)
     return LoadedModel(
-        network=network, codec=codec, sharded=config.fsdp, whole_rows=again or config.fsdp
+        network=network,
+        codec=codec,
+        sharded=config.divided,
+        whole_rows=again or config.divided,
+        division=division,
     )
 
 
@@ -248,5 +258,6 @@ def dequantise(gguf: Path, folder: Path) -> None:
     # refuses to save it
     del model.config.quantization_config
     model.hf_quantizer = None
-    model.save_pretrained(folder)
+    with redirect_stdout(sys.stderr):  # for DeepSpeed, which transformers imports if it is there
+        model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

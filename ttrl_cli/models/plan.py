@@ -17,6 +17,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import SetupError
 from ttrl_cli.models.load import choose_checkpointing, choose_device, choose_dtype
+from ttrl_cli.models.sharding import GATHERED
 
 _BYTES = {"bfloat16": 2, "float32": 4}
 _FLOAT = 4
@@ -33,8 +34,6 @@ _ENGINE_TOKENS = 8192
 """Tokens that vLLM computes at once."""
 _HEAD_TOKENS = 1024
 """Tokens whose logits exist at a time while learning, at most."""
-_GATHERED = 3
-"""Divided layers that are whole at a time: the one that is run, the next, and what it comes in."""
 _FEWEST_SEQUENCES = 8
 """Whole sequences that an engine must have room for beside an update, or it sleeps meanwhile."""
 
@@ -284,10 +283,10 @@ def _learner(shape: Shape, config: RunConfig, dtype: str, checkpointing: bool) -
     packed = shape.linear if config.load_in_4bit else 0
     weights = (shape.parameters - packed) * _BYTES[dtype] + int(packed * _FOUR_BITS)
     always = {"weights": weights, "adapter": adapter}
-    if config.fsdp:  # all but this process's part of the layers is elsewhere
+    if config.divided:  # all but this process's part of the layers is elsewhere
         always["weights"] -= shape.linear * _BYTES[dtype] * (config.gpus - 1) // config.gpus
         # also while an engine is awake: probes of what it has are run before it rests
-        gathered = _GATHERED * shape.linear * _BYTES[dtype] // shape.layers
+        gathered = GATHERED * shape.linear * _BYTES[dtype] // shape.layers
         always["layers that are gathered"] = gathered
     update = {}
     if config.train:
