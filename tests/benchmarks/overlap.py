@@ -142,7 +142,11 @@ class Search:
         )
         self._run = RunDir.create(out, "solve", loaded.spec.name, config, problem)
         machinery = Machinery(
-            sampler=Paced(streams=streams), learner=NullLearner(), dtype="auto", files=None
+            sampler=Paced(streams=streams),
+            learner=NullLearner(),
+            scorer=None,
+            dtype="auto",
+            files=None,
         )
         self._parts: Parts = machinery.parts(self._run, grader, Clock(), time.monotonic())
         seeds = roots(loaded, grader.grade_seeds(), GROUPS)
