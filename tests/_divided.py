@@ -1,7 +1,8 @@
 """One of several processes that learn: python -m tests._divided OUT MODEL DIVISION CHECKPOINTING.
 
 Of the variables of the launcher, all must be set. Process 0 leaves its adapter and moments in OUT;
-each prints how many parameters it holds, what was seen, and the log-probabilities of a probe.
+each leaves word of how many parameters it holds, at the end and at most in a layer, of what was
+seen, and of the log-probabilities of a probe.
 """
 
 import json
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from tests.conftest import random_adapter
 from ttrl_cli.config import RunConfig
 from ttrl_cli.learner.lora import LoraLearner
 from ttrl_cli.models.load import load_model
@@ -50,13 +52,33 @@ def probe() -> Probe:
     return Probe(prompt_ids_S=np.array([5, 6]), token_ids_T=np.array([7, 8, 9]))
 
 
-def held(parameter: Any) -> int:
-    """How many of a parameter's numbers are here."""
-    if hasattr(parameter, "to_local"):
-        return int(parameter.to_local().numel())
-    # of DeepSpeed: nothing is left of what is elsewhere, or all of it is here for good
-    part = getattr(parameter, "ds_tensor", parameter)
-    return max(int(part.numel()), int(parameter.numel()))
+def held(network: Any) -> int:
+    """How many of a network's numbers are in this process."""
+    found = 0
+    for parameter in network.parameters():
+        own = parameter.to_local() if hasattr(parameter, "to_local") else parameter
+        found += own.numel()
+        if hasattr(parameter, "ds_tensor"):  # of DeepSpeed: the part, beside what was gathered
+            found += parameter.ds_tensor.numel()
+    return found
+
+
+class Most:
+    """The most numbers that a network holds whenever one of its linear layers is run.
+
+    Args:
+        network: The network.
+    """
+
+    def __init__(self, network: Any) -> None:
+        self._network = network
+        self.found = 0
+        for module in network.modules():
+            if isinstance(module, torch.nn.Linear):
+                module.register_forward_hook(self._look)
+
+    def _look(self, *_: Any) -> None:
+        self.found = max(self.found, held(self._network))
 
 
 def main(out: Path, model: Path, division: str, *, checkpointing: bool) -> None:
@@ -65,13 +87,15 @@ def main(out: Path, model: Path, division: str, *, checkpointing: bool) -> None:
     peers = Peers()
     options = config(model, gpus=peers.size, checkpointing=checkpointing, **{division: True})
     loaded = load_model(options)
+    random_adapter(loaded, seed=1)
+    most = Most(loaded.network)
     learner = LoraLearner(loaded, options, peers=peers)
     report = learner.update(round_())
     (logp_T,) = learner.logprobs([probe()])
     if peers.rank == 0:
         learner.save(out)
-    parameters = sum(held(parameter) for parameter in loaded.network.parameters())
-    told = {"held": parameters, "metrics": dict(report.metrics), "logp_T": logp_T.tolist()}
+    told = {"held": held(loaded.network), "most": most.found}
+    told |= {"metrics": dict(report.metrics), "logp_T": logp_T.tolist()}
     (out / f"told-{peers.rank}.json").write_text(json.dumps(told))
     leave()
 

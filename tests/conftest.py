@@ -31,8 +31,10 @@ def make_tiny_model(
     chat_template: str | None = CHAT_TEMPLATE,
     head_dim: int = 8,
     context: int = 4096,
+    layers: int = 2,
+    tied: bool = False,
 ) -> Path:
-    """Write a random two-layer Llama over bytes, with a tokenizer, as a folder."""
+    """Write a random Llama over bytes, of two layers, with a tokenizer, as a folder."""
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {token: i for i, token in enumerate(["<end>", "<pad>", *letters])}
     backend = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
@@ -46,7 +48,7 @@ def make_tiny_model(
         vocab_size=len(vocabulary),
         hidden_size=32,
         intermediate_size=64,
-        num_hidden_layers=2,
+        num_hidden_layers=layers,
         num_attention_heads=4,
         num_key_value_heads=2,
         head_dim=head_dim,
@@ -55,6 +57,7 @@ def make_tiny_model(
         pad_token_id=1,
         bos_token_id=None,
         initializer_range=0.2,
+        tie_word_embeddings=tied,
     )
     with torch.random.fork_rng():
         torch.default_generator.manual_seed(0)

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,17 @@ from tests._helpers import (
     ttrl,
     write_problem,
 )
-from ttrl_cli.api.accelerating import require_divisible, with_accelerate_file
+from tests.conftest import make_tiny_model, random_adapter
+from ttrl_cli.api.accelerating import with_accelerate_file
+from ttrl_cli.api.crew import Crew
+from ttrl_cli.api.machinery import settle
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import SetupError, UsageError
 from ttrl_cli.learner.lora import OPTIMISER_FILE, LoraLearner
 from ttrl_cli.learner.passes import whole
 from ttrl_cli.models.load import load_model
 from ttrl_cli.models.plan import read_shape
+from ttrl_cli.models.sharding import GATHERED, deepspeed
 
 ROOT = Path(__file__).parents[1]
 FSDP: dict[str, Any] = {
@@ -53,7 +58,6 @@ DEEPSPEED: dict[str, Any] = {
     "distributed_type": "DEEPSPEED",
     # what the questionnaire writes
     "deepspeed_config": {
-        "deepspeed_multinode_launcher": "standard",
         "gradient_accumulation_steps": 1,
         "gradient_clipping": 1.0,
         "offload_optimizer_device": "none",
@@ -67,10 +71,10 @@ DEEPSPEED: dict[str, Any] = {
 
 def write(path: Path, **changed: Any) -> str:
     """A configuration file of accelerate's; fsdp_config or deepspeed_config is added to."""
-    whole = DEEPSPEED if "deepspeed_config" in changed else FSDP
+    base = DEEPSPEED if "deepspeed_config" in changed else FSDP
     name = "deepspeed_config" if "deepspeed_config" in changed else "fsdp_config"
-    own = whole[name] | changed.pop(name, {})
-    path.write_text(yaml.safe_dump(whole | {name: own} | changed))
+    own = base[name] | changed.pop(name, {})
+    path.write_text(yaml.safe_dump(base | {name: own} | changed))
     return str(path)
 
 
@@ -112,18 +116,29 @@ def two_processes(out: Path, model: Path, division: str, *, checkpointing: bool)
     return [json.loads((out / f"told-{rank}.json").read_text()) for rank in range(2)]
 
 
+@pytest.fixture(scope="module")
+def deep_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a model of more layers than are whole at a time; its two ends are one."""
+    return make_tiny_model(tmp_path_factory.mktemp("deep-model"), layers=7, tied=True)
+
+
 @pytest.mark.parametrize("again", [False, True])
 def test_an_update_is_that_of_undivided_weights(
-    tmp_path: Path, tiny_model: Path, division: str, again: bool
+    tmp_path: Path, deep_model: Path, division: str, again: bool
 ) -> None:
-    """Gradients, probes and KL against the base model to 1e-4; half of the layers each."""
-    alone = LoraLearner(load_model(_divided.config(tiny_model)), _divided.config(tiny_model))
+    """Gradients, probes and KL against the base model to 1e-4; half of the layers each.
+
+    No more than three layers are whole at a time, and none when all is done.
+    """
+    loaded = load_model(_divided.config(deep_model))
+    random_adapter(loaded, seed=1)
+    alone = LoraLearner(loaded, _divided.config(deep_model))
     expected = alone.update(_divided.round_())
     (logp_T,) = alone.logprobs([_divided.probe()])
     (tmp_path / "one").mkdir()
     alone.save(tmp_path / "one")
 
-    first, second = two_processes(tmp_path / "two", tiny_model, division, checkpointing=again)
+    first, second = two_processes(tmp_path / "two", deep_model, division, checkpointing=again)
 
     ours, theirs = (load_file(tmp_path / name / OPTIMISER_FILE) for name in ("two", "one"))
     assert ours.keys() == theirs.keys()
@@ -135,11 +150,15 @@ def test_an_update_is_that_of_undivided_weights(
         assert first["metrics"][key] == pytest.approx(expected.metrics[key], rel=1e-4), key
     np.testing.assert_allclose(first["logp_T"], logp_T, atol=1e-4)
     assert first["logp_T"] == second["logp_T"]
-    # everything that is not in a layer's linear maps or norms is whole in both
-    shape = read_shape(str(tiny_model))
+    # all but the layers' linear maps and the norms is whole in both
+    shape = read_shape(str(deep_model))
     every = shape.parameters + 4 * shape.adapter_per_rank
-    shared = 2 * every - first["held"] - second["held"]
-    assert shape.linear <= shared < shape.parameters
+    norms = (2 * shape.layers + 1) * shape.hidden
+    layer = shape.linear // shape.layers
+    for told in (first, second):
+        shared = 2 * (every - told["held"])
+        assert shape.linear <= shared <= shape.linear + norms
+        assert layer // 4 < told["most"] - told["held"] <= GATHERED * layer + norms
 
 
 def test_a_whole_row_is_the_same_row() -> None:
@@ -239,7 +258,9 @@ def test_a_launcher_must_be_told_twice(
         ({"deepspeed_config": {"offload_param_device": "cpu"}}, "offload_param_device"),
         ({"deepspeed_config": {"gradient_accumulation_steps": 8}}, "gradient_accumulation_steps"),
         ({"deepspeed_config": {"gradient_clipping": 0}}, "gradient_clipping"),
-        ({"deepspeed_config": {"deepspeed_config_file": "ds.json"}}, "deepspeed_config_file"),
+        ({"deepspeed_config": {"zero_stage": None}}, "zero_stage must be 3"),
+        ({"deepspeed_config": {}, "fsdp_config": {"fsdp_version": 2}}, "fsdp_config must be"),
+        ({"deepspeed_config": {}, "distributed_type": "MULTI_GPU"}, "deepspeed_config must be"),
         ({"distributed_type": "MEGATRON_LM"}, "MEGATRON_LM"),
         ({"fsdp_config": {"fsdp_version": 1}}, "fsdp_version must be 2"),
         ({"fsdp_config": {"fsdp_offload_params": True}}, "fsdp_offload_params"),
@@ -263,6 +284,22 @@ def test_what_would_be_ignored_is_refused(
     file = write(tmp_path / "asked.yaml", **changed)
     with pytest.raises(UsageError, match=f"(?s)asked.yaml.*{said}"):
         with_accelerate_file(RunConfig(accelerate_config=file))
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        # what the questionnaire writes for a file of DeepSpeed's own
+        ({"deepspeed_config_file": "ds.json", "zero3_init_flag": True}, "write zero_stage: 3"),
+        ("three", "deepspeed_config must be a section"),
+    ],
+)
+def test_sections_that_say_too_little(tmp_path: Path, section: object, said: str) -> None:
+    """The stage is to stand in the file itself."""
+    file = tmp_path / "asked.yaml"
+    file.write_text(yaml.safe_dump(DEEPSPEED | {"deepspeed_config": section}))
+    with pytest.raises(UsageError, match=said):
+        with_accelerate_file(RunConfig(accelerate_config=str(file)))
 
 
 @pytest.mark.parametrize("text", ["", "- a\n", "{", None])
@@ -353,9 +390,29 @@ def test_dividing_needs_others(tmp_path: Path, tiny_model: Path, division: str) 
 
 def test_deepspeed_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit code 3 with what to install, before a model is read."""
-    monkeypatch.setattr("ttrl_cli.api.accelerating.find_spec", lambda _: None)
+    monkeypatch.setattr("ttrl_cli.api.machinery.find_spec", lambda _: None)
     with pytest.raises(SetupError, match=r"ttrl-cli\[deepspeed\]"):
-        require_divisible(RunConfig(deepspeed=True, gpus=2, sampler="vllm"))
+        settle(RunConfig(deepspeed=True, gpus=2, sampler="vllm"))
+
+
+def test_deepspeed_for_another_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a program has imported DeepSpeed for cannot be changed any more."""
+    monkeypatch.setenv("DS_ACCELERATOR", "cpu")
+    cuda = import_module("deepspeed.accelerator.cuda_accelerator").CUDA_Accelerator()
+    monkeypatch.setattr("deepspeed.accelerator.real_accelerator.ds_accelerator", cuda)
+    with pytest.raises(SetupError, match="DS_ACCELERATOR=cpu"):
+        deepspeed(None, [], "cpu")
+
+
+def test_processes_launched_for_gpus_do_not_join_on_the_cpu(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They would wait for each other by way of GPUs."""
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    for name, value in {"WORLD_SIZE": "2", "RANK": "0", "ACCELERATE_USE_CPU": "no"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError, match="ACCELERATE_USE_CPU=true"):
+        Crew(RunConfig(gpus=2, device="cpu", sampler="vllm"))
 
 
 def test_a_sampler_cannot_have_the_divided_model(

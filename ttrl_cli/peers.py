@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ttrl_cli.environment import variable
 from ttrl_cli.errors import SetupError
 
 if TYPE_CHECKING:
@@ -89,7 +90,8 @@ class Peers:
 
         self._distributed = distributed
         on_cpu = os.environ.get(CPU_VARIABLE, "").lower() == "true"
-        with _together():
+        # DeepSpeed, where the launcher was told of it, would join in its own way, and say so
+        with _together(), variable("ACCELERATE_USE_DEEPSPEED", "false"):
             # the usual patience for meeting, and for gradients, which all have at about one time
             state = PartialState(cpu=on_cpu or not torch.cuda.is_available())
             self.rank: int = state.process_index

@@ -1,13 +1,12 @@
 """Divided weights, and what a file of accelerate's comes to as options of a run."""
 
 import math
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from ttrl_cli import peers
 from ttrl_cli.config import C, RunConfig
-from ttrl_cli.errors import SetupError, UsageError
+from ttrl_cli.errors import UsageError
 
 _COPIES = ("NO", "MULTI_GPU", "MULTI_CPU")
 _DIVIDED = ("FSDP", "DEEPSPEED")
@@ -69,10 +68,12 @@ _DEEPSPEED_WITHOUT_EFFECT = frozenset(
         "zero3_save_16bit_model",
     }
 )
-_DEEPSPEED_NOTHING: dict[str, tuple[object, ...]] = {
-    "gradient_accumulation_steps": (1,),
-    "offload_optimizer_device": ("none",),
-    "offload_param_device": ("none",),
+_DEEPSPEED_NOTHING: dict[str, object] = {
+    "gradient_accumulation_steps": 1,
+    "offload_optimizer_device": "none",
+    "offload_optimizer_nvme_path": "none",
+    "offload_param_device": "none",
+    "offload_param_nvme_path": "none",
 }
 """Other keys of deepspeed_config, with the values that ask for nothing."""
 
@@ -100,7 +101,7 @@ def with_accelerate_file(config: C) -> C:
             raise UsageError(msg)
         said["gpus"] = processes
     if machines > 1 and peers.size() == 1:
-        msg = f"{where}: num_machines is {machines}; start it by accelerate launch on each of them"
+        msg = f"{where}: num_machines is {machines}; start it by accelerate launch"
         raise UsageError(msg)
     if "dtype" not in given and asked["mixed_precision"] == "bf16":
         said["dtype"] = "bfloat16"
@@ -116,7 +117,6 @@ def require_divisible(config: RunConfig) -> None:
 
     Raises:
         UsageError: If there is such a thing.
-        SetupError: If a library is missing.
     """
     if not config.divided:
         return
@@ -130,9 +130,6 @@ def require_divisible(config: RunConfig) -> None:
     if config.load_in_4bit:
         msg = f"--load-in-4bit: {option} cannot divide weights in 4 bits"
         raise UsageError(msg)
-    if config.deepspeed and not find_spec("deepspeed"):
-        msg = "--deepspeed needs DeepSpeed; install it with: pip install 'ttrl-cli[deepspeed]'"
-        raise SetupError(msg)
     if config.sampler == "transformers":
         raise UsageError(needs_whole_weights(config))
 
@@ -176,6 +173,11 @@ def _read(path: str, where: str) -> dict[str, Any]:
         if key not in _USED | _LAUNCHER and value not in _NOTHING:
             hint = "; choose GPUs by CUDA_VISIBLE_DEVICES" if key == "gpu_ids" else ""
             msg = f"{where}: {key} is not supported (got {value!r}){hint}"
+            raise UsageError(msg)
+    for kind_of, key in (("FSDP", "fsdp_config"), ("DEEPSPEED", "deepspeed_config")):
+        own = asked.get(key) or {}
+        if not isinstance(own, dict) or (own and kind != kind_of):
+            msg = f"{where}: {key} must be a section, and distributed_type {kind_of} (got {kind})"
             raise UsageError(msg)
     for key in ("num_processes", "num_machines"):
         if not isinstance(asked.setdefault(key, 0), int):
@@ -236,6 +238,9 @@ def _checked_deepspeed(own: dict[str, Any], where: str) -> dict[str, Any]:
         UsageError: If one of them would be ignored.
     """
     where = f"{where}: deepspeed_config"
+    if own.get("deepspeed_config_file") is not None:
+        msg = f"{where}.deepspeed_config_file is not supported; write zero_stage: 3 in its place"
+        raise UsageError(msg)
     stage = own.get("zero_stage")
     if stage != 3:
         msg = (
@@ -245,13 +250,13 @@ def _checked_deepspeed(own: dict[str, Any], where: str) -> dict[str, Any]:
         )
         raise UsageError(msg)
     for key, value in own.items():
-        if key in _DEEPSPEED_USED | _DEEPSPEED_WITHOUT_EFFECT:
-            continue
-        if value not in _DEEPSPEED_NOTHING.get(key, ()):
+        nothing = value is None or value == _DEEPSPEED_NOTHING.get(key)
+        if key not in _DEEPSPEED_USED | _DEEPSPEED_WITHOUT_EFFECT and not nothing:
             msg = f"{where}.{key} is not supported (got {value!r})"
             raise UsageError(msg)
-    norm = own.get("gradient_clipping", 1.0)
-    if isinstance(norm, bool) or not isinstance(norm, int | float) or not 0 < norm < math.inf:
+    norm = own.get("gradient_clipping")
+    positive = isinstance(norm, int | float) and norm is not True and 0 < norm < math.inf
+    if norm is not None and not positive:
         msg = f"{where}.gradient_clipping must be a number above 0 (got {norm!r})"
         raise UsageError(msg)
     return own

@@ -134,12 +134,21 @@ def _as_launched(config: RunConfig) -> None:
     """Refuse processes that were launched for what this run would not do.
 
     Raises:
-        UsageError: If a launcher was told of FSDP or DeepSpeed and this run was not.
+        UsageError: If a launcher was told of FSDP or DeepSpeed and this run was not, or the other
+            way about of the CPU.
     """
+    import torch
+
+    from ttrl_cli.models.load import choose_device
+
     for name, meant in (("FSDP", config.fsdp), ("DEEPSPEED", config.deepspeed)):
         if os.environ.get(f"ACCELERATE_USE_{name}", "").lower() == "true" and not meant:
             msg = f"launched with {name}, which this run is not to use; see --accelerate-config"
             raise UsageError(msg)
+    for_gpus = os.environ.get(CPU_VARIABLE, "").lower() != "true" and torch.cuda.is_available()
+    if peers.size() > 1 and for_gpus and choose_device(config.device) == "cpu":
+        msg = f"launched for GPUs, and the run is to be on the CPU; set {CPU_VARIABLE}=true"
+        raise UsageError(msg)
 
 
 def _on_cpu(config: RunConfig) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from ttrl_cli.api.accelerating import (
 )
 from ttrl_cli.api.crew import Crew
 from ttrl_cli.config import C, RunConfig
-from ttrl_cli.errors import InterruptedRunError, UsageError
+from ttrl_cli.errors import InterruptedRunError, SetupError, UsageError
 from ttrl_cli.grading.base import GraderLike
 from ttrl_cli.learner.base import Learner, ScoringLearner
 from ttrl_cli.learner.null import NullLearner
@@ -200,6 +201,9 @@ def settle(config: C) -> C:
     """
     config = with_accelerate_file(config)
     require_divisible(config)
+    if config.deepspeed and not find_spec("deepspeed"):
+        msg = "--deepspeed needs DeepSpeed; install it with: pip install 'ttrl-cli[deepspeed]'"
+        raise SetupError(msg)
     settled: dict[str, object] = {
         "threads": config.threads or max(1, _cores() // config.gpus),
         "workers": workers(config),

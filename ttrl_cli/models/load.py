@@ -5,6 +5,7 @@ log-probabilities are the updated adapter's by construction.
 """
 
 import sys
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -41,14 +42,14 @@ class LoadedModel:
         codec: Its tokenizer and what goes with it.
         sharded: Whether its weights are divided among processes, which must then run it in step.
         whole_rows: Whether it learns from rows that share no prompt, as its layers then need.
-        division: What divides the weights, if they would come together without it.
+        divide_again: What divides again what a pass has left whole of divided weights, if any.
     """
 
     network: Any
     codec: Codec
     sharded: bool = False
     whole_rows: bool = False
-    division: object = None
+    divide_again: Callable[[], None] | None = None
 
     @property
     def dtype(self) -> str:
@@ -59,6 +60,11 @@ class LoadedModel:
     def device(self) -> torch.device:
         """Where the weights live."""
         return next(self.network.parameters()).device  # type: ignore[no-any-return]
+
+    def scatter(self) -> None:
+        """Leave nothing whole of weights that are divided; to be called behind a pass."""
+        if self.divide_again is not None:
+            self.divide_again()
 
     @torch.no_grad()
     def logprobs(self, probe: Probe) -> FloatArray:
@@ -142,9 +148,9 @@ def load_model(config: RunConfig) -> LoadedModel:
     again = choose_checkpointing(config) and config.train and not lean
     if lean:
         weights.fuse(base)
-    division = None
+    scatter = None
     if config.deepspeed:
-        division = sharding.deepspeed(base, decoder_layers(base, "take no --deepspeed"), device)
+        scatter = sharding.deepspeed(base, decoder_layers(base, "take no --deepspeed"), device)
     network = _with_adapter(base, config)
     if again:  # inside of what gathers weights, so that both passes have them
         compute_again(decoder_layers(base, "take --no-checkpointing"))
@@ -155,7 +161,7 @@ def load_model(config: RunConfig) -> LoadedModel:
         codec=codec,
         sharded=config.divided,
         whole_rows=again or config.divided,
-        division=division,
+        divide_again=scatter,
     )
 
 

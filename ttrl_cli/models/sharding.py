@@ -9,38 +9,28 @@ The processes must run the layers in step, as often as each other: whoever has l
 something that counts for nothing.
 """
 
-import io
 import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable
+from contextlib import AbstractContextManager, redirect_stdout
 from typing import Any
 
+from ttrl_cli.environment import variable
 from ttrl_cli.errors import SetupError
 
 GATHERED = 3
 """Layers that are whole at a time, at most: one is computed, one comes and one goes."""
 
 
-@contextmanager
-def read_by_everyone() -> Iterator[None]:
+def read_by_everyone() -> AbstractContextManager[None]:
     """Have every process read the weights.
 
     Where accelerate's launcher was told of FSDP, transformers leaves all but process 0 with weights
     that mean nothing, for accelerate to send them later.
     """
-    name = "FSDP_CPU_RAM_EFFICIENT_LOADING"
-    before = os.environ.get(name)
-    os.environ[name] = "false"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
+    return variable("FSDP_CPU_RAM_EFFICIENT_LOADING", "false")
 
 
 def fsdp(network: Any, layers: list[Any], device: str) -> None:
@@ -65,11 +55,11 @@ def fsdp(network: Any, layers: list[Any], device: str) -> None:
     network.to(device)
 
 
-def deepspeed(base: Any, layers: list[Any], device: str) -> Any:
+def deepspeed(base: Any, layers: list[Any], device: str) -> Callable[[], None]:
     """Divide a model's decoder layers by DeepSpeed, among the default group's processes.
 
-    DeepSpeed divides whatever it is shown, trained or not. So it is shown no adapter, which must be
-    added later, nor the model's two ends.
+    DeepSpeed divides whatever it is shown, trained or not. So it is shown the decoder without its
+    embedding, before there is an adapter.
 
     Args:
         base: A frozen causal model without an adapter, alike in all processes; it may lie on the
@@ -78,54 +68,82 @@ def deepspeed(base: Any, layers: list[Any], device: str) -> Any:
         device: Where the model is to be: cpu or cuda.
 
     Returns:
-        What the division lasts as long as.
+        What divides again all that a pass has left whole: DeepSpeed gathers ahead, also what no
+        backward pass comes to use.
 
     Raises:
-        SetupError: If DeepSpeed is missing, or settled for another device.
+        SetupError: If DeepSpeed settled for another device before.
+    """
+    _prepare_deepspeed(device)
+    from deepspeed import initialize
+    from deepspeed.runtime.zero.linear import zero3_linear_wrap
+    from deepspeed.zero import Init
+    from torch import nn
+
+    options = _zero_options(base, layers)
+    backbone = base.base_model
+    embedding = backbone.get_input_embeddings()
+    backbone.set_input_embeddings(None)
+    for layer in layers:  # one by one, as the whole may not fit on the device
+        Init(module=layer, config_dict_or_path=options)
+        for module in layer.modules():
+            if type(module) is nn.Linear:
+                # PyTorch's own would hold on to gathered weights until the backward pass
+                module.forward = _product(module, zero3_linear_wrap)  # type: ignore[method-assign]
+    engine, *_ = initialize(model=backbone, config=options)
+    backbone.set_input_embeddings(embedding)
+    base.to(device)
+
+    def scatter() -> None:
+        engine.optimizer.release_backward_leftovers()
+        engine.empty_partition_cache()
+
+    return scatter
+
+
+def _prepare_deepspeed(device: str) -> None:
+    """Import DeepSpeed for a device.
+
+    Raises:
+        SetupError: If it settled for another device before.
     """
     os.environ.setdefault("DS_ACCELERATOR", device)
-    try:
-        # the results of a run are not to stand behind what it says while it is imported
-        with redirect_stdout(sys.stderr):
-            import deepspeed as library
-            from deepspeed.accelerator import get_accelerator
-    except ModuleNotFoundError as error:
-        msg = f"--deepspeed: {error}; install it with: pip install 'ttrl-cli[deepspeed]'"
-        raise SetupError(msg) from error
+    # the results of a run are not to stand behind what it says of itself
+    with redirect_stdout(sys.stderr):
+        import deepspeed
+        from deepspeed.accelerator import get_accelerator
     if (chosen := get_accelerator().device_name()) != device:
         msg = f"--deepspeed: it chose {chosen}, not {device}; set DS_ACCELERATOR={device}"
         raise SetupError(msg)
-    library.utils.logger.setLevel(logging.ERROR)
-    options = _zero_options(base, layers)
-    backbone = base.base_model
-    ends = backbone.get_input_embeddings()
+    deepspeed.utils.logger.setLevel(logging.ERROR)
+    # of its own transfers, which are not its business on a CPU; compiling them takes a compiler
+    deepspeed.git_version_info.compatible_ops["deepspeed_shm_comm"] = False
     warnings.filterwarnings("ignore", "`torch.distributed.*deprecated", FutureWarning)
-    with redirect_stdout(io.StringIO()):  # it says what it has compiled
-        # one by one, as the whole may not fit on the device
-        for layer in layers:
-            library.zero.Init(module=layer, config_dict_or_path=options)
-        backbone.set_input_embeddings(None)
-        engine, *_ = library.initialize(model=backbone, config=options)
-        backbone.set_input_embeddings(ends)
-    base.to(device)
-    return engine
+
+
+def _product(module: Any, product: Callable[..., Any]) -> Callable[[Any], Any]:
+    """A linear layer's forward by another product of inputs, weight and bias."""
+    return lambda x: product(x, module.weight, module.bias)
 
 
 def _zero_options(base: Any, layers: list[Any]) -> dict[str, Any]:
     """What DeepSpeed is told: to hold no more at a time than FSDP does."""
     import torch
 
-    layer = max(sum(p.numel() for p in layer.parameters()) for layer in layers)
+    largest = max(sum(p.numel() for p in layer.parameters()) for layer in layers)
     # norms and biases, which would travel one by one
-    vectors = max((p.numel() for one in layers for p in one.parameters() if p.dim() < 2), default=0)
+    small = max((p.numel() for one in layers for p in one.parameters() if p.dim() < 2), default=0)
     return {
         "train_micro_batch_size_per_gpu": 1,  # it wants to know; its optimiser would use it
         "bf16": {"enabled": base.dtype == torch.bfloat16},
         "zero_optimization": {
             "stage": 3,
-            "stage3_param_persistence_threshold": vectors,
-            "stage3_prefetch_bucket_size": layer,
-            "stage3_max_live_parameters": GATHERED * layer,
+            "stage3_param_persistence_threshold": small,
+            "stage3_prefetch_bucket_size": largest,
+            # bounds what is gathered ahead; what is computed comes on top
+            "stage3_max_live_parameters": (GATHERED - 1) * largest,
             "stage3_max_reuse_distance": 0,
+            "stage3_allgather_sequential": True,  # without another copy of what was gathered
+            "memory_efficient_linear": False,  # would replace PyTorch's for the whole process
         },
     }
