@@ -75,9 +75,8 @@ def deepspeed(base: Any, layers: list[Any], device: str) -> Callable[[], None]:
         SetupError: If DeepSpeed settled for another device before.
     """
     _prepare_deepspeed(device)
-    from deepspeed import initialize
+    from deepspeed import initialize, zero
     from deepspeed.runtime.zero.linear import zero3_linear_wrap
-    from deepspeed.zero import Init
     from torch import nn
 
     options = _zero_options(base, layers)
@@ -85,18 +84,22 @@ def deepspeed(base: Any, layers: list[Any], device: str) -> Callable[[], None]:
     embedding = backbone.get_input_embeddings()
     backbone.set_input_embeddings(None)
     for layer in layers:  # one by one, as the whole may not fit on the device
-        Init(module=layer, config_dict_or_path=options)
+        zero.Init(module=layer, config_dict_or_path=options)
         for module in layer.modules():
             if type(module) is nn.Linear:
                 # PyTorch's own would hold on to gathered weights until the backward pass
-                module.forward = _product(module, zero3_linear_wrap)  # type: ignore[method-assign]
+                forward: Any = _product(module, zero3_linear_wrap)
+                module.forward = forward  # type: ignore[method-assign]
     engine, *_ = initialize(model=backbone, config=options)
+    # what it divided, apart from the embedding and the adapter to come, as a module of its kind
+    divided: Any = nn.ParameterList(backbone.parameters())
+    divided.ds_external_parameters = tuple  # there are none
     backbone.set_input_embeddings(embedding)
     base.to(device)
 
     def scatter() -> None:
         engine.optimizer.release_backward_leftovers()
-        engine.empty_partition_cache()
+        engine.optimizer.get_param_coordinator().release_and_reset_all(divided)
 
     return scatter
 
@@ -112,12 +115,13 @@ def _prepare_deepspeed(device: str) -> None:
     with redirect_stdout(sys.stderr):
         import deepspeed
         from deepspeed.accelerator import get_accelerator
+
+        # transfers of its own, which are not for what is done here, and would be compiled
+        deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     if (chosen := get_accelerator().device_name()) != device:
         msg = f"--deepspeed: it chose {chosen}, not {device}; set DS_ACCELERATOR={device}"
         raise SetupError(msg)
     deepspeed.utils.logger.setLevel(logging.ERROR)
-    # of its own transfers, which are not its business on a CPU; compiling them takes a compiler
-    deepspeed.git_version_info.compatible_ops["deepspeed_shm_comm"] = False
     warnings.filterwarnings("ignore", "`torch.distributed.*deprecated", FutureWarning)
 
 
