@@ -22,7 +22,9 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from _figures import ROUNDS, Figure, emit, medians, say, seconds
@@ -82,7 +84,8 @@ class Deep:
     @staticmethod
     def rewards(parent: State, count: int) -> list[float]:
         """Scores of so many children, of which only a good one betters its parent."""
-        return (parent.signed + RNG.normal(-0.04, 0.02, count)).tolist()
+        scores: list[float] = (parent.signed + RNG.normal(-0.04, 0.02, count)).tolist()
+        return scores
 
 
 class Shallow:
@@ -103,7 +106,8 @@ class Shallow:
     def rewards(parent: State, count: int) -> list[float]:
         """Scores of so many children, whoever their parent is."""
         del parent
-        return RNG.normal(0.0, 1.0, count).round(3).tolist()
+        scores: list[float] = RNG.normal(0.0, 1.0, count).round(3).tolist()
+        return scores
 
 
 class Tree:
@@ -151,12 +155,16 @@ class Tree:
 
     # -- what is measured --------------------------------------------------------------------
 
+    def _enter(self, expansion: Expansion, added: list[Expansion]) -> None:
+        added.append(self.archive.extend(expansion))
+
     def extend(self) -> float:
         """Seconds of an extension, the median of a step's."""
-        took, added = [], []
+        took: list[float] = []
+        added: list[Expansion] = []
         for parent in self.picked:
             expansion = self.expansion(parent)
-            took.append(seconds(lambda e=expansion: added.append(self.archive.extend(e))))
+            took.append(seconds(partial(self._enter, expansion, added)))
         self._added = added[-1].children
         self.entered += sum(len(expansion.children) for expansion in added)
         return statistics.median(took)
@@ -338,7 +346,7 @@ def measure_commits(states: int, rounds: int) -> None:
         write = rewrite(folder, states // SHARE)
         took = medians({"large": large.commit, "small": small.commit, "rewrite": write}, rounds)
         size = (folder / "large" / "archive.jsonl").stat().st_size / 2**20
-    figure = {"ours": took["large"] * 1e3, "unit": "ms", "lower": True}
+    figure: dict[str, Any] = {"ours": took["large"] * 1e3, "unit": "ms", "lower": True}
     what = f"appending and committing a step, {states:,} states in archive.jsonl ({size:.0f} MiB)"
     emit(
         Figure(

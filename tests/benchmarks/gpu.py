@@ -410,7 +410,12 @@ def loop(load: Load, model: str, device: str, scratch: Path) -> list[Figure]:
         "def verify(text):\n    return len(text)\n\n\ndef score(length):\n    return length\n"
     )
     (problem / "seed.txt").write_text("a")
-    options = {"model": model, "device": device, "dtype": load.dtype, "sampler": "vllm"}
+    options: dict[str, Any] = {
+        "model": model,
+        "device": device,
+        "dtype": load.dtype,
+        "sampler": "vllm",
+    }
     options |= {"groups": load.prompts, "group-size": load.group, "max-tokens": load.tokens}
     options |= {"lora-rank": load.rank, "lr": 1e-6, "kl": 0, "steps": load.steps}
     options |= {"objective": "mean-baseline"}
@@ -422,7 +427,7 @@ def loop(load: Load, model: str, device: str, scratch: Path) -> list[Figure]:
         1 - (step["sample/seconds"] + step["train/seconds"]) / step["time/step"] for step in steps
     )
     what = f"a step of {load.prompts} x {load.group} x up to {load.tokens} tokens"
-    none = {"against": "nothing", "alternative": None, "lower": True}
+    none: dict[str, Any] = {"against": "nothing", "alternative": None, "lower": True}
     return [
         Figure(name="gpu-step", what=what, ours=whole, unit="s", **none),
         Figure(

@@ -8,13 +8,14 @@ asserts that ours imports neither torch nor transformers.
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 from _figures import Figure, emit, medians, seconds
 
 ROUNDS = 11
 BIN = Path(sys.executable).parent
-WAYS = {
+WAYS: dict[str, list[Path | str]] = {
     "ttrl": [BIN / "ttrl", "--help"],
     "trl": [BIN / "trl", "--help"],
     "bare": [Path(sys.executable), "-c", "pass"],
@@ -31,7 +32,7 @@ def main() -> None:
     """Emit the figure."""
     for command in WAYS.values():
         run(command)
-    ways = {name: lambda command=command: run(command) for name, command in WAYS.items()}
+    ways = {name: partial(run, command) for name, command in WAYS.items()}
     found = medians(ways, ROUNDS)
     emit(
         Figure(

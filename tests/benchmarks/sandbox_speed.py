@@ -19,6 +19,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def soak(count: int) -> None:
     with Sandbox(backend, Surroundings()) as sandbox:
         run(sandbox)
         before = left(sandbox)
-        taken = seconds(lambda: [run(sandbox) for _ in range(count)])
+        taken = count * per_call(partial(run, sandbox), count) / 1e3
         after = left(sandbox)
     say(f"{count} programs in {taken:.0f} s: {before} -> {after}")
     what = f"{count:,} programs in a row on {backend.name}"
@@ -121,7 +122,7 @@ def speed() -> None:
                 continue
             sandbox = stack.enter_context(Sandbox(backend, Surroundings()))
             run(sandbox)
-            ways[name] = lambda sandbox=sandbox: per_call(lambda: run(sandbox))
+            ways[name] = partial(per_call, partial(run, sandbox))
         found = medians(ways, ROUNDS)
     working = [backend for name, backend in BACKENDS.items() if name in found]
     against = "neither isolated nor limited"

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from _figures import ROUNDS, Figure, emit, medians, say
@@ -78,7 +79,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        ways = {
+        ways: dict[str, Callable[[], float]] = {
             "ours": lambda: vote(folder),
             "plain": lambda: until([sys.executable, "-c", PLAIN], "ready"),
         }

@@ -12,6 +12,7 @@ import math
 import os
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before numpy is loaded
@@ -114,9 +115,9 @@ def main() -> None:
         calls = CALLS if not reads else 10 * CALLS
         found = medians(
             {
-                "ours": lambda ours=ours, given=given, calls=calls: per_call(ours, given, calls),
-                "other": lambda other=other, given=given: per_call(other, given, 1),
-                "large": lambda ours=ours, at_large=at_large: per_call(ours, at_large, 1),
+                "ours": partial(per_call, ours, given, calls),
+                "other": partial(per_call, other, given, 1),
+                "large": partial(per_call, ours, at_large, 1),
             }
         )
         emit(
