@@ -205,7 +205,7 @@ def _figure_cells(name: str, figure: dict[str, Any]) -> list[str]:
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _measured(figure: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""One of several processes that learn: python -m tests._divided OUT MODEL DIVISION CHECKPOINTING.
+"""One of several processes that learn: python -m tests._divided OUT MODEL OPTIONS.
 
 Of the variables of the launcher, all must be set. Process 0 leaves its adapter and moments in OUT;
 each leaves word of how many parameters it holds, at the end and at most in a layer, of what was
@@ -81,11 +81,11 @@ class Most:
         self.found = max(self.found, held(self._network))
 
 
-def main(out: Path, model: Path, division: str, *, checkpointing: bool) -> None:
-    """Learn, and say what came of it."""
+def main(out: Path, model: Path, given: dict[str, Any]) -> None:
+    """Learn with some options more, and say what came of it."""
     torch.set_num_threads(1)
     peers = Peers()
-    options = config(model, gpus=peers.size, checkpointing=checkpointing, **{division: True})
+    options = config(model, gpus=peers.size, **given)
     loaded = load_model(options)
     random_adapter(loaded, seed=1)
     most = Most(loaded.network)
@@ -95,10 +95,11 @@ def main(out: Path, model: Path, division: str, *, checkpointing: bool) -> None:
     if peers.rank == 0:
         learner.save(out)
     told = {"held": held(loaded.network), "most": most.found}
+    told["buffers"] = sorted({str(b.dtype) for b in loaded.network.buffers()})
     told |= {"metrics": dict(report.metrics), "logp_T": logp_T.tolist()}
     (out / f"told-{peers.rank}.json").write_text(json.dumps(told))
     leave()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], checkpointing=sys.argv[4] == "True")
+    main(Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3]))

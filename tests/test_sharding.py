@@ -1,10 +1,12 @@
 """Base weights divided among two processes, on the CPU: the same updates, half of the weights."""
 
 import json
+import math
 import os
 import socket
 import subprocess
 import sys
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -28,7 +30,7 @@ from tests._helpers import (
 from tests.conftest import make_tiny_model, random_adapter
 from ttrl_cli.api.accelerating import with_accelerate_file
 from ttrl_cli.api.crew import Crew
-from ttrl_cli.api.machinery import settle
+from ttrl_cli.api.machinery import Machinery, settle
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import SetupError, UsageError
 from ttrl_cli.learner.lora import OPTIMISER_FILE, LoraLearner
@@ -36,6 +38,7 @@ from ttrl_cli.learner.passes import whole
 from ttrl_cli.models.load import load_model
 from ttrl_cli.models.plan import read_shape
 from ttrl_cli.models.sharding import GATHERED, deepspeed
+from ttrl_cli.peers import told_of_cpu
 
 ROOT = Path(__file__).parents[1]
 FSDP: dict[str, Any] = {
@@ -90,7 +93,7 @@ def file(tmp_path: Path, division: str) -> str:
     return write(tmp_path / f"{division}.yaml", **{f"{division}_config": {}})
 
 
-def two_processes(out: Path, model: Path, division: str, *, checkpointing: bool) -> list[Any]:
+def two_processes(out: Path, model: Path, **options: object) -> list[Any]:
     """What two processes say that learn together."""
     out.mkdir()
     with socket.socket() as probe:
@@ -102,7 +105,7 @@ def two_processes(out: Path, model: Path, division: str, *, checkpointing: bool)
         subprocess.Popen(
             [
                 *(sys.executable, "-m", "tests._divided"),
-                *(str(out), str(model), division, str(checkpointing)),
+                *(str(out), str(model), json.dumps(options)),
             ],
             cwd=ROOT,
             env=given | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
@@ -138,7 +141,9 @@ def test_an_update_is_that_of_undivided_weights(
     (tmp_path / "one").mkdir()
     alone.save(tmp_path / "one")
 
-    first, second = two_processes(tmp_path / "two", deep_model, division, checkpointing=again)
+    first, second = two_processes(
+        tmp_path / "two", deep_model, checkpointing=again, **{division: True}
+    )
 
     ours, theirs = (load_file(tmp_path / name / OPTIMISER_FILE) for name in ("two", "one"))
     assert ours.keys() == theirs.keys()
@@ -159,6 +164,20 @@ def test_an_update_is_that_of_undivided_weights(
         shared = 2 * (every - told["held"])
         assert shape.linear <= shared <= shape.linear + norms
         assert layer // 4 < told["most"] - told["held"] <= GATHERED * layer + norms
+
+
+def test_divided_weights_in_bfloat16(tmp_path: Path, deep_model: Path, division: str) -> None:
+    """They score as whole ones do, but for rounding; what turns positions stays float32."""
+    # Adam would make steps of gradients that differ by rounding
+    given = {"dtype": "bfloat16", "checkpointing": True, "lr": 1e-6}
+    loaded = load_model(_divided.config(deep_model, **given))
+    random_adapter(loaded, seed=1)
+    alone = LoraLearner(loaded, _divided.config(deep_model, **given))
+    alone.update(_divided.round_())
+    (logp_T,) = alone.logprobs([_divided.probe()])
+    for told in two_processes(tmp_path / "two", deep_model, **given, **{division: True}):
+        np.testing.assert_allclose(told["logp_T"], logp_T, atol=0.1)
+        assert told["buffers"] == ["torch.float32"]
 
 
 def test_a_whole_row_is_the_same_row() -> None:
@@ -258,6 +277,9 @@ def test_a_launcher_must_be_told_twice(
         ({"deepspeed_config": {"offload_param_device": "cpu"}}, "offload_param_device"),
         ({"deepspeed_config": {"gradient_accumulation_steps": 8}}, "gradient_accumulation_steps"),
         ({"deepspeed_config": {"gradient_clipping": 0}}, "gradient_clipping"),
+        ({"deepspeed_config": {"gradient_clipping": True}}, "gradient_clipping"),
+        ({"deepspeed_config": {"gradient_clipping": math.nan}}, "gradient_clipping"),
+        ({"deepspeed_config": {"gradient_clipping": "much"}}, "gradient_clipping"),
         ({"deepspeed_config": {"zero_stage": None}}, "zero_stage must be 3"),
         ({"deepspeed_config": {}, "fsdp_config": {"fsdp_version": 2}}, "fsdp_config must be"),
         ({"deepspeed_config": {}, "distributed_type": "MULTI_GPU"}, "deepspeed_config must be"),
@@ -334,8 +356,35 @@ def test_a_file_of_deepspeed_says_how_to_clip(tmp_path: Path) -> None:
     assert found.max_grad_norm == 2.0
 
 
+@pytest.mark.parametrize(("said", "norm"), [("auto", 1.0), (None, 1.0), ("2e-1", 0.2), (2, 2.0)])
+def test_values_that_deepspeed_takes(tmp_path: Path, said: object, norm: float) -> None:
+    """`auto` asks for nothing, text may be a number, and None may be text."""
+    own = {"gradient_clipping": said, "gradient_accumulation_steps": "auto"}
+    own |= {"offload_param_device": "None", "offload_optimizer_device": None}
+    file = write(tmp_path / "deepspeed.yaml", deepspeed_config=own)
+    assert with_accelerate_file(RunConfig(accelerate_config=file)).max_grad_norm == norm
+
+
+def test_options_go_before_a_file(file: str, division: str) -> None:
+    """`--no-fsdp` makes copies; `--no-deepspeed --fsdp` divides by FSDP."""
+    found = with_accelerate_file(
+        RunConfig.model_validate({"accelerate_config": file, division: False})
+    )
+    assert (found.gpus, found.divided) == (2, False)
+    given = RunConfig(accelerate_config=file, deepspeed=False, fsdp=True)
+    assert with_accelerate_file(given).fsdp
+    assert not with_accelerate_file(given).deepspeed
+
+
+@pytest.mark.parametrize("word", ["1", "yes", "True"])
+def test_words_for_the_cpu(monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+    """Those that accelerate understands."""
+    monkeypatch.setenv("ACCELERATE_USE_CPU", word)
+    assert told_of_cpu()
+
+
 def test_a_file_need_not_say_how_many(tmp_path: Path) -> None:
-    """Without num_processes, --gpus says; a file without FSDP makes copies."""
+    """Without num_processes, --gpus says; MULTI_GPU makes copies."""
     file = tmp_path / "copies.yaml"
     file.write_text(yaml.safe_dump({"distributed_type": "MULTI_GPU", "mixed_precision": "no"}))
     found = with_accelerate_file(RunConfig(accelerate_config=str(file), gpus=3))
@@ -390,9 +439,11 @@ def test_dividing_needs_others(tmp_path: Path, tiny_model: Path, division: str) 
 
 def test_deepspeed_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit code 3 with what to install, before a model is read."""
-    monkeypatch.setattr("ttrl_cli.api.machinery.find_spec", lambda _: None)
-    with pytest.raises(SetupError, match=r"ttrl-cli\[deepspeed\]"):
-        settle(RunConfig(deepspeed=True, gpus=2, sampler="vllm"))
+    monkeypatch.setattr("ttrl_cli.api.accelerating.find_spec", lambda _: None)
+    config = RunConfig(deepspeed=True, gpus=2, sampler="vllm")
+    for begin in (settle, partial(Machinery.local, others=None)):  # the latter also resumes
+        with pytest.raises(SetupError, match=r"ttrl-cli\[deepspeed\]"):
+            begin(config)
 
 
 def test_deepspeed_for_another_device(monkeypatch: pytest.MonkeyPatch) -> None:

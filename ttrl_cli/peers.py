@@ -35,6 +35,11 @@ def size() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def told_of_cpu() -> bool:
+    """Whether this process was started to leave GPUs alone, in any of accelerate's words."""
+    return os.environ.get(CPU_VARIABLE, "").lower() in ("1", "on", "t", "true", "y", "yes")
+
+
 @contextmanager
 def _together() -> Iterator[None]:
     """Say in words that somebody is missing, where torch says it in its own."""
@@ -89,7 +94,7 @@ class Peers:
         from torch import distributed
 
         self._distributed = distributed
-        on_cpu = os.environ.get(CPU_VARIABLE, "").lower() == "true"
+        on_cpu = told_of_cpu()
         # DeepSpeed, where the launcher was told of it, would join in its own way, and say so
         with _together(), variable("ACCELERATE_USE_DEEPSPEED", "false"):
             # the usual patience for meeting, and for gradients, which all have at about one time

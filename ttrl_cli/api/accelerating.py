@@ -1,12 +1,14 @@
 """Divided weights, and what a file of accelerate's comes to as options of a run."""
 
 import math
+from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from ttrl_cli import peers
 from ttrl_cli.config import C, RunConfig
-from ttrl_cli.errors import UsageError
+from ttrl_cli.errors import SetupError, UsageError
 
 _COPIES = ("NO", "MULTI_GPU", "MULTI_CPU")
 _DIVIDED = ("FSDP", "DEEPSPEED")
@@ -68,14 +70,15 @@ _DEEPSPEED_WITHOUT_EFFECT = frozenset(
         "zero3_save_16bit_model",
     }
 )
-_DEEPSPEED_NOTHING: dict[str, object] = {
-    "gradient_accumulation_steps": 1,
-    "offload_optimizer_device": "none",
-    "offload_optimizer_nvme_path": "none",
-    "offload_param_device": "none",
-    "offload_param_nvme_path": "none",
+_DEEPSPEED_NOTHING: dict[str, tuple[str, ...]] = {
+    "gradient_accumulation_steps": ("none", "auto", "1"),
+    "gradient_clipping": ("none", "auto"),
+    "offload_optimizer_device": ("none",),
+    "offload_optimizer_nvme_path": ("none",),
+    "offload_param_device": ("none",),
+    "offload_param_nvme_path": ("none",),
 }
-"""Other keys of deepspeed_config, with the values that ask for nothing."""
+"""Keys of deepspeed_config with the values, in small letters, that ask for nothing."""
 
 
 def with_accelerate_file(config: C) -> C:
@@ -132,6 +135,17 @@ def require_divisible(config: RunConfig) -> None:
         raise UsageError(msg)
     if config.sampler == "transformers":
         raise UsageError(needs_whole_weights(config))
+
+
+def require_deepspeed(config: RunConfig) -> None:
+    """Refuse a run that needs what is not installed.
+
+    Raises:
+        SetupError: If DeepSpeed is missing.
+    """
+    if config.deepspeed and not find_spec("deepspeed"):
+        msg = "--deepspeed needs DeepSpeed; install it with: pip install 'ttrl-cli[deepspeed]'"
+        raise SetupError(msg)
 
 
 def needs_whole_weights(config: RunConfig) -> str:
@@ -249,14 +263,28 @@ def _checked_deepspeed(own: dict[str, Any], where: str) -> dict[str, Any]:
             "MULTI_GPU"
         )
         raise UsageError(msg)
-    for key, value in own.items():
-        nothing = value is None or value == _DEEPSPEED_NOTHING.get(key)
-        if key not in _DEEPSPEED_USED | _DEEPSPEED_WITHOUT_EFFECT and not nothing:
+    asked = {
+        key: value
+        for key, value in own.items()
+        if str(value).lower() not in _DEEPSPEED_NOTHING.get(key, ("none",))
+    }
+    for key, value in asked.items():
+        if key not in _DEEPSPEED_USED | _DEEPSPEED_WITHOUT_EFFECT:
             msg = f"{where}.{key} is not supported (got {value!r})"
             raise UsageError(msg)
-    norm = own.get("gradient_clipping")
-    positive = isinstance(norm, int | float) and norm is not True and 0 < norm < math.inf
-    if norm is not None and not positive:
-        msg = f"{where}.gradient_clipping must be a number above 0 (got {norm!r})"
-        raise UsageError(msg)
-    return own
+    if "gradient_clipping" in asked:
+        asked["gradient_clipping"] = _above_zero(asked["gradient_clipping"], where)
+    return asked
+
+
+def _above_zero(norm: object, where: str) -> float:
+    """What a norm comes to: YAML takes 1e-1 for text.
+
+    Raises:
+        UsageError: If it is no number, or not above 0.
+    """
+    with suppress(ValueError):
+        if not isinstance(norm, bool) and 0 < (found := float(str(norm))) < math.inf:
+            return found
+    msg = f"{where}.gradient_clipping must be a number above 0 (got {norm!r})"
+    raise UsageError(msg)

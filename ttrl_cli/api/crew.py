@@ -145,7 +145,7 @@ def _as_launched(config: RunConfig) -> None:
         if os.environ.get(f"ACCELERATE_USE_{name}", "").lower() == "true" and not meant:
             msg = f"launched with {name}, which this run is not to use; see --accelerate-config"
             raise UsageError(msg)
-    for_gpus = os.environ.get(CPU_VARIABLE, "").lower() != "true" and torch.cuda.is_available()
+    for_gpus = torch.cuda.is_available() and not peers.told_of_cpu()
     if peers.size() > 1 and for_gpus and choose_device(config.device) == "cpu":
         msg = f"launched for GPUs, and the run is to be on the CPU; set {CPU_VARIABLE}=true"
         raise UsageError(msg)

@@ -8,19 +8,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ttrl_cli import peers, registry
 from ttrl_cli.api.accelerating import (
     needs_whole_weights,
+    require_deepspeed,
     require_divisible,
     with_accelerate_file,
 )
 from ttrl_cli.api.crew import Crew
 from ttrl_cli.config import C, RunConfig
-from ttrl_cli.errors import InterruptedRunError, SetupError, UsageError
+from ttrl_cli.errors import InterruptedRunError, UsageError
 from ttrl_cli.grading.base import GraderLike
 from ttrl_cli.learner.base import Learner, ScoringLearner
 from ttrl_cli.learner.null import NullLearner
@@ -107,7 +107,12 @@ class Machinery:
 
     @classmethod
     def local(cls, config: RunConfig, others: Peers | None) -> "Machinery":
-        """What one process has."""
+        """What one process has.
+
+        Raises:
+            SetupError: If a library is missing, or the model cannot be loaded.
+        """
+        require_deepspeed(config)  # a run may be resumed, or followed, where it did not begin
 
         @cache
         def model() -> "LoadedModel":
@@ -201,9 +206,7 @@ def settle(config: C) -> C:
     """
     config = with_accelerate_file(config)
     require_divisible(config)
-    if config.deepspeed and not find_spec("deepspeed"):
-        msg = "--deepspeed needs DeepSpeed; install it with: pip install 'ttrl-cli[deepspeed]'"
-        raise SetupError(msg)
+    require_deepspeed(config)
     settled: dict[str, object] = {
         "threads": config.threads or max(1, _cores() // config.gpus),
         "workers": workers(config),

@@ -82,8 +82,8 @@ class LoraLearner:
         """See `ScoringLearner.logprobs`."""
         with in_step():
             found = [self._model.logprobs(probe) for probe in probes]
-        self._model.scatter()
-        return found
+            self._model.scatter()
+            return found
 
     def update(self, round_: Round) -> UpdateReport:
         """Take one gradient step on a round; an empty round takes none and still counts.

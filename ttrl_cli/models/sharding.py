@@ -119,7 +119,7 @@ def _prepare_deepspeed(device: str) -> None:
         # transfers of its own, which are not for what is done here, and would be compiled
         deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     if (chosen := get_accelerator().device_name()) != device:
-        msg = f"--deepspeed: it chose {chosen}, not {device}; set DS_ACCELERATOR={device}"
+        msg = f"--deepspeed: it was imported for {chosen}; begin with DS_ACCELERATOR={device} set"
         raise SetupError(msg)
     deepspeed.utils.logger.setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", "`torch.distributed.*deprecated", FutureWarning)
@@ -135,7 +135,7 @@ def _zero_options(base: Any, layers: list[Any]) -> dict[str, Any]:
     import torch
 
     largest = max(sum(p.numel() for p in layer.parameters()) for layer in layers)
-    # norms and biases, which would travel one by one
+    # norms and biases, which would travel one by one, within a pass as well
     small = max((p.numel() for one in layers for p in one.parameters() if p.dim() < 2), default=0)
     return {
         "train_micro_batch_size_per_gpu": 1,  # it wants to know; its optimiser would use it
