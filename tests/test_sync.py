@@ -1,7 +1,7 @@
 """Samplers with weights of their own: that adapters reach them, and that a stale one is found."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from ttrl_cli.loop.sync import (
     slope,
 )
 from ttrl_cli.models.load import load_model
-from ttrl_cli.records import Round, Row
+from ttrl_cli.records import FloatArray, Probe, Round, Row
 from ttrl_cli.rundir import RunDir
 
 
@@ -244,6 +244,24 @@ def test_changes_below_the_noise_add_up(
         metrics = bench.step(step, rows)
         decided.append(metrics["policy/sync"] - 3 * metrics["policy/sync_error"] > 0.5)
     assert any(decided)
+
+
+class Coarse(Separate):
+    """Rounds, so that a small change of its weights is no change of what it says."""
+
+    def logprobs(self, probes: Sequence[Probe], copy: str = "copy") -> list[FloatArray]:
+        return [np.round(logp_T, 1) for logp_T in super().logprobs(probes, copy)]
+
+
+def test_a_change_that_an_engine_rounds_away_stays_open(
+    config: RunConfig, files: AdapterFiles
+) -> None:
+    """It has the weights, and says the same as before; once the change is larger, it follows."""
+    bench = Bench(config.model_copy(update={"lr": 1e-6}), Coarse, files)
+    rows = [row(tokens=100), row(prompt=2, tokens=100)]
+    assert bench.step(1, rows)["policy/sync"] < 0.5
+    bench.learner._config = config
+    assert bench.step(2, rows)["policy/sync"] == pytest.approx(1.0, abs=0.1)
 
 
 def test_every_copy_is_watched_at_every_update(config: RunConfig, files: AdapterFiles) -> None:

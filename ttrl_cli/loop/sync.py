@@ -8,7 +8,8 @@ learner's. What the engines differ by anyway is in both of the sampler's figures
     sync = sum(dS * dL) / sum(dL * dL)        the slope of the sampler's changes on the learner's
 
 It is 1 in step and 0 for a sampler that was not updated. Where noise leaves it open which of the
-two is true, the first figures are kept and the changes of further updates add up, until it is not.
+two is true, the first figures are kept and the changes of further updates add up, until it is not;
+so they are where the learner has changed by less than the two differ with the same weights.
 """
 
 from collections.abc import Sequence
@@ -33,6 +34,10 @@ _ERRORS = 3.0
 And where those fit between 0 and a half: 1 and a slope that is below by so much are then six
 standard errors apart. Every update is a look, and a run that is in step must survive them all.
 """
+
+
+_MOST_ROUNDING = 0.1
+"""Nats: engines that differ by more with the same weights do so for another reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,11 @@ class Slope:
     @property
     def _margin(self) -> float:
         return _ERRORS * self.error
+
+
+def _norm(x_N: FloatArray) -> float:
+    """The root of the mean square."""
+    return float(np.sqrt(np.mean(np.square(x_N)))) if len(x_N) else 0.0
 
 
 def slope(learner_N: FloatArray, sampler_N: FloatArray) -> Slope:
@@ -97,6 +107,15 @@ class _Reference:
     policy: int
     learner_N: FloatArray
     sampler_N: FloatArray
+
+    @property
+    def grain(self) -> float:
+        """What the two differ by with the same weights, as far as rounding explains it, in nats.
+
+        In bfloat16 an engine rounds away most of a change that is smaller, and has not followed it
+        although it has the weights.
+        """
+        return min(_norm(self.sampler_N - self.learner_N), _MOST_ROUNDING)
 
 
 class SyncWatch:
@@ -160,7 +179,7 @@ class SyncWatch:
             learner_N, sampler_N = learned[id(first.probes)], np.concatenate(answer)
             changes_N = learner_N - first.learner_N
             found = slope(changes_N, sampler_N - first.sampler_N)
-            if found.out_of_step:
+            if found.out_of_step and _norm(changes_N) > first.grain:
                 raise StaleSamplerError(_stale(copy, found, changes_N, first.policy, adapter))
             if found.in_step:
                 del self._open[copy]
