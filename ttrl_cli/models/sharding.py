@@ -85,11 +85,10 @@ def deepspeed(base: Any, layers: list[Any], device: str) -> Callable[[], None]:
     backbone.set_input_embeddings(None)
     for layer in layers:  # one by one, as the whole may not fit on the device
         zero.Init(module=layer, config_dict_or_path=options)
-        for module in layer.modules():
-            if type(module) is nn.Linear:
-                # PyTorch's own would hold on to gathered weights until the backward pass
-                forward: Any = _product(module, zero3_linear_wrap)
-                module.forward = forward  # type: ignore[method-assign]
+        linears: list[Any] = [part for part in layer.modules() if type(part) is nn.Linear]
+        for linear in linears:
+            # PyTorch's own would hold on to gathered weights until the backward pass
+            linear.forward = _product(linear, zero3_linear_wrap)
     engine, *_ = initialize(model=backbone, config=options)
     # what it divided, apart from the embedding and the adapter to come, as a module of its kind
     divided: Any = nn.ParameterList(backbone.parameters())
