@@ -29,6 +29,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -519,6 +520,17 @@ def table(figures: list[Figure]) -> str:
     return "\n".join(lines)
 
 
+def lacks(device: str) -> str | None:
+    """What is not here and cannot be done without."""
+    import torch
+
+    if device == "cuda" and not torch.cuda.is_available():
+        return "torch sees no GPU; --shape tiny --device cpu goes through the script without one"
+    if not find_spec("vllm"):
+        return f"{sys.executable} has no vLLM; run this by a Python that has it (BENCH_PYTHON)"
+    return None
+
+
 def main() -> None:
     """Measure all of it, or one part."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -529,6 +541,8 @@ def main() -> None:
     parser.add_argument("--part", help=argparse.SUPPRESS)
     parser.add_argument("--scratch", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if missing := lacks(given.device):
+        parser.error(missing)
     if given.part:
         found = part(given.part, given, str(given.scratch / "model"), given.scratch)
         (given.scratch / f"{given.part}.json").write_text(json.dumps(found))
