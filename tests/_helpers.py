@@ -30,13 +30,18 @@ def verify(text):
 def score(number):
     return number
 """
-LENGTH = """
+# two texts never score alike, so that each group teaches, whichever tokens a random model draws
+DISTINCT = """
+from zlib import crc32
+
 def verify(text):
     return text
 
 def score(text):
-    return len(text) + 1
+    return 1 + crc32(text.encode()) / 2**32
 """
+PATIENCE = 600.0
+"""Seconds after which a test gives up: much more than a busy machine needs."""
 SCRIPT = Path(sys.executable).with_name("ttrl")
 
 
@@ -129,7 +134,7 @@ def spawn(
         )
 
 
-def wait(process: subprocess.Popen[bytes], *, timeout: float = 60) -> Done:
+def wait(process: subprocess.Popen[bytes], *, timeout: float = PATIENCE) -> Done:
     """Wait for a started command."""
     try:
         out, err = process.communicate(timeout=timeout)
@@ -155,7 +160,7 @@ def followers() -> list[psutil.Process]:
     return found
 
 
-def until(met: Callable[[], object], seconds: float = 60) -> None:
+def until(met: Callable[[], object], seconds: float = PATIENCE) -> None:
     """Wait for something to be so."""
     ends = time.monotonic() + seconds
     while not met():
@@ -165,10 +170,13 @@ def until(met: Callable[[], object], seconds: float = 60) -> None:
 
 def kill_the_other(run: Path, process: subprocess.Popen[bytes]) -> Done:
     """Kill what follows a run of two processes, after its first step; it must end in words."""
-    until(lambda: (run / "metrics.jsonl").exists() and read_lines(run / "metrics.jsonl"))
-    (other,) = followers()
-    other.kill()
-    done = wait(process)
+    try:
+        until(lambda: (run / "metrics.jsonl").exists() and read_lines(run / "metrics.jsonl"))
+        (other,) = followers()
+        other.kill()
+        done = wait(process)
+    finally:
+        process.kill()  # it would go on for thousands of steps
     assert "a process of this run has ended" in done.err
     assert "Traceback" not in done.err
     return done

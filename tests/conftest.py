@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from string import ascii_letters
 
 import pytest
 import torch
@@ -33,8 +34,20 @@ def make_tiny_model(
     context: int = 4096,
     layers: int = 2,
     tied: bool = False,
+    draws: str = "",
 ) -> Path:
-    """Write a random Llama over bytes, of two layers, with a tokenizer, as a folder."""
+    """Write a random Llama over bytes, of two layers, with a tokenizer, as a folder.
+
+    Args:
+        folder: Where to write it.
+        chat_template: The tokenizer's template.
+        head_dim: Width of an attention head.
+        context: The longest sequence.
+        layers: How many layers.
+        tied: Whether the embedding is the output layer as well.
+        draws: The characters that the model draws; it draws no other token, and never ends by
+            itself. Empty: any token.
+    """
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {token: i for i, token in enumerate(["<end>", "<pad>", *letters])}
     backend = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
@@ -62,9 +75,24 @@ def make_tiny_model(
     with torch.random.fork_rng():
         torch.default_generator.manual_seed(0)
         model = LlamaForCausalLM(config)
+    if draws:
+        _draw_only(model, [vocabulary[letter] for letter in draws])
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def _draw_only(model: LlamaForCausalLM, tokens: list[int]) -> None:
+    """Have a model draw some tokens alone: coordinate 0 is a constant that speaks against all."""
+    with torch.no_grad():
+        model.model.embed_tokens.weight[:, 0] = 2.0
+        for layer in model.model.layers:
+            layer.self_attn.o_proj.weight[0] = 0.0
+            layer.mlp.down_proj.weight[0] = 0.0
+        others = torch.ones(model.config.vocab_size, dtype=torch.bool)
+        others[tokens] = False
+        model.lm_head.weight[others, 0] = -100.0
+        model.lm_head.weight[~others, 0] = 0.0
 
 
 def random_adapter(model: LoadedModel, *, seed: int) -> None:
@@ -108,3 +136,19 @@ def _one_thread() -> None:
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a tiny random model: two layers, 258 tokens, a chat template."""
     return make_tiny_model(tmp_path_factory.mktemp("tiny-model"))
+
+
+@pytest.fixture(scope="session")
+def counting_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny random model that writes the digits 1 and 2 and nothing else.
+
+    All its samples have an answer, and of a few samples some agree and some do not, whatever
+    rounding makes of its random numbers.
+    """
+    return make_tiny_model(tmp_path_factory.mktemp("counting-model"), draws="12")
+
+
+@pytest.fixture(scope="session")
+def endless_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny random model that writes letters until it is cut: none is empty."""
+    return make_tiny_model(tmp_path_factory.mktemp("endless-model"), draws=ascii_letters)

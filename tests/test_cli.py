@@ -12,6 +12,7 @@ import pytest
 
 from tests._helpers import (
     NUMBER,
+    PATIENCE,
     SCRIPT,
     Done,
     command,
@@ -361,7 +362,7 @@ def test_output_into_a_closed_pipe(old: Path):
     os.close(read)
     with subprocess.Popen([SCRIPT, "best", old], stdout=write, stderr=subprocess.PIPE) as process:
         os.close(write)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=PATIENCE)
     assert b"Traceback" not in err
 
 
@@ -370,7 +371,7 @@ def test_output_that_cannot_be_written(old: Path, target: str, why: str):
     """A full disk or a closed standard output is the environment's fault: exit code 3."""
     line = f'"{SCRIPT}" best "{old}" {target}'
     done = subprocess.run(
-        ["sh", "-c", line], check=False, capture_output=True, text=True, timeout=60
+        ["sh", "-c", line], check=False, capture_output=True, text=True, timeout=PATIENCE
     )
     assert done.returncode == 3
     assert why in done.stderr

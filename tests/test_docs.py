@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from tests._helpers import DISTINCT
+
 ROOT = Path(__file__).parent.parent
 BENCHMARKS = ROOT / "tests" / "benchmarks"
 
@@ -135,7 +137,7 @@ def test_every_metric_is_explained_once(tmp_path: Path, tiny_model: Path) -> Non
     assert len(explained) == len(set(explained))
     (tmp_path / "problem.yaml").write_text(ANY_TEXT)
     (tmp_path / "seed.txt").write_text("a")
-    (tmp_path / "verify.py").write_text("verify = str\nscore = len\n")
+    (tmp_path / "verify.py").write_text(DISTINCT)
     out = tmp_path / "run"
     command = [sys.executable, "-m", "ttrl_cli", "solve", str(tmp_path), "--out", str(out)]
     subprocess.run([*command, "--model", str(tiny_model)], check=True, capture_output=True)

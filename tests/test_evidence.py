@@ -580,7 +580,7 @@ def _fields(of: Record) -> dict[str, Any]:
     return {name: getattr(of, name) for name in Record.__dataclass_fields__}
 
 
-def test_votes_are_made_and_shown(tmp_path: Path, tiny_model: Path):
+def test_votes_are_made_and_shown(tmp_path: Path, counting_model: Path):
     """A vote that learns and one that does not are run, recorded, drawn and written up."""
     sums = [{"question": f"What is {n} + 1?", "answer": str(n + 1)} for n in range(4)]
     source = write_lines(tmp_path / "sums.jsonl", sums)
@@ -590,7 +590,7 @@ def test_votes_are_made_and_shown(tmp_path: Path, tiny_model: Path):
         Arm(name="vote", words="learning", options={}, seeds=range(1)),
         Arm(name="hot", words="no learning", options={"steps": 0, "temperature": 2.0}, seeds=[0]),
     )
-    options = {"model": str(tiny_model)}
+    options = {"model": str(counting_model)}
     subject = Subject(
         name="sums", title="Sums", source=source, kind="vote", options=options, arms=arms
     )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests._helpers import LENGTH, read_lines, ttrl, write_problem
+from tests._helpers import DISTINCT, read_lines, ttrl, write_problem
 from tests.conftest import random_adapter
 from ttrl_cli.config import RunConfig
 from ttrl_cli.learner.lora import LoraLearner
@@ -93,7 +93,7 @@ def options(model: Path, **changed: Any) -> list[Any]:
 
 def test_a_whole_run(tmp_path: Path, tiny_model: Path) -> None:
     """It learns on policy, computing activations twice, and resumes."""
-    problem = write_problem(tmp_path / "problem", LENGTH, seed="a")
+    problem = write_problem(tmp_path / "problem", DISTINCT, seed="a")
     run = tmp_path / "run"
     given = ["--load-in-4bit", "--checkpointing", *options(tiny_model)]
     done = ttrl("solve", problem, "--out", run, *given)
@@ -105,7 +105,7 @@ def test_a_whole_run(tmp_path: Path, tiny_model: Path) -> None:
 
 def test_other_samplers_would_have_other_weights(tmp_path: Path, tiny_model: Path) -> None:
     """A mistake that is found before anything is loaded."""
-    problem = write_problem(tmp_path / "problem", LENGTH, seed="a")
+    problem = write_problem(tmp_path / "problem", DISTINCT, seed="a")
     given = [*options(tiny_model, sampler="vllm"), "--load-in-4bit"]
     done = ttrl("solve", problem, "--out", tmp_path / "run", *given)
     assert done.code == 2

@@ -17,7 +17,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 from trl import GRPOConfig, GRPOTrainer
 
-from tests._helpers import LENGTH, ttrl, write_problem
+from tests._helpers import DISTINCT, ttrl, write_problem
 from tests.conftest import FAMILIES, make_family
 from ttrl_cli import registry
 from ttrl_cli.config import RunConfig
@@ -440,7 +440,7 @@ def test_a_run_says_that_it_halved_its_micro_batches(
 ) -> None:
     """64 rows of 13 tokens do not fit, half as many do: a warning, also when quiet, and exit 0."""
     monkeypatch.setitem(registry.SAMPLERS, "small", "tests.test_learner:on_a_small_device")
-    problem = write_problem(tmp_path / "problem", LENGTH, seed="a")
+    problem = write_problem(tmp_path / "problem", DISTINCT, seed="a")
     given = {"model": tiny_model, "dtype": "float32", "device": "cpu", "sampler": "small:700"}
     given |= {"groups": 1, "group-size": 64, "max-tokens": 12, "steps": 1, "kl": 0, "lr": 1e-3}
     given |= {"objective": "mean-baseline", "micro-batch-tokens": 25_000, "out": tmp_path / "run"}

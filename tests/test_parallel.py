@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tests._helpers import (
-    LENGTH,
+    DISTINCT,
+    PATIENCE,
     SCRIPT,
     command,
     digest,
@@ -33,7 +34,7 @@ GIVEN = {
     "dtype": "float32",
     "threads": 1,
     "lora-rank": 4,
-    "lr": 1e-2,
+    "lr": 1e-3,
     "max-tokens": 24,
     "groups": 2,
     "group-size": 8,
@@ -46,7 +47,7 @@ GIVEN = {
 @pytest.fixture
 def problem(tmp_path: Path) -> Path:
     """A problem that any text solves; longer is better."""
-    return write_problem(tmp_path / "problem", LENGTH, seed="a")
+    return write_problem(tmp_path / "problem", DISTINCT, seed="a")
 
 
 def options(model: Path, **changed: Any) -> list[Any]:
@@ -126,17 +127,17 @@ def test_learning_two_processes_do_what_one_does(
 def test_the_deadline_ends_sampling_in_all(tmp_path: Path, tiny_model: Path, problem: Path) -> None:
     """Out of tokens: each process stops soon after, and what was finished by then is kept."""
     run = tmp_path / "run"
-    given = [*options(tiny_model, gpus=2, steps=1, max_tokens=3000), "--tokens", 4000]
+    given = [*options(tiny_model, gpus=2, steps=1, max_tokens=3000), "--tokens", 500]
     done = command("solve", problem, *given, "--out", run, "--quiet")
     assert done.code == 0, done.err
     kept = read_lines(run / "attempts.jsonl")
     assert 0 < len(kept) < 16
 
 
-def test_a_vote_in_two_processes(tmp_path: Path, tiny_model: Path) -> None:
+def test_a_vote_in_two_processes(tmp_path: Path, counting_model: Path) -> None:
     """`ttrl vote --gpus 2` prints a line per question and trains."""
     questions = write_lines(tmp_path / "q.jsonl", [{"question": "1+1?"}, {"question": "2+2?"}])
-    given = {"model": tiny_model, "device": "cpu", "dtype": "float32", "threads": 1, "n": 4}
+    given = {"model": counting_model, "device": "cpu", "dtype": "float32", "threads": 1, "n": 4}
     given |= {"lora-rank": 4, "max-tokens": 8, "groups": 2, "steps": 1, "gpus": 2}
     given |= {"out": tmp_path / "run"}
     flat = [part for key, value in given.items() for part in (f"--{key}", value)]
@@ -157,7 +158,7 @@ def test_ctrl_c_finishes_the_step_of_all(tmp_path: Path, tiny_model: Path, probl
     assert done.code == 130
     assert "go on with: ttrl resume" in done.err
     assert "Traceback" not in done.err
-    until(lambda: not followers(), 10)
+    until(lambda: not followers())
     steps = len(read_lines(run / "metrics.jsonl"))
     assert json.loads((run / "status.json").read_text())["totals"]["steps"] == steps
 
@@ -186,7 +187,7 @@ def test_a_launcher_may_start_the_processes(
         text=True,
         check=False,
         env=os.environ | {"HF_HUB_OFFLINE": "1"},
-        timeout=120,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     assert len(texts(run)) == 16

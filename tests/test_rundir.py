@@ -9,7 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from tests._helpers import digest, read_lines, solve, spawn, ttrl, write_lines, write_problem
+from tests._helpers import (
+    PATIENCE,
+    digest,
+    read_lines,
+    solve,
+    spawn,
+    ttrl,
+    write_lines,
+    write_problem,
+)
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import UsageError
 from ttrl_cli.records import Status, Verdict
@@ -261,7 +270,7 @@ def test_another_process_is_kept_out(run: RunDir):
     before = (run.path / "config.json").read_text()
     with run.lock():
         process = spawn("resume", run.path, "--steps", 99)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 2
     assert b"another process is working on this run" in err
     assert b"Traceback" not in err

@@ -18,7 +18,8 @@ from safetensors.torch import load_file
 
 from tests import _divided
 from tests._helpers import (
-    LENGTH,
+    DISTINCT,
+    PATIENCE,
     SCRIPT,
     command,
     kill_the_other,
@@ -114,7 +115,7 @@ def two_processes(out: Path, model: Path, **options: object) -> list[Any]:
         )
         for rank in range(2)
     ]
-    said = [process.communicate(timeout=120)[1] for process in started]
+    said = [process.communicate(timeout=PATIENCE)[1] for process in started]
     assert [process.returncode for process in started] == [0, 0], said
     return [json.loads((out / f"told-{rank}.json").read_text()) for rank in range(2)]
 
@@ -211,7 +212,7 @@ def plugin(tmp_path: Path) -> str:
 def options(model: Path, **changed: Any) -> list[Any]:
     """Options of the command line."""
     given = {"model": model, "dtype": "float32", "device": "cpu", "threads": 1, "lora-rank": 4}
-    given |= {"lr": 1e-2, "max-tokens": 12, "groups": 2, "group-size": 4, "steps": 2}
+    given |= {"lr": 1e-3, "max-tokens": 12, "groups": 2, "group-size": 4, "steps": 2}
     given |= {"objective": "mean-baseline", "sampler": "separate"}
     given |= {key.replace("_", "-"): value for key, value in changed.items()}
     return [part for key, value in given.items() for part in (f"--{key}", value)]
@@ -227,7 +228,7 @@ def launch(file: str, *arguments: Any, **environment: str) -> None:
         text=True,
         check=False,
         env=os.environ | {"HF_HUB_OFFLINE": "1"} | environment,
-        timeout=120,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
 
@@ -239,7 +240,7 @@ def test_a_run_with_divided_weights_is_as_one_without(
 
     A launcher that was told of FSDP makes transformers read weights in process 0 alone.
     """
-    problem = write_problem(tmp_path / "problem", LENGTH, seed="a")
+    problem = write_problem(tmp_path / "problem", DISTINCT, seed="a")
     one, two = tmp_path / "one", tmp_path / "two"
     given = [*options(tiny_model), "--out", one, "--quiet"]
     done = command("solve", problem, *given, PYTHONPATH=plugin)
@@ -263,7 +264,7 @@ def test_a_launcher_must_be_told_twice(
     tmp_path: Path, tiny_model: Path, plugin: str, division: str
 ) -> None:
     """A process launched for divided weights does not quietly hold everything."""
-    problem = write_problem(tmp_path / "problem", LENGTH, seed="a")
+    problem = write_problem(tmp_path / "problem", DISTINCT, seed="a")
     given = {"PYTHONPATH": plugin, f"ACCELERATE_USE_{division.upper()}": "true"}
     done = command("solve", problem, *options(tiny_model, gpus=2), "--out", tmp_path / "r", **given)
     assert done.code == 2, done.err
@@ -405,7 +406,7 @@ def test_options_that_do_not_go_together(
     tmp_path: Path, tiny_model: Path, file: str, option: list[Any], said: str
 ) -> None:
     """Exit code 2 before anything is loaded."""
-    problem = write_problem(tmp_path / "problem", LENGTH, seed="a")
+    problem = write_problem(tmp_path / "problem", DISTINCT, seed="a")
     given = ["--model", tiny_model, "--accelerate-config", file, "--sampler", "vllm", *option]
     done = ttrl("solve", problem, *given, "--out", tmp_path / "run")
     assert done.code == 2, done.err
@@ -429,7 +430,7 @@ def test_the_plan_counts_a_part_of_the_weights(tiny_model: Path, file: str) -> N
 
 def test_dividing_needs_others(tmp_path: Path, tiny_model: Path, division: str) -> None:
     """In one process it is a mistake; as many bytes as before would be there."""
-    problem = write_problem(tmp_path / "problem", LENGTH, seed="a")
+    problem = write_problem(tmp_path / "problem", DISTINCT, seed="a")
     done = ttrl("solve", problem, "--model", tiny_model, "--sampler", "vllm", f"--{division}")
     assert done.code == 2
     assert f"--{division} divides weights among processes, and there is one" in done.err
@@ -470,7 +471,7 @@ def test_a_sampler_cannot_have_the_divided_model(
     tmp_path: Path, tiny_model: Path, plugin: str, division: str
 ) -> None:
     """A plug-in that asks for the learner's own model is refused, by its name."""
-    problem = write_problem(tmp_path / "problem", LENGTH, seed="a")
+    problem = write_problem(tmp_path / "problem", DISTINCT, seed="a")
     given = options(tiny_model, gpus=2, sampler="sharing")
     run = tmp_path / "run"
     done = command("solve", problem, *given, f"--{division}", "--out", run, PYTHONPATH=plugin)
@@ -482,7 +483,7 @@ def test_a_process_that_dies_ends_the_run(
     tmp_path: Path, tiny_model: Path, plugin: str, division: str
 ) -> None:
     """Exit code 3 and a sentence, wherever in a step the others then are."""
-    problem = write_problem(tmp_path / "problem", LENGTH, seed="a")
+    problem = write_problem(tmp_path / "problem", DISTINCT, seed="a")
     run = tmp_path / "run"
     given = [*options(tiny_model, gpus=2, steps=10_000), f"--{division}", "--out", run]
     process = spawn("solve", problem, *given, PYTHONPATH=plugin)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests._helpers import (
-    LENGTH,
+    DISTINCT,
     NUMBER,
     digest,
     read_lines,
@@ -200,7 +200,7 @@ def test_steps_of_the_problem_and_of_the_command_line(tmp_path: Path):
 
 def test_tokens(tmp_path: Path, tiny_model: Path):
     """A budget in tokens ends sampling at the first completion that reaches it."""
-    problem = write_problem(tmp_path / "p", LENGTH)
+    problem = write_problem(tmp_path / "p", DISTINCT)
     out = tmp_path / "run"
     options = ["--no-train", "--max-tokens", 300, "--dtype", "float32", "--group-size", 8, "--json"]
     done = ttrl("solve", problem, "--out", out, "--model", tiny_model, "--tokens", 1, *options)
@@ -474,7 +474,7 @@ CHOICES = [
 @pytest.mark.parametrize("choice", CHOICES, ids=" ".join)
 def test_every_choice_runs(tmp_path: Path, tiny_model: Path, choice: list[str]):
     """Each search and each objective takes two steps with a model that learns, unless told not."""
-    problem = write_problem(tmp_path / "p", LENGTH)
+    problem = write_problem(tmp_path / "p", DISTINCT)
     out = tmp_path / "run"
     done = ttrl("solve", problem, "--out", out, "--model", tiny_model, "--json", *TINY, *choice)
     assert done.code == 0, done.err
@@ -522,7 +522,7 @@ def test_warm_start_that_does_not_fit(tmp_path: Path, keys: dict[str, Any], why:
 def test_search_alone_from_a_trained_run(tmp_path: Path, tiny_model: Path):
     """--from with --no-train samples from the trained adapter, and keeps it when resumed."""
     run = {"groups": 1, "group_size": 4, "max_tokens": 8, "threads": 1, "dtype": "float32"}
-    problem = write_problem(tmp_path / "p", LENGTH, run=run | {"lr": 0.05, "kl": 0})
+    problem = write_problem(tmp_path / "p", DISTINCT, run=run | {"lr": 0.05, "kl": 0})
     model = ["--model", tiny_model]
     assert ttrl("solve", problem, "--out", tmp_path / "old", *model, "--steps", 2).code == 0
     new = [tmp_path / "p", *model, "--no-train", "--steps", 1, "--from", tmp_path / "old"]
@@ -537,7 +537,7 @@ def test_search_alone_from_a_trained_run(tmp_path: Path, tiny_model: Path):
 
 def test_a_parent_that_outgrows_the_context(tmp_path: Path, tiny_model: Path):
     """A parent too long for the model is a failed expansion; the run goes on with others."""
-    verify = LENGTH + "\ndef render(text):\n    return text * (1 if text == 'a' else 9999)\n"
+    verify = DISTINCT + "\ndef render(text):\n    return text * (1 if text == 'a' else 9999)\n"
     run = {"groups": 2, "group_size": 2, "max_tokens": 8, "threads": 1, "dtype": "float32"}
     problem = write_problem(
         tmp_path / "p", verify, seed="a", render="verify.py:render", run=run | {"steps": 4}
@@ -571,7 +571,7 @@ def test_budgets_count_from_the_commit(tmp_path: Path):
 
 def test_warm_start_of_an_adapter(tmp_path: Path, tiny_model: Path):
     """A warm start takes the other run's adapter over, and refuses one that does not fit."""
-    problem = write_problem(tmp_path / "p", LENGTH)
+    problem = write_problem(tmp_path / "p", DISTINCT)
     options = ["--model", tiny_model, "--json", *TINY, "--lr", "0.01"]
     old, new, bad = tmp_path / "old", tmp_path / "new", tmp_path / "bad"
     assert ttrl("solve", problem, "--out", old, *options).code == 0

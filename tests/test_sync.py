@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests._helpers import LENGTH, read_lines, ttrl, write_problem
+from tests._helpers import DISTINCT, read_lines, ttrl, write_problem
 from tests._separate import Separate, Stale, Twice, own_model
 from ttrl_cli import registry
 from ttrl_cli.api.machinery import Machinery
@@ -331,7 +331,7 @@ def run_options(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 def test_a_run_notes_that_its_sampler_is_in_step(tmp_path: Path, run_options: list[Any]) -> None:
     """metrics.jsonl has the slope of every step that learned; the run makes its steps."""
-    problem = write_problem(tmp_path / "problem", LENGTH, seed="a")
+    problem = write_problem(tmp_path / "problem", DISTINCT, seed="a")
     run = tmp_path / "run"
     done = ttrl("solve", problem, "--out", run, "--sampler", "separate", "--json", *run_options)
     assert done.code == 0, done.err
@@ -341,7 +341,7 @@ def test_a_run_notes_that_its_sampler_is_in_step(tmp_path: Path, run_options: li
 
 def test_a_run_with_a_stale_sampler_stops(tmp_path: Path, run_options: list[Any]) -> None:
     """Exit code 3, a message that says what is wrong, and nothing of the step committed."""
-    problem = write_problem(tmp_path / "problem", LENGTH, seed="a")
+    problem = write_problem(tmp_path / "problem", DISTINCT, seed="a")
     run = tmp_path / "run"
     done = ttrl("solve", problem, "--out", run, "--sampler", "stale", *run_options)
     assert done.code == 3
@@ -353,7 +353,7 @@ def test_going_back_to_a_commit_forgets_what_was_open(
     tmp_path: Path, run_options: list[Any]
 ) -> None:
     """A comparison that the noise left open says nothing of the weights of an earlier commit."""
-    problem = write_problem(tmp_path / "problem", LENGTH, seed="a")
+    problem = write_problem(tmp_path / "problem", DISTINCT, seed="a")
     folder = tmp_path / "run"
     options = ["--sampler", "separate", *run_options]
     assert ttrl("solve", problem, "--out", folder, *options).code == 0
@@ -373,7 +373,7 @@ def test_a_run_without_learning_starts_from_anothers_adapter(
     tmp_path: Path, run_options: list[Any]
 ) -> None:
     """`--no-train --from RUN` hands a separate sampler the trained adapter, also when resumed."""
-    problem = write_problem(tmp_path / "problem", LENGTH, seed="a")
+    problem = write_problem(tmp_path / "problem", DISTINCT, seed="a")
     options = ["--sampler", "separate", *run_options]
     trained, second = tmp_path / "trained", tmp_path / "second"
     assert ttrl("solve", problem, "--out", trained, *options).code == 0

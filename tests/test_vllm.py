@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests._helpers import LENGTH, command, read_lines, ttrl, write_problem
+from tests._helpers import DISTINCT, command, read_lines, ttrl, write_problem
 from tests._vllm import VLLM, vllm_config, vllm_engine, vllm_of
 from tests.conftest import make_tiny_model, random_adapter
 from ttrl_cli.errors import SetupError, StaleSamplerError
@@ -207,7 +207,7 @@ def run_options(folder: Path, **changed: Any) -> list[Any]:
 @pytest.mark.parametrize("more", [[], ["--fsdp"], ["--deepspeed"]], ids=["copies", "fsdp", "zero"])
 def test_an_engine_for_each_of_two_processes(tmp_path: Path, more: list[str]) -> None:
     """`--gpus 2` starts two engines, both proven in step, and leaves nothing behind."""
-    problem = write_problem(tmp_path / "problem", LENGTH, seed="a")
+    problem = write_problem(tmp_path / "problem", DISTINCT, seed="a")
     run = tmp_path / "run"
     given = [*more, *run_options(tmp_path, gpus=2, threads=1)]
     done = command("solve", problem, "--out", run, *given)
@@ -219,7 +219,7 @@ def test_an_engine_for_each_of_two_processes(tmp_path: Path, more: list[str]) ->
 
 def test_a_whole_run(tmp_path: Path) -> None:
     """`ttrl solve --sampler vllm` takes its steps, in step, and `ttrl resume` goes on."""
-    problem = write_problem(tmp_path / "problem", LENGTH, seed="a")
+    problem = write_problem(tmp_path / "problem", DISTINCT, seed="a")
     run = tmp_path / "run"
     given = run_options(tmp_path)
     done = ttrl("solve", problem, "--out", run, "--json", *given)

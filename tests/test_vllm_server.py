@@ -12,7 +12,7 @@ import httpx2
 import numpy as np
 import pytest
 
-from tests._helpers import LENGTH, read_lines, ttrl, write_problem
+from tests._helpers import DISTINCT, read_lines, ttrl, write_problem
 from tests._vllm import VLLM, Served, kill, vllm_config, vllm_servers
 from tests.conftest import random_adapter
 from tests.test_vllm import draw, prompts, rows_of
@@ -143,7 +143,7 @@ def test_a_folder_the_server_cannot_read_is_said(
 
 def test_a_whole_run(tmp_path: Path, vllm_servers: Served) -> None:
     """`ttrl solve --sampler vllm-server:URL,URL` takes its steps, in step, and resumes."""
-    problem = write_problem(tmp_path / "problem", LENGTH, seed="a")
+    problem = write_problem(tmp_path / "problem", DISTINCT, seed="a")
     run = tmp_path / "run"
     urls = ",".join(vllm_servers.urls)
     options = {"model": vllm_servers.folder, "device": "cpu", "dtype": "float32", "lora-rank": 4}

@@ -17,3 +17,13 @@ def variable(name: str, value: str) -> Iterator[None]:
             del os.environ[name]
         else:
             os.environ[name] = before
+
+
+def let_waiting_threads_sleep() -> None:
+    """Have OpenMP's threads sleep while they wait for each other, unless the user says otherwise.
+
+    They spin by default, which costs a fair share of the cores, and more, where other programs
+    are at work: what a thread waits for is done by one that does not get a core. Must be called
+    before torch is imported, for its OpenMP reads the variable when it is loaded.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

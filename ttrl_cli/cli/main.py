@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ttrl_cli import __version__, peers
+from ttrl_cli import __version__, environment, peers
 from ttrl_cli.cli import best, check, doctor, export, model, new, resume, show, solve, verify, vote
 from ttrl_cli.errors import TtrlError
 
@@ -55,6 +55,7 @@ def main() -> None:
     except FileNotFoundError:
         _error("the current folder has been deleted; change to another")
         sys.exit(2)
+    environment.let_waiting_threads_sleep()
     try:
         if peers.rank() > 0:
             _follow()
