@@ -14,7 +14,7 @@ from tests._helpers import command
 def test_waiting_threads_sleep_unless_told_otherwise(
     tiny_model: Path, given: dict[str, str], seen: str
 ) -> None:
-    """torch's OpenMP is loaded with the policy PASSIVE, or with the user's own."""
+    """Torch's OpenMP is loaded with the policy PASSIVE, or with the user's own."""
     done = command("doctor", "--model", tiny_model, OMP_DISPLAY_ENV="true", **given)
     assert done.code == 0, done.err
     assert set(re.findall(r"OMP_WAIT_POLICY = '(\w+)'", done.err)) == {seen}
