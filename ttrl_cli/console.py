@@ -1,13 +1,13 @@
 """The only printer. stdout is the result, stderr is the talk.
 
-On a terminal a run is watched live; in a pipe each step is one plain line.
+On a terminal a run is watched live; in a pipe each step is one plain line. No control character of
+what is printed reaches a terminal, whoever wrote it: see `escapes`.
 """
 
-import json
 import os
 import sys
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ttrl_cli.errors import SetupError
+from ttrl_cli.escapes import dumps, visible
 from ttrl_cli.records import Json, Watch
 
 _ROWS_SHOWN = 12
@@ -41,37 +42,62 @@ class Console:
         Raises:
             SetupError: If it cannot be written: the disk is full, or standard output was closed.
         """
-        if sys.stdout is None:
-            msg = "the result cannot be written: standard output is closed"
-            raise SetupError(msg)
-        try:
-            sys.stdout.write(text if text.endswith("\n") else text + "\n")
-            sys.stdout.flush()
-        except OSError as error:
-            # what is left in the buffer would raise again when the interpreter ends
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, sys.stdout.fileno())
-            os.close(nowhere)
-            if not isinstance(error, BrokenPipeError):
-                msg = f"the result cannot be written: {error.strerror}"
-                raise SetupError(msg) from error
+        _write(lambda: sys.stdout.write(_ended(visible(text))))
 
     def result_json(self, value: Mapping[str, Json]) -> None:
         """Print a result as one line of JSON."""
-        self.result(json.dumps(value, allow_nan=False))
+        _write(lambda: sys.stdout.write(dumps(value) + "\n"))
+
+    def result_exact(self, data: bytes) -> None:
+        """Print data byte by byte, and a line end if it has none; on a terminal as `result` does.
+
+        Raises:
+            SetupError: As `result` does.
+        """
+        if sys.stdout is not None and sys.stdout.isatty():
+            self.result(data.decode("utf-8", "replace"))
+        else:
+            ended = data if data.endswith(b"\n") else data + b"\n"
+            _write(lambda: sys.stdout.buffer.write(ended))
 
     def say(self, text: str) -> None:
         """Tell what is going on."""
         if not self.quiet:
-            self.err.print(Text(text))
+            self.err.print(Text(visible(text)))
 
     def warn(self, text: str) -> None:
         """Tell what ought not to be overlooked, even where nothing else is to be said."""
-        self.err.print(Text.assemble(("warning: ", "bold yellow"), text))
+        self.err.print(Text.assemble(("warning: ", "bold yellow"), visible(text)))
 
     def error(self, text: str) -> None:
         """Tell what went wrong."""
-        self.err.print(Text.assemble(("error: ", "bold red"), text))
+        self.err.print(Text.assemble(("error: ", "bold red"), visible(text)))
+
+
+def _ended(text: str) -> str:
+    return text if text.endswith("\n") else text + "\n"
+
+
+def _write(write: Callable[[], object]) -> None:
+    """Write to standard output; what nobody reads any more is dropped.
+
+    Raises:
+        SetupError: If it cannot be written.
+    """
+    if sys.stdout is None:
+        msg = "the result cannot be written: standard output is closed"
+        raise SetupError(msg)
+    try:
+        write()
+        sys.stdout.flush()
+    except OSError as error:
+        # what is left in the buffer would raise again when the interpreter ends
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+        if not isinstance(error, BrokenPipeError):
+            msg = f"the result cannot be written: {error.strerror}"
+            raise SetupError(msg) from error
 
 
 class RunView:
