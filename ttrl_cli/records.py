@@ -46,6 +46,7 @@ class Prompt:
         messages: The conversation, to be laid out by the model's chat template.
         n: Completions wanted, G.
         first: Index of the first of them, where several processes share a group.
+        others: Whether other prompts follow in later steps, whatever comes of this one.
     """
 
     key: str
@@ -53,11 +54,32 @@ class Prompt:
     messages: tuple[Message, ...]
     n: int
     first: int = 0
+    others: bool = False
 
     @property
     def indices(self) -> range:
         """The indices of the completions within their group."""
         return range(self.first, self.first + self.n)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overflow:
+    """Why a completion is empty: its prompt leaves no room in the model's context.
+
+    Attributes:
+        tokens: Tokens of the prompt.
+        context: Tokens that the model takes.
+        reserved: How many of these are kept for an answer behind the thinking.
+    """
+
+    tokens: int
+    context: int
+    reserved: int = 0
+
+    def __str__(self) -> str:
+        """Return both lengths in words."""
+        kept = f", of which {self.reserved} are for the answer" if self.reserved else ""
+        return f"the prompt has {self.tokens} tokens; the model's context is {self.context}{kept}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +97,7 @@ class Completion:
         logprob: Sum of logprobs_T, or what a replay file said; None where nobody knows.
         finished: False where the completion was cut at max_tokens.
         sampled_T: False for tokens that were forced on the model; None where none was.
+        overflow: Why nothing was sampled; None where something was.
     """
 
     group: int
@@ -87,6 +110,7 @@ class Completion:
     logprob: float | None
     finished: bool
     sampled_T: BoolArray | None = None
+    overflow: Overflow | None = None
 
 
 class Status(StrEnum):

@@ -67,6 +67,8 @@ def describe(summary: "Summary") -> str:
         f"  spent        {summary.steps} steps, {summary.samples} samples "
         f"({summary.valid} valid), {summary.tokens} tokens, {summary.seconds:.0f} s"
     )
+    if summary.too_long:
+        lines.append(f"  too long     {summary.too_long} times a parent left no room to sample in")
     if summary.best is not None:
         lines.append(f"  solution     {summary.best.path}")
     return "\n".join(lines)

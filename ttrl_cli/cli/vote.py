@@ -284,5 +284,7 @@ _ROWS: dict[str, Callable[[Figures], str]] = {
     "parsed": lambda f: _share(f, "parsed"),
     "entropy": lambda f: f"{f['entropy']:.3f} nats",
     "ties": lambda f: str(f["ties"]),
+    # runs of before have no such count
+    "too long": lambda f: str(f["too_long"]) if f.get("too_long") else "",
     "tokens": lambda f: str(f["tokens"]),
 }

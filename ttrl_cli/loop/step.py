@@ -24,6 +24,7 @@ from ttrl_cli.grading.base import GraderLike
 from ttrl_cli.learner.base import Learner
 from ttrl_cli.loop.budget import Budget
 from ttrl_cli.loop.credit import combined, credit, minibatches, normalizer
+from ttrl_cli.loop.outgrown import Outgrown, overflows, ungraded
 from ttrl_cli.loop.sync import SyncWatch
 from ttrl_cli.objectives import Objective
 from ttrl_cli.records import (
@@ -96,6 +97,7 @@ class Parts:
     """The machinery of a run.
 
     Attributes:
+        outgrown: Remembers which prompts left no room in the model's context.
         sync: Watches a sampler with weights of its own; None for one that shares the learner's.
     """
 
@@ -106,6 +108,7 @@ class Parts:
     run: RunDir
     budget: Budget
     reporter: Reporter
+    outgrown: Outgrown
     sync: SyncWatch | None = None
 
 
@@ -129,6 +132,7 @@ def take_step(task: Task, parts: Parts) -> None:
         valid=totals.valid + sum(attempt.verdict.valid for attempt in attempts),
         tokens=totals.tokens + sum(len(a.completion.token_ids_T) for a in attempts),
         seconds=parts.budget.seconds,
+        too_long=totals.too_long + _too_long(attempts),
     )
     metrics |= {
         "step": step,
@@ -224,15 +228,20 @@ def sample_and_grade(
     completions: dict[tuple[int, int], Completion] = {}
     jobs: dict[tuple[int, int], Job] = {}
     for completion in parts.sampler.sample(prompts_P, step=step, stop=parts.budget.spent):
-        job = task.job(completion, step)
         completions[completion.group, completion.index] = completion
-        jobs[completion.group, completion.index] = job
         parts.budget.count(len(completion.token_ids_T))
-        parts.grader.submit(job)
+        if completion.overflow is None:
+            job = task.job(completion, step)
+            jobs[completion.group, completion.index] = job
+            parts.grader.submit(job)
         _pass_on(task, parts, step)
         parts.reporter.sampled(step, len(completions), total)
     sampled = time.monotonic()
+    too_long = parts.outgrown.note(overflows(completions.values(), keys))
+    if too_long:
+        parts.reporter.warned(too_long)
     verdicts = parts.grader.collect()
+    verdicts |= {at: ungraded(c.overflow) for at, c in completions.items() if c.overflow}
     graded = time.monotonic()
     policy = parts.learner.adapter.policy
     attempts = []
@@ -249,9 +258,15 @@ def sample_and_grade(
             advantage=None,
         )
         attempts.append(attempt)
-        task.seen(step, jobs[group, index], attempt.verdict)
+        if (group, index) in jobs:
+            task.seen(step, jobs[group, index], attempt.verdict)
     _require_some_graded(attempts, step)
     return attempts, _sampling_metrics(attempts, sampled - started, graded - sampled)
+
+
+def _too_long(attempts: Sequence[Attempt]) -> int:
+    """How many prompts left no room in the model's context."""
+    return len({a.group for a in attempts if a.completion.overflow is not None})
 
 
 def _pass_on(task: Task, parts: Parts, step: int) -> None:

@@ -17,6 +17,8 @@ _MARKS = (  # UTF-32's first: its mark begins with that of UTF-16
     (codecs.BOM_UTF16_BE, "utf-16"),
     (codecs.BOM_UTF8, "utf-8-sig"),
 )
+PARQUET = b"PAR1"
+"""How a Parquet file begins."""
 _HIGH = re.compile(rb"[\x80-\xff]+")
 _PEEK = 4096
 _FORMS = (  # how a file begins, what it is, and what makes one of ours from it
@@ -94,7 +96,7 @@ def _decoded(raw: bytes, name: str, encoding: str) -> bytes:
 
 def _other_form(raw: bytes, name: str) -> str:
     """What a file is if it is no text, or text of another form; empty if it may be ours."""
-    file, stem = _file(name), _file(re.sub(r"\.[A-Za-z0-9]+\Z", "", name))
+    file, stem = _file(name), _unpacked(name)
     for magic, what, command in _FORMS:
         if raw.startswith(magic):
             return f"is {what}; convert it: {command.format(file=file, stem=stem)}"
@@ -106,6 +108,8 @@ def _other_form(raw: bytes, name: str) -> str:
         if len(zeros) > 1 and zeros.count(0) > 0.9 * len(zeros):
             how = f"convert it: {_iconv(encoding, name)}"
             return f"looks like {encoding.upper()} without a byte order mark; {how}"
+    if b"\x00" in raw[:_PEEK] and not raw.startswith(PARQUET):
+        return "is a binary file that is not known here; expected JSON, CSV or Parquet"
     if _MARKUP.match(raw):
         return f"is a page of HTML or XML, not the data; fetch the file itself instead of {file}"
     if _YAML.match(raw):
@@ -116,6 +120,12 @@ def _other_form(raw: bytes, name: str) -> str:
 def _iconv(encoding: str, name: str) -> str:
     file = _file(name)
     return f"iconv -f {encoding} -t utf-8 {file} > {_converted(name)}"
+
+
+def _unpacked(name: str) -> str:
+    """The file without its last suffix, as a shell takes it; never the file itself."""
+    stem = "" if name.startswith("<") else re.sub(r"\.[A-Za-z0-9]+\Z", "", name)
+    return shlex.quote(stem) if stem not in ("", name) else "Q.jsonl"
 
 
 def _converted(name: str) -> str:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ttrl_cli.errors import UsageError
-from ttrl_cli.questions.encoding import as_utf8, hint
+from ttrl_cli.questions.encoding import PARQUET, as_utf8, hint
 from ttrl_cli.questions.jsons import json_source
 from ttrl_cli.questions.literals import NotUtf8Error
 from ttrl_cli.questions.record import Question, read_question
 from ttrl_cli.questions.source import BadRecord, Record, Source
-from ttrl_cli.questions.tables import PARQUET, csv_source, parquet_source
+from ttrl_cli.questions.tables import csv_source, parquet_source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

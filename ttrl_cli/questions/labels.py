@@ -14,6 +14,7 @@ from ttrl_cli.records import Json
 from ttrl_cli.voting.extract import extract
 
 _BARE = re.compile(r"\s*[-+]?[\w.,/%$]+\s*")  # needs no reading: a number, a letter, a word
+_HASHES = re.compile(r"^####[ \t]*(\S[^\n]*)\Z", re.MULTILINE)  # GSM8K's last line
 _LATEX = re.compile(r"\\[A-Za-z]+")
 _WORD = re.compile(r"\b[a-z]{2,}\b")
 _SENTENCE_END = re.compile(r"[.!?][\"'”’)\]$]*(?:\s+[A-Z]|\s*\Z)")
@@ -91,6 +92,9 @@ def _free(key: str, label: str) -> str:
     """The label of a free-form question, as it was written unless it is a solution."""
     if _BARE.fullmatch(label):
         return label
+    hashes = _HASHES.search(label.rstrip())
+    if hashes is not None:
+        return hashes[1]
     found = extract(label)
     if found is not None:
         return found.answer

@@ -7,6 +7,11 @@ from ttrl_cli.records import Json
 _MOST_DIGITS = 4300  # of an integer that Python turns into text without being asked twice
 _EXPECTED = 'expected an object such as {"question": "1 + 1?", "id": "a", "answer": "2"}'
 
+_PYTHON_TO_JSON = (
+    "python -c 'import ast, json, sys; [print(json.dumps(ast.literal_eval(line))) "
+    "for line in sys.stdin]' < FILE > Q.jsonl"
+)
+
 
 class NotUtf8Error(ValueError):
     """A record's bytes are not UTF-8."""
@@ -47,7 +52,7 @@ def decode(record: bytes) -> dict[str, Json]:
         msg = r"half of a surrogate pair (\ud800 to \udfff) is not a character"
         raise ValueError(msg) from error
     except json.JSONDecodeError as error:
-        msg = f"{error.msg} (column {error.colno}); {_EXPECTED} on one line"
+        msg = f"{error.msg} (column {error.colno}); {_EXPECTED} on one line{_other_form(record)}"
         raise ValueError(msg) from error
     except RecursionError as error:
         msg = f"brackets nested too deep; {_EXPECTED}"
@@ -56,6 +61,16 @@ def decode(record: bytes) -> dict[str, Json]:
         msg = f"{_EXPECTED} (got {shown(value)})"
         raise ValueError(msg)
     return value
+
+
+def _other_form(record: bytes) -> str:
+    """What a line that is not JSON looks like, and the command that converts the file."""
+    text = record.lstrip()
+    if text.startswith(b"{'"):
+        return f"; it looks like Python: {_PYTHON_TO_JSON}"
+    if text[:1] in (b"{", b"["):
+        return ""
+    return "; lines of text become questions by: jq -cR '{question: .}' FILE > Q.jsonl"
 
 
 def literal(key: str, value: Json) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from ttrl_cli.questions.choices import NO_CHOICES, Choices, lettered_columns, read_choices
 from ttrl_cli.questions.labels import agreed, read_index, read_label
@@ -44,6 +45,7 @@ class Question:
     extra: Mapping[str, Json] = field(default_factory=dict)
 
 
+@lru_cache(maxsize=4096)
 def fold(key: str) -> str:
     """Return a key as it is compared with ours: neither case nor underscores count."""
     return key.casefold().replace("_", "").replace("-", "").replace(" ", "")

@@ -18,8 +18,6 @@ from ttrl_cli.questions.record import TEXT_KEYS, fold
 from ttrl_cli.questions.source import BadRecord, Record, Source
 from ttrl_cli.records import Json
 
-PARQUET = b"PAR1"
-"""How a Parquet file begins."""
 _DELIMITERS = (",", "\t", ";", "|")
 _NAMES = (".csv", ".tsv")
 

@@ -38,13 +38,18 @@ _MOST_PROBLEM_BYTES = 64 * 2**20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """What a run has used so far: steps committed, samples, tokens, seconds of wall time."""
+    """What a run has used so far: steps committed, samples, tokens, seconds of wall time.
+
+    `too_long` counts the prompts, of questions or of parents, that left no room in the model's
+    context, each as often as it was asked.
+    """
 
     steps: int = 0
     samples: int = 0
     valid: int = 0
     tokens: int = 0
     seconds: float = 0.0
+    too_long: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
