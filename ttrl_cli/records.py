@@ -21,6 +21,7 @@ Json: TypeAlias = Any
 """A JSON value: None, bool, int, float, str, list or dict of these."""
 
 Kind: TypeAlias = Literal["solve", "vote"]
+Phase: TypeAlias = Literal["sampling", "grading", "learning"]
 
 
 def sample_id(step: int, group: int, index: int) -> str:
@@ -314,6 +315,29 @@ class UpdateReport:
 
     metrics: Mapping[str, float]
     warning: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepProgress:
+    """How far the step under way has come.
+
+    Attributes:
+        step: The step, from 1.
+        phase: What it is at.
+        done: Samples that are finished.
+        total: Samples that it is to have.
+        graded: How many of them are graded.
+        tokens: Tokens sampled so far; where the sampler does not count, those of finished samples.
+        seconds: Wall time of sampling so far.
+    """
+
+    step: int
+    phase: Phase
+    done: int
+    total: int
+    graded: int
+    tokens: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

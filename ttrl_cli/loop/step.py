@@ -14,7 +14,7 @@ from. Attempts enter in (group, index) order, whatever order they were graded in
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -25,6 +25,7 @@ from ttrl_cli.learner.base import Learner
 from ttrl_cli.loop.budget import Budget
 from ttrl_cli.loop.credit import combined, credit, minibatches, normalizer
 from ttrl_cli.loop.outgrown import Outgrown, overflows, ungraded
+from ttrl_cli.loop.progress import StepCounter
 from ttrl_cli.loop.sync import SyncWatch
 from ttrl_cli.objectives import Objective
 from ttrl_cli.records import (
@@ -35,6 +36,7 @@ from ttrl_cli.records import (
     Prompt,
     Round,
     Status,
+    StepProgress,
     Verdict,
     Watch,
     sample_id,
@@ -82,6 +84,9 @@ class Reporter(Protocol):
     def began(self, watch: Watch) -> None:
         """A run is about to take its first step."""
 
+    def step_began(self, stage: str, look: Callable[[], StepProgress]) -> None:
+        """A step of a stage begins; `look` tells how far it is, to any thread that asks."""
+
     def sampled(self, step: int, done: int, total: int) -> None:
         """A completion was finished."""
 
@@ -97,6 +102,7 @@ class Parts:
     """The machinery of a run.
 
     Attributes:
+        progress: How far the step under way has come.
         outgrown: Remembers which prompts left no room in the model's context.
         sync: Watches a sampler with weights of its own; None for one that shares the learner's.
     """
@@ -108,6 +114,7 @@ class Parts:
     run: RunDir
     budget: Budget
     reporter: Reporter
+    progress: StepCounter
     outgrown: Outgrown
     sync: SyncWatch | None = None
 
@@ -123,7 +130,10 @@ def take_step(task: Task, parts: Parts) -> None:
     step, stage = totals.steps + 1, task.stage()
     started = time.monotonic()
     prompts_P = parts.budget.trim(task.prompts(step), totals)
+    parts.progress.begin(step, sum(prompt.n for prompt in prompts_P))
+    parts.reporter.step_began(stage, parts.progress)
     attempts, metrics = sample_and_grade(task, parts, prompts_P, step)
+    parts.progress.enter("learning")
     attempts, learned = learn(task, parts, task.judge(attempts), step)
     metrics |= {**learned, **task.extend(step, attempts)}
     totals = Totals(
@@ -229,6 +239,7 @@ def sample_and_grade(
     jobs: dict[tuple[int, int], Job] = {}
     for completion in parts.sampler.sample(prompts_P, step=step, stop=parts.budget.spent):
         completions[completion.group, completion.index] = completion
+        parts.progress.finished(completion)
         parts.budget.count(len(completion.token_ids_T))
         if completion.overflow is None:
             job = task.job(completion, step)
@@ -237,6 +248,7 @@ def sample_and_grade(
         _pass_on(task, parts, step)
         parts.reporter.sampled(step, len(completions), total)
     sampled = time.monotonic()
+    parts.progress.enter("grading")
     too_long = parts.outgrown.note(overflows(completions.values(), keys))
     if too_long:
         parts.reporter.warned(too_long)
