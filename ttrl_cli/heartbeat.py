@@ -84,7 +84,7 @@ def line(progress: StepProgress, elapsed: float, usual: float | None) -> str:
         usual: Seconds that such a step took so far; None where none was taken.
     """
     rate = progress.tokens / progress.seconds if progress.seconds > 0 else 0.0
-    left = _left(progress, elapsed, usual)
+    left = _left(progress, rate, elapsed, usual)
     row = {
         progress.phase: f"{progress.done}/{progress.total} samples",
         "graded": str(progress.graded),
@@ -94,17 +94,18 @@ def line(progress: StepProgress, elapsed: float, usual: float | None) -> str:
     return "  ".join(f"{key} {value}" for key, value in row.items())
 
 
-def _left(progress: StepProgress, elapsed: float, usual: float | None) -> float | None:
-    """Seconds that the step may still take: as long as others took, or as its samples go on.
+def _left(progress: StepProgress, rate: float, elapsed: float, usual: float | None) -> float | None:
+    """Seconds that the step may still take; None where nothing tells.
 
-    None where nothing tells.
+    As long as others took, or else as its samples go on, of which none is longer than it can be.
     """
     if usual is not None and usual > elapsed:
         return usual - elapsed
     known = {"sampling": progress.done, "grading": progress.graded}.get(progress.phase, 0)
-    if not known:
-        return None
-    return elapsed * (progress.total - known) / known
+    estimates = [elapsed * (progress.total - known) / known] if known else []
+    if progress.phase == "sampling" and rate:
+        estimates.append(progress.unsampled / rate)
+    return min(estimates, default=None)
 
 
 def duration(seconds: float) -> str:

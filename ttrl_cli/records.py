@@ -328,6 +328,7 @@ class StepProgress:
         total: Samples that it is to have.
         graded: How many of them are graded.
         tokens: Tokens sampled so far; where the sampler does not count, those of finished samples.
+        unsampled: Tokens that may still be sampled, if every sample is as long as it can be.
         seconds: Wall time of sampling so far.
     """
 
@@ -337,6 +338,7 @@ class StepProgress:
     total: int
     graded: int
     tokens: int
+    unsampled: int
     seconds: float
 
 

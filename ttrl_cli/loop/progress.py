@@ -26,11 +26,17 @@ class StepCounter:
     def __init__(self, sampler: Sampler, grader: GraderLike) -> None:
         self._sampler = sampler
         self._grader = grader
-        self.begin(0, 0)
+        self.begin(0, total=0, longest=0)
 
-    def begin(self, step: int, total: int) -> None:
-        """Note that a step begins that is to have so many samples."""
-        self._step, self._total = step, total
+    def begin(self, step: int, *, total: int, longest: int) -> None:
+        """Note that a step begins.
+
+        Args:
+            step: The step.
+            total: Samples that it is to have.
+            longest: Tokens that one of them can have.
+        """
+        self._step, self._total, self._longest = step, total, longest
         self._done = self._tokens = self._ungraded = 0
         self._phase: Phase = "sampling"
         self._began = time.monotonic()
@@ -54,12 +60,15 @@ class StepCounter:
         drawn = 0
         if self._phase == "sampling" and isinstance(self._sampler, Counting):
             drawn = self._sampler.drawn
+        tokens = max(self._tokens, drawn)
+        unsampled = (self._total - self._done) * self._longest - (tokens - self._tokens)
         return StepProgress(
             step=self._step,
             phase=self._phase,
             done=self._done,
             total=self._total,
             graded=graded,
-            tokens=max(self._tokens, drawn),
+            tokens=tokens,
+            unsampled=max(0, unsampled),
             seconds=(self._sampled or time.monotonic()) - self._began,
         )
