@@ -117,7 +117,7 @@ def _class_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:
     """What whole numbers of a column stand for, where the file says so, as datasets writes it."""
     try:
         features = json.loads(metadata[b"huggingface"])["info"]["features"]
-        named = {column: feature.get("names") for column, feature in features.items()}
+        named = {c: f.get("names") for c, f in features.items() if isinstance(f, dict)}
     except (KeyError, TypeError, ValueError, AttributeError):
         return {}
     return {column: names for column, names in named.items() if isinstance(names, list)}
