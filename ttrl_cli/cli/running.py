@@ -68,7 +68,10 @@ def describe(summary: "Summary") -> str:
         f"({summary.valid} valid), {summary.tokens} tokens, {summary.seconds:.0f} s"
     )
     if summary.too_long:
-        lines.append(f"  too long     {summary.too_long} times a parent left no room to sample in")
+        prompts = "prompt" if summary.too_long == 1 else "prompts"
+        lines.append(
+            f"  too long     {summary.too_long} {prompts} left no room in the model's context"
+        )
     if summary.best is not None:
         lines.append(f"  solution     {summary.best.path}")
     return "\n".join(lines)
