@@ -20,9 +20,13 @@ from ttrl_cli.records import Watch
 ATTACK = "\x1b]0;PWNED\x07\x1b[2J\x1b]52;c;Y2FuYXJ5\x07\r\x9b1A\x7f\u202egnp\u2066.\u200bexe"
 SHOWN = r"\x1b]0;PWNED\x07\x1b[2J\x1b]52;c;Y2FuYXJ5\x07\r\x9b1A\x7f\u202egnp\u2066.\u200bexe"
 RAISES = f"""
+import sys
+
 from ttrl_cli import Invalid
 
 def verify(text):
+    print("looks at", text)
+    print("and complains of", text, file=sys.stderr)
     if text.startswith("bad"):
         raise Invalid({ATTACK!r})
     return text

@@ -22,7 +22,7 @@ QuestionsPath = Annotated[
     Path,
     typer.Argument(
         metavar="QUESTIONS",
-        help="JSON lines or a JSON array of question, id, answer, choices; - for standard input.",
+        help="JSON, CSV or Parquet of question, id, answer, choices; - for standard input.",
     ),
 ]
 Epochs = Annotated[
@@ -50,7 +50,8 @@ def vote(
     ] = None,
     system: Annotated[str | None, typer.Option(help="System message.")] = None,
     skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Leave out bad records, and count them.")
+        bool,
+        typer.Option("--skip-bad", help="Leave out bad records, and count them."),
     ] = False,
     out: o.Out = None,
     model: o.Model = None,
