@@ -226,6 +226,12 @@ def test_rows_that_are_bad_are_skipped():
             "q.json:1: question: expected the question as one string",
             "$t.question | keys_unsorted[]",
         ),
+        (
+            b'{"q1": {"question": "a"}, "q2": {"question": "b"}}',
+            "q.json",
+            "q.json:1: holds no question",
+            "jq -c 'to_entries[] | {id: .key} + .value' FILE > Q.jsonl",
+        ),
         (b"topic,text\nx,y\n", "q.csv", "q.csv:1: the first row names no column", "above it"),
         (b"\x00\x01\x02\xff", "q.bin", "q.bin: is a binary file", "expected JSON, CSV or Parquet"),
     ],

@@ -157,8 +157,8 @@ def _array_within(text: str, name: str) -> int | None:
         if text[start] == "[" and text[_after_space(text, start + 1)] == "{":
             arrays[key] = start
     if len(arrays) > 1:
-        msg = f"{name}: is one object with several arrays of objects ({', '.join(arrays)}); take "
-        msg += f"the one that holds questions: jq .{next(iter(arrays))} FILE > Q.json"
+        msg = f"{name}: is one object with several arrays of objects; take out the one that holds "
+        msg += f"the questions: jq .KEY FILE > Q.json, where KEY is one of {', '.join(arrays)}"
         raise UsageError(msg)
     return next(iter(arrays.values()), None)
 

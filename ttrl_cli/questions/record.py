@@ -17,6 +17,7 @@ _TURNS_KEY = "messages"
 _CHOICE_KEYS = ("choices", "options")
 _LABEL_KEYS = ("answer", "answerkey")
 _INDEX_KEYS = ("answerindex", "answeridx", "correctindex")
+_BY_ID = "jq -c 'to_entries[] | {id: .key} + .value' FILE > Q.jsonl"
 _TO_RECORDS = (
     "jq -c '. as $t | $t.{key} | keys_unsorted[] as $i | $t | map_values(.[$i])' FILE > Q.jsonl"
 )
@@ -116,6 +117,8 @@ def _text_key(own: _Keys) -> str:
     else:
         keys = shown(list(own.value))
         msg = f"holds no question; expected the key question, prompt or problem (got {keys})"
+        if own.value and all(isinstance(one, dict) for one in own.value.values()):
+            msg += f"; one object of records by id becomes a line for each by: {_BY_ID}"
     raise ValueError(msg)
 
 
