@@ -8,9 +8,7 @@ printed for people passes through `visible`. JSON needs less: it escapes all of 
 import json
 import re
 from io import TextIOWrapper
-from typing import Self, TextIO
-
-from ttrl_cli.records import Json
+from typing import Any, Self, TextIO
 
 # Control characters but tab and newline, DEL, those of 8 bits; marks and overrides of direction;
 # line and paragraph separators; what has no width, but the joiners that scripts and emoji need;
@@ -26,7 +24,7 @@ def visible(text: str) -> str:
     return _HIDDEN.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
 
 
-def dumps(value: Json, *, indent: int | None = None) -> str:
+def dumps(value: Any, *, indent: int | None = None) -> str:
     """Return strict JSON in ASCII without any control character but the line ends of an indent.
 
     Raises:
