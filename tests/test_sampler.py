@@ -151,6 +151,25 @@ def test_no_prompts_give_no_completions(factory: Factory) -> None:
     assert list(factory().sample([], step=1, stop=never)) == []
 
 
+def test_prompts_without_room_say_so(factory: Factory) -> None:
+    """A prompt longer than any context gets empty completions that name its length and it."""
+    sampler = factory()
+    if isinstance(sampler, ReplaySampler):
+        pytest.skip("a script has no context")
+    asked = prompts(2, 3, texts=["hello", "a" * 100_000])
+    found = by_place(sampler.sample(asked, step=1, stop=never))
+    assert [place for place, c in found.items() if c.overflow is None] != []
+    for (group, _), completion in found.items():
+        if group == 0:
+            assert completion.overflow is None
+            continue
+        assert (completion.text, len(completion.token_ids_T), completion.finished) == ("", 0, False)
+        assert completion.overflow is not None
+        assert completion.overflow.tokens == len(completion.prompt_ids_S) > 100_000
+        assert 0 < completion.overflow.context < 100_000
+    assert len(found) == 5
+
+
 def test_stop_at_once_samples_nothing(factory: Factory) -> None:
     """Where stop is true from the start, nothing is yielded."""
     assert list(factory().sample(prompts(3, 3), step=1, stop=lambda: True)) == []

@@ -1,13 +1,15 @@
 """The only printer. stdout is the result, stderr is the talk.
 
-On a terminal a run is watched live; in a pipe each step is one plain line.
+On a terminal a run is watched live; in a pipe each step is one plain line, and so is how far it is
+every 30 s. No control character of
+what is printed reaches a terminal, whoever wrote it: see `escapes`.
 """
 
-import json
 import os
 import sys
+import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -19,7 +21,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ttrl_cli.errors import SetupError
-from ttrl_cli.records import Json, Watch
+from ttrl_cli.escapes import dumps, visible
+from ttrl_cli.heartbeat import Heartbeat, duration
+from ttrl_cli.records import Json, StepProgress, Watch
 
 _ROWS_SHOWN = 12
 
@@ -41,37 +45,62 @@ class Console:
         Raises:
             SetupError: If it cannot be written: the disk is full, or standard output was closed.
         """
-        if sys.stdout is None:
-            msg = "the result cannot be written: standard output is closed"
-            raise SetupError(msg)
-        try:
-            sys.stdout.write(text if text.endswith("\n") else text + "\n")
-            sys.stdout.flush()
-        except OSError as error:
-            # what is left in the buffer would raise again when the interpreter ends
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, sys.stdout.fileno())
-            os.close(nowhere)
-            if not isinstance(error, BrokenPipeError):
-                msg = f"the result cannot be written: {error.strerror}"
-                raise SetupError(msg) from error
+        _write(lambda: sys.stdout.write(_ended(visible(text))))
 
     def result_json(self, value: Mapping[str, Json]) -> None:
         """Print a result as one line of JSON."""
-        self.result(json.dumps(value, allow_nan=False))
+        _write(lambda: sys.stdout.write(dumps(value) + "\n"))
+
+    def result_exact(self, data: bytes) -> None:
+        """Print data byte by byte, and a line end if it has none; on a terminal as `result` does.
+
+        Raises:
+            SetupError: As `result` does.
+        """
+        if sys.stdout is not None and sys.stdout.isatty():
+            self.result(data.decode("utf-8", "replace"))
+        else:
+            ended = data if data.endswith(b"\n") else data + b"\n"
+            _write(lambda: sys.stdout.buffer.write(ended))
 
     def say(self, text: str) -> None:
         """Tell what is going on."""
         if not self.quiet:
-            self.err.print(Text(text))
+            self.err.print(Text(visible(text)))
 
     def warn(self, text: str) -> None:
         """Tell what ought not to be overlooked, even where nothing else is to be said."""
-        self.err.print(Text.assemble(("warning: ", "bold yellow"), text))
+        self.err.print(Text.assemble(("warning: ", "bold yellow"), visible(text)))
 
     def error(self, text: str) -> None:
         """Tell what went wrong."""
-        self.err.print(Text.assemble(("error: ", "bold red"), text))
+        self.err.print(Text.assemble(("error: ", "bold red"), visible(text)))
+
+
+def _ended(text: str) -> str:
+    return text if text.endswith("\n") else text + "\n"
+
+
+def _write(write: Callable[[], object]) -> None:
+    """Write to standard output; what nobody reads any more is dropped.
+
+    Raises:
+        SetupError: If it cannot be written.
+    """
+    if sys.stdout is None:
+        msg = "the result cannot be written: standard output is closed"
+        raise SetupError(msg)
+    try:
+        write()
+        sys.stdout.flush()
+    except OSError as error:
+        # what is left in the buffer would raise again when the interpreter ends
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+        if not isinstance(error, BrokenPipeError):
+            msg = f"the result cannot be written: {error.strerror}"
+            raise SetupError(msg) from error
 
 
 class RunView:
@@ -80,9 +109,16 @@ class RunView:
     Args:
         console: Where to print.
         started: time.monotonic() when the command began.
+        clock: Tells the time, in seconds.
     """
 
-    def __init__(self, console: Console, *, started: float) -> None:
+    def __init__(
+        self,
+        console: Console,
+        *,
+        started: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.started = started
         self._console = console
         self._watch = Watch(name="", path="", steps=0, seconds=None, best_known=None)
@@ -99,12 +135,17 @@ class RunView:
         )
         self._bar = self._progress.add_task("", total=None, step=1, visible=False)
         self._live: Live | None = None
+        self.heartbeat: Heartbeat | None = None
+        if not console.err.is_terminal and not console.quiet:
+            self.heartbeat = Heartbeat(console.say, clock=clock)
         if console.err.is_terminal and not console.quiet:
             self._live = Live(self._picture(), console=console.err, refresh_per_second=4)
 
     def __enter__(self) -> Self:
         if self._live is not None:
             self._live.start()
+        if self.heartbeat is not None:
+            self.heartbeat.start()
         return self
 
     def __exit__(
@@ -113,6 +154,8 @@ class RunView:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self.heartbeat is not None:
+            self.heartbeat.stop()
         if self._live is not None:
             self._progress.update(self._bar, visible=False)
             self._note = Text("")
@@ -131,6 +174,12 @@ class RunView:
         """Something ought not to be overlooked."""
         self._console.warn(text)
 
+    def step_began(self, stage: str, look: Callable[[], StepProgress]) -> None:
+        """A step of a stage begins; `look` tells how far it is."""
+        if self.heartbeat is not None:
+            head = "  ".join(f"{k} {v}" for k, v in _head(look().step, self._watch, stage).items())
+            self.heartbeat.begin(head, look, self._pace.mean(stage))
+
     def sampled(self, step: int, done: int, total: int) -> None:
         """A completion was finished."""
         if self._live is not None:
@@ -142,6 +191,8 @@ class RunView:
 
     def step_done(self, metrics: Mapping[str, float], stage: str) -> None:
         """A step of a stage was committed."""
+        if self.heartbeat is not None:
+            self.heartbeat.end()
         self._pace.count(stage, metrics["time/step"])
         row = _row(metrics, self._watch, stage, self._pace)
         if self._live is None:
@@ -185,16 +236,26 @@ class _Pace:
             for name in names[names.index(stage) :]
         )
 
+    def mean(self, stage: str) -> float | None:
+        """Seconds that a step of a stage took; None where none was taken."""
+        return self._seconds[stage] / self.done[stage] if stage in self.done else None
+
     def _mean(self, stage: str, default: float) -> float:
-        return self._seconds[stage] / self.done[stage] if stage in self.done else default
+        mean = self.mean(stage)
+        return default if mean is None else mean
+
+
+def _head(step: int, watch: Watch, stage: str) -> dict[str, str]:
+    """Which step of which stage it is, as text."""
+    row = {"step": f"{step}/{watch.steps}" if watch.steps else str(step)}
+    if len(watch.stages) > 1:
+        row["stage"] = stage
+    return row
 
 
 def _row(metrics: Mapping[str, float], watch: Watch, stage: str, pace: _Pace) -> dict[str, str]:
     """The figures of one step, as text, in the order they are shown."""
-    step = int(metrics["step"])
-    row = {"step": f"{step}/{watch.steps}" if watch.steps else str(step)}
-    if len(watch.stages) > 1:
-        row["stage"] = stage
+    row = _head(int(metrics["step"]), watch, stage)
     if "solve/best_score" in metrics:
         best = metrics["solve/best_score"]
         row["best"] = f"{best:.7g}"
@@ -209,10 +270,10 @@ def _row(metrics: Mapping[str, float], watch: Watch, stage: str, pace: _Pace) ->
     row["tok/s"] = f"{metrics['sample/tokens_per_second']:.0f}"
     if "train/kl_base" in metrics:
         row["kl"] = f"{metrics['train/kl_base']:.3f}"
-    row["step time"] = _duration(metrics["time/step"])
+    row["step time"] = duration(metrics["time/step"])
     left = _seconds_left(metrics, watch, stage, pace)
     if left is not None:
-        row["left"] = _duration(left)
+        row["left"] = duration(left)
     return row
 
 
@@ -229,11 +290,3 @@ def _seconds_left(
     if watch.seconds is not None:
         bounds.append(watch.seconds - metrics["total/seconds"])
     return max(0.0, min(bounds)) if bounds else None
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours}h{minutes:02d}m"
-    return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"

@@ -1,9 +1,11 @@
 """The prompt of a step, as text.
 
 A problem may replace the template (`prompt.template`); it is Jinja with the variables of
-`PromptVariables`, and a name it does not know is an error.
+`PromptVariables`, and a name it does not know is an error. What a program or a verifier wrote is
+quoted in a fence that is longer than any run of backticks in it, so that it cannot end its quote.
 """
 
+import re
 from dataclasses import asdict, dataclass
 from functools import cache
 
@@ -29,9 +31,9 @@ The score is to be as high as possible.
 
 ## The solution so far
 
-```{{ fence }}
+{{ marks }}{{ fence }}
 {{ solution }}
-```
+{{ marks }}
 
 {% if before is not none -%}
 Its score: {{ before }} -> {{ after }} (the solution it was made from -> this one).
@@ -41,11 +43,17 @@ Its score: {{ after }}.
 {% if output %}
 The end of what it printed:
 
-```
+{{ marks }}
 {{ output }}
-```
+{{ marks }}
 {% endif %}
-{%- if feedback %}
+{%- if feedback and feedback_has_fence %}
+What the verifier says about it:
+
+{{ marks }}
+{{ feedback }}
+{{ marks }}
+{% elif feedback %}
 What the verifier says about it: {{ feedback }}
 {% endif %}
 ## Your task
@@ -90,6 +98,8 @@ class PromptVariables:
         feedback: What the score said about the parent.
         kind: program, text or json.
         fence: The language named on the solution's code block.
+        marks: A fence of backticks that nothing in solution, output and feedback can close.
+        feedback_has_fence: Whether a line of the feedback could open or close a fence.
         language: The language of a program.
         entry: The function a Python program defines.
         seconds: A program's time limit.
@@ -108,6 +118,8 @@ class PromptVariables:
     feedback: str
     kind: str
     fence: str
+    marks: str
+    feedback_has_fence: bool
     language: str
     entry: str
     seconds: str
@@ -116,6 +128,8 @@ class PromptVariables:
     imports: tuple[str, ...]
 
 
+_BACKTICKS = re.compile("`+")
+_FENCE = re.compile(r"^[ \t]*(?:`{3}|~{3})", re.MULTILINE)
 FEEDBACK_CHARACTERS = 2000
 """How much of the score's feedback the next prompt shows, so that prompts stay bounded."""
 
@@ -137,17 +151,22 @@ def solve_messages(problem: Problem, parent: State, before: float | None) -> tup
         ProblemError: If the problem's template is malformed or uses an unknown variable.
     """
     spec = problem.spec
+    solution = parent.shown.strip()
+    output = parent.output[-OUTPUT_CHARACTERS:].strip()
+    feedback = parent.feedback[:FEEDBACK_CHARACTERS].strip()
     variables = PromptVariables(
         statement=problem.statement,
         direction=spec.direction,
         best_known=None if spec.best_known is None else number(spec.best_known),
-        solution=parent.shown.strip(),
+        solution=solution,
         before=None if before is None else number(before),
         after=number(parent.score),
-        output=parent.output[-OUTPUT_CHARACTERS:].strip(),
-        feedback=parent.feedback[:FEEDBACK_CHARACTERS].strip(),
+        output=output,
+        feedback=feedback,
         kind=spec.solution.kind,
         fence={"program": spec.solution.language, "json": "json", "text": ""}[spec.solution.kind],
+        marks=_marks(solution, output, feedback),
+        feedback_has_fence=_FENCE.search(feedback) is not None,
         language=spec.solution.language,
         entry=spec.solution.entry,
         seconds=number(spec.limits.seconds),
@@ -162,6 +181,12 @@ def solve_messages(problem: Problem, parent: State, before: float | None) -> tup
         messages.append(Message(role="user", content=example.user))
         messages.append(Message(role="assistant", content=example.assistant))
     return (*messages, Message(role="user", content=_render(problem, variables)))
+
+
+def _marks(*texts: str) -> str:
+    """A fence that none of the texts can close."""
+    longest = max((len(run) for text in texts for run in _BACKTICKS.findall(text)), default=0)
+    return "`" * max(3, longest + 1)
 
 
 @cache

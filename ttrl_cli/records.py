@@ -21,6 +21,7 @@ Json: TypeAlias = Any
 """A JSON value: None, bool, int, float, str, list or dict of these."""
 
 Kind: TypeAlias = Literal["solve", "vote"]
+Phase: TypeAlias = Literal["sampling", "grading", "learning"]
 
 
 def sample_id(step: int, group: int, index: int) -> str:
@@ -46,6 +47,7 @@ class Prompt:
         messages: The conversation, to be laid out by the model's chat template.
         n: Completions wanted, G.
         first: Index of the first of them, where several processes share a group.
+        others: Whether other prompts follow in later steps, whatever comes of this one.
     """
 
     key: str
@@ -53,11 +55,32 @@ class Prompt:
     messages: tuple[Message, ...]
     n: int
     first: int = 0
+    others: bool = False
 
     @property
     def indices(self) -> range:
         """The indices of the completions within their group."""
         return range(self.first, self.first + self.n)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overflow:
+    """Why a completion is empty: its prompt leaves no room in the model's context.
+
+    Attributes:
+        tokens: Tokens of the prompt.
+        context: Tokens that the model takes.
+        reserved: How many of these are kept for an answer behind the thinking.
+    """
+
+    tokens: int
+    context: int
+    reserved: int = 0
+
+    def __str__(self) -> str:
+        """Return both lengths in words."""
+        kept = f", of which {self.reserved} are for the answer" if self.reserved else ""
+        return f"the prompt has {self.tokens} tokens; the model's context is {self.context}{kept}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +98,7 @@ class Completion:
         logprob: Sum of logprobs_T, or what a replay file said; None where nobody knows.
         finished: False where the completion was cut at max_tokens.
         sampled_T: False for tokens that were forced on the model; None where none was.
+        overflow: Why nothing was sampled; None where something was.
     """
 
     group: int
@@ -87,6 +111,7 @@ class Completion:
     logprob: float | None
     finished: bool
     sampled_T: BoolArray | None = None
+    overflow: Overflow | None = None
 
 
 class Status(StrEnum):
@@ -290,6 +315,31 @@ class UpdateReport:
 
     metrics: Mapping[str, float]
     warning: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepProgress:
+    """How far the step under way has come.
+
+    Attributes:
+        step: The step, from 1.
+        phase: What it is at.
+        done: Samples that are finished.
+        total: Samples that it is to have.
+        graded: How many of them are graded.
+        tokens: Tokens sampled so far; where the sampler does not count, those of finished samples.
+        unsampled: Tokens that may still be sampled, if every sample is as long as it can be.
+        seconds: Wall time of sampling so far.
+    """
+
+    step: int
+    phase: Phase
+    done: int
+    total: int
+    graded: int
+    tokens: int
+    unsampled: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

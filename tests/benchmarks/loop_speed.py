@@ -24,7 +24,7 @@ from _figures import Figure, emit, medians, say
 from ttrl_cli import api
 from ttrl_cli.grading import worker
 from ttrl_cli.problem import load_problem
-from ttrl_cli.records import Job, Verdict, Watch
+from ttrl_cli.records import Job, StepProgress, Verdict, Watch
 
 GROUPS, GROUP_SIZE, WORKERS = 8, 64, 2
 PROBLEM = """\
@@ -59,6 +59,9 @@ class Clock:
         """The first step is about to begin."""
         del watch
         self.marks.append(time.perf_counter())
+
+    def step_began(self, stage: str, look: Callable[[], StepProgress]) -> None:
+        """A step begins."""
 
     def sampled(self, step: int, done: int, total: int) -> None:
         """A completion was finished."""

@@ -27,6 +27,8 @@ from ttrl_cli.learner.null import NullLearner
 from ttrl_cli.learner.parallel import ParallelLearner, ParallelScoringLearner
 from ttrl_cli.learner.published import AdapterFiles
 from ttrl_cli.loop.budget import Budget
+from ttrl_cli.loop.outgrown import Outgrown
+from ttrl_cli.loop.progress import StepCounter
 from ttrl_cli.loop.step import Parts, Reporter
 from ttrl_cli.loop.sync import SyncWatch
 from ttrl_cli.models import store
@@ -183,6 +185,8 @@ class Machinery:
             run=run,
             budget=Budget(run.config, run.status.totals, started=started),
             reporter=reporter,
+            progress=StepCounter(self.sampler, grader),
+            outgrown=Outgrown(run.status.kind),
             sync=self._sync(),
         )
 

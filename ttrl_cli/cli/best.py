@@ -17,6 +17,8 @@ def best(
 ) -> None:
     """Print the best solution of a run: the program or text, or its verified data.
 
+    Into a file or a pipe it goes byte by byte; on a terminal control characters are escaped.
+
     Raises:
         NoSolutionError: If there is none yet.
         UsageError: If it is not a run of ttrl solve.
@@ -33,4 +35,4 @@ def best(
         msg = f"{run} has no valid solution yet"
         raise NoSolutionError(msg)
     name = "data.json" if data else found["solution"]
-    Console().result((opened.best.folder / name).read_text(encoding="utf-8"))
+    Console().result_exact((opened.best.folder / name).read_bytes())

@@ -1,5 +1,6 @@
 """`ttrl export RUN DIR`."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -20,4 +21,4 @@ def export(
     from ttrl_cli import api
     from ttrl_cli.console import Console
 
-    Console().result(str(api.export(run, folder)))
+    Console().result_exact(os.fsencode(api.export(run, folder)))

@@ -1,16 +1,48 @@
 """The `ttrl` command."""
 
 import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from types import TracebackType
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from ttrl_cli import __version__, environment, peers
 from ttrl_cli.cli import best, check, doctor, export, model, new, resume, show, solve, verify, vote
 from ttrl_cli.errors import TtrlError
+from ttrl_cli.escapes import visible
+
+_ParsingError: Any = typer.BadParameter.__base__
+"""What Typer raises for a command line that it cannot read; its message quotes that line."""
+
+
+class _Commands(TyperGroup):
+    """The commands; a message about a command line shows its control characters."""
+
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        with _visible_message():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _visible_message():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _visible_message() -> Iterator[None]:
+    try:
+        yield
+    except _ParsingError as error:
+        error.message = visible(error.message)
+        raise
+
 
 app = typer.Typer(
+    cls=_Commands,
     name="ttrl",
     help="Make a language model better at the one problem in front of it, and get the best "
     "verified solution back.",
@@ -72,6 +104,15 @@ def main() -> None:
     except KeyboardInterrupt:
         _error("interrupted")
         sys.exit(130)
+    finally:
+        sys.excepthook = _show_traceback  # in place of Typer's
+
+
+def _show_traceback(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Print a traceback; what the error quotes may hold control characters."""
+    sys.stderr.write(visible("".join(traceback.format_exception(kind, error, trace))))
 
 
 def _out_of_memory(error: RuntimeError) -> bool:

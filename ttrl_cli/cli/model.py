@@ -1,5 +1,6 @@
 """`ttrl model pull` and `ttrl model list`."""
 
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +21,7 @@ def pull(
     from ttrl_cli.models import store
 
     console = Console()
-    console.result(str(store.pull(name, _convert, console.say)))
+    console.result_exact(os.fsencode(store.pull(name, _convert, console.say)))
 
 
 @app.command("list")

@@ -67,6 +67,11 @@ def describe(summary: "Summary") -> str:
         f"  spent        {summary.steps} steps, {summary.samples} samples "
         f"({summary.valid} valid), {summary.tokens} tokens, {summary.seconds:.0f} s"
     )
+    if summary.too_long:
+        prompts = "prompt" if summary.too_long == 1 else "prompts"
+        lines.append(
+            f"  too long     {summary.too_long} {prompts} left no room in the model's context"
+        )
     if summary.best is not None:
         lines.append(f"  solution     {summary.best.path}")
     return "\n".join(lines)

@@ -22,7 +22,7 @@ QuestionsPath = Annotated[
     Path,
     typer.Argument(
         metavar="QUESTIONS",
-        help="JSON lines or a JSON array of question, id, answer, choices; - for standard input.",
+        help="JSON, CSV or Parquet of question, id, answer, choices; - for standard input.",
     ),
 ]
 Epochs = Annotated[
@@ -50,7 +50,8 @@ def vote(
     ] = None,
     system: Annotated[str | None, typer.Option(help="System message.")] = None,
     skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Leave out bad records, and count them.")
+        bool,
+        typer.Option("--skip-bad", help="Leave out bad records, and count them."),
     ] = False,
     out: o.Out = None,
     model: o.Model = None,
@@ -284,5 +285,7 @@ _ROWS: dict[str, Callable[[Figures], str]] = {
     "parsed": lambda f: _share(f, "parsed"),
     "entropy": lambda f: f"{f['entropy']:.3f} nats",
     "ties": lambda f: str(f["ties"]),
+    # runs of before have no such count
+    "too long": lambda f: str(f["too_long"]) if f.get("too_long") else "",
     "tokens": lambda f: str(f["tokens"]),
 }

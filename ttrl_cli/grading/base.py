@@ -11,6 +11,10 @@ class GraderLike(Protocol):
     Jobs are keyed by (group, index); a key is not submitted twice before it was collected.
     """
 
+    @property
+    def graded(self) -> int:
+        """Verdicts so far since the last collect; may be asked from another thread."""
+
     def submit(self, job: Job) -> None:
         """Take one completion; returns at once."""
 

@@ -70,6 +70,11 @@ class Grader:
     ) -> None:
         self.close()
 
+    @property
+    def graded(self) -> int:
+        """Verdicts since the last collect; may be asked from another thread."""
+        return len(self._verdicts)
+
     def submit(self, job: Job) -> None:
         """Take one completion; returns at once."""
         key = (job.group, job.index)

@@ -16,6 +16,11 @@ class VoteGrader:
         self._verdicts: dict[tuple[int, int], Verdict] = {}
         self._fresh: list[tuple[Job, Verdict]] = []
 
+    @property
+    def graded(self) -> int:
+        """Verdicts since the last collect."""
+        return len(self._verdicts)
+
     def submit(self, job: Job) -> None:
         """Extract at once; the job's `parent_data` are the question's choices."""
         verdict = self._verdict(job)

@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import os
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.errors import Invalid, ProblemError, SetupError
+from ttrl_cli.escapes import VisibleStream
 from ttrl_cli.grading.attacks import Attack, finding
 from ttrl_cli.grading.environment import interpreter
 from ttrl_cli.grading.functions import BrokenProblemError
@@ -70,6 +72,7 @@ class Loaded:
 def prepare() -> None:
     """Prepare a worker process for any problem's code; called once in each."""
     os.dup2(2, 1)  # our standard output is the result: what a verifier prints is not
+    sys.stdout = sys.stderr = VisibleStream.over(sys.stderr)  # it may print what it was given
     util.Finalize(None, kill_descendants, exitpriority=100)
     threading.Thread(target=_end_with_main_process, daemon=True).start()
 

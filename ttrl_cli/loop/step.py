@@ -14,7 +14,7 @@ from. Attempts enter in (group, index) order, whatever order they were graded in
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -24,6 +24,8 @@ from ttrl_cli.grading.base import GraderLike
 from ttrl_cli.learner.base import Learner
 from ttrl_cli.loop.budget import Budget
 from ttrl_cli.loop.credit import combined, credit, minibatches, normalizer
+from ttrl_cli.loop.outgrown import Outgrown, overflows, ungraded
+from ttrl_cli.loop.progress import StepCounter
 from ttrl_cli.loop.sync import SyncWatch
 from ttrl_cli.objectives import Objective
 from ttrl_cli.records import (
@@ -34,6 +36,7 @@ from ttrl_cli.records import (
     Prompt,
     Round,
     Status,
+    StepProgress,
     Verdict,
     Watch,
     sample_id,
@@ -81,6 +84,9 @@ class Reporter(Protocol):
     def began(self, watch: Watch) -> None:
         """A run is about to take its first step."""
 
+    def step_began(self, stage: str, look: Callable[[], StepProgress]) -> None:
+        """A step of a stage begins; `look` tells how far it is, to any thread that asks."""
+
     def sampled(self, step: int, done: int, total: int) -> None:
         """A completion was finished."""
 
@@ -96,6 +102,8 @@ class Parts:
     """The machinery of a run.
 
     Attributes:
+        progress: How far the step under way has come.
+        outgrown: Remembers which prompts left no room in the model's context.
         sync: Watches a sampler with weights of its own; None for one that shares the learner's.
     """
 
@@ -106,6 +114,8 @@ class Parts:
     run: RunDir
     budget: Budget
     reporter: Reporter
+    progress: StepCounter
+    outgrown: Outgrown
     sync: SyncWatch | None = None
 
 
@@ -120,7 +130,11 @@ def take_step(task: Task, parts: Parts) -> None:
     step, stage = totals.steps + 1, task.stage()
     started = time.monotonic()
     prompts_P = parts.budget.trim(task.prompts(step), totals)
+    longest = parts.run.config.max_tokens + (parts.run.config.answer_tokens or 0)
+    parts.progress.begin(step, total=sum(prompt.n for prompt in prompts_P), longest=longest)
+    parts.reporter.step_began(stage, parts.progress)
     attempts, metrics = sample_and_grade(task, parts, prompts_P, step)
+    parts.progress.enter("learning")
     attempts, learned = learn(task, parts, task.judge(attempts), step)
     metrics |= {**learned, **task.extend(step, attempts)}
     totals = Totals(
@@ -129,6 +143,7 @@ def take_step(task: Task, parts: Parts) -> None:
         valid=totals.valid + sum(attempt.verdict.valid for attempt in attempts),
         tokens=totals.tokens + sum(len(a.completion.token_ids_T) for a in attempts),
         seconds=parts.budget.seconds,
+        too_long=totals.too_long + _too_long(attempts),
     )
     metrics |= {
         "step": step,
@@ -224,15 +239,22 @@ def sample_and_grade(
     completions: dict[tuple[int, int], Completion] = {}
     jobs: dict[tuple[int, int], Job] = {}
     for completion in parts.sampler.sample(prompts_P, step=step, stop=parts.budget.spent):
-        job = task.job(completion, step)
         completions[completion.group, completion.index] = completion
-        jobs[completion.group, completion.index] = job
+        parts.progress.finished(completion)
         parts.budget.count(len(completion.token_ids_T))
-        parts.grader.submit(job)
+        if completion.overflow is None:
+            job = task.job(completion, step)
+            jobs[completion.group, completion.index] = job
+            parts.grader.submit(job)
         _pass_on(task, parts, step)
         parts.reporter.sampled(step, len(completions), total)
     sampled = time.monotonic()
+    parts.progress.enter("grading")
+    too_long = parts.outgrown.note(overflows(completions.values(), keys))
+    if too_long:
+        parts.reporter.warned(too_long)
     verdicts = parts.grader.collect()
+    verdicts |= {at: ungraded(c.overflow) for at, c in completions.items() if c.overflow}
     graded = time.monotonic()
     policy = parts.learner.adapter.policy
     attempts = []
@@ -249,9 +271,15 @@ def sample_and_grade(
             advantage=None,
         )
         attempts.append(attempt)
-        task.seen(step, jobs[group, index], attempt.verdict)
+        if (group, index) in jobs:
+            task.seen(step, jobs[group, index], attempt.verdict)
     _require_some_graded(attempts, step)
     return attempts, _sampling_metrics(attempts, sampled - started, graded - sampled)
+
+
+def _too_long(attempts: Sequence[Attempt]) -> int:
+    """How many prompts left no room in the model's context."""
+    return len({a.group for a in attempts if a.completion.overflow is not None})
 
 
 def _pass_on(task: Task, parts: Parts, step: int) -> None:

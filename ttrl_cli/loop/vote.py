@@ -156,6 +156,7 @@ class VoteTask:
                 group=group,
                 messages=question_messages(question, self._prompt),
                 n=self._config.group_size,
+                others=len(self._questions) > len(self._asked),
             )
             for group, question in enumerate(self._asked)
         ]

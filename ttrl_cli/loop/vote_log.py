@@ -107,6 +107,8 @@ def vote_line(stage: Stage, members_G: Sequence[Attempt], vote: Vote) -> dict[st
     first = members_G[0]
     rules = Counter(a.verdict.rule for a in members_G if a.verdict.rule)
     tokens = sum(len(a.completion.token_ids_T) for a in members_G)
+    overflow = first.completion.overflow
+    too_long = {} if overflow is None else {"too_long": [overflow.tokens, overflow.context]}
     return {
         "event": "vote",
         "stage": stage,
@@ -122,6 +124,7 @@ def vote_line(stage: Stage, members_G: Sequence[Attempt], vote: Vote) -> dict[st
         "parsed": vote.parsed,
         "rules": dict(rules),
         "tokens": tokens,
+        **too_long,
     }
 
 

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ttrl_cli.errors import UsageError
 from ttrl_cli.problem import Example
-from ttrl_cli.questions.record import LETTERS, Question
+from ttrl_cli.questions.choices import LETTERS
+from ttrl_cli.questions.record import Question
 from ttrl_cli.records import Message
 from ttrl_cli.schema import first_error, parse_yaml
 
@@ -27,7 +28,7 @@ class VotePrompt(BaseModel):
     )
 
     system: str | None = None
-    """A system message."""
+    """A system message, also in place of one that a question brings along as a turn of its own."""
     examples: tuple[Example, ...] = ()
     """Worked examples ({user, assistant}), shown as earlier turns, word for word: they do not pass
     through the template. Without a template of its own, the question then follows them without a
@@ -103,8 +104,9 @@ def _yaml_mapping(path: Path) -> dict[Any, Any]:
 
 def _messages(question: Question, prompt: VotePrompt) -> tuple[Message, ...]:
     messages = []
-    if prompt.system is not None:
-        messages.append(Message(role="system", content=prompt.system))
+    system = question.system if prompt.system is None else prompt.system
+    if system is not None:
+        messages.append(Message(role="system", content=system))
     for example in prompt.examples:
         messages.append(Message(role="user", content=example.user))
         messages.append(Message(role="assistant", content=example.assistant))

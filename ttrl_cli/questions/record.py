@@ -1,20 +1,26 @@
 """One record of a file of questions, checked."""
 
-import json
-import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
+from ttrl_cli.questions.choices import NO_CHOICES, Choices, lettered_columns, read_choices
+from ttrl_cli.questions.labels import agreed, read_index, read_label
+from ttrl_cli.questions.literals import decode, shown
+from ttrl_cli.questions.turns import is_conversation, read_turns
 from ttrl_cli.records import Json
 
 TEXT_KEYS = ("question", "prompt", "problem")
 """The keys under which a record may hold its question."""
 
-LETTERS = string.ascii_uppercase
-"""Names of choices."""
-
-_MOST_DIGITS = 4300  # of an integer that Python turns into text without being asked twice
-_EXPECTED = 'expected an object such as {"question": "1 + 1?", "id": "a", "answer": "2"}'
+_TURNS_KEY = "messages"
+_CHOICE_KEYS = ("choices", "options")
+_LABEL_KEYS = ("answer", "answerkey")
+_INDEX_KEYS = ("answerindex", "answeridx", "correctindex")
+_BY_ID = "jq -c 'to_entries[] | {id: .key} + .value' FILE > Q.jsonl"
+_TO_RECORDS = (
+    "jq -c '. as $t | $t.{key} | keys_unsorted[] as $i | $t | map_values(.[$i])' FILE > Q.jsonl"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +30,11 @@ class Question:
     Attributes:
         question: What is asked; not blank.
         id: Unique within the file; a record without one has its line's number (JSON lines) or its
-            place (an array), from 1.
+            place (an array, a Parquet file), from 1.
         answer: The label, for diagnosis only and never read by training; the letter, where there
             are choices. None without a label.
         choices: Capital letter -> text, in the order of the file; empty for a free-form question.
+        system: The system turn of a question that was given as a conversation.
         extra: The record's other keys and values.
     """
 
@@ -35,118 +42,130 @@ class Question:
     id: str
     answer: str | None = None
     choices: Mapping[str, str] = field(default_factory=dict)
+    system: str | None = None
     extra: Mapping[str, Json] = field(default_factory=dict)
 
 
-def read_question(record: bytes, *, default_id: str) -> Question:
-    """The question of one record.
+@lru_cache(maxsize=4096)
+def fold(key: str) -> str:
+    """Return a key as it is compared with ours: neither case nor underscores count."""
+    return key.casefold().replace("_", "").replace("-", "").replace(" ", "")
+
+
+def read_question(
+    record: bytes | Mapping[str, Json], *, default_id: str, typed: bool = True
+) -> Question:
+    """Read the question of one record.
 
     Args:
-        record: JSON, in UTF-8.
+        record: A JSON object in UTF-8, or its keys and values.
         default_id: The id of a record without one.
+        typed: False for a row of a table in which everything is text.
 
     Raises:
         ValueError: Saying what is wrong and what was expected.
     """
-    value = _object(record)
-    key = _text_key(value)
-    choices = _choices(value.get("choices"))
-    used = (key, "id", "answer", "choices")
+    value = decode(record) if isinstance(record, bytes) else dict(record)
+    own = _Keys(value)
+    key = _text_key(own)
+    system, text = _asked(key, value[key])
+    choices, used = _choices(own)
+    label_key, index_key = own.one(_LABEL_KEYS), own.one(_INDEX_KEYS)
+    answer = _answer(value, label_key, index_key, choices, typed=typed)
+    id_key = own.one(("id",))
+    used |= {key, id_key, label_key, index_key if choices.texts else None}
+    used |= {k for k in value if value[k] is None and fold(k) in ("id", "answer", "choices")}
     return Question(
-        question=_text(key, value[key]),
-        id=_id(value.get("id")) or default_id,
-        answer=_label(value.get("answer"), choices),
-        choices=choices,
+        question=text,
+        id=_id(None if id_key is None else value[id_key]) or default_id,
+        answer=answer,
+        choices=choices.texts,
+        system=system,
         extra={other: kept for other, kept in value.items() if other not in used},
     )
 
 
-class _Decimal(float):
-    """A number with a point or an exponent that knows how it was written."""
+class _Keys:
+    """A record's own keys for ours, whatever their case; keys without a value do not count."""
 
-    __slots__ = ("literal",)
-    literal: str
+    def __init__(self, value: Mapping[str, Json]) -> None:
+        self.value = value
+        self._known: dict[str, list[str]] = {}
+        for key in value:
+            if value[key] is not None:
+                self._known.setdefault(fold(key), []).append(key)
 
-    def __new__(cls, literal: str) -> "_Decimal":
-        self = super().__new__(cls, literal)
-        if self in (float("inf"), float("-inf")):
-            msg = f"the number {literal[:40]} is too large"
+    def all(self, names: tuple[str, ...]) -> list[str]:
+        """The record's keys of these names."""
+        return [key for name in names for key in self._known.get(name, ())]
+
+    def one(self, names: tuple[str, ...]) -> str | None:
+        """The record's one key of these names; None if it has none of them."""
+        given = self.all(names)
+        if len(given) > 1:
+            msg = f"{' and '.join(given)} are both given; expected one of them"
             raise ValueError(msg)
-        self.literal = literal
-        return self
+        return given[0] if given else None
 
 
-def _integer(literal: str) -> int:
-    if len(literal) > _MOST_DIGITS:
-        msg = f"a number of {len(literal)} digits is too long; expected {_MOST_DIGITS} at most"
-        raise ValueError(msg)
-    return int(literal)
-
-
-def _constant(name: str) -> Json:
-    msg = f"{name} is not a JSON value"
-    raise ValueError(msg)
-
-
-def _unique_keys(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    twice = _first_twice([key for key, _ in pairs])
-    if twice is not None:
-        msg = f"the key {twice!r} comes twice"  # which also shows half of a surrogate pair
-        raise ValueError(msg)
-    return dict(pairs)
-
-
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_unique_keys,
-    parse_float=_Decimal,
-    parse_int=_integer,
-    parse_constant=_constant,
-)
-
-
-def _object(record: bytes) -> dict[str, Json]:
-    try:
-        value = _DECODER.decode(record.decode())
-        # a half of a surrogate pair is no character: no tokenizer takes it, no file can hold it
-        if b"\\ud" in record.lower():
-            json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeDecodeError as error:
-        msg = f"is not UTF-8: {error.reason} (byte {error.start + 1})"
-        raise ValueError(msg) from error
-    except UnicodeEncodeError as error:
-        msg = r"half of a surrogate pair (\ud800 to \udfff) is not a character"
-        raise ValueError(msg) from error
-    except json.JSONDecodeError as error:
-        msg = f"{error.msg} (column {error.colno}); {_EXPECTED} on one line"
-        raise ValueError(msg) from error
-    except RecursionError as error:
-        msg = f"brackets nested too deep; {_EXPECTED}"
-        raise ValueError(msg) from error
-    if not isinstance(value, dict):
-        msg = f"{_EXPECTED} (got {_shown(value)})"
-        raise ValueError(msg)
-    return value
-
-
-def _text_key(value: Mapping[str, Json]) -> str:
-    given = [key for key in TEXT_KEYS if value.get(key) is not None]
+def _text_key(own: _Keys) -> str:
+    given = own.all(TEXT_KEYS) or own.all((_TURNS_KEY,))
     if len(given) == 1:
         return given[0]
     if given:
         msg = f"{' and '.join(given)} are both given; expected one of them, to be the question"
     else:
-        keys = _shown(list(value))
+        keys = shown(list(own.value))
         msg = f"holds no question; expected the key question, prompt or problem (got {keys})"
+        if own.value and all(isinstance(one, dict) for one in own.value.values()):
+            msg += f"; one object of records by id becomes a line for each by: {_BY_ID}"
     raise ValueError(msg)
 
 
-def _text(key: str, value: Json) -> str:
+def _asked(key: str, value: Json) -> tuple[str | None, str]:
+    """The system message, if there is one, and the question."""
     if isinstance(value, str) and value.strip():
-        return value
-    msg = f"{key}: expected the question as one string that is not blank (got {_shown(value)})"
-    if isinstance(value, list):
-        msg += "; earlier turns of a conversation stand in the prompt file, as examples"
+        return None, value
+    if is_conversation(value):
+        return read_turns(key, value)
+    msg = f"{key}: expected the question as one string that is not blank (got {shown(value)})"
+    if isinstance(value, list | dict) and value and fold(key) in TEXT_KEYS:
+        msg += "; one object of whole columns becomes a line for each question by: "
+        msg += _TO_RECORDS.format(key=key)
     raise ValueError(msg)
+
+
+def _choices(own: _Keys) -> tuple[Choices, set[str | None]]:
+    """The choices, and the keys that held them."""
+    key = own.one(_CHOICE_KEYS)
+    if key is not None:
+        return read_choices(key, own.value[key]), {key}
+    columns = lettered_columns(own.value)
+    if columns:
+        return read_choices("choices", columns), set(columns)
+    return NO_CHOICES, set()
+
+
+def _answer(
+    value: Mapping[str, Json],
+    label_key: str | None,
+    index_key: str | None,
+    choices: Choices,
+    *,
+    typed: bool,
+) -> str | None:
+    """The label, from the key that holds it, or from both where a place is given as well."""
+    if index_key is not None and choices.texts:
+        if label_key is None:
+            return read_index(index_key, value[index_key], choices)
+        label, index = (label_key, value[label_key]), (index_key, value[index_key])
+        return agreed(label, index, choices)
+    if label_key is not None:
+        return read_label(label_key, value[label_key], choices, typed=typed)
+    if index_key is not None:
+        msg = f"{index_key}: is a place among choices, and there are none"
+        raise ValueError(msg)
+    return None
 
 
 def _id(value: Json) -> str:
@@ -155,73 +174,5 @@ def _id(value: Json) -> str:
         return ""
     if isinstance(value, str) or type(value) is int:
         return str(value)
-    msg = f"id: expected a string or an integer (got {_shown(value)})"
+    msg = f"id: expected a string or an integer (got {shown(value)})"
     raise ValueError(msg)
-
-
-def _label(value: Json, choices: Mapping[str, str]) -> str | None:
-    """The label; the letter, where there are choices. A blank one is none."""
-    label = None if value is None else _literal("answer", value)
-    if label is None or not label.strip():
-        return None
-    if not choices:
-        return label
-    wanted = label.strip()
-    letter = wanted.strip("(). ").upper()  # as in "(B)" and "B."
-    meant = [k for k, text in choices.items() if k == letter or wanted == text.strip()]
-    if len(meant) == 1:
-        return meant[0]
-    why = "is the letter of one choice and the text of another" if meant else "is no choice"
-    msg = f"answer: {_shown(label)} {why}; expected a letter ({', '.join(choices)}) or a text"
-    raise ValueError(msg)
-
-
-def _choices(value: Json) -> dict[str, str]:
-    """Capital letter -> text, of a list of texts or a mapping of letters to texts."""
-    if value is None:
-        return {}
-    if not isinstance(value, list | dict) or not 2 <= len(value) <= len(LETTERS):
-        msg = "choices: expected 2 to 26 texts, in a list or in an object under single letters"
-        msg += f" (got {_shown(value)})"
-        raise ValueError(msg)
-    named = value if isinstance(value, dict) else dict(zip(LETTERS, value, strict=False))
-    letters = [_letter(key) for key in named]
-    texts = [_literal("choices", text) for text in named.values()]
-    for what, several in (("letter", letters), ("text", [text.strip() for text in texts])):
-        twice = _first_twice(several)
-        if twice is not None:
-            msg = f"choices: the {what} {_shown(twice)} comes twice"
-            raise ValueError(msg)
-    if not all(text.strip() for text in texts):
-        msg = "choices: expected texts that are not blank"
-        raise ValueError(msg)
-    return dict(zip(letters, texts, strict=True))
-
-
-def _letter(key: str) -> str:
-    if len(key) == 1 and key in string.ascii_letters:
-        return key.upper()
-    msg = f"choices: expected single letters, A to Z (got {_shown(key)})"
-    raise ValueError(msg)
-
-
-def _literal(key: str, value: Json) -> str:
-    """A string, or a number as it was written."""
-    if isinstance(value, _Decimal):
-        return value.literal
-    if isinstance(value, str) or type(value) is int:
-        return str(value)
-    msg = f"{key}: expected text or a number (got {_shown(value)})"
-    raise ValueError(msg)
-
-
-def _first_twice(several: list[str]) -> str | None:
-    """The first that an earlier one equals; None where all differ."""
-    if len(set(several)) == len(several):
-        return None
-    return next(one for place, one in enumerate(several) if one in several[:place])
-
-
-def _shown(value: Json) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 40 else f"{text[:37]}..."

@@ -48,6 +48,7 @@ class Summary:
         stopped_by: What ended it: steps, samples, tokens, seconds or interrupt.
         valid: Attempts that were valid.
         tokens: Tokens sampled.
+        too_long: Prompts that left no room in the model's context, as often as they were asked.
     """
 
     run: str
@@ -62,6 +63,7 @@ class Summary:
     stopped_by: str
     valid: int
     tokens: int
+    too_long: int
 
 
 def summarise(run: RunDir, best_known: float | None) -> Summary:
@@ -92,6 +94,7 @@ def summarise(run: RunDir, best_known: float | None) -> Summary:
         stopped_by=status.stopped_by,
         valid=status.totals.valid,
         tokens=status.totals.tokens,
+        too_long=status.totals.too_long,
     )
 
 

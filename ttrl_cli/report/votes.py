@@ -172,7 +172,8 @@ def _tallies(results: Sequence[Marked]) -> list[Tally]:
 
 def _figures(run: RunDir, results: Sequence[Marked]) -> dict[str, Json]:
     rng = seeding.report_rng(run.config.seed)
-    return as_json(figures(_tallies(results), rng))
+    too_long = sum("too_long" in result.vote for result in results)
+    return {**as_json(figures(_tallies(results), rng)), "too_long": too_long}
 
 
 def _training(

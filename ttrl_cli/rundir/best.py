@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from ttrl_cli.escapes import dumps
 from ttrl_cli.records import Json, Verdict
 from ttrl_cli.rundir import files
 
@@ -63,7 +64,7 @@ class Best:
             folder = folder.with_name(f"{folder.name}'")
         folder.mkdir(parents=True)
         (folder / f"solution{suffix}").write_text(verdict.solution, encoding="utf-8")
-        (folder / "data.json").write_text(json.dumps(verdict.data) + "\n", encoding="utf-8")
+        (folder / "data.json").write_text(dumps(verdict.data) + "\n", encoding="utf-8")
         files.write_json(
             folder / "verdict.json",
             {

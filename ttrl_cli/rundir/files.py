@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ttrl_cli.errors import UsageError
+from ttrl_cli.escapes import dumps
 from ttrl_cli.records import Json
 
 SCHEMA_VERSION = 1
@@ -21,7 +22,7 @@ def write_json(path: Path, value: Mapping[str, Json], *, indent: int | None = 1)
     Raises:
         ValueError: If a number in it is not finite.
     """
-    body = json.dumps({"schema_version": SCHEMA_VERSION, **value}, indent=indent, allow_nan=False)
+    body = dumps({"schema_version": SCHEMA_VERSION, **value}, indent=indent)
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.write_text(body + "\n", encoding="utf-8")
     sync(temporary)
@@ -58,7 +59,7 @@ def append_lines(path: Path, lines: Iterable[Mapping[str, Json]]) -> None:
     with path.open("a", encoding="utf-8") as file:
         for line in lines:
             record = {"schema_version": SCHEMA_VERSION, **line}
-            file.write(json.dumps(record, allow_nan=False) + "\n")
+            file.write(dumps(record) + "\n")
 
 
 def write_lines(path: Path, lines: Iterable[Mapping[str, Json]]) -> None:

@@ -38,13 +38,23 @@ _MOST_PROBLEM_BYTES = 64 * 2**20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """What a run has used so far: steps committed, samples, tokens, seconds of wall time."""
+    """What a run has used so far: steps committed, samples, tokens, seconds of wall time.
+
+    `too_long` counts the prompts, of questions or of parents, that left no room in the model's
+    context, each as often as it was asked.
+    """
 
     steps: int = 0
     samples: int = 0
     valid: int = 0
     tokens: int = 0
     seconds: float = 0.0
+    too_long: int = 0
+
+    def as_json(self) -> dict[str, Json]:
+        """Return them as files hold them; `too_long` only where there was such a prompt."""
+        fields = asdict(self)
+        return fields if self.too_long else {k: fields[k] for k in fields if k != "too_long"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +193,8 @@ class RunDir:
     def write_status(self, status: Status) -> None:
         """Replace status.json."""
         self.status = status
-        files.write_json(self.path / "status.json", asdict(status))
+        fields = {**asdict(status), "totals": status.totals.as_json()}
+        files.write_json(self.path / "status.json", fields)
 
     def set_phase(self, phase: Phase, stopped_by: str = "") -> None:
         """Note in status.json how the run stands, and why it stopped."""
@@ -254,7 +265,7 @@ class RunDir:
         save(temporary)
         files.write_json(
             temporary / "commit.json",
-            {"totals": asdict(totals), "lengths": lengths, "extra": dict(extra)},
+            {"totals": totals.as_json(), "lengths": lengths, "extra": dict(extra)},
         )
         files.sync_tree(temporary)
         temporary.rename(final)

@@ -21,9 +21,10 @@ class Sampler(Protocol):
     ) -> Iterator[Completion]:
         """Yield each completion as soon as it is finished, in any order.
 
-        Each prompt gets `prompt.n` completions with `prompt.indices`. Sampling is at the training
-        temperature with neither top-p nor top-k; log-probabilities are those of the distribution
-        drawn from. The draws depend on (run seed, step, group, index) alone.
+        Each prompt gets `prompt.n` completions with `prompt.indices`; where it leaves no room in
+        the model's context they are empty and say so (`Completion.overflow`). Sampling is at the
+        training temperature with neither top-p nor top-k; log-probabilities are those of the
+        distribution drawn from. The draws depend on (run seed, step, group, index) alone.
 
         Args:
             prompts_P: The step's prompts, with distinct groups.

@@ -1,7 +1,7 @@
 """What a prompt leaves room for, and how a model that thinks is made to answer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from ttrl_cli import seeding
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import UsageError
 from ttrl_cli.models.codec import Codec
-from ttrl_cli.records import BoolArray, Completion, FloatArray, IntArray, Prompt
+from ttrl_cli.records import BoolArray, Completion, FloatArray, IntArray, Overflow, Prompt
 from ttrl_cli.sampler.base import clean_text
 
 _OPEN, _CLOSE = "<think>", "</think>"
@@ -95,14 +95,15 @@ class Layout:
         """Encode a step's prompts.
 
         A completion ends where the model's context does. A prompt that leaves no room at all gets
-        empty completions, which no grader takes: a parent that has outgrown the context is a failed
-        expansion, and the search goes on elsewhere.
+        empty completions that say so (`Completion.overflow`): a parent that has outgrown the
+        context is a failed expansion, and the search goes on elsewhere.
 
         Returns:
             The prompts that leave room, and the completions of those that do not.
 
         Raises:
-            UsageError: If no prompt of the first step leaves room: nothing could be sampled ever.
+            UsageError: If no prompt of the first step leaves room, and no others follow: nothing
+                could be sampled ever.
         """
         taken = self.answer.longest(self.codec) if self.answer else 0
         context = self.codec.max_context - taken
@@ -116,8 +117,14 @@ class Layout:
             if room > 0:
                 fitting.append(LaidOut(prompt=prompt, ids_S=ids_S, room=room))
             else:
-                empty += [self._empty(prompt, index, step, ids_S) for index in prompt.indices]
-        if prompts_P and step == 1 and not fitting:
+                overflow = Overflow(
+                    tokens=len(ids_S), context=self.codec.max_context, reserved=taken
+                )
+                empty += [
+                    self._empty(prompt, index, step, ids_S, overflow) for index in prompt.indices
+                ]
+        others = any(prompt.others for prompt in prompts_P)
+        if prompts_P and step == 1 and not fitting and not others:
             msg = f"the shortest prompt has {min(lengths)} tokens; the model's context is only "
             msg += f"{self.codec.max_context}"
             if taken:
@@ -153,12 +160,15 @@ class Layout:
             sampled_T=None if sampled_T.all() else sampled_T,
         )
 
-    def _empty(self, prompt: Prompt, index: int, step: int, ids_S: IntArray) -> Completion:
+    def _empty(
+        self, prompt: Prompt, index: int, step: int, ids_S: IntArray, overflow: Overflow
+    ) -> Completion:
         seed = seeding.sample_seed(self.seed, step, prompt.group, index)
         laid_out = LaidOut(prompt=prompt, ids_S=ids_S, room=0)
-        return self.completion(
+        completion = self.completion(
             laid_out, index, seed=seed, token_ids=(), logprobs=(), sampled=(), finished=False
         )
+        return replace(completion, overflow=overflow)
 
 
 def _is_open(text: str) -> bool:

@@ -93,6 +93,10 @@ class TransformersSampler:
         temperature: Sampling temperature.
         seed: The run's seed.
         answer: The second phase of completions, if there is one.
+
+    Attributes:
+        policy: The step whose update made the weights.
+        drawn: Tokens drawn in the step under way.
     """
 
     def __init__(
@@ -108,6 +112,7 @@ class TransformersSampler:
         self._layout = Layout(codec=model.codec, max_tokens=max_tokens, answer=answer, seed=seed)
         self._temperature = temperature
         self.policy = 0
+        self.drawn = 0
 
     def load(self, adapter: Adapter) -> None:
         """Note which update the shared weights came from."""
@@ -131,6 +136,7 @@ class TransformersSampler:
             UsageError: If no prompt of the first step leaves room.
             DivergedError: If the model's logits are not finite.
         """
+        self.drawn = 0
         fitting, empty = self._layout.lay_out(prompts_P, step)
         yield from empty
         for chunk in _chunks(fitting):
@@ -188,6 +194,7 @@ class TransformersSampler:
         if not bool(logprob_B.isfinite().all()):
             msg = "the model's logits are not finite: its weights are broken; lower --lr"
             raise DivergedError(msg)
+        self.drawn += len(batch.rows)
         tokens: list[int] = []
         done: list[Completion] = []
         live: list[int] = []

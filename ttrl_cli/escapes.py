@@ -1,0 +1,47 @@
+r"""What a terminal would obey or hide, made visible.
+
+Texts of candidates, models, problems and servers may hold control sequences: they set a terminal's
+title, clear its screen, write to the clipboard, or turn the order of letters around. Whatever is
+printed for people passes through `visible`. JSON needs less: it escapes all of these but DEL.
+"""
+
+import json
+import re
+from io import TextIOWrapper
+from typing import Any, Self, TextIO
+
+# Control characters but tab and newline, DEL, those of 8 bits; marks and overrides of direction;
+# line and paragraph separators; what has no width, but the joiners that scripts and emoji need;
+# interlinear and tag characters; halves of surrogate pairs.
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    "\ufff9-\ufffb\U000e0000-\U000e007f\ud800-\udfff]"
+)
+
+
+def visible(text: str) -> str:
+    r"""Return the text with each control character as its escape, such as \x1b or \u202e."""
+    return _HIDDEN.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def dumps(value: Any, *, indent: int | None = None) -> str:
+    """Return strict JSON in ASCII without any control character but the line ends of an indent.
+
+    Raises:
+        ValueError: If a number in it is not finite.
+    """
+    # DEL is the one control character that JSON leaves as it is; it can only stand in a string
+    return json.dumps(value, indent=indent, allow_nan=False).replace("\x7f", "\\u007f")
+
+
+class VisibleStream(TextIOWrapper):
+    """A stream for people: whatever is written to it passes through `visible`."""
+
+    @classmethod
+    def over(cls, stream: TextIO) -> Self:
+        """Make one of a stream, which is not written to any more."""
+        return cls(stream.buffer, "utf-8", "backslashreplace", line_buffering=True)
+
+    def write(self, text: str) -> int:
+        """Write a text."""
+        return super().write(visible(text))

@@ -1,0 +1,117 @@
+"""A sign of life within a step, for those who watch a run where there is no terminal."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from ttrl_cli.records import StepProgress
+
+INTERVAL = 30.0
+"""Seconds without another line after which one is said."""
+_LOOK = 1.0
+"""Seconds between two looks at the clock."""
+
+
+class Heartbeat:
+    """Says how far a step has come, every 30 s. A context manager: inside, a thread does so.
+
+    Args:
+        say: Prints a line; called from a thread of its own.
+        clock: Tells the time, in seconds.
+    """
+
+    def __init__(
+        self, say: Callable[[str], None], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._say = say
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+        self._look: Callable[[], StepProgress] | None = None
+        self._head = ""
+        self._usual: float | None = None
+        self._began = self._said = 0.0
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop it; nothing is said any more."""
+        self.end()
+        self._over.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def begin(self, head: str, look: Callable[[], StepProgress], usual: float | None) -> None:
+        """Note that a step begins.
+
+        Args:
+            head: What its lines begin with.
+            look: Tells how far it is; called from the thread.
+            usual: Seconds that such a step took so far; None where none was taken.
+        """
+        with self._lock:
+            self._head, self._look, self._usual = head, look, usual
+            self._began = self._said = self._clock()
+
+    def end(self) -> None:
+        """Note that the step is over."""
+        with self._lock:
+            self._look = None
+
+    def beat(self) -> None:
+        """Say a line, if one is due."""
+        with self._lock:
+            now = self._clock()
+            if self._look is None or now - self._said < INTERVAL:
+                return
+            self._said = now
+            self._say(f"{self._head}  {line(self._look(), now - self._began, self._usual)}")
+
+    def _run(self) -> None:
+        while not self._over.wait(_LOOK):
+            self.beat()
+
+
+def line(progress: StepProgress, elapsed: float, usual: float | None) -> str:
+    """Return how far a step is, in one line.
+
+    Args:
+        progress: How far it is.
+        elapsed: Seconds since it began.
+        usual: Seconds that such a step took so far; None where none was taken.
+    """
+    rate = progress.tokens / progress.seconds if progress.seconds > 0 else 0.0
+    left = _left(progress, rate, elapsed, usual)
+    row = {
+        progress.phase: f"{progress.done}/{progress.total} samples",
+        "graded": str(progress.graded),
+        "tok/s": f"{rate:.0f}",
+        "left": "?" if left is None else duration(left),
+    }
+    return "  ".join(f"{key} {value}" for key, value in row.items())
+
+
+def _left(progress: StepProgress, rate: float, elapsed: float, usual: float | None) -> float | None:
+    """Seconds that the step may still take; None where nothing tells.
+
+    As long as others took, or else as its samples go on, of which none is longer than it can be.
+    """
+    if usual is not None and usual > elapsed:
+        return usual - elapsed
+    known = {"sampling": progress.done, "grading": progress.graded}.get(progress.phase, 0)
+    estimates = [elapsed * (progress.total - known) / known] if known else []
+    if progress.phase == "sampling" and rate:
+        estimates.append(progress.unsampled / rate)
+    return min(estimates, default=None)
+
+
+def duration(seconds: float) -> str:
+    """Return a time for people: 7s, 3m05s, 2h10m."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h{minutes:02d}m"
+    return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"

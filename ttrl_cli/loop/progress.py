@@ -1,0 +1,74 @@
+"""How far the step under way has come; may be asked from another thread at any time."""
+
+import time
+from typing import Protocol, runtime_checkable
+
+from ttrl_cli.grading.base import GraderLike
+from ttrl_cli.records import Completion, Phase, StepProgress
+from ttrl_cli.sampler.base import Sampler
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """A sampler that counts the tokens of a step as it draws them."""
+
+    drawn: int
+
+
+class StepCounter:
+    """Counts what a step has done. Called, it tells.
+
+    Args:
+        sampler: Draws its samples.
+        grader: Grades them.
+    """
+
+    def __init__(self, sampler: Sampler, grader: GraderLike) -> None:
+        self._sampler = sampler
+        self._grader = grader
+        self.begin(0, total=0, longest=0)
+
+    def begin(self, step: int, *, total: int, longest: int) -> None:
+        """Note that a step begins.
+
+        Args:
+            step: The step.
+            total: Samples that it is to have.
+            longest: Tokens that one of them can have.
+        """
+        self._step, self._total, self._longest = step, total, longest
+        self._done = self._tokens = self._ungraded = 0
+        self._phase: Phase = "sampling"
+        self._began = time.monotonic()
+        self._sampled: float | None = None
+
+    def finished(self, completion: Completion) -> None:
+        """Note that a completion was finished; one that is empty for want of room is not graded."""
+        self._done += 1
+        self._tokens += len(completion.token_ids_T)
+        self._ungraded += completion.overflow is not None
+
+    def enter(self, phase: Phase) -> None:
+        """Note that the samples are there, or graded."""
+        self._sampled = self._sampled or time.monotonic()
+        self._phase = phase
+
+    def __call__(self) -> StepProgress:
+        """Tell how far the step is."""
+        graded = self._done if self._phase == "learning" else self._grader.graded + self._ungraded
+        # what is not finished yet counts where the sampler knows of it
+        drawn = 0
+        if self._phase == "sampling" and isinstance(self._sampler, Counting):
+            drawn = self._sampler.drawn
+        tokens = max(self._tokens, drawn)
+        unsampled = (self._total - self._done) * self._longest - (tokens - self._tokens)
+        return StepProgress(
+            step=self._step,
+            phase=self._phase,
+            done=self._done,
+            total=self._total,
+            graded=graded,
+            tokens=tokens,
+            unsampled=max(0, unsampled),
+            seconds=(self._sampled or time.monotonic()) - self._began,
+        )
