@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from ttrl_cli.errors import UsageError
-from ttrl_cli.rundir import RunDir
+from ttrl_cli.rundir import RunDir, files
 
 FILES = ("adapter_config.json", "adapter_model.safetensors")
 
@@ -44,5 +44,6 @@ def export(path: Path, folder: Path) -> Path:
         msg = f"{folder} cannot be made: {error.strerror}"
         raise UsageError(msg) from error
     for name in FILES:
-        shutil.copyfile(checkpoint / name, folder / name)
+        with files.writing(folder / name):
+            shutil.copyfile(checkpoint / name, folder / name)
     return folder

@@ -4,7 +4,7 @@ import gc
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -20,7 +20,15 @@ from ttrl_cli.api.accelerating import (
 )
 from ttrl_cli.api.crew import Crew
 from ttrl_cli.config import C, RunConfig
-from ttrl_cli.errors import InterruptedRunError, UsageError
+from ttrl_cli.errors import (
+    OF_THE_SYSTEM,
+    InterruptedRunError,
+    RunExistsError,
+    SetupError,
+    UnwritableError,
+    UsageError,
+    first_line,
+)
 from ttrl_cli.grading.base import GraderLike
 from ttrl_cli.learner.base import Learner, ScoringLearner
 from ttrl_cli.learner.null import NullLearner
@@ -254,9 +262,29 @@ def new_folder(out: Path | None, name: str) -> Path:
             raise UsageError(msg)
         return out
     number = 1
-    while (folder := Path("runs") / f"{name}-{number}").exists():
+    # a link that leads nowhere takes its number as well
+    while os.path.lexists(folder := Path("runs") / f"{name}-{number}"):
         number += 1
     return folder
+
+
+def create_run(out: Path | None, name: str, create: Callable[[Path], RunDir]) -> RunDir:
+    """Make the run directory: `out`, or runs/NAME-K with the next K that nobody takes meanwhile.
+
+    Args:
+        out: See `new_folder`.
+        name: See `new_folder`.
+        create: Makes a run directory, or raises RunExistsError.
+
+    Raises:
+        UsageError: If `out` exists.
+    """
+    while True:
+        try:
+            return create(new_folder(out, name))
+        except RunExistsError:
+            if out is not None:
+                raise
 
 
 def watch(
@@ -287,13 +315,44 @@ def phases(run: RunDir) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        run.set_phase("interrupted", stopped_by="interrupt")
+        run.note_end("interrupted", stopped_by="interrupt")
         steps = run.status.totals.steps
         msg = f"stopped at once, after step {steps}; go on with: ttrl resume {run.path}"
         raise InterruptedRunError(msg) from None
     except BaseException as error:
-        run.set_phase("failed", stopped_by=str(error).partition("\n")[0])
+        run.note_end("failed", stopped_by=first_line(error))
         raise
+
+
+@contextmanager
+def resumable(run: RunDir) -> Iterator[None]:
+    """Say how to go on where a run's files, or what else it needs to write, cannot be written.
+
+    Raises:
+        SetupError: In that case.
+    """
+    try:
+        yield
+    except OSError as error:
+        what = _unwritten(run, error)
+        if not what:
+            raise
+        run.note_end("failed", stopped_by=what)
+        msg = f"{what}; go on with: ttrl resume {run.path}"
+        raise SetupError(msg) from error
+
+
+def _unwritten(run: RunDir, error: OSError) -> str:
+    """What could not be written, in words; empty if that is not what the error is about."""
+    if not run.path.exists():
+        return f"{run.path} is gone: it was moved or deleted during the run; put it back"
+    if isinstance(error, UnwritableError):
+        return str(error)
+    file = error.filename if isinstance(error.filename, str) else str(run.path)
+    of_the_run = Path(file).absolute().is_relative_to(run.path.absolute())
+    if error.errno in OF_THE_SYSTEM or (of_the_run and error.filename):
+        return str(UnwritableError(file, error.strerror or first_line(error)))
+    return ""
 
 
 def finish(run: RunDir, reason: str) -> None:

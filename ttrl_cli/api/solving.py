@@ -3,6 +3,7 @@
 import time
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from ttrl_cli import registry
@@ -10,10 +11,12 @@ from ttrl_cli.api.checking import graded_seeds
 from ttrl_cli.api.machinery import (
     Machinery,
     Options,
+    create_run,
     finish,
     finished,
     new_folder,
     phases,
+    resumable,
     settle,
     watch,
     workers,
@@ -71,15 +74,17 @@ def solve(
         machinery = stack.enter_context(Machinery.load(config))
         config = machinery.settled(config)
         source = None if start_from is None else str(start_from.resolve())
-        run = RunDir.create(
-            folder,
-            "solve",
-            problem.spec.name,
-            config,
-            problem.folder,
+        create = partial(
+            RunDir.create,
+            kind="solve",
+            name=problem.spec.name,
+            config=config,
+            source=problem.folder,
             start_from=source,
             sandbox=grader.sandbox or None,
         )
+        run = create_run(out, problem.spec.name, create)
+        stack.enter_context(resumable(run))
         stack.enter_context(run.lock())
         parts = machinery.parts(run, grader, reporter, begun)
         _begin(run, seeds, parts)
@@ -103,6 +108,7 @@ def resume(
     begun = time.monotonic() if started is None else started
     run = RunDir.open(path)
     with ExitStack() as stack:
+        stack.enter_context(resumable(run))
         stack.enter_context(run.lock())
         if run.status.kind == "vote":
             return resume_vote(run, options, reporter, begun)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -12,9 +13,11 @@ from ttrl_cli.api.exporting import has_adapter
 from ttrl_cli.api.machinery import (
     Machinery,
     Options,
+    create_run,
     finish,
     new_folder,
     phases,
+    resumable,
     settle,
     watch,
     workers,
@@ -79,12 +82,14 @@ def vote(
     for question in questions.questions:  # a template may fail for some questions only
         question_messages(question, asked)
     config = settle(_resolved(questions, asked, options, where))
-    folder = new_folder(out, name)
+    new_folder(out, name)  # one that exists is refused before a model is loaded
     with ExitStack() as stack:
         machinery = stack.enter_context(Machinery.load(config))
         config = machinery.settled(config)
         copies = {"questions.jsonl": raw, "prompt.yaml": _as_yaml(asked)}
-        run = RunDir.create(folder, "vote", name, config, copies)
+        create = partial(RunDir.create, kind="vote", name=name, config=config, source=copies)
+        run = create_run(out, name, create)
+        stack.enter_context(resumable(run))
         stack.enter_context(run.lock())
         parts = _parts(machinery, run, reporter, begun)
         commit(parts, Totals())

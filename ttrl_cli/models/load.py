@@ -20,7 +20,7 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 from transformers.utils import logging as transformers_logging
 
 from ttrl_cli.config import RunConfig
-from ttrl_cli.errors import SetupError
+from ttrl_cli.errors import SetupError, first_line
 from ttrl_cli.models import attention, sharding, weights
 from ttrl_cli.models.codec import Codec, folder_of, load_codec
 from ttrl_cli.models.layers import compute_again, decoder_layers
@@ -179,8 +179,7 @@ def _load_base(folder: str, config: RunConfig, device: str) -> Any:
     except torch.OutOfMemoryError:
         raise
     except (ImportError, OSError, RuntimeError, ValueError) as error:
-        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        msg = f"model {folder!r} could not be loaded: {why}"
+        msg = f"model {folder!r} could not be loaded: {first_line(error)}"
         raise SetupError(msg) from error
 
 

@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 
 from ttrl_cli import seeding
-from ttrl_cli.errors import SetupError
+from ttrl_cli.errors import SetupError, first_line
 from ttrl_cli.models.codec import Codec
 from ttrl_cli.records import Adapter, Completion, FloatArray, IntArray, Json, Probe, Prompt
 from ttrl_cli.sampler.layout import Answer, LaidOut, Layout
-from ttrl_cli.sampler.vllm_engine import first_line
 
 _STOPPED = "stop"
 """What vLLM calls the end of a completion that ended by itself."""
