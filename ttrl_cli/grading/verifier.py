@@ -68,7 +68,8 @@ class Checker:
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        self._functions = load_functions(problem)
+        loaded = load_functions(problem)
+        self._functions, self._home = loaded.by_key, loaded.home
         self._command: CommandVerifier | None = None
         if isinstance(problem.spec.verifier, Command):
             check_command(problem, problem.spec.verifier)
@@ -108,7 +109,8 @@ class Checker:
         if "certify" not in self._functions:
             msg = "the problem has no certify"
             raise BrokenProblemError(msg)
-        found = _call("certify", self._functions["certify"], data)
+        with self._home.entered():
+            found = _call("certify", self._functions["certify"], data)
         if isinstance(found, Certificate):
             return certificate.check(found.document())
         spec = self.problem.spec
@@ -144,6 +146,10 @@ class Checker:
         return self.certify(verdict.data if key == "text" else solution, str(solution))
 
     def _scored(self, data: Json) -> Scored:
+        with self._home.entered():
+            return self._scored_here(data)
+
+    def _scored_here(self, data: Json) -> Scored:
         if self._command is not None:
             answer = self._command.ask(data)
             shown = self._render(answer["data"])
