@@ -276,7 +276,8 @@ def _at_most(seconds: float) -> Iterator[None]:
     if parent_process() is None:
         yield
         return
-    watch = threading.Timer(seconds, _end_late)
+    late = threading.Event()
+    watch = threading.Timer(seconds, _end_late, [late])
     watch.daemon = True
     signal.setitimer(signal.ITIMER_REAL, seconds + _ALARM_SECONDS)
     watch.start()
@@ -284,10 +285,13 @@ def _at_most(seconds: float) -> Iterator[None]:
         yield
     finally:
         watch.cancel()
+        if late.is_set():  # what it waited for was killed; the whole worker is about to end
+            watch.join()
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _end_late() -> None:
+def _end_late(late: threading.Event) -> None:
+    late.set()
     try:
         kill_descendants()
     finally:
