@@ -46,4 +46,13 @@ def export(path: Path, folder: Path) -> Path:
     for name in FILES:
         with files.writing(folder / name):
             shutil.copyfile(checkpoint / name, folder / name)
+    _write_template(run, folder / "chat_template.jinja")
     return folder
+
+
+def _write_template(run: RunDir, path: Path) -> None:
+    """Write the plain template that a base model was asked with, where it was."""
+    found = files.read_checked(run.path / files.PROVENANCE_FILE).get("chat_template") or {}
+    if found.get("plain"):
+        with files.writing(path):
+            path.write_text(found["plain"], encoding="utf-8")

@@ -4,7 +4,7 @@ import gc
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -40,7 +40,7 @@ from ttrl_cli.loop.sync import SyncWatch
 from ttrl_cli.models import store
 from ttrl_cli.objectives import by_name as objective_by_name
 from ttrl_cli.peers import Peers
-from ttrl_cli.records import Watch
+from ttrl_cli.records import Json, Message, Watch
 from ttrl_cli.rundir import RunDir
 from ttrl_cli.sampler.base import Sampler, SeparateSampler
 from ttrl_cli.sampler.parallel import ParallelSampler, ParallelSeparateSampler
@@ -87,8 +87,12 @@ class Machinery:
 
     @classmethod
     @_no_collection()
-    def load(cls, config: RunConfig) -> "Machinery":
+    def load(cls, config: RunConfig, codec: "Codec | None" = None) -> "Machinery":
         """Load the model, if anything needs one, here and in all processes that share the work.
+
+        Args:
+            config: The run's configuration.
+            codec: What `load_words` returned, if it was asked.
 
         Raises:
             UsageError: If a script is to be shared by several processes.
@@ -96,10 +100,10 @@ class Machinery:
         """
         crew = Crew(config) if config.gpus > 1 or peers.size() > 1 else None
         if crew is None:
-            return cls.local(config, None)
+            return cls.local(config, None, codec)
         with ExitStack() as failing:
             failing.callback(crew.abandon)
-            made = cls.local(config, crew.peers)
+            made = cls.local(config, crew.peers, codec)
             sampler, learner = made.sampler, made.learner
             if registry.samples_here(config.sampler):
                 separate = isinstance(sampler, SeparateSampler)
@@ -114,7 +118,9 @@ class Machinery:
         return replace(made, sampler=sampler, learner=scorer, scorer=scorer, crew=crew)
 
     @classmethod
-    def local(cls, config: RunConfig, others: Peers | None) -> "Machinery":
+    def local(
+        cls, config: RunConfig, others: Peers | None, words: "Codec | None" = None
+    ) -> "Machinery":
         """What one process has.
 
         Raises:
@@ -127,13 +133,13 @@ class Machinery:
             from ttrl_cli.models.load import load_model, set_threads
 
             set_threads(config.threads)
-            return load_model(config)
+            return load_model(config, words)
 
         @cache
         def codec() -> "Codec":
             from ttrl_cli.models.codec import folder_of, load_codec
 
-            return load_codec(folder_of(config.model), thinking=config.thinking)
+            return words or load_codec(folder_of(config.model), thinking=config.thinking)
 
         def whole_model() -> "LoadedModel":
             if config.divided:
@@ -199,6 +205,37 @@ class Machinery:
         if isinstance(self.sampler, SeparateSampler) and self.scorer is not None:
             return SyncWatch(self.sampler, self.scorer)
         return None
+
+
+@_no_collection()
+def load_words(
+    config: RunConfig, messages: Sequence[Message], reporter: Reporter
+) -> "tuple[Codec | None, Json]":
+    """Load a model's tokenizer, and lay a conversation out before any weights are loaded.
+
+    Args:
+        config: The run's configuration.
+        messages: A conversation of the run.
+        reporter: Told if it is laid out in an unusual way.
+
+    Returns:
+        The words, None for scripted completions; and what provenance.json says of the template.
+
+    Raises:
+        SetupError: If there is no such model.
+        UsageError: If its chat template refuses the conversation.
+    """
+    if registry.is_replay(config.sampler):
+        return None, None
+    from ttrl_cli.models.codec import folder_of, load_codec
+
+    codec = load_codec(folder_of(config.model), thinking=config.thinking)
+    codec.encode(messages)
+    note = codec.template.note(messages)
+    if note:
+        reporter.warned(note)
+    plain = codec.tokenizer.chat_template if codec.template.plain else None
+    return codec, {"note": note, "plain": plain} if note else None
 
 
 def _adapter_folder(config: RunConfig) -> Path | None:

@@ -14,6 +14,7 @@ from ttrl_cli.api.machinery import (
     create_run,
     finish,
     finished,
+    load_words,
     new_folder,
     phases,
     resumable,
@@ -30,6 +31,7 @@ from ttrl_cli.loop.budget import graceful_stop
 from ttrl_cli.loop.solve import SolveTask, load_archive, roots, solve_loop
 from ttrl_cli.loop.step import Parts, Reporter, commit, restore
 from ttrl_cli.problem import PROBLEM_FILE, Problem, load_problem
+from ttrl_cli.prompts import solve_messages
 from ttrl_cli.records import Json, Kind, State, Status, Verdict
 from ttrl_cli.report import Summary, summarise
 from ttrl_cli.rundir import RunDir, Totals
@@ -71,7 +73,8 @@ def solve(
     with ExitStack() as stack:
         grader = stack.enter_context(_grader(problem, config, folder))
         seeds = roots(problem, graded_seeds(problem, grader), config.groups)
-        machinery = stack.enter_context(Machinery.load(config))
+        codec, template = load_words(config, solve_messages(problem, seeds[0], None), reporter)
+        machinery = stack.enter_context(Machinery.load(config, codec))
         config = machinery.settled(config)
         source = None if start_from is None else str(start_from.resolve())
         create = partial(
@@ -82,6 +85,7 @@ def solve(
             source=problem.folder,
             start_from=source,
             sandbox=grader.sandbox or None,
+            chat_template=template,
         )
         run = create_run(out, problem.spec.name, create)
         stack.enter_context(resumable(run))

@@ -15,6 +15,7 @@ from ttrl_cli.api.machinery import (
     Options,
     create_run,
     finish,
+    load_words,
     new_folder,
     phases,
     resumable,
@@ -84,10 +85,19 @@ def vote(
     config = settle(_resolved(questions, asked, options, where))
     new_folder(out, name)  # one that exists is refused before a model is loaded
     with ExitStack() as stack:
-        machinery = stack.enter_context(Machinery.load(config))
+        messages = question_messages(questions.questions[0], asked)
+        codec, template = load_words(config, messages, reporter)
+        machinery = stack.enter_context(Machinery.load(config, codec))
         config = machinery.settled(config)
         copies = {"questions.jsonl": raw, "prompt.yaml": _as_yaml(asked)}
-        create = partial(RunDir.create, kind="vote", name=name, config=config, source=copies)
+        create = partial(
+            RunDir.create,
+            kind="vote",
+            name=name,
+            config=config,
+            source=copies,
+            chat_template=template,
+        )
         run = create_run(out, name, create)
         stack.enter_context(resumable(run))
         stack.enter_context(run.lock())

@@ -123,20 +123,25 @@ def choose_checkpointing(config: RunConfig) -> bool:
     return config.checkpointing
 
 
-def load_model(config: RunConfig) -> LoadedModel:
+def load_model(config: RunConfig, codec: Codec | None = None) -> LoadedModel:
     """Load base model and tokenizer and put a fresh adapter on every linear layer.
 
     The adapter's B matrices are zero, so it changes nothing until the first update; its A matrices
     are drawn from the run's seed.
 
+    Args:
+        config: The run's configuration.
+        codec: The model's words, where they were loaded already.
+
     Raises:
-        SetupError: If the model is not found, does not fit, or has no chat template.
+        SetupError: If the model is not found, or does not fit.
+        UsageError: If its chat template does not work.
     """
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     attention.register()
     folder = folder_of(config.model)
-    codec = load_codec(folder, thinking=config.thinking)
+    codec = codec or load_codec(folder, thinking=config.thinking)
     device = choose_device(config.device)
     # what is going to be divided need not fit on a GPU as a whole
     with sharding.read_by_everyone():

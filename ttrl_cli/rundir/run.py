@@ -93,6 +93,7 @@ class RunDir:
         *,
         start_from: str | None = None,
         sandbox: str | None = None,
+        chat_template: Json = None,
     ) -> Self:
         """Make a run directory.
 
@@ -104,6 +105,7 @@ class RunDir:
             source: A problem's folder, copied verbatim; or files of a vote by name.
             start_from: The run of a warm start.
             sandbox: What keeps programs in, for provenance.json; None where there are none.
+            chat_template: What is unusual about how the model is asked, for provenance.json.
 
         Raises:
             RunExistsError: If the path exists.
@@ -113,7 +115,7 @@ class RunDir:
         _make(path)
         begun = Status(kind=kind, name=name, phase="running", totals=Totals())
         run = cls(path, config, replace(begun, start_from=start_from))
-        made = {**provenance(), "sandbox": sandbox}
+        made = {**provenance(), "sandbox": sandbox, "chat_template": chat_template}
         try:
             # first: a run that lies in the problem's folder must not be copied into itself
             files.write_json(path / files.PROVENANCE_FILE, made)

@@ -207,8 +207,9 @@ class VllmSampler:
             seed=request.seed,
             logprobs=0,
             flat_logprobs=True,
-            detokenize=False,
+            detokenize=bool(self._codec.stop_texts),  # which vLLM looks for in the text
             ignore_eos=True,
+            stop=list(self._codec.stop_texts),
             stop_token_ids=sorted(self._codec.stop_ids),
             output_kind=RequestOutputKind.DELTA,
         )
