@@ -1,5 +1,6 @@
 """The problem's own code as its author knows it: where it runs, what it imports, how it ends."""
 
+import sys
 import time
 import uuid
 from pathlib import Path
@@ -122,6 +123,23 @@ def test_a_file_with_a_dot_in_its_name(tmp_path: Path):
     folder = write(tmp_path, "def verify(data): return data\n", verifier="verify.v2.py:verify")
     (folder / "verify.v2.py").write_text("def verify(data): return [*data, 7]\n")
     assert Checker(load_problem(folder)).judge([1]).data == [1, 7]
+
+
+def test_what_the_code_puts_on_the_path(tmp_path: Path):
+    """A place that verify.py puts on the path is there in later calls, and for it alone."""
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library" / "of_mine.py").write_text("WORTH = 8\n")
+    verify = f"""
+        import sys
+        sys.path.insert(0, {str(tmp_path / "library")!r})
+        def verify(data):
+            from of_mine import WORTH
+            return [*data, WORTH]
+        """
+    before = list(sys.path)
+    made = checker(tmp_path / "p", verify)
+    assert [made.judge([1]).data, made.judge([2]).data] == [[1, 8], [2, 8]]
+    assert sys.path == before
 
 
 def test_modules_of_others_stay(tmp_path: Path):

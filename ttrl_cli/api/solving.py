@@ -11,16 +11,18 @@ from ttrl_cli.api.checking import graded_seeds
 from ttrl_cli.api.machinery import (
     Machinery,
     Options,
-    create_run,
-    finish,
-    finished,
     load_words,
-    new_folder,
-    phases,
-    resumable,
     settle,
     watch,
     workers,
+)
+from ttrl_cli.api.running import (
+    create_run,
+    finish,
+    finished,
+    new_folder,
+    phases,
+    resumable,
 )
 from ttrl_cli.api.voting import resume_vote
 from ttrl_cli.config import RunConfig, SolveConfig, resolve

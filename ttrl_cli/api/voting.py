@@ -13,15 +13,17 @@ from ttrl_cli.api.exporting import has_adapter
 from ttrl_cli.api.machinery import (
     Machinery,
     Options,
-    create_run,
-    finish,
     load_words,
-    new_folder,
-    phases,
-    resumable,
     settle,
     watch,
     workers,
+)
+from ttrl_cli.api.running import (
+    create_run,
+    finish,
+    new_folder,
+    phases,
+    resumable,
 )
 from ttrl_cli.config import VoteConfig, resolve
 from ttrl_cli.errors import UsageError

@@ -43,6 +43,7 @@ class Home:
         self._places = list(dict.fromkeys([*parents, str(folder)]))
         self._names = _importable(self._places)
         self._own: dict[str, ModuleType] = {}
+        self._added: list[str] = []  # places that its code has put on the path
 
     @contextmanager
     def entered(self) -> Iterator[None]:
@@ -55,7 +56,7 @@ class Home:
             BrokenProblemError: If there is no such folder any more.
         """
         before, path = frozenset(sys.modules), list(sys.path)
-        here = os.open(".", os.O_PATH | os.O_DIRECTORY)
+        here = os.open(".", getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY)
         try:
             try:
                 os.chdir(self._folder)
@@ -63,10 +64,12 @@ class Home:
                 msg = f"{self._folder} cannot be entered: {error.strerror}"
                 raise BrokenProblemError(msg) from error
             hidden = self._take_names()
-            sys.path[:0] = self._places
+            sys.path[:0] = [*self._added, *self._places]
             try:
                 yield
             finally:
+                known = {*path, *self._places}
+                self._added = [place for place in sys.path if place not in known]
                 sys.path[:] = path
                 self._give_names_back(before, hidden)
         finally:

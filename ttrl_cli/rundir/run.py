@@ -11,8 +11,6 @@ is a log of expansions, so a commit costs the same however large it has grown.
     best -> .best/ID              see best.py
 """
 
-import errno
-import os
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -23,10 +21,11 @@ from typing import Literal, Self
 import filelock
 
 from ttrl_cli.config import RunConfig, SolveConfig, VoteConfig
-from ttrl_cli.errors import RunExistsError, SetupError, UnwritableError, UsageError
+from ttrl_cli.errors import UnwritableError, UsageError
 from ttrl_cli.records import Json, Kind
 from ttrl_cli.rundir import files
 from ttrl_cli.rundir.best import Best
+from ttrl_cli.rundir.making import keep_source, make_folder
 from ttrl_cli.rundir.provenance import provenance
 
 Phase = Literal["running", "interrupted", "done", "failed"]
@@ -35,9 +34,6 @@ LOGS: dict[Kind, tuple[str, ...]] = {
     "vote": ("attempts.jsonl", "votes.jsonl", "metrics.jsonl"),
 }
 CONFIGS: dict[Kind, type[RunConfig]] = {"solve": SolveConfig, "vote": VoteConfig}
-_MOST_PROBLEM_BYTES = 64 * 2**20
-_NO_SUCH_PLACE = (errno.ENOTDIR, errno.EEXIST, errno.ENOENT, errno.ENAMETOOLONG, errno.ELOOP)
-"""Errors of a path that can never be a folder; what else is wrong is the file system's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,14 +108,14 @@ class RunDir:
             UsageError: If it cannot be made, or the problem's folder is too large to copy.
             UnwritableError: If the file system takes no more.
         """
-        _make(path)
+        make_folder(path)
         begun = Status(kind=kind, name=name, phase="running", totals=Totals())
         run = cls(path, config, replace(begun, start_from=start_from))
         made = {**provenance(), "sandbox": sandbox, "chat_template": chat_template}
         try:
             # first: a run that lies in the problem's folder must not be copied into itself
             files.write_json(path / files.PROVENANCE_FILE, made)
-            _keep_source(path, source)
+            keep_source(path, source)
             run.write_config(config)
             run.write_status(run.status)
         except (UnwritableError, UsageError):
@@ -341,44 +337,3 @@ class RunDir:
             doomed = old.with_name(f".{old.name}.tmp")
             old.rename(doomed)
             shutil.rmtree(doomed)
-
-
-def _make(path: Path) -> None:
-    """Make the folder of a run.
-
-    Raises:
-        RunExistsError: If it exists.
-        UsageError: If there can be no such folder.
-        UnwritableError: If the file system takes none.
-    """
-    try:
-        path.mkdir(parents=True)
-    except OSError as error:
-        if os.path.lexists(path):
-            msg = f"{path} exists already, and runs are never overwritten; choose another --out"
-            raise RunExistsError(msg) from None
-        msg = f"the run directory {path} cannot be made: {error.strerror}"
-        if error.errno in _NO_SUCH_PLACE:
-            raise UsageError(msg) from error
-        raise SetupError(msg) from error
-
-
-def _keep_source(path: Path, source: Path | Mapping[str, bytes]) -> None:
-    """Keep a copy of what the run is about.
-
-    Raises:
-        UsageError: If a problem's folder is too large, or cannot be read.
-        UnwritableError: If the file system takes no more.
-    """
-    if not isinstance(source, Path):
-        for file, content in source.items():
-            with files.writing(path / file):
-                (path / file).write_bytes(content)
-        return
-    try:
-        files.copy_folder(source, path / "problem", most_bytes=_MOST_PROBLEM_BYTES)
-    except (ValueError, OSError) as error:
-        if isinstance(error, UnwritableError):
-            raise
-        msg = f"{error}; keep a problem in a folder of its own"
-        raise UsageError(msg) from error
