@@ -150,6 +150,13 @@ def command(*arguments: object, cwd: Path | None = None, **environment: str) -> 
     return wait(spawn(*arguments, cwd=cwd, **environment))
 
 
+def one_sentence(done: Done) -> str:
+    """What a command said at its end, which must be one line of an error of the environment."""
+    assert done.code == 3, done
+    assert "Traceback" not in done.err
+    return done.err.strip().splitlines()[-1]
+
+
 def followers() -> list[psutil.Process]:
     """Processes that follow another one, started from this process."""
     found = []

@@ -112,9 +112,9 @@ def schema(file: str) -> Callable[[Path], object]:
     return change
 
 
-def no_template(folder: Path) -> None:
-    """Make a model without a chat template."""
-    make_tiny_model(folder / "bare", chat_template=None)
+def broken_template(folder: Path) -> None:
+    """Make a model whose chat template is no Jinja."""
+    make_tiny_model(folder / "broken", chat_template="{% for m in messages %}")
 
 
 SOLVE = "solve p --out new --sampler replay:r"
@@ -192,11 +192,11 @@ CASES = {
         code=3,
         says=("model 'no/where'", "smollm2-135m"),
     ),
-    "no chat template": Bad(
-        arguments="solve p --out new --model ./bare",
-        code=3,
-        says=("/bare has no chat template; use an instruct model",),
-        spoil=no_template,
+    "broken chat template": Bad(
+        arguments="solve p --out new --model ./broken",
+        code=2,
+        says=("the chat template of model ", "/broken fails on a conversation of user: "),
+        spoil=broken_template,
     ),
     "unknown model": Bad(
         arguments="model pull gpt", code=2, says=("unknown model 'gpt'", "known: smollm2-135m")

@@ -249,12 +249,17 @@ class TestBugsOfTheProblem:
         monkeypatch: pytest.MonkeyPatch,
         call: str,
     ) -> None:
-        """A verifier that hangs, or silently ends its worker, is tried twice, then FAILED."""
-        monkeypatch.setattr("ttrl_cli.grading.worker.SLACK_SECONDS", 0.5)
+        """A verifier that hangs, or silently ends its worker, is tried twice, then FAILED.
+
+        The first is ended by the worker itself, the second noticed when the whole job is late.
+        """
+        monkeypatch.setattr("ttrl_cli.grading.worker.SLACK_SECONDS", 2.5)
         note = tmp_path / "tries"
         verdict = one(start(make(_counting(note, call)), 1), '"die"')
         assert verdict.status is Status.FAILED
-        assert verdict.reason == "grading took more than 1.5 s, 2 times"
+        late = "verifying took more than 1 s (limits.seconds), 2 times"
+        hung = "grading took more than 3.5 s, 2 times"
+        assert verdict.reason == (late if "sleep" in call else hung)
         assert note.read_text() == "xx"
 
     @pytest.mark.parametrize("waiting", [False, True])

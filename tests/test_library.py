@@ -20,10 +20,10 @@ from ttrl_cli.problem import load_problem
 PROBLEMS = Path(__file__).parents[1] / "problems"
 LARGE = {
     # name: (direction, best known, as far as published values go)
-    "erdos_min_overlap": ("minimize", 0.380859, 1e-9),
-    "ac1": ("minimize", 1.502850, 1e-9),
+    "erdos_min_overlap": ("minimize", 0.380858574858, 1e-12),
+    "ac1": ("minimize", 1.502743649233, 1e-12),
     "ac2": ("maximize", 0.962901, 1e-9),
-    "ac3": ("minimize", 1.453675, 1e-9),
+    "ac3": ("minimize", 1.451565529850, 1e-12),
     "circle_packing_26": ("maximize", 2.63598308, 2e-8),
     "circle_packing_32": ("maximize", 2.93957277, 2e-8),
 }

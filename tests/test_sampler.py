@@ -8,7 +8,6 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from shutil import copytree
 from typing import Any
 
 import numpy as np
@@ -591,14 +590,6 @@ def test_completions_end_with_the_context(model: LoadedModel) -> None:
 
 
 # models that do not load
-
-
-def test_a_model_without_chat_template_is_refused(tiny_model: Path, tmp_path: Path) -> None:
-    """A model whose tokenizer has no chat template is a SetupError that says what to use."""
-    folder = copytree(tiny_model, tmp_path / "base-model")
-    (folder / "chat_template.jinja").unlink()
-    with pytest.raises(SetupError, match="no chat template; use an instruct model"):
-        load_model(RunConfig(model=str(folder)))
 
 
 @pytest.mark.parametrize("made", [False, True])

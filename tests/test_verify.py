@@ -195,7 +195,7 @@ def certify(data): return certificate.autocorrelation(np.array([1.0]), 1)
         assert "score       9  (" in done.out  # c = 9, -6, 1: 4 * 9 / 4
         assert "absolute    9" in done.out
         assert "over real f on [-1/4, 1/4] is at most 9\n" in done.out
-        assert "best known  1.453675  (newest" in done.out
+        assert "best known  1.45156553  (newest" in done.out
         assert "better      no" in done.out
         done = ttrl("verify", PROBLEMS / "ac3", write(tmp_path, "y.json", [1, -1]))
         assert done.code == 4

@@ -4,6 +4,21 @@ A message says what is wrong, where (file and key), and what to do next. The com
 it without a traceback; anything that is not a `TtrlError` is a bug of ours and exits 1.
 """
 
+import errno
+
+OF_THE_SYSTEM = frozenset(
+    {
+        errno.EDQUOT,
+        errno.EFBIG,
+        errno.EIO,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOSPC,
+        errno.EROFS,
+    }
+)
+"""Errors that only say what a file system or the limits of a process do not give."""
+
 
 class Invalid(Exception):
     """Raised by a problem's verifier to refuse a solution; its text is the verdict's reason."""
@@ -19,6 +34,10 @@ class UsageError(TtrlError):
     """The command line, a problem file or a question file is wrong."""
 
     exit_code = 2
+
+
+class RunExistsError(UsageError):
+    """The folder of a new run is there already."""
 
 
 class ProblemError(UsageError):
@@ -40,6 +59,19 @@ class SetupError(TtrlError):
     exit_code = 3
 
 
+class UnwritableError(SetupError, OSError):
+    """A file of ours cannot be written: a full disk, a quota, a folder that is gone or read-only.
+
+    Args:
+        path: The file or folder.
+        why: What the system says.
+    """
+
+    def __init__(self, path: object, why: str) -> None:
+        super().__init__(f"{path} cannot be written: {why}")
+        self.why = why
+
+
 class StaleSamplerError(SetupError):
     """A sampler with weights of its own does not have the learner's."""
 
@@ -58,3 +90,8 @@ class InterruptedRunError(TtrlError):
     """The run was interrupted and can be resumed."""
 
     exit_code = 130
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, or its kind where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ttrl_cli.environment import variable
-from ttrl_cli.errors import SetupError
+from ttrl_cli.errors import SetupError, first_line
 
 if TYPE_CHECKING:
     import torch
@@ -25,14 +25,79 @@ CPU_VARIABLE = "ACCELERATE_USE_CPU"
 T = TypeVar("T")
 
 
+SAYS_READY = "TTRL_SAYS_READY"
+"""The variable by which a process that was started by process 0 itself knows that it was."""
+
+_LAUNCHED = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
+"""What `accelerate launch` and `torchrun` tell each process."""
+
+
 def rank() -> int:
-    """The number of this process; 0 where there is one only."""
-    return int(os.environ.get("RANK", "0"))
+    """The number of this process; 0 where there is one only.
+
+    Raises:
+        SetupError: If RANK is no such number.
+    """
+    return _number("RANK", 0)
 
 
 def size() -> int:
-    """How many processes were started together."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
+    """How many processes were started together.
+
+    Raises:
+        SetupError: If WORLD_SIZE is no such number.
+    """
+    return _number("WORLD_SIZE", 1)
+
+
+def started_here() -> bool:
+    """Whether this process was started by process 0 of a run, to follow it."""
+    return bool(os.environ.get(SAYS_READY))
+
+
+def require_launched() -> None:
+    """Refuse a process that was started with others and told too little to find them.
+
+    Raises:
+        SetupError: Naming the variables that are missing, or one with a value that cannot be.
+    """
+    own, count = rank(), size()
+    if own == 0 and count == 1:
+        return
+    missing = [name for name in _LAUNCHED if not os.environ.get(name)]
+    if missing:
+        found = f"RANK is {own}" if os.environ.get("RANK") else f"WORLD_SIZE is {count}"
+        msg = (
+            f"{found}, and {_listed(missing)} {'is' if len(missing) == 1 else 'are'} not set: "
+            "start several processes by accelerate launch or --gpus, or unset RANK and WORLD_SIZE"
+        )
+        raise SetupError(msg)
+    if own >= count:
+        msg = f"RANK is {own}, which must be less than WORLD_SIZE, {count}"
+        raise SetupError(msg)
+    _number("LOCAL_RANK", 0)
+    if not 0 < _number("MASTER_PORT", 0) < 2**16:
+        msg = f"MASTER_PORT is {os.environ['MASTER_PORT']!r}, which is no port"
+        raise SetupError(msg)
+
+
+def _number(name: str, default: int) -> int:
+    """Read a variable that holds a number; one that is empty counts as not set.
+
+    Raises:
+        SetupError: If it holds anything else, or a number below what it may be.
+    """
+    text = os.environ.get(name, "").strip() or str(default)
+    least = 1 if name == "WORLD_SIZE" else 0
+    if not (text.isascii() and text.isdigit() and int(text) >= least):
+        msg = f"{name} is {text!r} in the environment, and must be a whole number from {least} on"
+        raise SetupError(msg)
+    return int(text)
+
+
+def _listed(names: list[str]) -> str:
+    """Names in a sentence."""
+    return ", ".join(names[:-1]) + (" and " if names[1:] else "") + names[-1]
 
 
 def told_of_cpu() -> bool:
@@ -67,8 +132,7 @@ def in_step() -> Iterator[None]:
 
 
 def _missing(error: RuntimeError) -> str:
-    why = (str(error).splitlines() or [type(error).__name__])[0][:200]
-    return f"a process of this run has ended, or never came ({why})"
+    return f"a process of this run has ended, or never came ({first_line(error)[:200]})"
 
 
 def leave() -> None:

@@ -9,23 +9,24 @@ import ast
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from ttrl_cli.config import SolveConfig
 from ttrl_cli.errors import ProblemError
-from ttrl_cli.schema import first_error, parse_yaml
+from ttrl_cli.reading import read_user_text
+from ttrl_cli.schema import Section, first_error, parse_yaml
 
 PROBLEM_FILE = "problem.yaml"
 Direction = Literal["minimize", "maximize"]
 Transform = Literal["identity", "negate", "reciprocal"]
 
+T = TypeVar("T")
 
-class _Section(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
-    )
+
+class _Section(Section, BaseModel):
+    """A section of problem.yaml; BaseModel is named for ruff, which looks no further."""
 
 
 class Solution(_Section):
@@ -240,13 +241,15 @@ def load_problem(path: Path) -> Problem:
 
 def _read_spec(file: Path) -> ProblemSpec:
     try:
-        raw = parse_yaml(file.read_text(encoding="utf-8"))
+        text = read_user_text(file)
     except FileNotFoundError:
         raise ProblemError(
             file, "", "no such file (expected a problem.yaml or its folder)"
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise ProblemError(file, "", f"cannot be read: {error}") from error
+    try:
+        raw = parse_yaml(text)
     except ValueError as error:
         raise ProblemError(file, "", f"is not YAML: {error}") from error
     if not isinstance(raw, dict):
@@ -272,16 +275,24 @@ def _statement(file: Path, folder: Path, value: str) -> str:
 
 
 def _read(file: Path, folder: Path, key: str, name: str) -> str:
+    return _read_by(read_user_text, file, folder, key, name)
+
+
+def _read_by(read: Callable[[Path], T], file: Path, folder: Path, key: str, name: str) -> T:
+    """Read a file of the problem's folder, which a key names.
+
+    Raises:
+        ProblemError: If it lies elsewhere, is not there or cannot be read.
+    """
     path = folder / name
     if not path.resolve().is_relative_to(folder):
         raise ProblemError(file, key, f"{name} lies outside the problem's folder")
     try:
-        text = path.read_text(encoding="utf-8")
+        return read(path)
     except FileNotFoundError:
         raise ProblemError(file, key, f"no such file: {path}") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise ProblemError(file, key, f"{path} cannot be read: {error}") from error
-    return text
 
 
 def _check_functions(file: Path, folder: Path, spec: ProblemSpec) -> None:
@@ -307,8 +318,8 @@ def _check_function(file: Path, folder: Path, key: str, reference: str) -> None:
     name, function = split_reference(reference)
     if not name.endswith(".py") or not function.isidentifier():
         raise ProblemError(file, key, f"expected FILE.py:FUNCTION (got {reference!r})")
-    source = _read(file, folder, key, name)
-    try:
+    source = _read_by(Path.read_bytes, file, folder, key, name)
+    try:  # bytes: Python itself then takes heed of a byte order mark and a coding cookie
         tree = ast.parse(source)
     except SyntaxError as error:
         raise ProblemError(file, key, f"{folder / name}:{error.lineno}: {error.msg}") from error

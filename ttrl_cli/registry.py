@@ -112,11 +112,12 @@ def vllm_sampler(context: SamplerContext, argument: str) -> Sampler:
         msg = f"--sampler vllm: {planned.why_not}; see: ttrl doctor --model {config.model}"
         raise SetupError(msg)
     set_threads(config.threads)
+    codec = context.codec()  # before any weights: its template may not work
     engine = start_engine(folder, config, planned)
-    longest = min(context.codec().max_context, engine.model_config.max_model_len)
+    longest = min(codec.max_context, engine.model_config.max_model_len)
     return VllmSampler(
         engine,
-        replace(context.codec(), max_context=longest),
+        replace(codec, max_context=longest),
         max_tokens=config.max_tokens,
         temperature=config.temperature,
         seed=config.seed,

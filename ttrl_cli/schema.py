@@ -1,11 +1,49 @@
 """Reading YAML that people write, and telling them what is wrong with it."""
 
-from typing import Any
+import datetime
+from collections.abc import Mapping
+from typing import Any, get_origin
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from ttrl_cli.records import Json
+
+_CONTAINERS = (dict, list, tuple, Mapping)
+_NOT_TEXT = {bool: "truth value", int: "number", float: "number", datetime.date: "date"}
+"""What YAML makes of a word such as no, 007, 1.10 or 2026-08-01 without quotes."""
+
+
+class Section(BaseModel):
+    """A part of a file that people write: keys it does not know are refused.
+
+    A section or list that is there and empty (`limits:` with nothing below) is its default.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_default(cls, raw: Any) -> Any:
+        """Leave out what is empty, or make it an empty section where one is required."""
+        if not isinstance(raw, dict):
+            return raw
+        empty = {key for key, value in raw.items() if value is None and _holds_more(cls, key)}
+        required: dict[Any, Any] = {key: {} for key in empty if cls.model_fields[key].is_required()}
+        return {key: value for key, value in raw.items() if key not in empty} | required
+
+
+def _holds_more(section: type[BaseModel], key: object) -> bool:
+    """Whether a key of a section is a section itself, or has a list or mapping for its default."""
+    field = section.model_fields.get(str(key))
+    if field is None:
+        return False
+    kind: Any = field.annotation
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return True
+    return not field.is_required() and (get_origin(kind) or kind) in _CONTAINERS
 
 
 def parse_yaml(text: str) -> Json:
@@ -48,4 +86,8 @@ def first_error(error: ValidationError) -> tuple[str, str]:
         return key, "unknown key"
     if first["type"] == "missing":
         return key, "is missing"
-    return key, f"{first['msg']} (got {first.get('input')!r})"
+    why = f"{first['msg']} (got {first.get('input')!r})"
+    if first["type"] == "string_type":
+        taken = [name for kind, name in _NOT_TEXT.items() if isinstance(first["input"], kind)]
+        why += f"; YAML takes it for a {taken[0]}: put it in quotes" if taken else ""
+    return key, why

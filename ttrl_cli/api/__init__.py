@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ttrl_cli.api.checking import check
-    from ttrl_cli.api.doctoring import doctor, memory_plan
+    from ttrl_cli.api.doctoring import doctor, memory_plan, prompt_note
     from ttrl_cli.api.exporting import export
     from ttrl_cli.api.scaffolding import new
     from ttrl_cli.api.solving import best_known, require_solution, resume, solve
@@ -28,6 +28,7 @@ _MODULES = {
     "export": "exporting",
     "memory_plan": "doctoring",
     "new": "scaffolding",
+    "prompt_note": "doctoring",
     "require_solution": "solving",
     "resume": "solving",
     "solve": "solving",
@@ -45,6 +46,7 @@ __all__ = [
     "export",
     "memory_plan",
     "new",
+    "prompt_note",
     "require_solution",
     "resume",
     "solve",

@@ -8,7 +8,7 @@ from typing import Any
 
 from ttrl_cli import peers
 from ttrl_cli.config import C, RunConfig
-from ttrl_cli.errors import SetupError, UsageError
+from ttrl_cli.errors import SetupError, UsageError, first_line
 
 _COPIES = ("NO", "MULTI_GPU", "MULTI_CPU")
 _DIVIDED = ("FSDP", "DEEPSPEED")
@@ -172,8 +172,8 @@ def _read(path: str, where: str) -> dict[str, Any]:
     try:
         asked: dict[str, Any] = load_config_from_file(path).to_dict()
     except (OSError, ValueError, TypeError, AttributeError, YAMLError) as error:
-        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        msg = f"{where}: {why}" if Path(path).is_file() else f"{where}: there is no such file"
+        why = first_line(error) if Path(path).is_file() else "there is no such file"
+        msg = f"{where}: {why}"
         raise UsageError(msg) from error
     kind, precision = asked["distributed_type"], asked.get("mixed_precision") or "no"
     if kind not in (*_COPIES, *_DIVIDED):

@@ -12,14 +12,13 @@ from ttrl_cli import peers
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import SetupError, UsageError
 from ttrl_cli.learner.parallel import Probed, Restore, Update
-from ttrl_cli.peers import CPU_VARIABLE, Peers
+from ttrl_cli.peers import CPU_VARIABLE, SAYS_READY, Peers
 from ttrl_cli.sampler.base import SeparateSampler
 from ttrl_cli.sampler.parallel import Load, Rest, Sample, Score, scores, share, stop_flag
 
 if TYPE_CHECKING:
     from ttrl_cli.api.machinery import Machinery
 
-_SAYS_READY = "TTRL_SAYS_READY"
 _GRACE = 30
 """Seconds that a process has to end when it is told to."""
 
@@ -112,7 +111,7 @@ class Crew:
                 subprocess.Popen(
                     # without -P, a file of the folder one is in could pass for a module
                     [sys.executable, "-P", "-m", "ttrl_cli"],
-                    env=os.environ | shared | own | {_SAYS_READY: "1"},
+                    env=os.environ | shared | own | {SAYS_READY: "1"},
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     start_new_session=True,
@@ -184,7 +183,7 @@ def follow() -> None:
 
     from ttrl_cli.api.machinery import Machinery
 
-    if os.environ.get(_SAYS_READY):
+    if peers.started_here():
         _say_ready()
     mine = Peers()
     began: object = mine.tell()

@@ -2,11 +2,13 @@
 
 import platform
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ttrl_cli.api.accelerating import require_divisible, with_accelerate_file
 from ttrl_cli.config import SolveConfig, resolve
 from ttrl_cli.errors import SetupError, UsageError
+from ttrl_cli.records import Message
 from ttrl_cli.sandbox.backends import BACKENDS
 from ttrl_cli.sandbox.choose import AUTO, Checked, check_backend, choose
 
@@ -45,6 +47,26 @@ def doctor() -> Health:
         chosen=chosen,
         warning=warning,
     )
+
+
+def prompt_note(model: str | None) -> str:
+    """Say what is unusual about how a model is asked; empty if nothing is.
+
+    Args:
+        model: A cached name, a path, a hub id; None for the embedded model.
+
+    Raises:
+        SetupError: If its tokenizer is not to be had.
+        UsageError: If its chat template does not work.
+    """
+    from ttrl_cli.models import store
+    from ttrl_cli.models.codec import load_codec
+
+    folder = store.resolve(model)
+    if Path(folder).is_dir() and not Path(folder, "tokenizer_config.json").exists():
+        return ""  # a folder with the sizes of a model alone can be planned for
+    asked = [Message(role="system", content="..."), Message(role="user", content="...")]
+    return load_codec(folder).template.note(asked)
 
 
 def memory_plan(options: "Mapping[str, object]", *, gigabytes: float | None = None) -> "Plan":

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from ttrl_cli.errors import UsageError
-from ttrl_cli.rundir import RunDir
+from ttrl_cli.rundir import RunDir, files
 
 FILES = ("adapter_config.json", "adapter_model.safetensors")
 
@@ -44,5 +44,15 @@ def export(path: Path, folder: Path) -> Path:
         msg = f"{folder} cannot be made: {error.strerror}"
         raise UsageError(msg) from error
     for name in FILES:
-        shutil.copyfile(checkpoint / name, folder / name)
+        with files.writing(folder / name):
+            shutil.copyfile(checkpoint / name, folder / name)
+    _write_template(run, folder / "chat_template.jinja")
     return folder
+
+
+def _write_template(run: RunDir, path: Path) -> None:
+    """Write the plain template that a base model was asked with, where it was."""
+    found = files.read_checked(run.path / files.PROVENANCE_FILE).get("chat_template") or {}
+    if found.get("plain"):
+        with files.writing(path):
+            path.write_text(found["plain"], encoding="utf-8")

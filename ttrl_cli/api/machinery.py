@@ -3,8 +3,7 @@
 import gc
 import os
 import sys
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -20,7 +19,9 @@ from ttrl_cli.api.accelerating import (
 )
 from ttrl_cli.api.crew import Crew
 from ttrl_cli.config import C, RunConfig
-from ttrl_cli.errors import InterruptedRunError, UsageError
+from ttrl_cli.errors import (
+    UsageError,
+)
 from ttrl_cli.grading.base import GraderLike
 from ttrl_cli.learner.base import Learner, ScoringLearner
 from ttrl_cli.learner.null import NullLearner
@@ -34,7 +35,7 @@ from ttrl_cli.loop.sync import SyncWatch
 from ttrl_cli.models import store
 from ttrl_cli.objectives import by_name as objective_by_name
 from ttrl_cli.peers import Peers
-from ttrl_cli.records import Watch
+from ttrl_cli.records import Json, Message, Watch
 from ttrl_cli.rundir import RunDir
 from ttrl_cli.sampler.base import Sampler, SeparateSampler
 from ttrl_cli.sampler.parallel import ParallelSampler, ParallelSeparateSampler
@@ -81,8 +82,12 @@ class Machinery:
 
     @classmethod
     @_no_collection()
-    def load(cls, config: RunConfig) -> "Machinery":
+    def load(cls, config: RunConfig, codec: "Codec | None" = None) -> "Machinery":
         """Load the model, if anything needs one, here and in all processes that share the work.
+
+        Args:
+            config: The run's configuration.
+            codec: What `load_words` returned, if it was asked.
 
         Raises:
             UsageError: If a script is to be shared by several processes.
@@ -90,10 +95,10 @@ class Machinery:
         """
         crew = Crew(config) if config.gpus > 1 or peers.size() > 1 else None
         if crew is None:
-            return cls.local(config, None)
+            return cls.local(config, None, codec)
         with ExitStack() as failing:
             failing.callback(crew.abandon)
-            made = cls.local(config, crew.peers)
+            made = cls.local(config, crew.peers, codec)
             sampler, learner = made.sampler, made.learner
             if registry.samples_here(config.sampler):
                 separate = isinstance(sampler, SeparateSampler)
@@ -108,7 +113,9 @@ class Machinery:
         return replace(made, sampler=sampler, learner=scorer, scorer=scorer, crew=crew)
 
     @classmethod
-    def local(cls, config: RunConfig, others: Peers | None) -> "Machinery":
+    def local(
+        cls, config: RunConfig, others: Peers | None, words: "Codec | None" = None
+    ) -> "Machinery":
         """What one process has.
 
         Raises:
@@ -121,13 +128,13 @@ class Machinery:
             from ttrl_cli.models.load import load_model, set_threads
 
             set_threads(config.threads)
-            return load_model(config)
+            return load_model(config, words)
 
         @cache
         def codec() -> "Codec":
             from ttrl_cli.models.codec import folder_of, load_codec
 
-            return load_codec(folder_of(config.model), thinking=config.thinking)
+            return words or load_codec(folder_of(config.model), thinking=config.thinking)
 
         def whole_model() -> "LoadedModel":
             if config.divided:
@@ -197,6 +204,37 @@ class Machinery:
         return None
 
 
+@_no_collection()
+def load_words(
+    config: RunConfig, messages: Sequence[Message], reporter: Reporter
+) -> "tuple[Codec | None, Json]":
+    """Load a model's tokenizer, and lay a conversation out before any weights are loaded.
+
+    Args:
+        config: The run's configuration.
+        messages: A conversation of the run.
+        reporter: Told if it is laid out in an unusual way.
+
+    Returns:
+        The words, None for scripted completions; and what provenance.json says of the template.
+
+    Raises:
+        SetupError: If there is no such model.
+        UsageError: If its chat template refuses the conversation.
+    """
+    if registry.is_replay(config.sampler):
+        return None, None
+    from ttrl_cli.models.codec import folder_of, load_codec
+
+    codec = load_codec(folder_of(config.model), thinking=config.thinking)
+    codec.encode(messages)
+    note = codec.template.note(messages)
+    if note:
+        reporter.warned(note)
+    plain = codec.tokenizer.chat_template if codec.template.plain else None
+    return codec, {"note": note, "plain": plain} if note else None
+
+
 def _adapter_folder(config: RunConfig) -> Path | None:
     return None if config.adapter_folder is None else Path(config.adapter_folder)
 
@@ -246,23 +284,6 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
-def new_folder(out: Path | None, name: str) -> Path:
-    """The run directory to make: `out`, or runs/NAME-K with the next free K.
-
-    Raises:
-        UsageError: If `out` exists.
-    """
-    if out is not None:
-        if out.exists():
-            msg = f"{out} exists already, and runs are never overwritten; choose another --out"
-            raise UsageError(msg)
-        return out
-    number = 1
-    while (folder := Path("runs") / f"{name}-{number}").exists():
-        number += 1
-    return folder
-
-
 def watch(
     run: RunDir,
     steps: int,
@@ -278,34 +299,3 @@ def watch(
         best_known=best_known,
         stages=stages or {},
     )
-
-
-@contextmanager
-def phases(run: RunDir) -> Iterator[None]:
-    """Keep status.json true when the loop ends by an exception.
-
-    Raises:
-        InterruptedRunError: For a KeyboardInterrupt, saying how to go on.
-    """
-    run.set_phase("running")
-    try:
-        yield
-    except KeyboardInterrupt:
-        run.set_phase("interrupted", stopped_by="interrupt")
-        steps = run.status.totals.steps
-        msg = f"stopped at once, after step {steps}; go on with: ttrl resume {run.path}"
-        raise InterruptedRunError(msg) from None
-    except BaseException as error:
-        run.set_phase("failed", stopped_by=str(error).partition("\n")[0])
-        raise
-
-
-def finish(run: RunDir, reason: str) -> None:
-    """Note why the loop ended."""
-    run.set_phase("interrupted" if reason == "interrupt" else "done", stopped_by=reason)
-
-
-def finished(run: RunDir, steps: int) -> bool:
-    """True for a run that is done and has nothing left to spend."""
-    budget = Budget(run.config, run.status.totals, started=time.monotonic())
-    return run.status.phase == "done" and bool(budget.closed_by(run.status.totals, steps))

@@ -3,6 +3,7 @@
 import time
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from ttrl_cli import registry
@@ -10,13 +11,18 @@ from ttrl_cli.api.checking import graded_seeds
 from ttrl_cli.api.machinery import (
     Machinery,
     Options,
+    load_words,
+    settle,
+    watch,
+    workers,
+)
+from ttrl_cli.api.running import (
+    create_run,
     finish,
     finished,
     new_folder,
     phases,
-    settle,
-    watch,
-    workers,
+    resumable,
 )
 from ttrl_cli.api.voting import resume_vote
 from ttrl_cli.config import RunConfig, SolveConfig, resolve
@@ -27,6 +33,7 @@ from ttrl_cli.loop.budget import graceful_stop
 from ttrl_cli.loop.solve import SolveTask, load_archive, roots, solve_loop
 from ttrl_cli.loop.step import Parts, Reporter, commit, restore
 from ttrl_cli.problem import PROBLEM_FILE, Problem, load_problem
+from ttrl_cli.prompts import solve_messages
 from ttrl_cli.records import Json, Kind, State, Status, Verdict
 from ttrl_cli.report import Summary, summarise
 from ttrl_cli.rundir import RunDir, Totals
@@ -68,18 +75,22 @@ def solve(
     with ExitStack() as stack:
         grader = stack.enter_context(_grader(problem, config, folder))
         seeds = roots(problem, graded_seeds(problem, grader), config.groups)
-        machinery = stack.enter_context(Machinery.load(config))
+        codec, template = load_words(config, solve_messages(problem, seeds[0], None), reporter)
+        machinery = stack.enter_context(Machinery.load(config, codec))
         config = machinery.settled(config)
         source = None if start_from is None else str(start_from.resolve())
-        run = RunDir.create(
-            folder,
-            "solve",
-            problem.spec.name,
-            config,
-            problem.folder,
+        create = partial(
+            RunDir.create,
+            kind="solve",
+            name=problem.spec.name,
+            config=config,
+            source=problem.folder,
             start_from=source,
             sandbox=grader.sandbox or None,
+            chat_template=template,
         )
+        run = create_run(out, problem.spec.name, create)
+        stack.enter_context(resumable(run))
         stack.enter_context(run.lock())
         parts = machinery.parts(run, grader, reporter, begun)
         _begin(run, seeds, parts)
@@ -103,6 +114,7 @@ def resume(
     begun = time.monotonic() if started is None else started
     run = RunDir.open(path)
     with ExitStack() as stack:
+        stack.enter_context(resumable(run))
         stack.enter_context(run.lock())
         if run.status.kind == "vote":
             return resume_vote(run, options, reporter, begun)

@@ -12,6 +12,7 @@ from ttrl_cli.config import SolveConfig, resolve
 from ttrl_cli.errors import Invalid, SetupError, UsageError
 from ttrl_cli.grading.pool import Grader
 from ttrl_cli.problem import PROBLEM_FILE, Limits, Problem, load_problem
+from ttrl_cli.reading import decoded
 from ttrl_cli.records import Json, Status, Verdict
 from ttrl_cli.sandbox.protocol import MalformedError, read_json
 from ttrl_cli.schema import first_error
@@ -86,9 +87,9 @@ def verify(
     if certify:
         _with_certify(problem)
     try:
-        text = solution.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return Verification(problem=problem, verdict=_malformed(f"is not UTF-8: {error}"))
+        text = decoded(solution)
+    except ValueError as error:
+        return Verification(problem=problem, verdict=_malformed(str(error)))
     kind = problem.spec.solution.kind
     if kind == "json" or (kind == "program" and _is_data(name, text)):
         try:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -12,12 +13,17 @@ from ttrl_cli.api.exporting import has_adapter
 from ttrl_cli.api.machinery import (
     Machinery,
     Options,
-    finish,
-    new_folder,
-    phases,
+    load_words,
     settle,
     watch,
     workers,
+)
+from ttrl_cli.api.running import (
+    create_run,
+    finish,
+    new_folder,
+    phases,
+    resumable,
 )
 from ttrl_cli.config import VoteConfig, resolve
 from ttrl_cli.errors import UsageError
@@ -79,12 +85,23 @@ def vote(
     for question in questions.questions:  # a template may fail for some questions only
         question_messages(question, asked)
     config = settle(_resolved(questions, asked, options, where))
-    folder = new_folder(out, name)
+    new_folder(out, name)  # one that exists is refused before a model is loaded
     with ExitStack() as stack:
-        machinery = stack.enter_context(Machinery.load(config))
+        messages = question_messages(questions.questions[0], asked)
+        codec, template = load_words(config, messages, reporter)
+        machinery = stack.enter_context(Machinery.load(config, codec))
         config = machinery.settled(config)
         copies = {"questions.jsonl": raw, "prompt.yaml": _as_yaml(asked)}
-        run = RunDir.create(folder, "vote", name, config, copies)
+        create = partial(
+            RunDir.create,
+            kind="vote",
+            name=name,
+            config=config,
+            source=copies,
+            chat_template=template,
+        )
+        run = create_run(out, name, create)
+        stack.enter_context(resumable(run))
         stack.enter_context(run.lock())
         parts = _parts(machinery, run, reporter, begun)
         commit(parts, Totals())

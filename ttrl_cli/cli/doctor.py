@@ -144,6 +144,9 @@ def doctor(
     console = Console()
     if model is not None:
         planned = api.memory_plan(options, gigabytes=gpu_memory)
+        note = api.prompt_note(model)
+        if note:
+            console.warn(note)
         if as_json:
             console.result_json(_plan_as_json(planned))
         else:

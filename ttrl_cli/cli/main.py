@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from ttrl_cli import __version__, environment, peers
 from ttrl_cli.cli import best, check, doctor, export, model, new, resume, show, solve, verify, vote
-from ttrl_cli.errors import TtrlError
+from ttrl_cli.errors import OF_THE_SYSTEM, TtrlError
 from ttrl_cli.escapes import visible
 
 _ParsingError: Any = typer.BadParameter.__base__
@@ -89,7 +89,7 @@ def main() -> None:
         sys.exit(2)
     environment.let_waiting_threads_sleep()
     try:
-        if peers.rank() > 0:
+        if _follows():
             _follow()
         else:
             app()
@@ -100,6 +100,12 @@ def main() -> None:
         if not _out_of_memory(error):
             raise
         _error(f"{str(error).partition('.')[0]}; what fits, says: ttrl doctor --model MODEL")
+        sys.exit(3)
+    except OSError as error:
+        if error.errno not in OF_THE_SYSTEM:
+            raise
+        place = f"{error.filename}: " if error.filename else ""
+        _error(f"{place}{error.strerror}")
         sys.exit(3)
     except KeyboardInterrupt:
         _error("interrupted")
@@ -113,6 +119,26 @@ def _show_traceback(
 ) -> None:
     """Print a traceback; what the error quotes may hold control characters."""
     sys.stderr.write(visible("".join(traceback.format_exception(kind, error, trace))))
+
+
+_SHARED = ("solve", "vote", "resume")
+"""The commands whose work several processes may share."""
+
+
+def _follows() -> bool:
+    """Whether this process follows another one; what any other command does, it does alone.
+
+    Raises:
+        SetupError: If it was started with others and told too little to find them.
+    """
+    words = sys.argv[1:]
+    command = next((word for word in words if not word.startswith("-")), "")
+    # --version before the command, and --help anywhere, are answered by whoever is asked
+    alone = "--help" in words or words[:1] == ["--version"]
+    if alone or not (command in _SHARED or peers.started_here()):
+        return False
+    peers.require_launched()
+    return peers.rank() > 0
 
 
 def _out_of_memory(error: RuntimeError) -> bool:

@@ -8,6 +8,7 @@ import typer
 
 from ttrl_cli.cli import options as o
 from ttrl_cli.errors import Invalid, NoSolutionError, UsageError
+from ttrl_cli.reading import decoded
 
 if TYPE_CHECKING:
     from ttrl_cli.api.verifying import Verification
@@ -118,7 +119,7 @@ def _check(file: Path, problem: Path | None, *, as_json: bool) -> None:
 
     console = Console()
     try:
-        found = api.check_certificate(read_json(_read(file)), problem)
+        found = api.check_certificate(read_json(_text(file)), problem)
     except (Invalid, MalformedError) as refusal:
         if as_json:
             figures: dict[str, Json] = dict.fromkeys(("kind", "claim", "bound", "certified"))
@@ -149,6 +150,18 @@ def _read(file: Path) -> bytes:
     except OSError as error:
         msg = f"{file} cannot be read: {error.strerror}"
         raise UsageError(msg) from error
+
+
+def _text(file: Path) -> str:
+    """Read a certificate's text.
+
+    Raises:
+        Invalid: If it is not UTF-8.
+    """
+    try:
+        return decoded(_read(file))
+    except ValueError as error:
+        raise Invalid(str(error)) from error
 
 
 def _write(file: Path, found: "Certificate") -> None:

@@ -1,18 +1,24 @@
-"""Import the functions a problem.yaml names, from their files."""
+"""Import the functions a problem.yaml names, from their files, and call them where those are."""
 
+import importlib
 import importlib.util
 import inspect
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias
 
 from ttrl_cli.errors import ProblemError
+from ttrl_cli.grading.folders import package_of
 from ttrl_cli.problem import PROBLEM_FILE, Problem, split_reference
 
 Function: TypeAlias = Callable[[Any], Any]
 _KEYS = ("verifier", "score", "certify", "render")
+_OURS = "ttrl_cli"
 
 
 class BrokenProblemError(Exception):
@@ -23,46 +29,154 @@ class UnkeptDataError(BrokenProblemError):
     """A verifier accepted data and returned what is no plain, finite data."""
 
 
-def load_functions(problem: Problem) -> dict[str, Function]:
-    """The problem's functions by their key; keys that name none are left out.
+class Home:
+    """A problem's folder, as its own code finds it.
 
-    The problem's folder is put on `sys.path`, so that its files can import each other. Each file
-    is imported once, whatever number of keys name it.
+    Args:
+        folder: The problem's folder.
+        files: Its Python files that a problem.yaml names, as paths from there.
+    """
+
+    def __init__(self, folder: Path, files: Sequence[str]) -> None:
+        self._folder = folder
+        parents = [str((folder / file).parent) for file in files]
+        self._places = list(dict.fromkeys([*parents, str(folder)]))
+        self._names = _importable(self._places)
+        self._own: dict[str, ModuleType] = {}
+        self._added: list[str] = []  # places that its code has put on the path
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Be in the folder: it is the working directory, and `import` finds its files first.
+
+        Modules that were imported from it by their bare names are this problem's alone: another
+        problem may have files of the same names.
+
+        Raises:
+            BrokenProblemError: If there is no such folder any more.
+        """
+        before, path = frozenset(sys.modules), list(sys.path)
+        here = os.open(".", getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY)
+        try:
+            try:
+                os.chdir(self._folder)
+            except OSError as error:
+                msg = f"{self._folder} cannot be entered: {error.strerror}"
+                raise BrokenProblemError(msg) from error
+            hidden = self._take_names()
+            sys.path[:0] = [*self._added, *self._places]
+            try:
+                yield
+            finally:
+                known = {*path, *self._places}
+                self._added = [place for place in sys.path if place not in known]
+                sys.path[:] = path
+                self._give_names_back(before, hidden)
+        finally:
+            os.fchdir(here)
+            os.close(here)
+
+    def _take_names(self) -> dict[str, ModuleType]:
+        """Put the problem's own modules in place; return those of others that they stand before."""
+        hidden: dict[str, ModuleType] = {}
+        if any(name in sys.modules for name in self._names):
+            hidden = {n: m for n, m in sys.modules.items() if _top(n) in self._names}
+        for name in hidden:
+            del sys.modules[name]
+        sys.modules.update(self._own)
+        return hidden
+
+    def _give_names_back(self, before: frozenset[str], hidden: dict[str, ModuleType]) -> None:
+        """Take the problem's own modules out, those that are new included, and others' back in."""
+        fresh = [name for name in sys.modules if name not in before or name in hidden]
+        self._own |= {name: sys.modules[name] for name in fresh if self._holds(name)}
+        for name in self._own:
+            sys.modules.pop(name, None)
+        sys.modules.update(hidden)
+
+    def _holds(self, name: str) -> bool:
+        """Whether a module was imported from the folder by its bare name."""
+        spec = getattr(sys.modules.get(_top(name)), "__spec__", None)
+        if spec is None or _top(name) == _OURS:
+            return False
+        inside = list(spec.submodule_search_locations or [])
+        place = Path(inside[0] if inside else str(spec.origin)).parent
+        return str(place) in self._places
+
+
+def _top(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _importable(places: Sequence[str]) -> frozenset[str]:
+    """Bare names of the modules and packages in folders; those of the standard library stay its."""
+    files = {path.stem for place in places for path in Path(place).glob("*.py")}
+    packages = {path.parent.name for place in places for path in Path(place).glob("*/__init__.py")}
+    own = {name for name in files | packages if not name.startswith("__")}
+    return frozenset(own - sys.stdlib_module_names - {_OURS})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Functions:
+    """What a problem's own code consists of.
+
+    Attributes:
+        by_key: Functions by the key of problem.yaml that names them.
+        home: Where they are to be called.
+    """
+
+    by_key: Mapping[str, Function]
+    home: Home
+
+
+def load_functions(problem: Problem) -> Functions:
+    """Import a problem's functions; keys that name none are left out.
+
+    Each file is imported once, whatever number of keys name it, and anew if it was before.
 
     Raises:
         ProblemError: If a file cannot be imported, or a function does not take one argument.
     """
-    if str(problem.folder) not in sys.path:
-        sys.path.insert(0, str(problem.folder))
-    modules: dict[Path, ModuleType] = {}
+    named = {key: getattr(problem.spec, key) for key in _KEYS}
+    references = {key: split_reference(r) for key, r in named.items() if isinstance(r, str)}
+    home = Home(problem.folder, [file for file, _ in references.values()])
+    package = package_of(problem.folder)
+    for name in [name for name in sys.modules if f"{name}.".startswith(f"{package}.")]:
+        del sys.modules[name]
     functions: dict[str, Function] = {}
-    for key in _KEYS:
-        reference = getattr(problem.spec, key)
-        if isinstance(reference, str):
-            name, attribute = split_reference(reference)
-            path = problem.folder / name
-            if path not in modules:
-                modules[path] = _import(problem, key, path)
-            functions[key] = _function(problem, key, modules[path], attribute)
-    return functions
+    with home.entered():
+        for key, (file, attribute) in references.items():
+            functions[key] = _function(problem, key, _import(problem, key, file), attribute)
+    return Functions(by_key=functions, home=home)
 
 
-def _import(problem: Problem, key: str, path: Path) -> ModuleType:
-    # a name of its own: a file verify.py must not replace an installed module `verify`
-    name = f"ttrl_problem_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ProblemError(problem.folder / PROBLEM_FILE, key, f"{path} cannot be imported")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and the like look their module up
+def _import(problem: Problem, key: str, file: str) -> ModuleType:
+    path = problem.folder / file
     try:
-        spec.loader.exec_module(module)
+        return _module(problem.folder, path)
     except BaseException as error:  # the problem's code may raise anything, SystemExit too
         if isinstance(error, KeyboardInterrupt):
             raise
         why = f"importing {path} raised {type(error).__name__}: {error}"
         raise ProblemError(problem.folder / PROBLEM_FILE, key, why) from error
-    return module
+
+
+def _module(folder: Path, path: Path) -> ModuleType:
+    """Import a file as a module of the folder's package."""
+    package = package_of(folder)
+    parts = Path(os.path.normpath(path)).relative_to(folder).with_suffix("").parts
+    if not any("." in part for part in parts):
+        return importlib.import_module(".".join([package, *parts]))
+    # names of modules have no dots in them: this one goes by a name that no import comes to
+    name = f"{package}.{'_'.join(parts).replace('.', '_')}"
+    if name not in sys.modules:
+        importlib.import_module(package)
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
 
 
 def _function(problem: Problem, key: str, module: ModuleType, name: str) -> Function:

@@ -57,7 +57,13 @@ class Grader:
         loaded = _try_loading(problem, sandbox, run)
         self.sandbox, self.warning = loaded.sandbox, loaded.warning
         arguments = (problem, loaded.sandbox)
-        self._workers = Workers(count=workers, initializer=worker.start, arguments=arguments)
+        seconds = problem.spec.limits.seconds
+        self._workers = Workers(
+            count=workers,
+            initializer=worker.start,
+            arguments=arguments,
+            late=f"verifying took more than {seconds:g} s (limits.seconds)",
+        )
 
     def __enter__(self) -> Self:
         return self

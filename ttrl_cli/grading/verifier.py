@@ -11,8 +11,9 @@ import contextlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
-from numbers import Rational
+from numbers import Rational, Real
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,8 @@ class Checker:
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        self._functions = load_functions(problem)
+        loaded = load_functions(problem)
+        self._functions, self._home = loaded.by_key, loaded.home
         self._command: CommandVerifier | None = None
         if isinstance(problem.spec.verifier, Command):
             check_command(problem, problem.spec.verifier)
@@ -107,7 +109,8 @@ class Checker:
         if "certify" not in self._functions:
             msg = "the problem has no certify"
             raise BrokenProblemError(msg)
-        found = _call("certify", self._functions["certify"], data)
+        with self._home.entered():
+            found = _call("certify", self._functions["certify"], data)
         if isinstance(found, Certificate):
             return certificate.check(found.document())
         spec = self.problem.spec
@@ -143,11 +146,16 @@ class Checker:
         return self.certify(verdict.data if key == "text" else solution, str(solution))
 
     def _scored(self, data: Json) -> Scored:
+        with self._home.entered():
+            return self._scored_here(data)
+
+    def _scored_here(self, data: Json) -> Scored:
         if self._command is not None:
             answer = self._command.ask(data)
             shown = self._render(answer["data"])
             return _scored(answer["data"], answer, shown)
         verified = _call("verifier", self._functions["verifier"], data)
+        _require_data(verified, data)
         # the copy is taken before the score sees the data, and could change them
         kept = _plain(verified)
         scored = _call("score", self._functions["score"], verified)
@@ -210,6 +218,27 @@ def _call(key: str, function: Function, data: object) -> Any:
         raise BrokenProblemError(msg) from error
 
 
+def _require_data(verified: object, given: Json) -> None:
+    """Refuse a truth value, alone or with a message, in the place of verified data."""
+    answer = verified
+    if isinstance(verified, tuple) and len(verified) == 2 and _is_remark(verified[1]):
+        answer = verified[0]
+    if isinstance(verified, Mapping) and not isinstance(given, Mapping):
+        answer = verified.get("valid", verified)
+    if answer is given or not (answer is None or isinstance(answer, bool | np.bool_)):
+        return
+    msg = (
+        f"verifier returned {verified!r:.80} and not data: verify returns the data that it has "
+        "verified, and raises Invalid for what it refuses"
+    )
+    raise BrokenProblemError(msg)
+
+
+def _is_remark(value: object) -> bool:
+    """Whether a value beside a truth value cannot be a part of data that are pairs."""
+    return value is None or isinstance(value, str | list | tuple | Mapping | np.ndarray)
+
+
 def _plain(verified: object) -> Json:
     try:
         return plain(verified)
@@ -235,7 +264,7 @@ def _as_mapping(scored: object) -> Mapping[str, object]:
 def _scored(data: Json, answer: Mapping[str, object], shown: str) -> Scored:
     """Check the types of what a score function or a verifier command returned."""
     value = answer["value"]
-    if not _is_number(value):
+    if not _is_number(value) or isinstance(value, bool | np.bool_):
         msg = f"score must be a number (got {type(value).__name__})"
         raise BrokenProblemError(msg)
     metrics = answer.get("metrics", {})
@@ -259,14 +288,15 @@ def _metric(key: str, metric: object) -> float:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    """Whether a value is a real number of Python's or numpy's, truth values included."""
+    return isinstance(value, Real | Decimal | np.bool_)
 
 
 def _finite(value: Any) -> float | None:
     """The value as a float; None where it is infinite, not a number, or too large for one."""
     try:
         number = float(value)
-    except OverflowError:
+    except (OverflowError, ValueError):  # a Decimal may be a NaN that signals
         return None
     return number if math.isfinite(number) else None
 

@@ -7,13 +7,15 @@ sandbox ends with its worker, however that ends.
 
 import contextlib
 import dataclasses
+import multiprocessing
 import os
 import signal
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from multiprocessing import parent_process, util
 from pathlib import Path
 
@@ -25,6 +27,7 @@ from ttrl_cli.grading.environment import interpreter
 from ttrl_cli.grading.functions import BrokenProblemError
 from ttrl_cli.grading.parse import Malformed, parse_json, parse_solution
 from ttrl_cli.grading.verifier import Checker, clean
+from ttrl_cli.grading.workers import TOO_LATE
 from ttrl_cli.problem import Command, Problem
 from ttrl_cli.records import Job, Json, Status, Verdict
 from ttrl_cli.sandbox.backends import BACKENDS
@@ -44,6 +47,8 @@ from ttrl_cli.sandbox.view import private_folders, shown_in
 
 SLACK_SECONDS = 10.0
 """Added to a job's hard limit: starting and ending processes, and moving data."""
+_ALARM_SECONDS = 2.0
+"""How much later than a verifier's limit the kernel ends a worker that could not end itself."""
 
 _checkers: dict[Path, Checker] = {}
 _problems: list[Problem] = []  # the one this worker was started for
@@ -73,8 +78,16 @@ def prepare() -> None:
     """Prepare a worker process for any problem's code; called once in each."""
     os.dup2(2, 1)  # our standard output is the result: what a verifier prints is not
     sys.stdout = sys.stderr = VisibleStream.over(sys.stderr)  # it may print what it was given
+    # a verifier's own processes start as they would anywhere, not by the fork server of the workers
+    multiprocessing.set_start_method(None, force=True)
+    os.register_at_fork(after_in_child=_be_ordinary)
     util.Finalize(None, kill_descendants, exitpriority=100)
     threading.Thread(target=_end_with_main_process, daemon=True).start()
+
+
+def _be_ordinary() -> None:
+    """Die of SIGTERM at once, as a pool expects of its processes; workers tidy up first."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _end_with_main_process() -> None:
@@ -245,10 +258,47 @@ def grade_solution(problem: Problem, text: str, *, parent_data: Json, seed: int)
 
 
 def _judge(problem: Problem, data: Json) -> Verdict:
+    timed_by_itself = isinstance(problem.spec.verifier, Command)
+    limit = nullcontext() if timed_by_itself else _at_most(problem.spec.limits.seconds)
     try:
-        return _checker(problem).judge(data)
+        checker = _checker(problem)
+        with limit:
+            return checker.judge(data)
     except ProblemError as error:  # its files changed since they were first loaded
         return Verdict(status=Status.FAILED, reason=str(error))
+
+
+@contextlib.contextmanager
+def _at_most(seconds: float) -> Iterator[None]:
+    """End this worker, and all that it has started, if the block takes longer.
+
+    A verifier may hang in Python, in C that keeps other threads of Python from running, or waiting
+    for a process that it has started: a thread sees to the first and last, the kernel's alarm, a
+    little later, to the second. Nothing is ended outside of a worker process.
+    """
+    if parent_process() is None:
+        yield
+        return
+    late = threading.Event()
+    watch = threading.Timer(seconds, _end_late, [late])
+    watch.daemon = True
+    signal.setitimer(signal.ITIMER_REAL, seconds + _ALARM_SECONDS)
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.cancel()
+        if late.is_set():  # what it waited for was killed; the whole worker is about to end
+            watch.join()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _end_late(late: threading.Event) -> None:
+    late.set()
+    try:
+        kill_descendants()
+    finally:
+        os._exit(TOO_LATE)
 
 
 def _run(problem: Problem, source: str, parent_data: Json, seed: int) -> ProgramResult:

@@ -37,6 +37,9 @@ RESTARTS = 3
 POLL_SECONDS = 0.5
 STALL_SECONDS = 60.0
 """When nothing was heard for this long after the longest call's limit, the pool starts anew."""
+TOO_LATE = 142
+"""Exit status of a worker that ended itself because a part of its call took too long."""
+_TOO_LATE = (TOO_LATE, -signal.SIGALRM)
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
@@ -66,6 +69,7 @@ class Workers:
         arguments: The initializer's arguments.
         preload: Further modules for the fork server, which has them only if it is not running yet.
         retry: Make a call again that hung or whose worker died.
+        late: What to say of workers that ended themselves with the status TOO_LATE.
     """
 
     def __init__(
@@ -76,6 +80,7 @@ class Workers:
         arguments: tuple[Any, ...],
         preload: Sequence[str] = (),
         retry: bool = True,
+        late: str = "a part of grading took too long",
     ) -> None:
         # killed workers leave their temporary files behind: all have a folder that is ours
         folder = tempfile.mkdtemp(prefix="ttrl-")
@@ -89,6 +94,7 @@ class Workers:
         self._ended: queue.SimpleQueue[tuple[_Call, Any]] = queue.SimpleQueue()
         self._restarts = 0
         self._closed = False
+        self._late = late
         self._preload = ["ttrl_cli.grading.worker", *preload]
         self._tries_when_hanging = TRIES_WHEN_HANGING if retry else 1
         self._tries_when_dying = TRIES_WHEN_DYING if retry else 1
@@ -202,18 +208,24 @@ class Workers:
             del self._running[call.key]
             return [(call.key, call.future.result())]
         call.tries += 1
-        hung = isinstance(error, CallTimeoutError)
+        hung = isinstance(error, CallTimeoutError) or _is_late(error)
         if call.tries < (self._tries_when_hanging if hung else self._tries_when_dying):
             self._schedule(call)
             return []
         del self._running[call.key]
-        return [(call.key, Failure(reason=_reason(call, error)))]
+        reason = f"{self._late}, {call.tries} times" if _is_late(error) else _reason(call, error)
+        return [(call.key, Failure(reason=reason))]
 
 
 def _initialize(folder: str, initializer: Callable[..., None], arguments: tuple[Any, ...]) -> None:
     """Runs first in each new worker."""
     tempfile.tempdir = folder
     initializer(*arguments)
+
+
+def _is_late(error: BaseException) -> bool:
+    """Whether a worker ended because a part of its call took too long."""
+    return isinstance(error, pebble.ProcessExpired) and error.exitcode in _TOO_LATE
 
 
 def _reason(call: _Call, error: BaseException) -> str:

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import DivergedError, SetupError
@@ -24,7 +24,7 @@ from ttrl_cli.learner.published import AdapterFiles
 from ttrl_cli.learner.runner import RowRunner, Seen
 from ttrl_cli.learner.shaping import mean_drift, shaped
 from ttrl_cli.learner.shares import share
-from ttrl_cli.models.adapter import load_adapter, save_adapter
+from ttrl_cli.models.adapter import load_adapter, save_adapter, write_tensors
 from ttrl_cli.models.load import LoadedModel
 from ttrl_cli.peers import Peers, in_step
 from ttrl_cli.records import Adapter, FloatArray, Probe, Round, Row, UpdateReport
@@ -131,7 +131,7 @@ class LoraLearner:
             for name, p in self._named
             for key, value in self._optimiser.state.get(p, {}).items()
         }
-        save_file(tensors, folder / OPTIMISER_FILE)
+        write_tensors(tensors, folder / OPTIMISER_FILE)
 
     def load(self, folder: Path, *, policy: int) -> None:
         """Go on from a saved folder: weights, moments and step counts."""

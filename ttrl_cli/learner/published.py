@@ -1,11 +1,12 @@
 """Adapters as files, for samplers that have weights of their own."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from ttrl_cli.errors import SetupError
+from ttrl_cli.errors import UnwritableError
 
 _MEMORY = Path("/dev/shm")
 _KEPT = 2
@@ -42,7 +43,7 @@ class AdapterFiles:
             The folder.
 
         Raises:
-            SetupError: If there can be no such folder.
+            UnwritableError: If there can be no such folder, or no more fits into it.
         """
         if self._folder is None:
             parent = self._root or _storage(size)
@@ -50,14 +51,16 @@ class AdapterFiles:
                 parent.mkdir(parents=True, exist_ok=True)
                 self._folder = tempfile.TemporaryDirectory(prefix="ttrl-adapters-", dir=parent)
             except OSError as error:
-                msg = f"--adapter-folder {parent}: {error.strerror}"
-                raise SetupError(msg) from error
+                raise _unwritable(parent, error) from error
         self._count += 1
         folder = Path(self._folder.name, f"adapter-{self._count:06d}")
-        folder.mkdir()
-        write(folder)
-        if self._root is not None:
-            _open_to_all(Path(self._folder.name), folder)
+        try:
+            folder.mkdir()
+            write(folder)
+            if self._root is not None:
+                _open_to_all(Path(self._folder.name), folder)
+        except OSError as error:
+            raise _unwritable(folder, error) from error
         self._kept.append(folder)
         while len(self._kept) > _KEPT:
             shutil.rmtree(self._kept.pop(0))
@@ -70,6 +73,12 @@ class AdapterFiles:
             self._folder = None
 
 
+def _unwritable(folder: Path, error: OSError) -> UnwritableError:
+    """What to say of a folder that takes no adapter."""
+    why = error.why if isinstance(error, UnwritableError) else error.strerror
+    return UnwritableError(folder, f"{why}; --adapter-folder names another place for adapters")
+
+
 def _open_to_all(outer: Path, folder: Path) -> None:
     """Let servers that run as somebody else read an adapter."""
     for path in (outer, folder):
@@ -80,6 +89,7 @@ def _open_to_all(outer: Path, folder: Path) -> None:
 
 def _storage(size: int) -> Path:
     """The file system in memory, if there is one with room."""
-    if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _ROOM * size:
+    usable = _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK | os.X_OK)
+    if usable and shutil.disk_usage(_MEMORY).free >= _ROOM * size:
         return _MEMORY
     return Path(tempfile.gettempdir())

@@ -9,12 +9,16 @@ from huggingface_hub import snapshot_download
 from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 from transformers.utils import logging as transformers_logging
 
-from ttrl_cli.errors import SetupError
+from ttrl_cli.errors import SetupError, first_line
 from ttrl_cli.models import store
+from ttrl_cli.models.template import Template, template_of
 from ttrl_cli.records import IntArray, Message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+_TAIL = 16
+"""Tokens at the end of a completion that a text which ends it may consist of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,26 +26,48 @@ class Codec:
     """What turns conversations into tokens, and tokens into text.
 
     Attributes:
-        tokenizer: The tokenizer, with a chat template.
+        tokenizer: The tokenizer.
+        template: The chat template.
         stop_ids: Token ids that end a completion.
         max_context: Longest sequence the model takes, in tokens.
-        thinking: What the chat template is told of thinking, if anything; templates that do not
-            know the word `enable_thinking` take no notice.
     """
 
     tokenizer: Any
+    template: Template
     stop_ids: frozenset[int]
     max_context: int
-    thinking: bool | None = None
+
+    @property
+    def turn_marks(self) -> tuple[str, ...]:
+        """What a user's turn begins with in a prompt, as text; empty where that is not known."""
+        return self.template.turn_marks
+
+    @property
+    def stop_texts(self) -> tuple[str, ...]:
+        """Texts that end a completion where no token does: a base model goes on by itself."""
+        return tuple(f"\n{mark}" for mark in self.turn_marks) if self.template.plain else ()
 
     def encode(self, messages: "Iterable[Message]") -> IntArray:
-        """Token ids [S] of a conversation laid out by the chat template, ready for an answer."""
-        turns = [{"role": m.role, "content": m.content} for m in messages]
-        told = {} if self.thinking is None else {"enable_thinking": self.thinking}
-        text = self.tokenizer.apply_chat_template(
-            turns, add_generation_prompt=True, tokenize=False, **told
-        )
-        return self.ids(text)
+        """Token ids [S] of a conversation laid out by the chat template, ready for an answer.
+
+        Raises:
+            UsageError: If the template refuses it.
+        """
+        return self.ids(self.template.text(tuple(messages)))
+
+    def ends(self, token_ids: "Sequence[int]") -> bool:
+        """Whether the last of the tokens of a completion makes it end."""
+        if token_ids[-1] in self.stop_ids:
+            return True
+        last = str(self.tokenizer.convert_ids_to_tokens(token_ids[-1])) if self.stop_texts else ""
+        if ":" not in last:  # with which every mark of the plain template ends
+            return False
+        tail = self.tokenizer.decode(token_ids[-_TAIL:], skip_special_tokens=True)
+        return any(text in tail for text in self.stop_texts)
+
+    def until_turn(self, text: str) -> str:
+        """The text of a completion up to where a base model goes on with a turn of the user's."""
+        return min((text.partition(stop)[0] for stop in self.stop_texts), key=len, default=text)
 
     def ids(self, text: str) -> IntArray:
         """Token ids of a text as it stands."""
@@ -75,26 +101,24 @@ def load_codec(folder: str, *, thinking: bool | None = None) -> Codec:
 
     Args:
         folder: The model's files.
-        thinking: See `Codec`.
+        thinking: See `Template`.
 
     Raises:
-        SetupError: If a file is missing or broken, or there is no chat template.
+        SetupError: If a file is missing or broken.
+        UsageError: If the chat template does not work.
     """
     transformers_logging.set_verbosity_error()
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder)
         config = AutoConfig.from_pretrained(folder)
-    except (OSError, ValueError) as error:
-        msg = f"model {folder!r} could not be loaded: {str(error).strip().splitlines()[0]}"
+    except (OSError, ValueError, LookupError, TypeError, ImportError) as error:
+        msg = f"model {folder!r} could not be loaded: {first_line(error)}"
         raise SetupError(msg) from error
-    if tokenizer.chat_template is None:
-        msg = f"model {folder} has no chat template; use an instruct model"
-        raise SetupError(msg)
     return Codec(
         tokenizer=tokenizer,
+        template=template_of(tokenizer, folder, thinking),
         stop_ids=_stop_ids(folder, config, tokenizer),
         max_context=int(getattr(config, "max_position_embeddings", 1 << 30)),
-        thinking=thinking,
     )
 
 
@@ -114,7 +138,7 @@ def _fetch(name: str) -> str:
     try:
         return snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.jinja"])
     except (OSError, ValueError) as error:
-        why = str(error).strip().splitlines()[0]
         known = ", ".join(store.EMBEDDED)
+        why = first_line(error)
         msg = f"model {name!r} was not found: {why}\nneither a folder nor one of: {known}"
         raise SetupError(msg) from error

@@ -20,7 +20,7 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 from transformers.utils import logging as transformers_logging
 
 from ttrl_cli.config import RunConfig
-from ttrl_cli.errors import SetupError
+from ttrl_cli.errors import SetupError, first_line
 from ttrl_cli.models import attention, sharding, weights
 from ttrl_cli.models.codec import Codec, folder_of, load_codec
 from ttrl_cli.models.layers import compute_again, decoder_layers
@@ -123,20 +123,25 @@ def choose_checkpointing(config: RunConfig) -> bool:
     return config.checkpointing
 
 
-def load_model(config: RunConfig) -> LoadedModel:
+def load_model(config: RunConfig, codec: Codec | None = None) -> LoadedModel:
     """Load base model and tokenizer and put a fresh adapter on every linear layer.
 
     The adapter's B matrices are zero, so it changes nothing until the first update; its A matrices
     are drawn from the run's seed.
 
+    Args:
+        config: The run's configuration.
+        codec: The model's words, where they were loaded already.
+
     Raises:
-        SetupError: If the model is not found, does not fit, or has no chat template.
+        SetupError: If the model is not found, or does not fit.
+        UsageError: If its chat template does not work.
     """
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     attention.register()
     folder = folder_of(config.model)
-    codec = load_codec(folder, thinking=config.thinking)
+    codec = codec or load_codec(folder, thinking=config.thinking)
     device = choose_device(config.device)
     # what is going to be divided need not fit on a GPU as a whole
     with sharding.read_by_everyone():
@@ -179,8 +184,7 @@ def _load_base(folder: str, config: RunConfig, device: str) -> Any:
     except torch.OutOfMemoryError:
         raise
     except (ImportError, OSError, RuntimeError, ValueError) as error:
-        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        msg = f"model {folder!r} could not be loaded: {why}"
+        msg = f"model {folder!r} could not be loaded: {first_line(error)}"
         raise SetupError(msg) from error
 
 

@@ -15,7 +15,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from ttrl_cli.config import RunConfig
-from ttrl_cli.errors import SetupError
+from ttrl_cli.errors import SetupError, first_line
 from ttrl_cli.models.load import choose_checkpointing, choose_device, choose_dtype
 from ttrl_cli.models.sharding import GATHERED
 
@@ -158,7 +158,7 @@ def read_shape(folder: str) -> Shape:
         with torch.device("meta"):
             model: Any = AutoModelForCausalLM.from_config(config)
     except (OSError, ValueError) as error:
-        msg = f"model {folder!r} could not be read: {str(error).strip().splitlines()[0]}"
+        msg = f"model {folder!r} could not be read: {first_line(error)}"
         raise SetupError(msg) from error
     head = model.get_output_embeddings()
     linears = [m for m in model.modules() if isinstance(m, torch.nn.Linear) and m is not head]

@@ -7,25 +7,22 @@ from typing import Any
 
 import jinja2
 import jinja2.sandbox
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from ttrl_cli.errors import UsageError
 from ttrl_cli.problem import Example
 from ttrl_cli.questions.choices import LETTERS
 from ttrl_cli.questions.record import Question
+from ttrl_cli.reading import read_user_text
 from ttrl_cli.records import Message
-from ttrl_cli.schema import first_error, parse_yaml
+from ttrl_cli.schema import Section, first_error, parse_yaml
 
 _ASK = 'End with one line "Answer: ..." that holds the final answer.'
 _ASK_LETTER = 'End with one line "Answer: ..." that holds the letter of your choice.'
 
 
-class VotePrompt(BaseModel):
+class VotePrompt(Section):
     """How the questions of a file are asked: the YAML beside it."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
-    )
 
     system: str | None = None
     """A system message, also in place of one that a question brings along as a turn of its own."""
@@ -89,10 +86,12 @@ def question_messages(
 
 def _yaml_mapping(path: Path) -> dict[Any, Any]:
     try:
-        raw = parse_yaml(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_user_text(path)
+    except (OSError, ValueError) as error:
         msg = f"{path}: cannot be read: {error}"
         raise UsageError(msg) from error
+    try:
+        raw = parse_yaml(text)
     except ValueError as error:
         msg = f"{path}: is not YAML: {error}"
         raise UsageError(msg) from error

@@ -58,11 +58,19 @@ class Best:
             step: The step that found it.
             verdict: A valid one.
             suffix: Of the solution file, such as ".py".
+
+        Raises:
+            UnwritableError: If it cannot be written; the old one is then still there.
         """
+        with files.writing(self.folder):
+            self._replace(id_, step, verdict, suffix)
+
+    def _replace(self, id_: str, step: int, verdict: Verdict, suffix: str) -> None:
         folder = self._folders / id_.replace("/", "_")  # ids of a warm start have slashes
         while folder.exists():  # a step taken again after a resume may come by one id twice
             folder = folder.with_name(f"{folder.name}'")
-        folder.mkdir(parents=True)
+        self._folders.mkdir(exist_ok=True)  # without parents: a run that is gone stays so
+        folder.mkdir()
         (folder / f"solution{suffix}").write_text(verdict.solution, encoding="utf-8")
         (folder / "data.json").write_text(dumps(verdict.data) + "\n", encoding="utf-8")
         files.write_json(

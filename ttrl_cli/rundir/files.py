@@ -3,11 +3,13 @@
 import json
 import math
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ttrl_cli.errors import UsageError
+from ttrl_cli.errors import OF_THE_SYSTEM, UnwritableError, UsageError, first_line
 from ttrl_cli.escapes import dumps
 from ttrl_cli.records import Json
 
@@ -16,18 +18,31 @@ PROVENANCE_FILE = "provenance.json"
 """The first file of a run directory, by which one is known."""
 
 
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say in one sentence that a file or folder of ours could not be written.
+
+    Raises:
+        UnwritableError: If the block raises an OSError.
+    """
+    try:
+        yield
+    except UnwritableError:
+        raise
+    except OSError as error:
+        raise UnwritableError(path, error.strerror or first_line(error)) from error
+
+
 def write_json(path: Path, value: Mapping[str, Json], *, indent: int | None = 1) -> None:
     """Replace a JSON file at once; `schema_version` is put first.
 
     Raises:
+        UnwritableError: If it cannot be written.
         ValueError: If a number in it is not finite.
     """
     body = dumps({"schema_version": SCHEMA_VERSION, **value}, indent=indent)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(body + "\n", encoding="utf-8")
-    sync(temporary)
-    temporary.replace(path)
-    sync(path.parent)
+    with writing(path), _replacing(path) as temporary:
+        temporary.write_text(body + "\n", encoding="utf-8")
 
 
 def read_checked(path: Path) -> dict[str, Json]:
@@ -54,23 +69,43 @@ def read_checked(path: Path) -> dict[str, Json]:
     return dict(raw)
 
 
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Give the name of a temporary file that takes a file's place once the block has ended well."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        yield temporary
+        sync(temporary)
+        temporary.replace(path)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    sync(path.parent)
+
+
 def append_lines(path: Path, lines: Iterable[Mapping[str, Json]]) -> None:
-    """Append JSON lines, each with its `schema_version`."""
-    with path.open("a", encoding="utf-8") as file:
+    """Append JSON lines, each with its `schema_version`.
+
+    Raises:
+        UnwritableError: If the file cannot be written.
+    """
+    with writing(path), path.open("a", encoding="utf-8") as file:
         for line in lines:
             record = {"schema_version": SCHEMA_VERSION, **line}
             file.write(dumps(record) + "\n")
 
 
 def write_lines(path: Path, lines: Iterable[Mapping[str, Json]]) -> None:
-    """Replace a file of JSON lines at once, each with its `schema_version`."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.unlink(missing_ok=True)
-    temporary.touch()
-    append_lines(temporary, lines)
-    sync(temporary)
-    temporary.replace(path)
-    sync(path.parent)
+    """Replace a file of JSON lines at once, each with its `schema_version`.
+
+    Raises:
+        UnwritableError: If it cannot be written.
+    """
+    with writing(path), _replacing(path) as temporary:
+        temporary.unlink(missing_ok=True)
+        temporary.touch()
+        append_lines(temporary, lines)
 
 
 def read_lines(path: Path, length: int) -> Iterator[dict[str, Json]]:
@@ -81,8 +116,12 @@ def read_lines(path: Path, length: int) -> Iterator[dict[str, Json]]:
 
 
 def truncate(path: Path, length: int) -> None:
-    """Cut a file to a committed length in bytes; create it where it is missing."""
-    with path.open("ab") as file:
+    """Cut a file to a committed length in bytes; create it where it is missing.
+
+    Raises:
+        UnwritableError: If that cannot be done.
+    """
+    with writing(path), path.open("ab") as file:
         file.truncate(length)
 
 
@@ -114,13 +153,22 @@ def copy_folder(source: Path, target: Path, *, most_bytes: int) -> None:
     """Copy a folder, leaving out version control, environments, caches and runs.
 
     Raises:
-        ValueError: If it holds more than `most_bytes`.
+        UnwritableError: If the file system takes no more.
+        ValueError: If it holds more than `most_bytes`, or something in it cannot be copied.
     """
     size = sum(path.stat().st_size for path in _kept_files(source))
     if size > most_bytes:
         msg = f"{source} holds {size / 2**20:.0f} MiB, more than {most_bytes / 2**20:.0f} MiB"
         raise ValueError(msg)
-    shutil.copytree(source, target, ignore=_left_out)
+    try:
+        shutil.copytree(source, target, ignore=_left_out)
+    except shutil.Error as error:
+        origin, copy, why = error.args[0][0]  # the first of all that went wrong, in words
+        number = re.match(r"\[Errno (\d+)\] ([^:]*)", why)
+        if number is not None and int(number[1]) in OF_THE_SYSTEM:
+            raise UnwritableError(copy, number[2]) from error
+        msg = f"{origin} cannot be copied: {why}"
+        raise ValueError(msg) from error
 
 
 def _kept_files(folder: Path) -> Iterator[Path]:

@@ -13,7 +13,7 @@ is a log of expansions, so a commit costs the same however large it has grown.
 
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, Self
@@ -21,10 +21,11 @@ from typing import Literal, Self
 import filelock
 
 from ttrl_cli.config import RunConfig, SolveConfig, VoteConfig
-from ttrl_cli.errors import UsageError
+from ttrl_cli.errors import UnwritableError, UsageError
 from ttrl_cli.records import Json, Kind
 from ttrl_cli.rundir import files
 from ttrl_cli.rundir.best import Best
+from ttrl_cli.rundir.making import keep_source, make_folder
 from ttrl_cli.rundir.provenance import provenance
 
 Phase = Literal["running", "interrupted", "done", "failed"]
@@ -33,7 +34,6 @@ LOGS: dict[Kind, tuple[str, ...]] = {
     "vote": ("attempts.jsonl", "votes.jsonl", "metrics.jsonl"),
 }
 CONFIGS: dict[Kind, type[RunConfig]] = {"solve": SolveConfig, "vote": VoteConfig}
-_MOST_PROBLEM_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +99,7 @@ class RunDir:
         *,
         start_from: str | None = None,
         sandbox: str | None = None,
+        chat_template: Json = None,
     ) -> Self:
         """Make a run directory.
 
@@ -110,38 +111,26 @@ class RunDir:
             source: A problem's folder, copied verbatim; or files of a vote by name.
             start_from: The run of a warm start.
             sandbox: What keeps programs in, for provenance.json; None where there are none.
+            chat_template: What is unusual about how the model is asked, for provenance.json.
 
         Raises:
-            UsageError: If the path exists or cannot be made, or the problem's folder is too large
-                to copy.
+            RunExistsError: If the path exists.
+            UsageError: If it cannot be made, or the problem's folder is too large to copy.
+            UnwritableError: If the file system takes no more.
         """
+        make_folder(path)
+        begun = Status(kind=kind, name=name, phase="running", totals=Totals())
+        run = cls(path, config, replace(begun, start_from=start_from))
+        made = {**provenance(), "sandbox": sandbox, "chat_template": chat_template}
         try:
-            path.mkdir(parents=True)
-        except FileExistsError:
-            msg = f"{path} exists already, and runs are never overwritten; choose another --out"
-            raise UsageError(msg) from None
-        except OSError as error:
-            msg = f"the run directory {path} cannot be made: {error.strerror}"
-            raise UsageError(msg) from error
-        # before the copy: a run that lies in the problem's folder must not be copied into itself
-        files.write_json(path / files.PROVENANCE_FILE, {**provenance(), "sandbox": sandbox})
-        if isinstance(source, Path):
-            try:
-                files.copy_folder(source, path / "problem", most_bytes=_MOST_PROBLEM_BYTES)
-            except (ValueError, OSError) as error:
-                shutil.rmtree(path)
-                msg = f"{error}; keep a problem in a folder of its own"
-                raise UsageError(msg) from error
-        else:
-            for file, content in source.items():
-                (path / file).write_bytes(content)
-        run = cls(
-            path,
-            config,
-            Status(kind=kind, name=name, phase="running", totals=Totals(), start_from=start_from),
-        )
-        run.write_config(config)
-        run.write_status(run.status)
+            # first: a run that lies in the problem's folder must not be copied into itself
+            files.write_json(path / files.PROVENANCE_FILE, made)
+            keep_source(path, source)
+            run.write_config(config)
+            run.write_status(run.status)
+        except (UnwritableError, UsageError):
+            shutil.rmtree(path, ignore_errors=True)  # there is nothing in it yet to go on with
+            raise
         return run
 
     @classmethod
@@ -206,12 +195,16 @@ class RunDir:
 
         Raises:
             UsageError: If another process holds it.
+            UnwritableError: If the run's folder cannot be written.
         """
         # half a second: `held` may be looking at the lock just now
         lock = filelock.FileLock(self.path / "lock", timeout=0.5)
         try:
-            lock.acquire()
-        except filelock.Timeout:
+            with files.writing(self.path / "lock"):
+                lock.acquire()
+        except UnwritableError as error:
+            if not isinstance(error.__cause__, filelock.Timeout):
+                raise
             msg = f"{self.path}: another process is working on this run"
             raise UsageError(msg) from None
         try:
@@ -227,7 +220,7 @@ class RunDir:
                 return False
         except filelock.Timeout:
             return True
-        except PermissionError:  # somebody else's run: nobody can tell
+        except OSError:  # somebody else's run, or one on a read-only disk: nobody can tell
             return False
 
     # -- committing --------------------------------------------------------------------------
@@ -251,7 +244,20 @@ class RunDir:
             save: Writes the learner into a folder.
             extra: Further state to come back on restore, such as a replay cursor.
             keep: Steps whose checkpoints stay, besides the newest ones.
+
+        Raises:
+            UnwritableError: If the file system takes no more; the last commit is still there.
         """
+        with files.writing(self.path):
+            self._commit(totals, save, extra, keep)
+
+    def _commit(
+        self,
+        totals: Totals,
+        save: Callable[[Path], None],
+        extra: Mapping[str, Json],
+        keep: Collection[int],
+    ) -> None:
         lengths = {}
         for log in LOGS[self.status.kind]:
             path = self.path / log
@@ -262,7 +268,8 @@ class RunDir:
         temporary = final.with_name(f".{final.name}.tmp")
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
-        save(temporary)
+        with files.writing(temporary):
+            save(temporary)
         files.write_json(
             temporary / "commit.json",
             {"totals": totals.as_json(), "lengths": lengths, "extra": dict(extra)},
@@ -278,7 +285,24 @@ class RunDir:
 
         Returns:
             The checkpoint's folder and its extra state; None if nothing was ever committed.
+
+        Raises:
+            UnwritableError: If the run's folder cannot be written.
         """
+        with files.writing(self.path):
+            return self._restore()
+
+    def note_end(self, phase: Phase, stopped_by: str) -> None:
+        """Note in status.json how the run ended, as far as the file system lets us."""
+        try:
+            self.set_phase(phase, stopped_by)
+        except UnwritableError:
+            # what was half written may be all that is in the way
+            with suppress(UnwritableError):
+                self.restore()
+                self.set_phase(phase, stopped_by)
+
+    def _restore(self) -> tuple[Path, Mapping[str, Json]] | None:
         for leftover in (self.path / "checkpoints").glob(".*.tmp"):
             shutil.rmtree(leftover)
         folder = self.last_checkpoint()

@@ -150,7 +150,7 @@ class Layout:
         return Completion(
             group=laid_out.prompt.group,
             index=index,
-            text=clean_text(self.codec.decode(token_ids_T)),
+            text=clean_text(self.codec.until_turn(self.codec.decode(token_ids_T))),
             seed=seed,
             prompt_ids_S=laid_out.ids_S,
             token_ids_T=token_ids_T,

@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ttrl_cli.errors import UsageError
+from ttrl_cli.reading import as_utf8
 from ttrl_cli.records import Adapter, Completion, Json, Prompt
 from ttrl_cli.sampler.base import clean_text
 
@@ -109,9 +110,10 @@ class ReplaySampler:
 
 def _read(path: Path) -> Iterator[ReplayLine]:
     try:
-        raw = path.read_bytes()
-    except OSError as error:
-        msg = f"--sampler replay:{path}: cannot be read: {error.strerror}"
+        raw = as_utf8(path.read_bytes())
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        msg = f"--sampler replay:{path}: cannot be read: {why}"
         raise UsageError(msg) from error
     found = False
     for number, line in enumerate(raw.splitlines(), start=1):

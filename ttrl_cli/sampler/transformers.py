@@ -202,7 +202,7 @@ class TransformersSampler:
             zip(batch.rows, drawn_B.tolist(), logprob_B.tolist(), strict=True)
         ):
             tokens.append(row.write(token, logprob))
-            ended = row.sampled[-1] and tokens[-1] in self._model.codec.stop_ids
+            ended = row.sampled[-1] and self._model.codec.ends(row.token_ids)
             if ended or (len(row.token_ids) >= row.most_tokens and not self._answers(row)):
                 done.append(self._completion(row, finished=ended))
             else:

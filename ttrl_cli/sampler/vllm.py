@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 
 from ttrl_cli import seeding
-from ttrl_cli.errors import SetupError
+from ttrl_cli.errors import SetupError, first_line
 from ttrl_cli.models.codec import Codec
 from ttrl_cli.records import Adapter, Completion, FloatArray, IntArray, Json, Probe, Prompt
 from ttrl_cli.sampler.layout import Answer, LaidOut, Layout
-from ttrl_cli.sampler.vllm_engine import first_line
 
 _STOPPED = "stop"
 """What vLLM calls the end of a completion that ended by itself."""
@@ -208,8 +207,9 @@ class VllmSampler:
             seed=request.seed,
             logprobs=0,
             flat_logprobs=True,
-            detokenize=False,
+            detokenize=bool(self._codec.stop_texts),  # which vLLM looks for in the text
             ignore_eos=True,
+            stop=list(self._codec.stop_texts),
             stop_token_ids=sorted(self._codec.stop_ids),
             output_kind=RequestOutputKind.DELTA,
         )

@@ -3,7 +3,7 @@
 import os
 from typing import TYPE_CHECKING, Any
 
-from ttrl_cli.errors import SetupError
+from ttrl_cli.errors import SetupError, first_line
 from ttrl_cli.models.plan import rows_of
 
 if TYPE_CHECKING:
@@ -69,11 +69,6 @@ def start_engine(folder: str, config: "RunConfig", planned: "Plan") -> Any:
     except (RuntimeError, ValueError, OSError) as error:
         msg = f"--sampler vllm: {first_line(error)}"
         raise SetupError(msg) from error
-
-
-def first_line(error: Exception) -> str:
-    """What an error says, in one line; its name if it says nothing."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def engine_options(folder: str, config: "RunConfig", planned: "Plan") -> dict[str, Any]:

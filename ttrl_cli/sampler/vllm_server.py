@@ -328,6 +328,7 @@ class VllmServerSampler:
             temperature=self._temperature,
             seed=seed,
             ignore_eos=True,
+            stop=list(self._codec.stop_texts),
             stop_token_ids=sorted(self._codec.stop_ids),
             skip_special_tokens=False,
         )

@@ -1,0 +1,118 @@
+"""What goes around a run: a folder of its own, a phase kept true, a word on how to go on."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ttrl_cli.errors import (
+    OF_THE_SYSTEM,
+    InterruptedRunError,
+    RunExistsError,
+    SetupError,
+    UnwritableError,
+    UsageError,
+    first_line,
+)
+from ttrl_cli.loop.budget import Budget
+from ttrl_cli.rundir import RunDir
+
+
+def new_folder(out: Path | None, name: str) -> Path:
+    """The run directory to make: `out`, or runs/NAME-K with the next free K.
+
+    Raises:
+        UsageError: If `out` exists.
+    """
+    if out is not None:
+        if out.exists():
+            msg = f"{out} exists already, and runs are never overwritten; choose another --out"
+            raise UsageError(msg)
+        return out
+    number = 1
+    # a link that leads nowhere takes its number as well
+    while os.path.lexists(folder := Path("runs") / f"{name}-{number}"):
+        number += 1
+    return folder
+
+
+def create_run(out: Path | None, name: str, create: Callable[[Path], RunDir]) -> RunDir:
+    """Make the run directory: `out`, or runs/NAME-K with the next K that nobody takes meanwhile.
+
+    Args:
+        out: See `new_folder`.
+        name: See `new_folder`.
+        create: Makes a run directory, or raises RunExistsError.
+
+    Raises:
+        UsageError: If `out` exists.
+    """
+    while True:
+        try:
+            return create(new_folder(out, name))
+        except RunExistsError:
+            if out is not None:
+                raise
+
+
+@contextmanager
+def phases(run: RunDir) -> Iterator[None]:
+    """Keep status.json true when the loop ends by an exception.
+
+    Raises:
+        InterruptedRunError: For a KeyboardInterrupt, saying how to go on.
+    """
+    run.set_phase("running")
+    try:
+        yield
+    except KeyboardInterrupt:
+        run.note_end("interrupted", stopped_by="interrupt")
+        steps = run.status.totals.steps
+        msg = f"stopped at once, after step {steps}; go on with: ttrl resume {run.path}"
+        raise InterruptedRunError(msg) from None
+    except BaseException as error:
+        run.note_end("failed", stopped_by=first_line(error))
+        raise
+
+
+@contextmanager
+def resumable(run: RunDir) -> Iterator[None]:
+    """Say how to go on where a run's files, or what else it needs to write, cannot be written.
+
+    Raises:
+        SetupError: In that case.
+    """
+    try:
+        yield
+    except OSError as error:
+        what = _unwritten(run, error)
+        if not what:
+            raise
+        run.note_end("failed", stopped_by=what)
+        msg = f"{what}; go on with: ttrl resume {run.path}"
+        raise SetupError(msg) from error
+
+
+def _unwritten(run: RunDir, error: OSError) -> str:
+    """What could not be written, in words; empty if that is not what the error is about."""
+    if not run.path.exists():
+        return f"{run.path} is gone: it was moved or deleted during the run; put it back"
+    if isinstance(error, UnwritableError):
+        return str(error)
+    file = error.filename if isinstance(error.filename, str) else str(run.path)
+    of_the_run = Path(file).absolute().is_relative_to(run.path.absolute())
+    if error.errno in OF_THE_SYSTEM or (of_the_run and error.filename):
+        return str(UnwritableError(file, error.strerror or first_line(error)))
+    return ""
+
+
+def finish(run: RunDir, reason: str) -> None:
+    """Note why the loop ended."""
+    run.set_phase("interrupted" if reason == "interrupt" else "done", stopped_by=reason)
+
+
+def finished(run: RunDir, steps: int) -> bool:
+    """True for a run that is done and has nothing left to spend."""
+    budget = Budget(run.config, run.status.totals, started=time.monotonic())
+    return run.status.phase == "done" and bool(budget.closed_by(run.status.totals, steps))

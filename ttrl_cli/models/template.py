@@ -1,0 +1,168 @@
+"""How a conversation becomes the text of a prompt: by a model's chat template, or a plain one.
+
+A base model has no chat template. It is asked in plain text, which it goes on with:
+
+    SYSTEM
+
+    Question: what was asked
+    Solution: what was answered
+
+    Question: what is asked
+    Solution:
+
+Some templates refuse a system message, or leave it out; its text then goes before the user's first
+message. Whatever else a template refuses is the user's to know before any weights are loaded.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jinja2
+
+from ttrl_cli.errors import UsageError, first_line
+from ttrl_cli.records import Message
+
+PLAIN_MARK = "Question:"
+PLAIN = (
+    "{% for m in messages %}"
+    "{% if m['role'] == 'user' %}{{ 'Question: ' + (m['content'] | trim) + '\\n' }}"
+    "{% elif m['role'] == 'assistant' %}{{ 'Solution: ' + (m['content'] | trim) + '\\n\\n' }}"
+    "{% else %}{{ (m['content'] | trim) + '\\n\\n' }}{% endif %}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}Solution:{% endif %}"
+)
+"""The plain template, as Jinja."""
+_ERRORS = (
+    jinja2.TemplateError,
+    TypeError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
+"""What Jinja raises, and what the filters and operators of a template raise."""
+_SYSTEM, _USER, _ANSWER = "Be brief (4711).", "What is 1 + 1 (4712)?", "It is 2 (4713)."
+"""Texts to try a template with, which are found again in what it makes of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """A chat template, and what was found out about it.
+
+    Attributes:
+        tokenizer: The tokenizer that has it.
+        model: The model's name or folder, for messages.
+        thinking: What it is told of thinking, if anything; templates that do not know the word
+            `enable_thinking` take no notice.
+        plain: Whether it is the plain one.
+        system_first: Whether the text of a system message goes before the user's first message.
+        turn_marks: What a user's turn begins with in a prompt, as text.
+    """
+
+    tokenizer: Any
+    model: str
+    thinking: bool | None = None
+    plain: bool = False
+    system_first: bool = False
+    turn_marks: tuple[str, ...] = ()
+
+    def text(self, messages: Sequence[Message], *, answering: bool = True) -> str:
+        """Lay a conversation out, ready for an answer.
+
+        Raises:
+            UsageError: If the template refuses it.
+        """
+        try:
+            return self._rendered(self._arranged(messages), answering=answering)
+        except _ERRORS as error:
+            roles = ", ".join(message.role for message in messages)
+            msg = (
+                f"the chat template of model {self.model} fails on a conversation of {roles}: "
+                f"{first_line(error)}"
+            )
+            raise UsageError(msg) from error
+
+    def note(self, messages: Sequence[Message]) -> str:
+        """Say what is unusual about how a conversation is laid out; empty if nothing is."""
+        if self.plain:
+            return (
+                f"model {self.model} has no chat template: it is asked in plain text, "
+                '"Question: ..." and "Solution: ..." (docs/scaling.md)'
+            )
+        if self.system_first and any(message.role == "system" for message in messages):
+            return (
+                f"the chat template of model {self.model} takes no system message: its text goes "
+                "before the user's first message"
+            )
+        return ""
+
+    def _arranged(self, messages: Sequence[Message]) -> Sequence[Message]:
+        """Move the text of system messages where the template takes it."""
+        if not self.system_first:
+            return messages
+        system = [message.content for message in messages if message.role == "system"]
+        others = [message for message in messages if message.role != "system"]
+        if not system or not others:
+            return messages
+        first = replace(others[0], content="\n\n".join([*system, others[0].content]))
+        return [first, *others[1:]]
+
+    def _rendered(self, messages: Sequence[Message], *, answering: bool) -> str:
+        turns = [{"role": m.role, "content": m.content} for m in messages]
+        told = {} if self.thinking is None else {"enable_thinking": self.thinking}
+        text = self.tokenizer.apply_chat_template(
+            turns, add_generation_prompt=answering, tokenize=False, **told
+        )
+        return str(text)
+
+
+def template_of(tokenizer: Any, model: str, thinking: bool | None = None) -> Template:
+    """Find out what a tokenizer's template takes; one that has none gets the plain one.
+
+    Raises:
+        UsageError: If the template does not even take a question.
+    """
+    if not tokenizer.chat_template:
+        # a model that learned to see a first token is shown it
+        tokenizer.chat_template = _first_token(tokenizer) + PLAIN
+        return Template(tokenizer=tokenizer, model=model, plain=True, turn_marks=(PLAIN_MARK,))
+    if isinstance(tokenizer.chat_template, str):
+        tokenizer.chat_template = tokenizer.chat_template.removeprefix("\ufeff")
+    template = Template(tokenizer=tokenizer, model=model, thinking=thinking)
+    user = Message(role="user", content=_USER)
+    shown = _USER in template.text([user])
+    return replace(
+        template,
+        system_first=shown and not _takes_system(template, user),
+        turn_marks=_turn_marks(template, user),
+    )
+
+
+def _takes_system(template: Template, user: Message) -> bool:
+    """Whether a system message is laid out, and its text with it."""
+    try:
+        return _SYSTEM in template.text([Message(role="system", content=_SYSTEM), user])
+    except UsageError:
+        return False
+
+
+def _turn_marks(template: Template, user: Message) -> tuple[str, ...]:
+    """What stands between an answer and the user's next message, behind the token that ends it."""
+    answer = Message(role="assistant", content=_ANSWER)
+    again = Message(role="user", content="And 2 + 2 (4714)?")
+    try:
+        text = template.text([user, answer, again], answering=False)
+    except UsageError:
+        return ()
+    between = text.partition(_ANSWER)[2].partition(again.content)
+    mark = between[0].strip().removeprefix(template.tokenizer.eos_token or "").strip()
+    return (mark,) if mark and between[1] else ()
+
+
+def _first_token(tokenizer: Any) -> str:
+    """What the plain template begins with: the token that the tokenizer puts first by itself."""
+    ids = tokenizer("a")["input_ids"]
+    first = tokenizer.bos_token_id
+    return "{{ bos_token }}" if first is not None and ids[:1] == [first] else ""
