@@ -24,7 +24,7 @@ CACHED = 100_000
 STRIKES = 3
 """An answer that took part in so many comparisons that were cut off is not compared again."""
 WALL_FACTOR = 60.0
-"""A comparison that gets less than this part of a processor's time is taken for stuck."""
+"""Most wall time of a comparison, as a multiple of its CPU time."""
 _AHEAD = 4  # comparisons per worker that are under way or wait for it
 
 _Pair: TypeAlias = frozenset[Canonical]
@@ -113,10 +113,8 @@ class Comparer:
         self._work_out(answer for answers in wanted.values() for answer in answers)
         left: dict[_Pair, tuple[str, str]] = {}
         for pair, answers in wanted.items():
-            first, second = (
-                self._worked_out.get(known, known) for known in map(canonical, answers)
-            )
-            same = decided(first, second)
+            a, b = map(canonical, answers)
+            same = decided(self._worked_out.get(a, a), self._worked_out.get(b, b))
             if same is None:
                 left[pair] = answers
             else:
