@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks._suites import (
+from tests.suites.readers import (
     Pair,
     Reader,
     Suite,

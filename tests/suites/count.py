@@ -1,21 +1,21 @@
 """How other graders' own tests are decided: by the vote's classes, and by math-verify.
 
-    python tests/benchmarks/answer_suites.py FOLDER [--list] [--json FILE] [--against FILE]
+    python tests/suites/count.py FOLDER [--list] [--json FILE] [--against FILE]
 
 FOLDER has a subfolder for each suite, by its name in the table: a checkout of its repository, or
 the unpacked source package; a suite that is not there is named and left out. Their files are read
-and never run (`_suites.py`), and none of them is part of this repository.
+and never run (`readers.py`), and none of them is part of this repository.
 
 A text with a final answer that `ttrl` finds is that answer; else the last formula of a sentence is
 one, and any other text as a whole, as if it stood in a box. The two answers of a pair are sorted
 into classes with a comparer, as a vote does it. math-verify is given the texts as they are, between
 dollar signs where they have no marks of their own, in a worker process as well; "both" asks it in
 both directions, as we do. A disagreement has a reason where we are right, or where the suite has a
-rule of its own: answer_suites.json names it by a hash of the pair.
+rule of its own: reasons.json names it by a hash of the pair.
 
 --against compares with the --json of an earlier run, made with the code of then:
 
-    PYTHONPATH=OTHER_CHECKOUT python tests/benchmarks/answer_suites.py FOLDER --json then.json
+    PYTHONPATH=OTHER_CHECKOUT python tests/suites/count.py FOLDER --json then.json
 
 It lists each pair that agreed then and does not now; the exit code is 1 if there is one.
 """
@@ -33,8 +33,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from _figures import say
-from _suites import (
+from readers import (
     Pair,
     Suite,
     assertions,
@@ -135,7 +134,7 @@ SUITES = (
         },
     ),
 )
-REASONS = Path(__file__).with_suffix(".json")
+REASONS = Path(__file__).with_name("reasons.json")
 SLOW_SECONDS = 1.0
 THEIR_SECONDS = 60.0
 _MARKS = ("$", r"\boxed", r"\(", r"\[")
@@ -192,7 +191,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = {suite.name: pairs_of(suite, options.folder / suite.name) for suite in SUITES}
     for suite in SUITES:
         if not found[suite.name]:
-            say(f"{suite.name}: no pairs in {options.folder / suite.name} ({suite.url})")
+            sys.stderr.write(f"{suite.name}: nothing in {options.folder} ({suite.url})\n")
     result = sort(found, options.seconds)
     reasons = json.loads(REASONS.read_text(encoding="utf-8")) if REASONS.exists() else {}
     _print(table(result, reasons))
