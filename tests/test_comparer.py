@@ -4,7 +4,9 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import forkserver
+from pathlib import Path
 
 import psutil
 import pytest
@@ -21,7 +23,9 @@ SLOW = (
     r"\frac{\sin(4x+4y+4z+4w)\cos(4x+4y)}{4}",
 )
 """Both have values, which are the same; sympy takes half a minute to find nothing."""
-SECONDS = 3.0
+LONG = (r"\sin(x+y+z)\cos(x+y+z)", r"\frac{\sin(2x+2y+2z)}{2}")
+"""The same; sympy takes a second or two to see it."""
+SECONDS = 1.0
 
 Start = Callable[..., Comparer]
 
@@ -48,6 +52,26 @@ def workers_of(parent: psutil.Process) -> set[int]:
 def fork_server() -> psutil.Process:
     """The process whose children are the workers."""
     return psutil.Process(forkserver._forkserver._forkserver_pid)  # type: ignore[attr-defined]
+
+
+def wait_until(done: Callable[[], bool], seconds: float = 30.0) -> bool:
+    """Whether something is so within a time."""
+    deadline = time.monotonic() + seconds
+    while not done() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return done()
+
+
+def used(process: psutil.Process) -> float:
+    """CPU time of a process, in seconds."""
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def used_by_dead_workers() -> float:
+    """CPU time of all workers so far that have ended, in seconds."""
+    times = fork_server().cpu_times()
+    return float(times.children_user + times.children_system)
 
 
 def kill_workers() -> None:
@@ -79,16 +103,18 @@ class TestComparer:
         assert compare([(r"\sqrt{2} - 1", r"\sqrt{3 - 2\sqrt{2}}")]) == [True]
         assert workers_of(psutil.Process()) == now
 
-    def test_a_hang_costs_one_limit(self, start: Start) -> None:
-        """One answer that hangs math-verify costs the limit once, whatever it is compared with."""
-        compare = start(workers=2, seconds=20.0)
+    def test_a_hang_costs_two_limits(self, start: Start) -> None:
+        """One answer that hangs math-verify is tried twice, whatever it is compared with."""
+        compare = start(workers=2)
         assert compare([HARD]) == [True]  # the workers are up
-        compare._seconds = SECONDS
-        started = time.monotonic()
+        before = used_by_dead_workers()
         pairs = [(TOWER, str(number)) for number in range(20)]
         assert compare([*pairs, (r"\gcd(4,6)", "2")]) == [False] * 20 + [True]
-        assert SECONDS < time.monotonic() - started < 5 * SECONDS  # one by one: 10
+        # the last of the two has died, but may not have been waited for
+        assert wait_until(lambda: used_by_dead_workers() - before > 2 * SECONDS - 0.1)
+        assert used_by_dead_workers() - before < 3 * SECONDS  # one by one: 40
         assert compare.timeouts == 20
+        assert compare.cut_off[0] == (TOWER,)
         compare.close()
         processes = workers_of(psutil.Process())
         assert compare([("999", TOWER)]) == [False]
@@ -102,10 +128,12 @@ class TestComparer:
 
     def test_hard_pairs_count_against_their_answers(self, start: Start) -> None:
         """An answer with a value is given up after a few comparisons without a result."""
-        compare = start(seconds=0.5)
+        compare = start(workers=2, seconds=0.5)
         others = [f"{SLOW[1]}+0.0000000{n}" for n in range(1, 9)]
         assert compare([(SLOW[0], other) for other in others]) == [False] * 8
-        assert STRIKES <= compare._strikes[canonical(SLOW[0])] < 8
+        # as many as if there was one worker: what else was begun in the meantime does not count
+        assert compare._strikes[canonical(SLOW[0])] == STRIKES
+        assert [pair[1] for pair in compare.cut_off[:STRIKES]] == others[:STRIKES]
         assert compare.timeouts == 8
         timeouts = compare.timeouts
         compare.close()
@@ -126,15 +154,52 @@ class TestComparer:
         assert compare.timeouts == 1
         killer.join()
 
+    def test_a_machine_that_is_busy_elsewhere(self, start: Start) -> None:
+        """A comparison is not cut off because its process waits for longer than its limit."""
+        compare = start(seconds=6.0)
+        assert compare([HARD]) == [True]
+        (child,) = fork_server().children()
+        before = used(child)
+        with ThreadPoolExecutor(1) as thread:
+            result = thread.submit(compare, [LONG])
+            assert wait_until(lambda: used(child) - before > 0.1)
+            child.suspend()
+            time.sleep(7.0)
+            child.resume()
+            assert result.result() == [True]
+        assert compare.timeouts == 0
+        assert fork_server().children() == [child]
+
+    def test_what_was_cut_off_is_known_to_the_next(self, start: Start) -> None:
+        """A comparer that recalls what another cut off behaves as that one goes on to."""
+        first, second = start(workers=2, seconds=0.5), start(seconds=0.5)
+        others = [f"{SLOW[1]}+0.0000000{n}" for n in range(1, 5)]
+        assert not any(first([(SLOW[0], other) for other in others]))
+        assert first([(TOWER, "5")]) == [False]
+        second.recall(first.cut_off)
+        assert (second.cut_off, second.timeouts) == (first.cut_off, 5)
+        first.close()
+        processes = workers_of(psutil.Process())
+        pairs = [SLOW, (SLOW[0], others[0]), (TOWER, "5"), ("7", TOWER)]
+        assert second(pairs) == first(pairs) == [False] * 4
+        assert second.timeouts == first.timeouts == 7  # two of the pairs are new
+        assert workers_of(psutil.Process()) == processes
+
+    def test_processes_start_with_the_run(self) -> None:
+        """The processes of a context manager are there before there is a pair to compare."""
+        with Comparer(workers=2):
+            assert wait_until(lambda: len(fork_server().children()) == 2)
+        assert wait_until(lambda: not fork_server().children())
+        with Comparer(workers=1):
+            pass  # a run that ends at once leaves nothing behind either
+        assert wait_until(lambda: not fork_server().children())
+
     def test_nothing_is_left(self, start: Start) -> None:
         """After close all workers are gone; a closed comparer starts new ones when needed."""
         with start(workers=2, seconds=20.0) as compare:
             compare([HARD])
             assert fork_server().children()
-        deadline = time.monotonic() + 10
-        while fork_server().children() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert not fork_server().children()
+        assert wait_until(lambda: not fork_server().children())
         assert compare([(r"\gcd(4,6)", "2")]) == [True]
 
     def test_classes_with_a_comparer(self, start: Start) -> None:
@@ -150,6 +215,29 @@ def _hang() -> None:
 
 def _die() -> None:
     os._exit(3)
+
+
+def _compute() -> None:
+    _ = 9**9**9  # minutes inside one C function
+
+
+def _sleep(seconds: float) -> str:
+    time.sleep(seconds)
+    return "slept"
+
+
+def _burn(seconds: float) -> str:
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+    return "burnt"
+
+
+def _compute_once(marker: Path) -> str:
+    if not marker.exists():
+        marker.touch()
+        _compute()
+    return "done"
 
 
 def _fits(size: int) -> bool:
@@ -191,8 +279,60 @@ class TestWorkersWithoutRetry:
         assert time.monotonic() - started < 25.0
 
 
+def one_result(
+    function: Callable[..., object], *arguments: object, seconds: float, cpu_seconds: float
+) -> object:
+    """The result of one call in a worker that tries twice."""
+    workers = Workers(count=1, initializer=int, arguments=(), retry_dead=False)
+    try:
+        workers.submit("one", function, *arguments, timeout=seconds, cpu_seconds=cpu_seconds)
+        ((_, result),) = workers.take(wait=True)
+    finally:
+        workers.close()
+    return result
+
+
+class TestCpuTime:
+    def test_inside_c_code(self) -> None:
+        """A call that never returns to the interpreter ends with its CPU time, after two tries."""
+        before = used_by_dead_workers()
+        result = one_result(_compute, seconds=600.0, cpu_seconds=0.5)
+        assert isinstance(result, Failure)
+        assert result.reason == "grading took more than 0.5 s of CPU time, 2 times"
+        assert wait_until(lambda: used_by_dead_workers() - before > 2 * 0.5 - 0.1)
+
+    def test_waiting_costs_nothing(self) -> None:
+        """A call that takes longer than its CPU time without computing has its result."""
+        assert one_result(_sleep, 1.0, seconds=600.0, cpu_seconds=0.3) == "slept"
+
+    def test_sleeping_ends_with_wall_time(self) -> None:
+        """A call that sleeps for ever ends with its wall time."""
+        result = one_result(_sleep, 600.0, seconds=0.5, cpu_seconds=30.0)
+        assert isinstance(result, Failure)
+        assert result.reason == "grading took more than 0.5 s, 2 times"
+
+    def test_each_call_has_its_own(self) -> None:
+        """What earlier calls of a worker took does not count."""
+        workers = Workers(count=1, initializer=int, arguments=(), retry=False)
+        try:
+            for call in range(8):
+                workers.submit(call, _burn, 0.2, timeout=600.0, cpu_seconds=1.0)
+            found = []
+            while len(found) < 8:
+                found += workers.take(wait=True)
+        finally:
+            workers.close()
+        assert found == [(call, "burnt") for call in range(8)]
+
+    def test_the_second_try_counts(self, tmp_path: Path) -> None:
+        """A call that was cut off once, and not when tried again, has its result."""
+        marker = tmp_path / "tried"
+        assert one_result(_compute_once, marker, seconds=600.0, cpu_seconds=0.5) == "done"
+
+
 def test_the_hard_pair_is_hard() -> None:
     """The pairs above need a worker: keys do not decide them."""
     assert decided(*map(canonical, HARD)) is None
     assert decided(*map(canonical, SLOW)) is None
+    assert decided(*map(canonical, LONG)) is None
     assert decided(canonical(TOWER), canonical("5")) is None

@@ -213,6 +213,63 @@ def test_comparison_that_cannot_end(tmp_path: Path):
     assert line["clusters"] == [["x + 1", 2], ["9^{9^{9^{9}}}", 1]]
 
 
+TOWER = r"\sum_{k=1}^{2} 9^{9^{9}}"
+"""Hangs math-verify."""
+CUT_OFF = [
+    {"text": text, "key": key}
+    for key, texts in {"one": [TOWER, "5", "5"], "two": ["7", "7", TOWER]}.items()
+    for text in (rf"\boxed{{{text}}}" for text in texts)
+]
+
+
+def test_comparisons_that_were_cut_off_are_said(tmp_path: Path):
+    """They are counted in summary.json, and told by the vote and by `ttrl show`."""
+    questions = [{"question": "1 + 1?", "id": "one"}]
+    run = tmp_path / "run"
+    done = run_vote(tmp_path, "run", questions=questions, replay=CUT_OFF[:3])
+    (line,) = lines(done)
+    assert line["clusters"] == [["5", 2], [TOWER, 1]]
+    said = "1 comparison of answers was cut off"
+    assert said in done.err
+    assert summary(run)["cut_off"] == 1
+    assert said in ttrl("show", run).out
+    assert json.loads(ttrl("show", run, "--json").out)["figures"]["cut_off"] == 1
+    (metrics,) = read_lines(run / "metrics.jsonl")
+    assert metrics["vote/timeouts"] == 1
+
+
+def test_a_label_may_be_cut_off(tmp_path: Path):
+    """Comparisons with labels count, too; a run without any that was cut off says nothing."""
+    questions = [{"question": "1 + 1?", "id": "one", "answer": TOWER}]
+    replay = [r"\boxed{5}"] * 3
+    done = run_vote(tmp_path, "a", questions=questions, replay=replay)
+    assert summary(tmp_path / "a")["cut_off"] == 1
+    assert "1 comparison of answers was cut off" in done.err
+    assert lines(done)[0]["correct"] is False
+    done = run_vote(tmp_path, "b", questions=[questions[0] | {"answer": "5.0"}], replay=replay)
+    assert summary(tmp_path / "b")["cut_off"] == 0
+    assert "cut off" not in done.err
+
+
+def test_a_resumed_vote_knows_what_was_cut_off(tmp_path: Path):
+    """An answer that was given up before a run stopped is not tried again when it goes on."""
+    questions = [{"question": "1 + 1?", "id": "one"}, {"question": "2 + 2?", "id": "two"}]
+    asked: dict[str, Any] = {"questions": questions, "replay": CUT_OFF}
+    whole = run_vote(tmp_path, "whole", "--groups", 1, **asked)
+    run_vote(tmp_path, "part", "--groups", 1, "--samples", 3, **asked)
+    assert summary(tmp_path / "part")["cut_off"] == 1
+    rest = ttrl("resume", tmp_path / "part", "--samples", 100)
+    assert lines(rest) == lines(whole)
+    for run in (tmp_path / "whole", tmp_path / "part"):
+        votes = read_lines(run / "votes.jsonl")
+        assert [line["answers"] for line in votes if line["event"] == "cut_off"] == [
+            [[TOWER], [TOWER, "5"]],
+            [["7", TOWER]],
+        ]
+        assert summary(run)["cut_off"] == 2
+    assert digest(tmp_path / "part") == digest(tmp_path / "whole")
+
+
 def test_prompt_beside_the_questions(tmp_path: Path):
     """A YAML of the questions' name gives examples and options; options of the command win."""
     prompt = {

@@ -18,6 +18,7 @@ import argparse
 import logging
 import random
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from itertools import combinations
 
 from _figures import ROUNDS, Figure, emit, medians, say, seconds
@@ -261,7 +262,7 @@ class Ours:
     def __call__(self) -> float:
         """Milliseconds per question."""
         canonical.cache_clear()
-        with Comparer(workers=self._workers) as comparer:
+        with closing(Comparer(workers=self._workers)) as comparer:  # which starts when asked
             if not self._start:
                 comparer(HARD)
             self.undecided = 0

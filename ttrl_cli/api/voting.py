@@ -158,7 +158,7 @@ def _count(run: RunDir, questions: Questions, stack: ExitStack, parts: Parts) ->
     with phases(run), graceful_stop(parts.budget):
         reason = vote_loop(task, parts)
         # before the run is called done: one that dies here is to write them when it is resumed
-        write_results(run, questions, comparer)
+        write_results(run, questions, comparer, cut_off=lambda: comparer.timeouts)
         finish(run, reason)
     return summarise(run, None)
 
@@ -175,7 +175,7 @@ def _parts(machinery: Machinery, run: RunDir, reporter: Reporter, started: float
 
 def _finished(run: RunDir, questions: Questions) -> bool:
     """True for a run that is done and has nothing left to spend."""
-    task = _task(run, questions, Comparer(workers=1))  # which is never asked
+    task = _task(run, questions, Comparer(workers=1))  # which is never started
     budget = Budget(run.config, run.status.totals, started=time.monotonic())
     over = closed_by(task, budget, run.status.totals)
     return run.status.phase == "done" and bool(over) and task.stage() != "train"

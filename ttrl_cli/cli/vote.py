@@ -221,6 +221,8 @@ def describe_votes(summary: "Summary", figures: Figures) -> str:
     lines = [f"{summary.problem}: {summary.status}, {summary.run}"]
     if figures["bad"]:
         lines.append(f"  {figures['bad']} bad records were left out")
+    if figures.get("cut_off"):
+        lines.append(_cut_off(figures["cut_off"]))
     training = figures.get("training")
     passes = [figures] if training is None else [figures["before"], figures["after"]]
     heads = [""] if training is None else ["before", "after"]
@@ -243,6 +245,12 @@ def describe_votes(summary: "Summary", figures: Figures) -> str:
         f"({summary.valid} with an answer), {summary.tokens} tokens, {summary.seconds:.0f} s"
     )
     return "\n".join(lines)
+
+
+def _cut_off(pairs: int) -> str:
+    """One line on comparisons without a result."""
+    text = "1 comparison of answers was" if pairs == 1 else f"{pairs} comparisons of answers were"
+    return f"  {text} cut off (too much CPU time or memory), which counts as different"
 
 
 def _trained(training: Figures) -> str:

@@ -1,11 +1,15 @@
 """Compares answers in worker processes: math-verify and sympy may hang or use up memory.
 
-A comparison that takes too long, kills its worker or needs too much memory ends as "not the same".
-Its limit is wall time, so one that is near the limit may end differently on another machine.
+A comparison that takes too long, kills its worker or needs too much memory is cut off, and ends as
+"not the same". Its limit is CPU time, so that it does not matter how busy the machine is; one that
+takes too long is tried once more before it counts. Results are taken up in the order of the pairs,
+so that it does not matter either which worker was faster. How fast the machine is does matter, for
+a comparison that is near the limit.
 """
 
 import importlib
 import resource
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from types import TracebackType
@@ -18,7 +22,9 @@ from ttrl_cli.voting.equivalence import Canonical, canonical, decided, equivalen
 PRELOAD = ("ttrl_cli.voting.warm",)
 CACHED = 100_000
 STRIKES = 3
-"""An answer that took part in so many comparisons without a result is not compared again."""
+"""An answer that took part in so many comparisons that were cut off is not compared again."""
+WALL_FACTOR = 60.0
+"""Most wall time of a comparison, as a multiple of its CPU time."""
 _AHEAD = 4  # comparisons per worker that are under way or wait for it
 
 _Pair: TypeAlias = frozenset[Canonical]
@@ -28,20 +34,24 @@ _Call: TypeAlias = tuple[Any, Callable[..., Any], tuple[str, ...]]
 class Comparer:
     """Compares pairs of answers; a `voting.equivalence.Compare`.
 
-    A context manager; to be used by one thread. No process is started before a pair needs one.
+    A context manager; to be used by one thread. Inside `with` its processes are started at once, in
+    the background; without it when a pair first needs them.
 
     Args:
         workers: How many processes.
-        seconds: Most that a comparison may take.
+        seconds: Most CPU time that a comparison may take. Most wall time is 60 times that (and of
+            a minute at least): only a process that sleeps or is stopped takes so long.
         memory_mb: Address space of a worker, in MiB.
 
     Attributes:
-        timeouts: Comparisons so far that ended without a result: they took too long, killed their
-            worker, or had an answer that is known to do so.
+        timeouts: Pairs so far that ended without a result: their comparison was cut off, or one of
+            them has been in too many that were.
+        cut_off: Those pairs in order, among answers alone that could not be worked out.
     """
 
     def __init__(self, *, workers: int, seconds: float = 2.0, memory_mb: int = 2048) -> None:
         self.timeouts = 0
+        self.cut_off: list[tuple[str, ...]] = []
         self._count = workers
         self._seconds = seconds
         self._memory = memory_mb << 20
@@ -51,6 +61,7 @@ class Comparer:
         self._worked_out: dict[Canonical, Canonical] = {}
 
     def __enter__(self) -> Self:
+        self._workers = self._start(wait=False)
         return self
 
     def __exit__(
@@ -83,6 +94,14 @@ class Comparer:
             del self._cache[oldest]
         return results
 
+    def recall(self, cut_off: Iterable[Sequence[str]]) -> None:
+        """Take up what an earlier comparer cut off, as if it had been this one."""
+        for answers in cut_off:
+            if len(answers) == 1:
+                self._give_up_alone(answers[0])
+            else:
+                self._give_up(answers[0], answers[1])
+
     def close(self) -> None:
         """Kill the workers; what was found out stays."""
         if self._workers is not None:
@@ -90,30 +109,53 @@ class Comparer:
             self._workers = None
 
     def _compare(self, wanted: dict[_Pair, tuple[str, str]]) -> None:
-        """Have the workers compare pairs, and keep the results."""
+        """Find out about pairs: by what their answers come to, else by having them compared."""
         self._work_out(answer for answers in wanted.values() for answer in answers)
+        left: dict[_Pair, tuple[str, str]] = {}
+        for pair, answers in wanted.items():
+            a, b = map(canonical, answers)
+            same = decided(self._worked_out.get(a, a), self._worked_out.get(b, b))
+            if same is None:
+                left[pair] = answers
+            else:
+                self._cache[pair] = same
         calls = (
             (pair, equivalent, answers)
-            for pair, answers in wanted.items()
-            if not self._known(pair, answers)
+            for pair, answers in left.items()
+            if not self._skipped(pair, answers)
         )
         for pair, result in self._run(calls):
-            self._cache[pair] = result is True
-            if isinstance(result, Failure):
-                self.timeouts += 1
-                for answer in pair:
-                    self._strikes[answer] = self._strikes.get(answer, 0) + 1
+            if isinstance(result, Failure) or self._hopeless(pair):
+                self._give_up(*left[pair])
+            else:
+                self._cache[pair] = result is True
 
-    def _known(self, pair: _Pair, answers: tuple[str, str]) -> bool:
-        """Note the result of a pair that is decided by now, or whose answers are hopeless."""
-        first, second = (self._worked_out.get(known, known) for known in map(canonical, answers))
-        hopeless = any(self._strikes.get(answer, 0) >= STRIKES for answer in pair)
-        same = False if hopeless else decided(first, second)
-        if same is None:
-            return False
-        self.timeouts += hopeless
-        self._cache[pair] = same
-        return True
+    def _skipped(self, pair: _Pair, answers: tuple[str, str]) -> bool:
+        """Give up a pair at once that has a hopeless answer."""
+        if self._hopeless(pair):
+            self._give_up(*answers)
+            return True
+        return False
+
+    def _hopeless(self, pair: _Pair) -> bool:
+        return any(self._strikes.get(answer, 0) >= STRIKES for answer in pair)
+
+    def _give_up(self, a: str, b: str) -> None:
+        """Note a pair as not the same; it counts against both unless one is hopeless already."""
+        pair = frozenset((canonical(a), canonical(b)))
+        if not self._hopeless(pair):
+            for answer in pair:
+                self._strikes[answer] = self._strikes.get(answer, 0) + 1
+        self._cache[pair] = False
+        self.timeouts += 1
+        self.cut_off.append((a, b))
+
+    def _give_up_alone(self, answer: str) -> None:
+        """Note an answer that cannot be worked out: it would hang with each other, too."""
+        known = canonical(answer)
+        self._worked_out[known] = known
+        self._strikes[known] = STRIKES
+        self.cut_off.append((answer,))
 
     def _work_out(self, answers: Iterable[str]) -> None:
         """Look at answers alone whose value we do not know, so that none hangs with each other."""
@@ -124,36 +166,54 @@ class Comparer:
             if _unclear(known) and known not in self._worked_out
         ]
         for known, result in self._run(calls):
-            self._worked_out[known] = known
             if isinstance(result, Failure):
-                self._strikes[known] = STRIKES
+                self._give_up_alone(new[known])
             else:
                 self._worked_out[known] = result
 
     def _run(self, calls: Iterable[_Call]) -> Iterator[tuple[Any, Any]]:
-        """Have calls made, of which a few are taken ahead: (key, function, arguments)."""
+        """Have calls made, of which a few are taken ahead: (key, function, arguments).
+
+        Their results come in the order of the calls, by key.
+        """
         waiting = iter(calls)
-        running = 0
+        order: deque[Any] = deque()
+        results: dict[Any, Any] = {}
         while True:
+            running = len(order) - len(results)
             for key, function, arguments in islice(waiting, _AHEAD * self._count - running):
-                self._started().submit(key, function, *arguments, timeout=self._seconds)
-                running += 1
-            if not running:
+                self._submit(key, function, arguments)
+                order.append(key)
+            if not order:
                 return
-            for key, result in self._started().take(wait=True):
-                running -= 1
-                yield key, result
+            results.update(self._started().take(wait=True))
+            while order and order[0] in results:
+                key = order.popleft()
+                yield key, results.pop(key)
+
+    def _submit(self, key: Any, function: Callable[..., Any], arguments: tuple[str, ...]) -> None:
+        self._started().submit(
+            key,
+            function,
+            *arguments,
+            timeout=WALL_FACTOR * max(self._seconds, 1.0),
+            cpu_seconds=self._seconds,
+        )
 
     def _started(self) -> Workers:
         if self._workers is None:
-            self._workers = Workers(
-                count=self._count,
-                initializer=_prepare,
-                arguments=(self._memory,),
-                preload=PRELOAD,
-                retry=False,
-            )
+            self._workers = self._start(wait=True)
         return self._workers
+
+    def _start(self, *, wait: bool) -> Workers:
+        return Workers(
+            count=self._count,
+            initializer=_prepare,
+            arguments=(self._memory,),
+            preload=PRELOAD,
+            retry_dead=False,  # what used up the machine's memory would do so again
+            wait=wait,
+        )
 
 
 def _unclear(answer: Canonical) -> bool:

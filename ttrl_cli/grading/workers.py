@@ -9,6 +9,10 @@ multiprocessing, a script that starts workers does so under `if __name__ == "__m
 A call whose worker dies is made again, and so is one that takes too long; a call that keeps
 failing ends as a `Failure`, which is ours and not the candidate's. A worker that ends with status
 0 in the middle of a call looks like a hung one: that is noticed when the time of the call is up.
+
+A call has a limit of wall time and may have one of CPU time. The kernel keeps the second
+(ITIMER_PROF): its signal ends the worker even inside C code that never returns to the interpreter,
+and does not come sooner because other processes have the CPU.
 """
 
 import contextlib
@@ -21,9 +25,11 @@ import tempfile
 import time
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as CallTimeoutError
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from typing import Any
 
 import pebble
@@ -56,6 +62,7 @@ class _Call:
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
     timeout: float
+    cpu_seconds: float | None
     tries: int = 0
     future: Any = None
 
@@ -68,7 +75,9 @@ class Workers:
         initializer: Called in each new process, before its first call.
         arguments: The initializer's arguments.
         preload: Further modules for the fork server, which has them only if it is not running yet.
-        retry: Make a call again that hung or whose worker died.
+        retry: Make a call again that took too long or whose worker died.
+        retry_dead: False to make a call again only if it took too long.
+        wait: Wait until the processes are started; else the first call does.
         late: What to say of workers that ended themselves with the status TOO_LATE.
     """
 
@@ -80,6 +89,8 @@ class Workers:
         arguments: tuple[Any, ...],
         preload: Sequence[str] = (),
         retry: bool = True,
+        retry_dead: bool = True,
+        wait: bool = True,
         late: str = "a part of grading took too long",
     ) -> None:
         # killed workers leave their temporary files behind: all have a folder that is ours
@@ -97,13 +108,20 @@ class Workers:
         self._late = late
         self._preload = ["ttrl_cli.grading.worker", *preload]
         self._tries_when_hanging = TRIES_WHEN_HANGING if retry else 1
-        self._tries_when_dying = TRIES_WHEN_DYING if retry else 1
+        self._tries_when_dying = TRIES_WHEN_DYING if retry and retry_dead else 1
         self._heard = time.monotonic()
         self._longest = 0.0
-        self._pool = self._start()
+        self._pool, self._starting = self._start()
+        if wait:
+            self._starting.result()
 
     def submit(
-        self, key: Hashable, function: Callable[..., Any], *arguments: Any, timeout: float
+        self,
+        key: Hashable,
+        function: Callable[..., Any],
+        *arguments: Any,
+        timeout: float,
+        cpu_seconds: float | None = None,
     ) -> None:
         """Have a top-level function called in a worker.
 
@@ -112,13 +130,23 @@ class Workers:
             function: The function.
             *arguments: Its arguments.
             timeout: Seconds after which its worker is killed.
+            cpu_seconds: CPU time of the call after which its worker is killed.
         """
         if key in self._running:
             msg = f"{key!r} was submitted twice"
             raise ValueError(msg)
+        self._starting.result()
         if not self._running:
             self._heard = time.monotonic()  # the silence before was nobody's fault
-        call = _Call(key=key, function=function, arguments=arguments, timeout=timeout)
+        if cpu_seconds is not None:
+            function, arguments = _metered, (cpu_seconds, function, *arguments)
+        call = _Call(
+            key=key,
+            function=function,
+            arguments=arguments,
+            timeout=timeout,
+            cpu_seconds=cpu_seconds,
+        )
         self._running[key] = call
         self._longest = max(self._longest, timeout)
         self._schedule(call)
@@ -150,17 +178,22 @@ class Workers:
         """Kill all workers and forget what they were doing."""
         self._closed = True
         self._running.clear()
+        self._starting.exception()  # waits for it
         self._pool.stop()
         self._pool.join()
         self._remove_folder()
 
-    def _start(self) -> Any:
+    def _start(self) -> tuple[Any, Future[Any]]:
+        """A new pool, and a thread that starts its processes once the fork server is ready."""
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(self._preload)
-        pool = pebble.ProcessPool(context=context, **self._options)
         with _quiet_environment():
-            pool.schedule(os.getpid)  # the first call starts the processes
-        return pool
+            forkserver.ensure_running()  # only this one takes the environment from us
+        pool = pebble.ProcessPool(context=context, **self._options)
+        thread = ThreadPoolExecutor(1)
+        starting = thread.submit(_start_processes, pool)
+        thread.shutdown(wait=False)
+        return pool, starting
 
     def _schedule(self, call: _Call) -> None:
         try:
@@ -190,7 +223,8 @@ class Workers:
             raise SetupError(msg)
         self._pool.stop()
         self._pool.join()
-        self._pool = self._start()
+        self._pool, self._starting = self._start()
+        self._starting.result()
         self._heard = time.monotonic()
         for call in tuple(self._running.values()):
             future = call.future
@@ -208,7 +242,7 @@ class Workers:
             del self._running[call.key]
             return [(call.key, call.future.result())]
         call.tries += 1
-        hung = isinstance(error, CallTimeoutError) or _is_late(error)
+        hung = isinstance(error, CallTimeoutError) or _is_late(error) or _used_up(error)
         if call.tries < (self._tries_when_hanging if hung else self._tries_when_dying):
             self._schedule(call)
             return []
@@ -228,12 +262,36 @@ def _is_late(error: BaseException) -> bool:
     return isinstance(error, pebble.ProcessExpired) and error.exitcode in _TOO_LATE
 
 
+def _metered(seconds: float, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function; if it takes more CPU time than it may, the kernel ends this process."""
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF})
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        return function(*arguments)
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def _used_up(error: BaseException | None) -> bool:
+    """Whether a worker was ended because its call had used up its CPU time."""
+    return isinstance(error, pebble.ProcessExpired) and error.exitcode == -signal.SIGPROF
+
+
 def _reason(call: _Call, error: BaseException) -> str:
+    if _used_up(error):
+        return f"grading took more than {call.cpu_seconds:g} s of CPU time, {call.tries} times"
     if isinstance(error, CallTimeoutError):
         return f"grading took more than {call.timeout:g} s, {call.tries} times"
     if isinstance(error, pebble.ProcessExpired):
         return f"the grading worker died, {call.tries} times (exit status {error.exitcode})"
     return f"grading raised {type(error).__name__}: {error}"
+
+
+def _start_processes(pool: Any) -> None:
+    """Runs in a thread of its own, whose signal mask the pool's threads inherit."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    pool.schedule(os.getpid)  # the first call starts the processes
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ counted by equivalence, not as strings; a question whose samples all agree is no
 where the reference takes a step with a gradient of zero.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Protocol
@@ -23,7 +23,15 @@ from ttrl_cli import seeding
 from ttrl_cli.loop.ballots import answer_of, by_group, rewarded
 from ttrl_cli.loop.budget import Budget, Closed
 from ttrl_cli.loop.step import Parts, commit, restore_weights, take_step
-from ttrl_cli.loop.vote_log import Ended, Stage, VoteLog, kept_by, kept_line, vote_line
+from ttrl_cli.loop.vote_log import (
+    Ended,
+    Stage,
+    VoteLog,
+    cut_off_line,
+    kept_by,
+    kept_line,
+    vote_line,
+)
 from ttrl_cli.questions import Question, VotePrompt, question_messages
 from ttrl_cli.records import Attempt, Completion, Job, Prompt, Verdict
 from ttrl_cli.rundir import RunDir, Totals
@@ -34,12 +42,21 @@ from ttrl_cli.voting.statistics import entropy
 
 
 class Comparing(Protocol):
-    """Says which pairs of answers are equivalent, and how often it could not."""
+    """Says which pairs of answers are equivalent, and how often it could not.
+
+    Attributes:
+        timeouts: Pairs that ended without a result.
+        cut_off: Those pairs, and answers that could not be worked out alone.
+    """
 
     timeouts: int
+    cut_off: list[tuple[str, ...]]
 
     def __call__(self, pairs: Sequence[tuple[str, str]]) -> Sequence[bool]:
         """Whether each pair is."""
+
+    def recall(self, cut_off: Iterable[Sequence[str]]) -> None:
+        """Take up what an earlier process of the run cut off."""
 
 
 class VoteTask:
@@ -60,8 +77,10 @@ class VoteTask:
         self._run = run
         self._config = run.vote_config
         self._compare = compare
-        self._timeouts = 0
         self._log = VoteLog.replay(run.lines("votes.jsonl"))
+        compare.recall(self._log.cut_off)
+        self._timeouts = compare.timeouts
+        self._logged = len(compare.cut_off)
         if self._log.kept is not None and not self._log.kept.stands(self._config):
             self._log.kept = None
         self._asked: list[Question] = []
@@ -203,8 +222,7 @@ class VoteTask:
         ]
 
     def extend(self, step: int, attempts: Sequence[Attempt]) -> Mapping[str, float]:
-        """Log each question's vote."""
-        del step
+        """Log each question's vote, and the comparisons that were cut off."""
         stage = self.stage()
         lines = [
             vote_line(stage, members, self._votes[group])
@@ -213,6 +231,10 @@ class VoteTask:
         self._run.append("votes.jsonl", lines)
         if lines:
             self._log.add(lines)
+        fresh = self._compare.cut_off[self._logged :]
+        if fresh:
+            self._run.append("votes.jsonl", [cut_off_line(step, fresh)])
+            self._logged += len(fresh)
         return self._metrics(stage, len(attempts))
 
     # -- details -----------------------------------------------------------------------------

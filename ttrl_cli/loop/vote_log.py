@@ -2,7 +2,8 @@
 
 votes.jsonl is a log of events. `vote` is one question's vote, in a step of a stage: before (the
 untrained model), train, or after (the weights that were kept). `kept` ends the training, naming
-those weights and why it ended. Everything a vote needs to go on is replayed from it.
+those weights and why it ended. `cut_off` names the answers whose comparison was cut off in a step.
+Everything a vote needs to go on is replayed from it.
 """
 
 from collections import Counter
@@ -58,6 +59,7 @@ class VoteLog:
         trained: Training steps taken.
         health: One record per training step since the training was last ended.
         kept: How the training ended, if it did.
+        cut_off: Pairs of answers whose comparison was cut off, and answers alone, in order.
     """
 
     def __init__(self) -> None:
@@ -66,6 +68,7 @@ class VoteLog:
         self.trained = 0
         self.health: list[Health] = []
         self.kept: Kept | None = None
+        self.cut_off: list[list[str]] = []
 
     @classmethod
     def replay(cls, lines: Iterable[dict[str, Json]]) -> Self:
@@ -76,9 +79,11 @@ class VoteLog:
         return log
 
     def add(self, lines: list[dict[str, Json]]) -> None:
-        """Take up the votes of one step, or lines `kept`, of which the last one counts."""
+        """Take up the votes of one step, what it cut off, or lines `kept`: the last one counts."""
         first = lines[0]
-        if first["event"] == "kept":
+        if first["event"] == "cut_off":
+            self.cut_off += [answers for line in lines for answers in line["answers"]]
+        elif first["event"] == "kept":
             fields = ("policy", "reason", "why", "bound")
             self.kept = Kept(**{name: lines[-1][name] for name in fields})
             self.health = []
@@ -131,6 +136,11 @@ def vote_line(stage: Stage, members_G: Sequence[Attempt], vote: Vote) -> dict[st
 def kept_line(step: int, kept: Kept) -> dict[str, Json]:
     """The end of a training as a line of the log."""
     return {"event": "kept", "step": step, **asdict(kept)}
+
+
+def cut_off_line(step: int, answers: Iterable[Sequence[str]]) -> dict[str, Json]:
+    """The comparisons that were cut off in a step, as a line of the log."""
+    return {"event": "cut_off", "step": step, "answers": [list(each) for each in answers]}
 
 
 def _by_step(lines: Iterable[dict[str, Json]]) -> Iterator[list[dict[str, Json]]]:

@@ -104,7 +104,7 @@ def _certified(run: RunDir) -> float | None:
 
 
 def digest(run: RunDir) -> str:
-    """A SHA-256 over attempts and archive, without timings, reasons or paths.
+    """A SHA-256 over attempts and archive or votes, without timings, reasons or paths.
 
     Two runs with the same problem, configuration and thread count have the same digest on the CPU
     for text and json solutions, however often they were killed and resumed.
@@ -123,5 +123,6 @@ def _digested(run: RunDir) -> "Iterator[str]":
     if run.status.kind == "solve":
         yield from load_archive(run).digest_lines()
     else:
-        for vote in run.lines("votes.jsonl"):
-            yield json.dumps(vote, sort_keys=True)
+        for line in run.lines("votes.jsonl"):
+            if line["event"] != "cut_off":  # why answers were not joined: a reason
+                yield json.dumps(line, sort_keys=True)

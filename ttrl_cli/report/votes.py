@@ -5,7 +5,7 @@ the vote decides which answers are one: by keys, then by the comparer.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ttrl_cli import seeding
@@ -38,8 +38,21 @@ class Marked:
     right: tuple[bool, ...] | None
 
 
-def write_results(run: RunDir, questions: Questions, compare: Compare) -> None:
-    """Write answers.jsonl and summary.json from what is committed."""
+def write_results(
+    run: RunDir,
+    questions: Questions,
+    compare: Compare,
+    *,
+    cut_off: Callable[[], int] = lambda: 0,
+) -> None:
+    """Write answers.jsonl and summary.json from what is committed.
+
+    Args:
+        run: The run.
+        questions: Its questions.
+        compare: Compares the answers with the labels.
+        cut_off: Says how many comparisons of the run were cut off, those with labels included.
+    """
     votes = _votes(run)
     trained = run.config.steps > 0
     before = marked(questions.questions, votes.before, compare)
@@ -60,6 +73,7 @@ def write_results(run: RunDir, questions: Questions, compare: Compare) -> None:
         }
     else:
         summary |= _figures(run, before)
+    summary["cut_off"] = cut_off()
     files.write_json(run.path / SUMMARY_FILE, summary)
 
 
