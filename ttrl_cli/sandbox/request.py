@@ -17,8 +17,8 @@ from ttrl_cli.sandbox.protocol import HEADER_BYTES
 from ttrl_cli.sandbox.view import ask_interpreter
 
 OPEN_FILES = 768
-"""Most open files of a process. Of descriptors on their way through sockets the kernel allows a user
-as many, and one message (253) more: below the 1,024 up to which programs outside may send any."""
+"""Most open files of a process. A candidate can have as many, and one message (253) more, on their
+way through sockets; above 1,024, most programs of the same user could send none."""
 _QUEUED_SIGNALS = 256  # with timers; the kernel counts these per user
 STATUS_BYTES = 4096
 _THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM", "RAYON", "NUMBA")
