@@ -333,6 +333,20 @@ class TestCpuTime:
         still_works(sandbox)
 
 
+LINGER = """
+import ctypes, numpy, os, time
+libc = ctypes.CDLL(None)
+CLONE_VM, CLONE_VFORK, SIGCHLD = 0x100, 0x4000, 17
+stacks = []
+def linger(flags, microseconds):
+    "Start a process that shares this one's memory, and sleeps; with CLONE_VFORK, wait for it."
+    stacks[16:] = []
+    stacks.insert(0, ctypes.create_string_buffer(1 << 16))
+    top = ctypes.c_void_p((ctypes.addressof(stacks[0]) + 65000) & ~15)
+    function = ctypes.cast(libc.usleep, ctypes.c_void_p)
+    flags |= CLONE_VM | SIGCHLD
+    return libc.clone(function, top, flags, ctypes.c_void_p(microseconds))
+"""
 # where it is isolated, a program cannot share memory without a file at all
 HOLDING = [*((name, "MAP_PRIVATE") for name in BACKENDS), ("process", "MAP_SHARED")]
 
@@ -497,6 +511,54 @@ class TestMemory:
         result = run(sandbox, source, limits=limits)
         assert result.status is Status.TIMEOUT
         assert result.seconds < kill_after(limits) + 5
+        still_works(sandbox)
+
+    @attack(Property.MEMORY)
+    def test_memory_between_vfork_and_exec_counts_once(self, sandbox: Sandbox) -> None:
+        """A child that shares its parent's memory, and lingers before exec, adds nothing to it."""
+        source = LINGER + (
+            "def run():\n"
+            "    held = numpy.ones(40 << 17)\n"  # 40 of 64 MiB, twice of which would be too much
+            "    for _ in range(3): assert linger(CLONE_VFORK, 300_000) > 0\n"
+            "    return held.sum()"
+        )
+        limits = LIMITS.model_copy(update={"memory_mb": 64})
+        assert returned(sandbox, source, limits=limits) == float(40 << 17)
+        still_works(sandbox)
+
+    @attack(Property.MEMORY)
+    def test_short_programs_do_not_count_as_their_parent(self, sandbox: Sandbox) -> None:
+        """Two threads that start small programs all the time do not make a program larger."""
+        limits = LIMITS.model_copy(update={"memory_mb": 256, "seconds": 30})
+        source = (
+            "import subprocess, threading, numpy\n"
+            "def work():\n"
+            "    for _ in range(60): subprocess.run(['/usr/bin/env', 'true'])\n"
+            "def run():\n"
+            "    held = numpy.ones(130 << 17)\n"
+            "    threads = [threading.Thread(target=work) for _ in range(2)]\n"
+            "    for thread in threads: thread.start()\n"
+            "    for thread in threads: thread.join()\n"
+            "    return held.sum()"
+        )
+        assert returned(sandbox, source, limits=limits) == float(130 << 17)
+        still_works(sandbox)
+
+    @attack(Property.MEMORY)
+    def test_sharing_memory_hides_none(self, sandbox: Sandbox) -> None:
+        """A program whose processes share memory in pairs is held to what all pairs hold."""
+        source = LINGER + (
+            "def run():\n"
+            "    for _ in range(4):\n"
+            "        if os.fork() == 0:\n"
+            "            held = bytearray(os.urandom(1 << 20) * 50)\n"
+            "            linger(0, 5_000_000)\n"
+            "            while True: linger(CLONE_VFORK, 1000)\n"
+            "    time.sleep(5)"
+        )
+        result = run(sandbox, source, limits=SMALL)
+        assert result.status is Status.MEMORY
+        assert result.reason == "its processes used more than 128 MiB together"
         still_works(sandbox)
 
     @attack(Property.MEMORY)
@@ -735,6 +797,30 @@ class TestEndings:
         result = run(sandbox, f"import ctypes, os, sys\ndef run():\n    {end}\n")
         assert (result.status, result.data) == (Status.ERROR, None)
         assert reason in result.reason
+        still_works(sandbox)
+
+    @pytest.mark.parametrize(
+        "source",
+        [
+            "x = " + "-" * 200_000 + "1",
+            "x = " + "not " * 100_000 + "1",
+            "x = " + "~" * 50_000 + "1",
+            "x = " + "lambda: " * 50_000 + "1",
+            "x = " + "+".join(["1"] * 100_000),
+            "x = " + "[" * 1000 + "]" * 1000,
+            "x = " + "(" * 150 + "1" + ")" * 149,
+            "x" + ".a" * 100_000,
+        ],
+        ids=["minus", "not", "invert", "lambda", "sum", "brackets", "open", "attributes"],
+    )
+    @attack(Property.DATA_ONLY)
+    def test_source_that_the_parser_cannot_take_is_an_error(
+        self, sandbox: Sandbox, source: str
+    ) -> None:
+        """A program nested too deeply to be compiled is at fault itself, and is told how."""
+        result = run(sandbox, source + "\ndef run(): return 1")
+        assert (result.status, result.data) == (Status.ERROR, None)
+        assert "SyntaxError" in result.reason or "RecursionError" in result.reason
         still_works(sandbox)
 
     @pytest.mark.parametrize(
@@ -993,6 +1079,87 @@ def run():
         assert (result.status, result.data) == (Status.MALFORMED, None)
 
     @attack(Property.DATA_ONLY)
+    def test_a_reason_is_cut_where_it_is_read(self, sandbox: Sandbox) -> None:
+        """A forged refusal of megabytes gives a reason of 2,000 characters: its end."""
+        limits = LIMITS.model_copy(update={"output_mb": 8})
+        source = (
+            f"{FORGE}import json\n"
+            "def run():\n"
+            "    words = {'status': 'error', 'reason': 'x' * 7_000_000 + 'the end'}\n"
+            "    text = json.dumps(words).encode()\n"
+            "    write(b'refusal %d\\n' % len(text) + text)\n"
+            "    os._exit(0)"
+        )
+        result = run(sandbox, source, limits=limits)
+        assert (result.status, len(result.reason)) == (Status.ERROR, 2000)
+        assert result.reason.endswith("xxxthe end")
+        still_works(sandbox)
+
+    @pytest.mark.parametrize(
+        "failure",
+        [
+            "raise type('E' * 3_000_000, (Exception,), {})('why')",
+            "raise ValueError('why' * 1_000_000)",
+            "raise ExceptionGroup('g', [ValueError('x' * 9999) for _ in range(99)])",
+            "return {'k' * 3_000_000: {1: 2}, 'x': {'y' * 3_000_000}}",
+            "return numpy.zeros(1, [('n' * 60_000, 'f8')])",
+            "raise SystemExit('bye' * 1_000_000)",
+        ],
+        ids=["name", "text", "group", "key", "field", "exit"],
+    )
+    @attack(Property.DATA_ONLY)
+    def test_no_reason_is_long(self, sandbox: Sandbox, failure: str) -> None:
+        """Whatever a program raises or returns, what it is told of that fits a screen."""
+        limits = LIMITS.model_copy(update={"output_mb": 8})
+        result = run(sandbox, f"import numpy\ndef run():\n    {failure}", limits=limits)
+        assert result.status in (Status.ERROR, Status.MALFORMED)
+        assert 0 < len(result.reason) <= 2000
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "numpy.zeros((100_000,) + (1,) * 31, numpy.int8)",
+            "numpy.zeros((100_000,) + (1,) * 31, bool, order='F')",
+            "numpy.zeros((60_000,) + (1,) * 24, '>f2')",
+            "numpy.zeros((2_000_000, 1), numpy.uint8)",
+            "numpy.zeros((10 ** 6, 0))",
+            "numpy.zeros((10 ** 3,) * 3 + (0,), 'i4')",
+            "numpy.full(14_000_000, -100, numpy.int8)",
+            "{'a': numpy.zeros((40_000,) + (1,) * 29)}",
+            "[[]] * 1_100_000",
+            "[{}] * 1_100_000",
+            "[[[[[[[[[[1]]]]]]]]]] * 130_000",
+            "[{'a': {'b': {}}}] * 350_000",
+        ],
+    )
+    @attack(Property.DATA_ONLY)
+    def test_small_answers_do_not_become_large(self, sandbox: Sandbox, value: str) -> None:
+        """Answers of a few megabytes that stand for millions of lists are not read, and quickly."""
+        limits = Limits(seconds=30, memory_mb=2048, processes=24)
+        result = run(sandbox, f"import numpy\ndef run(): return {value}", limits=limits)
+        assert (result.status, result.data) == (Status.MALFORMED, None)
+        assert "are read" in result.reason or "shape" in result.reason
+        still_works(sandbox)
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "numpy.linspace(0, 1, 500_000)",
+            "numpy.linspace(0, 1, 500_000).tolist()",
+            "{'f': numpy.ones(500_000), 'g': numpy.arange(500_000), 'h': 'text'}",
+            "numpy.arange(200_000).reshape(100_000, 2)",
+            "[[x, x / 2] for x in range(100_000)]",
+        ],
+    )
+    @attack(Property.DATA_ONLY)
+    def test_large_honest_answers_are_read(self, sandbox: Sandbox, value: str) -> None:
+        """Step functions of 500,000 steps, arrays in a dict and 100,000 pairs come back."""
+        limits = Limits(seconds=30, memory_mb=2048, processes=24)
+        data = returned(sandbox, f"import numpy\ndef run(): return {value}", limits=limits)
+        found = data["f"] if isinstance(data, dict) else data
+        assert len(found) in (500_000, 100_000)
+
+    @attack(Property.DATA_ONLY)
     def test_a_refusal_carries_no_data(self, sandbox: Sandbox) -> None:
         """A forged refusal is a failure, whatever else it holds."""
         text = b'{"status": "error", "reason": "x", "data": 1, "score": 9}'
@@ -1084,6 +1251,18 @@ class TestEnvironment:
                 other.kill()
         assert found
         assert not any(secret in text for text in found)
+
+    @attack(Property.ENVIRONMENT)
+    def test_a_program_has_a_user_and_a_home(self, sandbox: Sandbox) -> None:
+        """The usual ways to ask for a user's name and home give some, and not ours."""
+        source = (
+            "import getpass, os, pathlib, subprocess, tempfile\n"
+            "def run():\n"
+            "    said = subprocess.check_output('echo $USER $LOGNAME', shell=True, text=True)\n"
+            "    homes = {os.path.expanduser('~'), str(pathlib.Path.home()), os.environ['HOME']}\n"
+            "    return [getpass.getuser(), said, len(homes), os.access(homes.pop(), os.W_OK)]"
+        )
+        assert returned(sandbox, source) == ["candidate", "candidate candidate\n", 1, True]
 
 
 class TestOtherProcesses:

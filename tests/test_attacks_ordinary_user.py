@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests._ordinary_user import run_as_ordinary_user
 
-SUITES = ("test_attacks_limits.py", "test_attacks_escape.py")
+SUITES = ("test_attacks_limits.py", "test_attacks_escape.py", "test_attacks_shared.py")
 
 
 def test_attacks_fail_where_ttrl_is_run_by_an_ordinary_user() -> None:

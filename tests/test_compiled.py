@@ -46,6 +46,21 @@ def test_data_come_from_stdout(sandbox: Sandbox, tmp_path: Path) -> None:
     assert result.compile_seconds > result.seconds > 0
 
 
+def test_small_output_does_not_become_large(sandbox: Sandbox, tmp_path: Path) -> None:
+    """More than a million lists on stdout are refused unread; 100,000 pairs are read."""
+    lists = (
+        "#include <cstdio>\n"
+        'int main() { putchar(91); for (int i = 0; i < %d; ++i) fputs("%s,", stdout); puts("0]"); }'
+    )
+    result = compiled(sandbox, lists % (1_100_000, "[]"), tmp_path, output_mb=16)
+    assert result.status == "malformed"
+    assert result.reason == (
+        "what the program printed is JSON with 1100001 lists and objects; at most 1000000 are read"
+    )
+    result = compiled(sandbox, lists % (100_000, "[1,2.5]"), tmp_path, output_mb=16)
+    assert (result.status, len(result.data)) == ("ok", 100_001)
+
+
 def test_a_source_is_compiled_once(sandbox: Sandbox, tmp_path: Path) -> None:
     """The same source is not compiled again, another one is."""
     assert compiled(sandbox, TINY, tmp_path).compile_seconds > 0

@@ -200,6 +200,65 @@ class TestEnvironment:
         assert result.output.endswith("xx\nerr\n")
 
 
+SQUARES = """
+import asyncio, concurrent.futures, multiprocessing, subprocess, sys, threading
+import numpy as np
+
+def square(x):
+    return x * x
+
+async def concurrently():
+    child = await asyncio.create_subprocess_exec(
+        "/usr/bin/env", "echo", "9", stdout=subprocess.PIPE)
+    said = await child.stdout.read()
+    assert await child.wait() == 0
+    server = await asyncio.start_unix_server(lambda r, w: w.close(), "own-socket")
+    reader, writer = await asyncio.open_unix_connection("own-socket")
+    assert await reader.read() == b""
+    server.close()
+    sums = await asyncio.gather(*(asyncio.to_thread(square, n) for n in range(5)))
+    return [int(said), sum(sums)]
+"""
+
+
+class TestHonest:
+    @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+    def test_multiprocessing_works(self, method: str) -> None:
+        """Pools and queues of every start method give the results of their workers."""
+        source = SQUARES + (
+            "def run():\n"
+            f"    context = multiprocessing.get_context({method!r})\n"
+            "    with context.Pool(2) as pool: squares = pool.map(square, range(10))\n"
+            "    queue = context.SimpleQueue()\n"
+            "    child = context.Process(target=queue.put, args=(7,))\n"
+            "    child.start(); child.join()\n"
+            "    return [sum(squares), queue.get()]"
+        )
+        result = run(source)
+        assert (result.data, result.reason) == ([285, 7], "")
+
+    def test_asyncio_works(self) -> None:
+        """An event loop waits for programs, sockets and threads, in a program started, too."""
+        source = SQUARES + (
+            "def run():\n"
+            "    words = [sys.executable, '-c', 'import asyncio; asyncio.run(asyncio.sleep(0))']\n"
+            "    return [*asyncio.run(concurrently()), subprocess.run(words).returncode]"
+        )
+        result = run(source)
+        assert (result.data, result.reason) == ([9, 30, 0], "")
+
+    def test_threads_and_numpy_work(self) -> None:
+        """Threads compute with numpy side by side."""
+        source = SQUARES + (
+            "def run():\n"
+            "    with concurrent.futures.ThreadPoolExecutor(4) as pool:\n"
+            "        found = pool.map(lambda n: float(np.linalg.det(n * np.eye(2))), [1, 2, 3])\n"
+            "        return [round(value) for value in found]"
+        )
+        result = run(source)
+        assert (result.data, result.reason) == ([1, 4, 9], "")
+
+
 class TestFailures:
     def test_an_exception_is_an_error_with_its_line(self) -> None:
         """The reason is the program's own traceback, from its first frame to the exception."""

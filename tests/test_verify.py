@@ -1,13 +1,18 @@
 """`ttrl verify`: solutions and certificates, by the command."""
 
+import contextlib
 import json
 import math
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
-from tests._helpers import NUMBER, command, solve, spawn, ttrl, wait, write_problem
+from tests._helpers import NUMBER, command, solve, spawn, ttrl, until, wait, write_problem
 
 PROBLEMS = Path(__file__).parents[1] / "problems"
 KEYS = ["valid", "reason", "score", "certified", "best_known", "better"]
@@ -166,6 +171,7 @@ class TestSolutions:
         upper = """
 from ttrl_cli.bounds import certificate
 import numpy as np
+import psutil
 
 def verify(data): return data
 def score(data): return 1.9
@@ -270,6 +276,9 @@ class TestCertificates:
         """Mending again may change the last digit; the certificate is of what was kept."""
         mends = """
 import math
+import signal
+import subprocess
+import time
 
 def verify(data):
     total = math.fsum(data)
@@ -396,3 +405,66 @@ class TestRuns:
         done = solve(write_problem(tmp_path / "p"), tmp_path / "run", ["5"] * 4, "--steps", 1)
         assert done.json["best"]["certified"] is None
         assert "certified" not in done.err
+
+
+SLEEPS = "import time\nprint('x')\ndef run():\n    time.sleep(60)\n"
+
+
+class TestEnding:
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+    @pytest.mark.parametrize("sandbox", ["auto", "process"])
+    def test_a_command_that_is_ended_leaves_nothing(
+        self, tmp_path: Path, number: signal.Signals, sandbox: str
+    ) -> None:
+        """SIGTERM and SIGHUP end it with 128 and their number, and no folder or process is left."""
+        problem = write_problem(tmp_path / "p", solution={"kind": "program"})
+        temporary = tmp_path / "tmp"
+        temporary.mkdir()
+        solution = write(tmp_path, "solution.py", SLEEPS)
+        options = ["--sandbox", sandbox, "--limits", "seconds=50"]
+        process = spawn("verify", problem, solution, *options, TMPDIR=str(temporary))
+        until(
+            lambda: any("inside.serve" in words for words in map(command_line, family_of(process)))
+        )
+        family = family_of(process)
+        assert any(temporary.glob("ttrl-*"))
+        process.send_signal(number)
+        done = wait(process, timeout=30)
+        assert done.code == 128 + number
+        assert "Traceback" not in done.err
+        assert list(temporary.iterdir()) == []
+        until(lambda: not any(map(lives, family)))
+
+    def test_nohup_is_heeded(self, tmp_path: Path) -> None:
+        """A command that was told to ignore SIGHUP goes on to its result."""
+        problem = write_problem(tmp_path / "p")
+        solution = write(tmp_path, "solution.txt", "12")
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        try:
+            process = spawn("verify", problem, solution, "--json")
+        finally:
+            signal.signal(signal.SIGHUP, before)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGHUP)
+        done = wait(process)
+        assert (done.code, done.json["score"]) == (0, 12.0)
+
+
+def family_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """All processes below one."""
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def command_line(process: psutil.Process) -> list[str]:
+    """The words that a process was started with; none if it has ended."""
+    with contextlib.suppress(psutil.Error):
+        return process.cmdline()
+    return []
+
+
+def lives(process: psutil.Process) -> bool:
+    """Whether a process runs, and is no zombie."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -1,11 +1,12 @@
 """The `ttrl` command."""
 
+import signal
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Annotated, Any
 
 import typer
@@ -47,7 +48,8 @@ app = typer.Typer(
     help="Make a language model better at the one problem in front of it, and get the best "
     "verified solution back.",
     epilog="Exit codes: 0 done, 1 internal error, 2 usage or problem file, 3 environment, "
-    "4 finished without a valid solution, 130 interrupted and resumable.",
+    "4 finished without a valid solution, 130 interrupted and resumable, 143 and 129 ended by "
+    "SIGTERM and SIGHUP.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -92,6 +94,7 @@ def main() -> None:
         if _follows():
             _follow()
         else:
+            _end_in_order()
             app()
     except TtrlError as error:
         _error(str(error))
@@ -139,6 +142,26 @@ def _follows() -> bool:
         return False
     peers.require_launched()
     return peers.rank() > 0
+
+
+def _end_in_order() -> None:
+    """Have SIGTERM and SIGHUP end the command as Ctrl-C does: nothing that it made is left.
+
+    The exit code is 128 and the signal, as shells have it. While a run is under way, SIGTERM ends
+    it after its step (loop/budget.py).
+    """
+    numbers = [signal.SIGTERM, signal.SIGHUP]
+    # nohup has SIGHUP ignored, and means it
+    numbers = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+
+    def end(number: int, frame: FrameType | None) -> None:
+        del frame
+        for other in numbers:  # a second one must not break off the clearing up
+            signal.signal(other, signal.SIG_IGN)
+        sys.exit(128 + number)
+
+    for number in numbers:
+        signal.signal(number, end)
 
 
 def _out_of_memory(error: RuntimeError) -> bool:

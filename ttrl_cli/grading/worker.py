@@ -26,7 +26,7 @@ from ttrl_cli.grading.attacks import Attack, finding
 from ttrl_cli.grading.environment import interpreter
 from ttrl_cli.grading.functions import BrokenProblemError
 from ttrl_cli.grading.parse import Malformed, parse_json, parse_solution
-from ttrl_cli.grading.verifier import Checker, clean
+from ttrl_cli.grading.verifier import REASON_CHARS, Checker, clean
 from ttrl_cli.grading.workers import TOO_LATE
 from ttrl_cli.problem import Command, Problem
 from ttrl_cli.records import Job, Json, Status, Verdict
@@ -140,7 +140,7 @@ def _certificate(work: Callable[[Checker], Certificate]) -> Certificate | str:
     try:
         return work(_checker(_problems[0]))
     except (Invalid, BrokenProblemError, ProblemError) as error:
-        return clean(str(error)) or "it was refused"
+        return clean(str(error))[:REASON_CHARS] or "it was refused"
 
 
 def attack(attacked: Attack) -> str:

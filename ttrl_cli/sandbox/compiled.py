@@ -113,7 +113,7 @@ def _keep(run: Exit, bounds: Limits, path: Path) -> tuple[Status, str]:
         status, reason = wrong
         return status, f"compiling: {reason}"
     try:
-        kind, payload = split_frame(bytes(run.answer.data))
+        kind, payload = split_frame(run.answer.data)
         if kind != "binary":
             _, status, reason = refused(read_json(payload))
             return status, reason
@@ -150,7 +150,7 @@ def _judge(run: Exit, limits: Limits) -> tuple[Json, Status, str]:
     if wrong is not None:
         return None, *wrong
     try:
-        return read_json(bytes(run.answer.data)), Status.OK, ""
+        return read_json(run.answer.data), Status.OK, ""
     except MalformedError as error:
         return None, Status.MALFORMED, f"what the program printed is {error}"
 

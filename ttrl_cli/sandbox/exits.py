@@ -10,6 +10,7 @@ from ttrl_cli.sandbox.pipes import End, Stream
 from ttrl_cli.sandbox.protocol import MalformedError, decode
 
 TAIL_CHARS = 2000
+"""Most characters kept of what comes from a program in words: its output, its reasons."""
 _HINTS = {status.value: status for status in (Status.ERROR, Status.MEMORY, Status.MALFORMED)}
 
 
@@ -95,15 +96,15 @@ def judge(run: Exit, limits: Limits) -> tuple[Json, Status, str]:
     if run.code != 0 or not run.answer.data:
         return None, *silence(run.code)
     try:
-        kind, value = decode(bytes(run.answer.data))
+        kind, value = decode(run.answer.data)
     except MalformedError as error:
         return None, Status.MALFORMED, str(error)
     return refused(value) if kind == "refusal" else (value, Status.OK, "")
 
 
 def refused(value: Json) -> tuple[None, Status, str]:
-    """The program's process's own word on why there are no data."""
+    """Status and reason as the program's process gives them; the end of the reason is kept."""
     match value:
         case {"status": str(status), "reason": str(reason)} if status in _HINTS:
-            return None, _HINTS[status], reason
+            return None, _HINTS[status], reason[-TAIL_CHARS:]
     return None, Status.MALFORMED, "the answer is not well formed"

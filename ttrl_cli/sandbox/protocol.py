@@ -2,16 +2,23 @@
 
 A frame is a header line "FORMAT LENGTH" and LENGTH bytes; see `inside/program.py`. Whoever reads
 the bytes bounds their number; here everything that is not exactly one well-formed frame is refused.
+
+A few bytes can stand for many lists, so what an answer would take is estimated from its text or its
+shape, before anything is made of it: at most `MOST_CONTAINERS` and `most_bytes` of its length.
 """
 
 import json
 import math
 import re
-from typing import NoReturn
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 
 from ttrl_cli.records import Json
+
+Payload: TypeAlias = bytes | bytearray | memoryview
 
 HEADER_BYTES = 64
 _HEADER = re.compile(rb"(json|npy|refusal|binary) (0|[1-9][0-9]{0,11})")
@@ -22,6 +29,16 @@ _NPY_HEADER = re.compile(
 )
 MOST_LEVELS = 100
 """Deepest nesting of data; Python's own readers and writers fail at about ten times this."""
+MOST_CONTAINERS = 1_000_000
+"""Most lists and dicts in one answer."""
+MOST_BYTES = 256 << 20
+"""Most memory that the values of one answer may take, by the estimate; see `most_bytes`."""
+_MOST_GROWTH = 6
+_LIST_BYTES, _NUMBER_BYTES, _SLOT_BYTES = 112, 40, 8
+# no less than CPython 3.11 was seen to take for what follows each mark: an item of a
+# list; a list or dict and its first item; a key and its place in two tables; half of a text
+_MARK_BYTES = {",": 48, "[": _LIST_BYTES, "{": 224, ":": 192, '"': 24}
+_SMALL_INTEGERS = (-5, 256)  # CPython has one object for each of these
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 
 
@@ -29,7 +46,20 @@ class MalformedError(ValueError):
     """The bytes are not one well-formed answer; the text says why."""
 
 
-def decode(frame: bytes) -> tuple[str, Json]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """What an answer takes in memory, estimated from above before it is read.
+
+    Attributes:
+        containers: Lists and dicts.
+        values: Bytes of all values, but for the letters of texts.
+    """
+
+    containers: int
+    values: int
+
+
+def decode(frame: bytes | bytearray) -> tuple[str, Json]:
     """Split a frame into its format (json, npy or refusal) and its value.
 
     Raises:
@@ -42,44 +72,113 @@ def decode(frame: bytes) -> tuple[str, Json]:
     return kind, (read_npy(payload) if kind == "npy" else read_json(payload))
 
 
-def split_frame(frame: bytes) -> tuple[str, bytes]:
-    """Split a frame into its format and its bytes.
+def split_frame(frame: bytes | bytearray) -> tuple[str, memoryview]:
+    """Split a frame into its format and its bytes, which are not copied.
 
     Raises:
         MalformedError: If the frame is cut short or followed by more.
     """
-    header, _, payload = frame.partition(b"\n")
+    header, _, _ = bytes(frame[:HEADER_BYTES]).partition(b"\n")
     match = _HEADER.fullmatch(header)
     if match is None:
         msg = "the answer has no valid header"
         raise MalformedError(msg)
+    payload = memoryview(frame)[len(header) + 1 :]
     if len(payload) != int(match[2]):
         msg = f"the answer announces {int(match[2])} bytes and has {len(payload)}"
         raise MalformedError(msg)
     return match[1].decode("ascii"), payload
 
 
-def read_json(text: str | bytes) -> Json:
+def read_json(text: str | Payload) -> Json:
     """Parse JSON; NaN, infinities, lone surrogates and other oddities are refused.
 
     Raises:
-        MalformedError: If the text is not strict JSON that every reader can hold.
+        MalformedError: If the text is not strict JSON that every reader can hold, or would take
+            too much memory.
     """
     try:
-        if isinstance(text, bytes):
-            text = text.decode("utf-8")
+        if not isinstance(text, str):
+            text = str(text, "utf-8")
+        _check_size("JSON", size_of_json(text), len(text))
         value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
         if nests_deeper(value, MOST_LEVELS):
             raise RecursionError
         if _SURROGATE.search(text):  # pairs are fine, halves are not: encoding tells
-            json.dumps(value, ensure_ascii=False).encode("utf-8")
+            for piece in _texts(value):
+                piece.encode("utf-8")
     except RecursionError:
         msg = "JSON nested too deeply"
         raise MalformedError(msg) from None
+    except MalformedError:
+        raise
     except ValueError as error:  # bad syntax, bad Unicode, an integer of thousands of digits
         msg = f"not valid JSON: {error}"
         raise MalformedError(msg) from error
     return value
+
+
+def most_bytes(length: int) -> int:
+    """Most memory that the values of an answer of so many bytes may take."""
+    return max(MOST_BYTES, _MOST_GROWTH * length)
+
+
+def size_of_json(text: str) -> Size:
+    """Estimate from above what the values of a JSON text take, from the marks in it."""
+    marks = {mark: text.count(mark) for mark in _MARK_BYTES}
+    return Size(
+        containers=marks["["] + marks["{"],
+        values=sum(count * _MARK_BYTES[mark] for mark, count in marks.items()),
+    )
+
+
+def size_of_array(array: np.ndarray[Any, Any]) -> Size:
+    """Estimate from above what an array takes as nested lists."""
+    shape = array.shape
+    lists = sum(math.prod(shape[:axis]) for axis in range(len(shape)))
+    numbers = array.size * _SLOT_BYTES + _own_objects(array) * _NUMBER_BYTES
+    return Size(containers=lists, values=lists * _LIST_BYTES + numbers)
+
+
+def _own_objects(array: np.ndarray[Any, Any]) -> int:
+    """Count the items that need an object of their own as Python's numbers."""
+    if array.dtype.kind == "f":
+        return array.size
+    if array.dtype.kind == "b":
+        return 0
+    low, high = _SMALL_INTEGERS
+    return int(np.count_nonzero((array < low) | (array > high)))
+
+
+def _check_size(what: str, size: Size, length: int) -> None:
+    """Refuse what would take too much memory.
+
+    Raises:
+        MalformedError: If it would.
+    """
+    most = most_bytes(length)
+    if size.containers > MOST_CONTAINERS:
+        why = f"with {size.containers} lists and objects; at most {MOST_CONTAINERS} are read"
+    elif size.values > most:
+        why = f"that would take {size.values >> 20} MiB; at most {most >> 20} MiB are read"
+    else:
+        return
+    msg = f"{what} {why}"
+    raise MalformedError(msg)
+
+
+def _texts(value: Json) -> Iterator[str]:
+    """All texts in a JSON value, keys too."""
+    rest = [value]
+    while rest:
+        item = rest.pop()
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, dict):
+            yield from item
+            rest.extend(item.values())
+        elif isinstance(item, list):
+            rest.extend(item)
 
 
 def nests_deeper(value: Json, levels: int) -> bool:
@@ -110,12 +209,14 @@ def _finite(digits: str) -> float:
     return value
 
 
-def read_npy(payload: bytes) -> Json:
+def read_npy(payload: Payload) -> Json:
     """A numeric array in npy format as nested lists; shape and size are checked before use.
 
     Raises:
-        MalformedError: If it is not an array of finite numbers that fills the payload exactly.
+        MalformedError: If it is not an array of finite numbers that fills the payload exactly, or
+            its lists would take too much memory.
     """
+    payload = memoryview(payload)
     shape, fortran, dtype, start = _read_npy_header(payload)
     body = payload[start:]
     # counting an empty axis as one bounds the lists that (10**9, 0) would become
@@ -126,21 +227,22 @@ def read_npy(payload: bytes) -> Json:
         msg = f"an array of shape {shape} in {len(body)} bytes"
         raise MalformedError(msg)
     array = np.frombuffer(body, dtype).reshape(shape, order="F" if fortran else "C")
+    _check_size(f"an array of shape {shape}", size_of_array(array), len(payload))
     if not np.isfinite(array).all():
         msg = "the array holds NaN or an infinity; numbers must be finite"
         raise MalformedError(msg)
     return array.tolist()
 
 
-def _read_npy_header(payload: bytes) -> tuple[tuple[int, ...], bool, np.dtype, int]:
+def _read_npy_header(payload: memoryview) -> tuple[tuple[int, ...], bool, np.dtype, int]:
     """Shape, order, type and the place where the numbers start.
 
     numpy's own reader evaluates the header as a Python literal, which can be made to fail in many
     ways; numpy writes it in one.
     """
-    version = payload[6:8]
+    version = bytes(payload[6:8])
     length = {b"\x01\x00": 2, b"\x02\x00": 4}.get(version, 0)
-    if payload[:6] != b"\x93NUMPY" or length == 0:
+    if bytes(payload[:6]) != b"\x93NUMPY" or length == 0:
         msg = "not a valid npy array: version 1 or 2 is read"
         raise MalformedError(msg)
     start = 8 + length

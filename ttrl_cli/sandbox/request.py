@@ -16,9 +16,13 @@ from ttrl_cli.sandbox.pipes import Stream
 from ttrl_cli.sandbox.protocol import HEADER_BYTES
 from ttrl_cli.sandbox.view import ask_interpreter
 
-OPEN_FILES = 1024
+OPEN_FILES = 768
+"""Most open files of a process. A candidate can have as many, and one message (253) more, on their
+way through sockets; above 1,024, most programs of the same user could send none."""
+_QUEUED_SIGNALS = 256  # with timers; the kernel counts these per user
 STATUS_BYTES = 4096
 _THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM", "RAYON", "NUMBA")
+_USER = "candidate"  # nobody's name, and enough for getpass.getuser
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -69,6 +73,8 @@ def bounds(limits: Limits) -> dict[str, Json]:
             "RLIMIT_NICE": 0,
             "RLIMIT_RTPRIO": 0,
             "RLIMIT_MSGQUEUE": 0,
+            "RLIMIT_SIGPENDING": _QUEUED_SIGNALS,
+            "RLIMIT_MEMLOCK": 0,
         },
     }
 
@@ -89,6 +95,8 @@ def environment(surroundings: Surroundings) -> dict[str, str]:
         "PATH": f"{folder}:{_PATH}",
         "HOME": "/tmp",
         "TMPDIR": "/tmp",
+        "USER": _USER,
+        "LOGNAME": _USER,
         "LANG": "C.UTF-8",
         "PYTHONHASHSEED": "0",
         "CUDA_VISIBLE_DEVICES": "",

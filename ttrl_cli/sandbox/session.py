@@ -35,7 +35,7 @@ from ttrl_cli.sandbox.base import (
     kill_after,
 )
 from ttrl_cli.sandbox.cgroups import Group
-from ttrl_cli.sandbox.exits import Exit, judge, result_of
+from ttrl_cli.sandbox.exits import TAIL_CHARS, Exit, judge, result_of
 from ttrl_cli.sandbox.pipes import End, Stream, read_until_end
 from ttrl_cli.sandbox.request import (
     STATUS_BYTES,
@@ -274,7 +274,8 @@ def _folder() -> Iterator[Path]:
 
 
 def _last_words(log: IO[bytes]) -> str:
-    """The last line that was said before the end."""
-    log.seek(0)
+    """Return the end of the last line that was said."""
+    size = log.seek(0, os.SEEK_END)
+    log.seek(max(0, size - 4 * TAIL_CHARS))
     lines = log.read().decode("utf-8", "replace").strip().splitlines()
-    return lines[-1] if lines else "it ended before it was ready, without a word"
+    return lines[-1][-TAIL_CHARS:] if lines else "it ended before it was ready, without a word"

@@ -81,6 +81,7 @@ def prepare(
         confine.drop_privileges(means)
         confine.restrict_files(means, PRIVATE)
         confine.refuse_system_calls(means)
+        use_poll()
 
 
 def reset_signals() -> None:
@@ -151,6 +152,16 @@ def lower(limit: int, value: int) -> None:
     hard = resource.getrlimit(limit)[1]
     value = value if hard == resource.RLIM_INFINITY else min(value, hard)
     resource.setrlimit(limit, (value, value))
+
+
+def use_poll() -> None:
+    """Have `selectors`, and so asyncio, wait by poll(): epoll is refused.
+
+    Interpreters that the candidate starts find that out by themselves.
+    """
+    selectors = sys.modules.get("selectors")
+    if selectors is not None:
+        vars(selectors)["DefaultSelector"] = selectors.PollSelector
 
 
 def unpack(request: dict[str, Any], descriptors: dict[str, int]) -> None:

@@ -53,7 +53,7 @@ def find_means(kept: list[str]) -> Means:
     # what cannot be gained here cannot be gained by any child either
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     kernel.drop_bounding_capabilities()
-    _forbid_user_namespaces()
+    _forbid_what_users_share()
     release = [int(digits) for digits in re.findall(r"\d+", os.uname().release)[:2]]
     return Means(
         landlock=_landlock_version(),
@@ -65,13 +65,14 @@ def find_means(kept: list[str]) -> Means:
     )
 
 
-def _forbid_user_namespaces() -> None:
-    """No user namespace below this one, also where no filter of system calls is known."""
-    try:
-        with open("/proc/sys/user/max_user_namespaces", "w", encoding="ascii") as file:
-            file.write("0")
-    except OSError:  # hidden or read-only: the filter is what there is
-        return
+def _forbid_what_users_share() -> None:
+    """Allow no user namespace below this one and no watching of files, filter or not."""
+    for name in ("user_namespaces", "inotify_instances", "fanotify_groups"):
+        try:
+            with open(f"/proc/sys/user/max_{name}", "w", encoding="ascii") as file:
+                file.write("0")
+        except OSError:  # hidden, read-only or unknown: the filter is what there is
+            continue
 
 
 def address_space() -> int:

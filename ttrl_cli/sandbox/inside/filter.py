@@ -2,10 +2,13 @@
 
 Refused are the calls that reach past the candidate's own processes and files: mounts and
 namespaces, other processes' memory, kernel modules, keys, clocks, performance counters, BPF,
-io_uring, sockets but for those of the Unix family; and those that hold memory where no process
-shows it (System V segments, memory files, memory shared without a file, of which all but a page
-can be unmapped and is held all the same). Calls newer than this list do not exist for
-candidates. Everything else is allowed: numbers are crunched with a few dozen calls, and a
+io_uring, sockets but for those of the Unix family; those that use up what the kernel counts per
+user, who may be a person with programs outside (inotify and fanotify instances, epoll watches,
+pipes larger than usual); those that reach programs outside through files that both can read
+(locks, leases, ioctl requests of a file system) or through their disks (sync); and those that hold
+memory where no process shows it (System V segments, memory files, memory shared without a file, of
+which all but a page can be unmapped and is held all the same). Calls newer than this list do not
+exist for candidates. Everything else is allowed: numbers are crunched with a few dozen calls, and a
 longer list of what may be done breaks with every new C library.
 
 A program is a list of instructions of the classic Berkeley Packet Filter (Linux:
@@ -27,14 +30,19 @@ _NUMBERS = {  # name: (x86_64, aarch64), from each architecture's unistd.h; -1 w
     "add_key": (248, 217),
     "adjtimex": (159, 171),
     "bpf": (321, 280),
+    "cachestat": (451, 451),
     "chroot": (161, 51),
     "clock_adjtime": (305, 266),
     "clock_settime": (227, 112),
     "create_module": (174, -1),
     "delete_module": (176, 106),
+    "epoll_create": (213, -1),
+    "epoll_create1": (291, 20),
     "fanotify_init": (300, 262),
     "finit_module": (313, 273),
     "init_module": (175, 105),
+    "inotify_init": (253, -1),
+    "inotify_init1": (294, 26),
     "ioperm": (173, -1),
     "iopl": (172, -1),
     "kcmp": (312, 272),
@@ -69,6 +77,8 @@ _NUMBERS = {  # name: (x86_64, aarch64), from each architecture's unistd.h; -1 w
     "shmget": (29, 194),
     "swapoff": (168, 225),
     "swapon": (167, 224),
+    "sync": (162, 81),
+    "syncfs": (306, 267),
     "syslog": (103, 116),
     "umount2": (166, 39),
     "unshare": (272, 97),
@@ -103,13 +113,24 @@ _CLONE_FILES, _CLONE_THREAD = 0x400, 0x10000
 _AF_UNIX = 1
 _SHARED, _ANONYMOUS = 0x01, 0x20  # flags of mmap
 _TERMINAL_INPUT = (0x5412, 0x541C)  # TIOCSTI and TIOCLINUX type into a terminal
+_IOCTL_FAMILIES = (0x5400, 0x8900)  # terminals and descriptors, sockets
+_IOCTL_COPIES = (0x40049409, 0x4020940D)  # FICLONE and FICLONERANGE, with which files are copied
+_FLOCK, _FCNTL = (73, 32), (72, 25)
+# F_DUPFD to F_GETLK, signals and owners, F_OFD_GETLK, and F_GETLEASE, F_DUPFD_QUERY,
+# F_DUPFD_CLOEXEC, F_GETPIPE_SZ, F_GET_SEALS and the two that get a hint
+_FCNTL_ALLOWED = (*range(6), 8, 9, 10, 11, 15, 16, 17, 36, 1025, 1027, 1030, 1032, 1034, 1035, 1037)
+_FCNTL_LOCKS = (6, 7, 37, 38)  # F_SETLK, F_SETLKW and their OFD kind
+_SETPRIORITY, _IOPRIO_SET = (141, 140), (251, 30)
+_PRIO_USER, _IOPRIO_WHO_USER = 2, 3
 
-_LOAD, _EQUAL, _ABOVE, _ANY_BIT, _RETURN = 0x20, 0x15, 0x25, 0x45, 0x06
+_LOAD, _EQUAL, _ABOVE, _ANY_BIT, _AND, _RETURN = 0x20, 0x15, 0x25, 0x45, 0x54, 0x06
 _ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
 _NUMBER, _ARCH = 0, 4
 _ARGUMENT_0, _ARGUMENT_1, _ARGUMENT_3 = 16, 24, 40
 _REFUSE = (_RETURN, 0, 0, _ERRNO | errno.EPERM)
 _UNKNOWN = (_RETURN, 0, 0, _ERRNO | errno.ENOSYS)
+_NO_LOCKS = (_RETURN, 0, 0, _ERRNO | errno.ENOLCK)
+_NO_REQUEST = (_RETURN, 0, 0, _ERRNO | errno.ENOTTY)
 _PASS = (_RETURN, 0, 0, _ALLOW)
 
 
@@ -140,15 +161,39 @@ def program() -> bytes:
     # a thread with open files of its own could hide them
     clone += [(_ANY_BIT, 0, 2, _CLONE_THREAD), (_ANY_BIT, 1, 0, _CLONE_FILES), _REFUSE]
     socket = [(_LOAD, 0, 0, _ARGUMENT_0), (_EQUAL, 1, 0, _AF_UNIX), _REFUSE]
-    ioctl: list[_Line] = [(_LOAD, 0, 0, _ARGUMENT_1)]
-    for request in _TERMINAL_INPUT:
-        ioctl += [(_EQUAL, 0, 1, request), _REFUSE]
     mmap: list[_Line] = [(_LOAD, 0, 0, _ARGUMENT_3), (_ANY_BIT, 0, 2, _ANONYMOUS)]
     mmap += [(_ANY_BIT, 0, 1, _SHARED), _REFUSE]
     lines += _on(_MMAP[column], mmap)
-    lines += _on(_CLONE[column], clone) + _on(_IOCTL[column], ioctl)
+    lines += _on(_CLONE[column], clone) + _on(_IOCTL[column], _ioctl())
+    lines += _on(_FCNTL[column], _fcntl()) + _on(_FLOCK[column], [_UNKNOWN])
+    for call, user in ((_SETPRIORITY, _PRIO_USER), (_IOPRIO_SET, _IOPRIO_WHO_USER)):
+        whose = [(_LOAD, 0, 0, _ARGUMENT_0), (_EQUAL, 0, 1, user), _REFUSE]
+        lines += _on(call[column], whose)
     lines += _on(_SOCKET[column], socket) + _on(_SOCKETPAIR[column], socket) + [_PASS]
     return b"".join(struct.pack("=HBBI", *line) for line in lines)
+
+
+def _ioctl() -> list[_Line]:
+    """Allow requests to terminals, descriptors and sockets, and those that copy files."""
+    lines: list[_Line] = [(_LOAD, 0, 0, _ARGUMENT_1)]
+    for request in _TERMINAL_INPUT:
+        lines += [(_EQUAL, 0, 1, request), _REFUSE]
+    for request in _IOCTL_COPIES:
+        lines += [(_EQUAL, 0, 1, request), _PASS]
+    lines += [(_AND, 0, 0, 0xFF00)]
+    for family in _IOCTL_FAMILIES:
+        lines += [(_EQUAL, 0, 1, family), _PASS]
+    return [*lines, _NO_REQUEST]
+
+
+def _fcntl() -> list[_Line]:
+    """Allow commands that concern a descriptor of the candidate's own; no locks, no leases."""
+    lines: list[_Line] = [(_LOAD, 0, 0, _ARGUMENT_1)]
+    for command in _FCNTL_ALLOWED:
+        lines += [(_EQUAL, 0, 1, command), _PASS]
+    for command in _FCNTL_LOCKS:
+        lines += [(_EQUAL, 0, 1, command), _NO_LOCKS]
+    return [*lines, _REFUSE]
 
 
 def _on(number: int, lines: list[_Line]) -> list[_Line]:

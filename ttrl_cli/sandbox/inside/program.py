@@ -65,7 +65,7 @@ def call(source: str, entry: str, arguments: dict[str, Any]) -> object:
     module.__file__ = FILE
     sys.modules[NAME] = module
     sys.path.insert(0, os.getcwd())
-    code = compile(source, FILE, "exec", dont_inherit=True)
+    code = compiled(source)
     with open(FILE, "w", encoding="utf-8") as file:
         file.write(source)  # tracebacks, and processes the program spawns, read it
     exec(code, module.__dict__)  # noqa: S102 - running the program is what this process is for
@@ -74,6 +74,20 @@ def call(source: str, entry: str, arguments: dict[str, Any]) -> object:
         msg = f"the program defines no function {entry!r}"
         raise NameError(msg)
     return function(**accepted(function, arguments))
+
+
+def compiled(source: str) -> types.CodeType:
+    """Compile the source.
+
+    Raises:
+        SyntaxError: Also where Python's parser runs out of its stack, or of memory, which it
+            calls a MemoryError alike.
+    """
+    try:
+        return compile(source, FILE, "exec", dont_inherit=True)
+    except MemoryError:
+        msg = "the program is nested too deeply, or is too long, to be compiled"
+        raise SyntaxError(msg) from None
 
 
 def accepted(function: Any, arguments: dict[str, Any]) -> dict[str, Any]:

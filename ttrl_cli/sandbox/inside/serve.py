@@ -131,13 +131,24 @@ class WarmParent:
                     sys.exit()
             # not only where nothing happens: a program can see to it that something always does
             if over is None and time.monotonic() >= next_look:
-                over = look.excess(watch.descendants(os.getpid()), reaped.cpu)
+                over = self._excess(look, reaped.cpu)
                 next_look = time.monotonic() + INTERVAL
                 if over is not None:
                     self._end(pid, reaped)
         if not self._isolated:
             sweep(reaped)
         return {"code": reaped.code, "over": over, "cpu": reaped.cpu}
+
+    @staticmethod
+    def _excess(look: watch.Watch, cpu: float) -> str | None:
+        """Which limit is exceeded; of memory, only if a second count says so, too.
+
+        Processes that end, or execute, while they are counted one by one can count twice.
+        """
+        over = look.excess(watch.descendants(os.getpid()), cpu)
+        if over == "memory":
+            over = look.excess(watch.descendants(os.getpid()), cpu)
+        return over
 
     def _end(self, pid: int, reaped: Reaped) -> None:
         if self._isolated:

@@ -5,7 +5,8 @@ lose their parent are handed to process 1 of the candidate's namespace or, witho
 warm parent. What they hold together is
 
 - their own memory: the proportional share of each page, so that pages which a candidate has in
-  common with the warm parent, or its own processes among each other, count once in all;
+  common with the warm parent, or its own processes among each other, count once in all; of
+  processes that share one memory altogether, as two do between vfork and exec, one counts;
 - memory they share without a file, at its full size, since nobody may have it in his page tables;
 - their page tables;
 - what fits into the buffers of their sockets and pipes, once they have many.
@@ -20,6 +21,8 @@ from __future__ import annotations
 import os
 import time
 from typing import NamedTuple
+
+from . import kernel
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -108,7 +111,7 @@ class Watch:
         """Bytes that the processes hold; an upper bound where that is below the limit."""
         grown = sum(max(0, process.mapped - self._inherited) for process in found)
         resident = sum(process.resident for process in found)
-        tables = sum(process.tables for process in found)
+        tables = sum(process.tables for process in found)  # bounds, all three: see _distinct
         bound = (min(grown, resident) if len(found) == 1 else max(grown, resident)) + tables
         many = sum(_count_descriptors(process.pid) for process in found) > _MANY_DESCRIPTORS
         if bound <= self._limits["memory"] and not many:
@@ -120,7 +123,7 @@ class Watch:
             return known
         until = started + _COUNT_SECONDS
         over = bound > self._limits["memory"]
-        held = _held(found, until, self._shares) + tables if over else bound
+        held = _held(_distinct(found), until, self._shares) if over else bound
         self._counted = held + (_buffers(found, until) if many else 0)
         self._bound_then = bound
         self._next_count = started + (time.monotonic() - started) / _SHARE_OF_TIME
@@ -181,16 +184,42 @@ def _page_tables(pid: int) -> int:
     return 0
 
 
+def _distinct(found: list[Process]) -> list[Process]:
+    """Keep one of the processes that share one memory: each shows all of it as its own.
+
+    Where the kernel does not compare processes, or one has just ended, it counts by itself.
+    """
+    ordered: list[Process] = []
+    for process in found:
+        low, high = 0, len(ordered)
+        while low < high:
+            middle = (low + high) // 2
+            order = _order(process.pid, ordered[middle].pid)
+            if order == 0:
+                break
+            low, high = (low, middle) if order == 1 else (middle + 1, high)
+        else:
+            ordered.insert(low, process)
+    return ordered
+
+
+def _order(first: int, second: int) -> int:
+    try:
+        return kernel.compare_memory(first, second)
+    except OSError:
+        return 1 if first < second else 2
+
+
 def _held(found: list[Process], until: float, shares: bool) -> int:
-    """Bytes that processes hold together, counted page by page.
+    """Bytes that processes hold together, counted page by page, and their page tables.
 
     Args:
-        found: The processes.
+        found: The processes, of which no two share one memory.
         until: On the clock of `time.monotonic`; whoever was not counted by then counts in full.
         shares: Whether they can share memory without a file.
     """
     shared: dict[str, int] = {}
-    total = 0
+    total = sum(process.tables for process in found)
     for process in found:
         if time.monotonic() > until:
             total += process.resident
