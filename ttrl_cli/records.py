@@ -118,7 +118,7 @@ class Verdict:
         shown: How later prompts show this solution; the problem's `render`, else `solution`.
         output: The end of what the program printed.
         feedback: What the problem's score says to the next attempt.
-        rule: Which rule found the answer (vote).
+        rule: Which rule found the answer (vote), or the solution (solve).
         metrics: Further figures the problem's score returned.
     """
 
@@ -153,6 +153,8 @@ class Job:
         parent_data: The parent's verified data, handed to programs that accept `parent`; for a
             question, its choices by letter.
         seed: Handed to programs that accept `seed`.
+        finished: False where the completion was cut.
+        marks: How the model marks thinking and turns.
     """
 
     group: int
@@ -160,6 +162,8 @@ class Job:
     text: str
     parent_data: Json
     seed: int
+    finished: bool = True
+    marks: Marks = KNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from ttrl_cli.errors import Invalid, ProblemError, SetupError
 from ttrl_cli.grading.attacks import Attack, finding
 from ttrl_cli.grading.environment import interpreter
 from ttrl_cli.grading.functions import BrokenProblemError
-from ttrl_cli.grading.parse import Malformed, parse_json, parse_solution
+from ttrl_cli.grading.parse import Malformed, find_solution, kind_of, parse_json
 from ttrl_cli.grading.verifier import Checker, clean
 from ttrl_cli.problem import Command, Problem
 from ttrl_cli.records import Job, Json, Status, Verdict
@@ -209,10 +209,24 @@ def grade(problem: Problem, job: Job) -> Verdict:
     """
     solution = problem.spec.solution
     try:
-        text = parse_solution(clean(job.text), solution.kind, solution.language)
+        found = find_solution(
+            clean(job.text),
+            solution.kind,
+            solution.language,
+            entry=solution.entry,
+            expected=_kinds_of_seeds(problem) if solution.kind == "json" else CONTAINERS,
+            finished=job.finished,
+            marks=job.marks,
+        )
     except Malformed as error:
         return Verdict(status=Status.MALFORMED, reason=str(error))
-    return grade_solution(problem, text, parent_data=job.parent_data, seed=job.seed)
+    verdict = grade_solution(problem, found.text, parent_data=job.parent_data, seed=job.seed)
+    return dataclasses.replace(verdict, rule=found.rule)
+
+
+def _kinds_of_seeds(problem: Problem) -> frozenset[str]:
+    """Return the kinds of values that the seeds of a json problem hold."""
+    return frozenset(kind_of(parse_json(seed.text)) for seed in problem.seeds)
 
 
 def grade_solution(problem: Problem, text: str, *, parent_data: Json, seed: int) -> Verdict:
