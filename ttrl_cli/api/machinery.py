@@ -19,6 +19,7 @@ from ttrl_cli.api.accelerating import (
     with_accelerate_file,
 )
 from ttrl_cli.api.crew import Crew
+from ttrl_cli.completions import KNOWN, Marks
 from ttrl_cli.config import C, RunConfig
 from ttrl_cli.errors import InterruptedRunError, UsageError
 from ttrl_cli.grading.base import GraderLike
@@ -68,6 +69,7 @@ class Machinery:
         scorer: The learner, where its weights change.
         files: Where a sampler with weights of its own finds adapters; None for others.
         crew: The other processes, if there are any.
+        marks: How the model marks thinking and turns.
     """
 
     sampler: Sampler
@@ -76,6 +78,7 @@ class Machinery:
     dtype: str
     files: AdapterFiles | None
     crew: Crew | None = None
+    marks: Marks = KNOWN
 
     @classmethod
     @_no_collection()
@@ -153,7 +156,15 @@ class Machinery:
             from ttrl_cli.models.load import choose_dtype
 
             dtype = choose_dtype(config)
-        return cls(sampler=sampler, learner=learner, scorer=scorer, dtype=dtype, files=files)
+        loaded = (part().marks for part in (model, codec) if part.cache_info().currsize)
+        return cls(
+            sampler=sampler,
+            learner=learner,
+            scorer=scorer,
+            dtype=dtype,
+            files=files,
+            marks=next(loaded, KNOWN),  # scripted completions load no model
+        )
 
     def __enter__(self) -> "Machinery":
         return self
@@ -184,6 +195,7 @@ class Machinery:
             budget=Budget(run.config, run.status.totals, started=started),
             reporter=reporter,
             sync=self._sync(),
+            marks=self.marks,
         )
 
     def _sync(self) -> SyncWatch | None:

@@ -1,10 +1,10 @@
 """What counts of a completion, for both commands: `visible` leaves out thinking and run-on."""
 
-from ttrl_cli.completions.marks import KNOWN, Marks, marks_of
+from ttrl_cli.completions.marks import CHANNELS, KNOWN, Marks, marks_of
 from ttrl_cli.completions.thinking import spoken
 from ttrl_cli.completions.turns import first_turn
 
-__all__ = ["KNOWN", "Marks", "marks_of", "spoken", "visible"]
+__all__ = ["CHANNELS", "KNOWN", "Marks", "marks_of", "spoken", "visible"]
 
 
 def visible(text: str, marks: Marks = KNOWN, *, gap: str = "") -> str:

@@ -95,6 +95,4 @@ def blocks(text: str) -> Iterator[Block]:
 def block(opening: Fence, body: list[str], *, closed: bool) -> Block:
     """Make a block of its first fence and its lines."""
     inside = "\n".join(body)
-    return Block(
-        tag=opening.tag, body=dedent(inside) if opening.indent else inside, closed=closed
-    )
+    return Block(tag=opening.tag, body=dedent(inside) if opening.indent else inside, closed=closed)

@@ -10,6 +10,8 @@ _LIKE_A_TAG = re.compile(
     re.IGNORECASE,
 )
 _ENDS = re.compile(r"/|(?<![a-z])(?:end|close|stop)(?![a-z])", re.IGNORECASE)
+CHANNELS = ("<|channel|>", "<|message|>", "<|start|>", "<|end|>", "<|constrain|>")
+"""What marks thinking and answer in harmony."""
 _PROMPT_END = 64  # characters in which a template may have opened the thinking
 _SIDE = re.compile(r"(?<![a-z])(?:begin|start|open|end|close|stop|of)(?![a-z])", re.IGNORECASE)
 

@@ -3,7 +3,7 @@ r"""Run-on: a completion ends where the marks of a prompt's turn begin again.
 A turn begins again at
 
     a label      "Question:", "Q:", "Problem:", "User:", "Human:", "Instruction:" at the start of a
-                 line, perhaps in bold or as a heading; also 问题, 题目, 用户, Frage, Pregunta, and the
+                 line, perhaps in bold or as a heading; also 问题, 题目, 用户, Frage, Pregunta, and
                  headings of our own prompts. "Question 2:" is a part of one answer, and no label
     a token      of a chat template, written as text: <|im_start|>, <|eot_id|>, [INST], </s> and
                  those of the model at hand

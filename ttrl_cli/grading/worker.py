@@ -13,17 +13,19 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from multiprocessing import parent_process, util
 from pathlib import Path
 
 from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.errors import Invalid, ProblemError, SetupError
 from ttrl_cli.grading.attacks import Attack, finding
+from ttrl_cli.grading.choose import CONTAINERS
 from ttrl_cli.grading.environment import interpreter
 from ttrl_cli.grading.functions import BrokenProblemError
 from ttrl_cli.grading.parse import Malformed, find_solution, kind_of, parse_json
 from ttrl_cli.grading.verifier import Checker, clean
-from ttrl_cli.problem import Command, Problem
+from ttrl_cli.problem import Command, Problem, Seed
 from ttrl_cli.records import Job, Json, Status, Verdict
 from ttrl_cli.sandbox.backends import BACKENDS
 from ttrl_cli.sandbox.base import (
@@ -214,7 +216,7 @@ def grade(problem: Problem, job: Job) -> Verdict:
             solution.kind,
             solution.language,
             entry=solution.entry,
-            expected=_kinds_of_seeds(problem) if solution.kind == "json" else CONTAINERS,
+            expected=_kinds_of(problem.seeds) if solution.kind == "json" else CONTAINERS,
             finished=job.finished,
             marks=job.marks,
         )
@@ -224,9 +226,14 @@ def grade(problem: Problem, job: Job) -> Verdict:
     return dataclasses.replace(verdict, rule=found.rule)
 
 
-def _kinds_of_seeds(problem: Problem) -> frozenset[str]:
+@lru_cache(maxsize=1)
+def _kinds_of(seeds: tuple[Seed, ...]) -> frozenset[str]:
     """Return the kinds of values that the seeds of a json problem hold."""
-    return frozenset(kind_of(parse_json(seed.text)) for seed in problem.seeds)
+    kinds: set[str] = set()
+    for seed in seeds:
+        with contextlib.suppress(Malformed):  # whoever grades the seeds says so
+            kinds.add(kind_of(parse_json(seed.text)))
+    return frozenset(kinds) or CONTAINERS
 
 
 def grade_solution(problem: Problem, text: str, *, parent_data: Json, seed: int) -> Verdict:

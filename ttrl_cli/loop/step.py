@@ -15,10 +15,11 @@ from. Attempts enter in (group, index) order, whatever order they were graded in
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from ttrl_cli.completions import KNOWN, Marks
 from ttrl_cli.errors import SetupError
 from ttrl_cli.grading.base import GraderLike
 from ttrl_cli.learner.base import Learner
@@ -97,6 +98,7 @@ class Parts:
 
     Attributes:
         sync: Watches a sampler with weights of its own; None for one that shares the learner's.
+        marks: How the model marks thinking and turns.
     """
 
     sampler: Sampler
@@ -107,6 +109,7 @@ class Parts:
     budget: Budget
     reporter: Reporter
     sync: SyncWatch | None = None
+    marks: Marks = KNOWN
 
 
 def take_step(task: Task, parts: Parts) -> None:
@@ -225,6 +228,7 @@ def sample_and_grade(
     jobs: dict[tuple[int, int], Job] = {}
     for completion in parts.sampler.sample(prompts_P, step=step, stop=parts.budget.spent):
         job = task.job(completion, step)
+        job = replace(job, finished=completion.finished, marks=parts.marks)
         completions[completion.group, completion.index] = completion
         jobs[completion.group, completion.index] = job
         parts.budget.count(len(completion.token_ids_T))
