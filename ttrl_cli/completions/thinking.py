@@ -50,6 +50,7 @@ _TOKENS = {  # family: what opens a block, and what closes it
 _BARE = "bare"  # harmony without its special tokens
 _BARE_START = re.compile(r"\s*(?:analysis|commentary)(?=(?P<text>[A-Z0-9\"'(*$\\#-])?)")
 _BARE_FINAL = "assistantfinal"
+_HINTS = r"think|thought|reasoning|reflection|scratchpad|<\|channel|<\|inner_|assistantfinal"
 _QUOTES = "'\"`"
 
 
@@ -133,16 +134,24 @@ def _tags(text: str, marks: Marks) -> Iterator[_Tag]:
     """Yield the tags of a text in order, mentions left out."""
     if (bare := _BARE_START.match(text)) and (bare["text"] or _BARE_FINAL in text):
         yield _Tag(start=bare.start(), end=bare.end(), family=_BARE, opens=True)
-    pattern = _pattern(marks)
-    for found in pattern.finditer(text):
+    if not _hints(marks).search(text):
+        return
+    for found in _pattern(marks).finditer(text):
         side, _, family = (found.lastgroup or "").partition("_")
         if side == "name":
             family = found["name"].lower()
             family = _ONE_FAMILY.get(family, family)
             side = "close" if found["end"] else "open"
-        if not found[0].endswith("/>") and not _mentioned(text, found.start(), found.end()):
-            opens = side == "open"
-            yield _Tag(start=found.start(), end=found.end(), family=family, opens=opens)
+        start, end = found.span()
+        if text[end - 2] != "/" and not _mentioned(text, start, end):
+            yield _Tag(start, end, family, side == "open")
+
+
+@lru_cache(maxsize=8)
+def _hints(marks: Marks) -> re.Pattern[str]:
+    """Return what every text with a tag has, and few others: it is found sooner than a tag."""
+    own = [re.escape(tag.closing) for tag in marks.thinking]
+    return re.compile("|".join([_HINTS, *own]), re.IGNORECASE)
 
 
 @lru_cache(maxsize=8)
@@ -161,11 +170,11 @@ def _pattern(marks: Marks) -> re.Pattern[str]:
 
 def _mentioned(text: str, start: int, end: int) -> bool:
     """Decide whether a tag stands alone in quotes or in code within a line."""
-    before, after = text[max(0, start - 2) : start], text[end : end + 2]
-    quote = before[-1:]
-    if not quote or quote not in _QUOTES or after[:1] != quote:
+    quote = text[start - 1 : start] if start else ""
+    if not quote or quote not in _QUOTES or text[end : end + 1] != quote:
         return False
-    return quote != "`" or not (before == "``" or after == "``")
+    fenced = "``" in (text[max(0, start - 2) : start], text[end : end + 2])
+    return not fenced
 
 
 def _fence_after(text: str, fence: Fence | None) -> Fence | None:

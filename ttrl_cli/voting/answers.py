@@ -49,23 +49,29 @@ _RESULT = (
 _SOLUTION = r"(?:(?:the|la|die)\s)?(?:final\s)?(?:solution|lösung|solución)"
 _START = r"(?:^(?:[^\w\n]|_){0,40}+|(?:(?<=[.!?:]\s)|(?<=[。！？]))(?:[^\w\n]|_){0,8}+)"
 _COLON = r"(?:[^\w\n:：=.,;!?]|_){0,10}(?:[:：]|=(?!=)|$)[*_]*"
-_LINE = re.compile(
-    rf"{_START}(?:{_EN}|{_FR}|{_DE}|{_ES}|{_ZH})(?:\s?[(（][^()（）\n]{{1,40}}[)）])?{_COLON}"
-    r"|^\#{4}[^\S\n]*(?=[-+−]?[$€£]?\d[\d,./]*%?[^\S\n]*$)",
-    re.IGNORECASE | re.MULTILINE,
-)
-_RESULT_LINE = re.compile(
-    rf"{_START}(?:{_RESULT}|(?P<last>{_SOLUTION})){_COLON}", re.IGNORECASE | re.MULTILINE
-)
+_GSM8K = r"^\#{4}[^\S\n]*(?=[-+−]?[$€£]?\d[\d,./]*%?[^\S\n]*$)"
+_FLAGS = re.IGNORECASE | re.MULTILINE
+
+
+def _line_of(names: str) -> re.Pattern[str]:
+    note = r"(?:\s?[(（][^()（）\n]{1,40}[)）])?"
+    return re.compile(rf"{_START}(?:{names}){note}{_COLON}|{_GSM8K}", _FLAGS)
+
+
+_RESULT_LINE = re.compile(rf"{_START}(?:{_RESULT}|(?P<last>{_SOLUTION})){_COLON}", _FLAGS)
 _CODE = re.compile(r"\s*answers?\s*=")  # an assignment: `answer = a + b`
 _MARKS = re.compile(r"[\s*_]*")
-_IS = re.compile(
-    rf"\b{_EN}[\s*_]{{1,4}}(?:is|are|(?:would|will)\sbe|equals)\b"
-    rf"|\b{_FR}[\s*_]{{1,4}}(?:est|sont)\b|\b{_DE}[\s*_]{{1,4}}(?:ist|sind|lautet|lauten)\b"
+_IS_EN = rf"\b{_EN}[\s*_]{{1,4}}(?:is|are|(?:would|will)\sbe|equals)\b"
+_IS_OTHERS = (
+    rf"\b{_FR}[\s*_]{{1,4}}(?:est|sont)\b|\b{_DE}[\s*_]{{1,4}}(?:ist|sind|lautet|lauten)\b"
     rf"|\b{_ES}[\s*_]{{1,4}}(?:es|son)\b|{_ZH}[\s*_]{{0,4}}就?(?:是|为|等于)"
-    r"|(?:故|所以|因此|应)选(?:择)?(?!取|项)",
-    re.IGNORECASE,
+    r"|(?:故|所以|因此|应)选(?:择)?(?!取|项)"
 )
+_OTHERS = re.compile(r"réponse|antwort|respuesta|答案|选", re.IGNORECASE)
+_LINE = (_line_of(_EN), _line_of(f"{_EN}|{_FR}|{_DE}|{_ES}|{_ZH}"))
+"""An answer line: in English, and in any language; the first is the faster one."""
+_IS = (re.compile(_IS_EN, _FLAGS), re.compile(f"{_IS_EN}|{_IS_OTHERS}", _FLAGS))
+"""A sentence that says what the answer is, likewise."""
 _SUPPOSED = re.compile(
     r"\b(?:if|unless|whether|suppos(?:e|ing)|assum(?:e|ing)|si|wenn|falls|ob)(?:\s(?:that|que))?\s+\Z"
     r"|(?:如果|若|假设|假如|是否)\s*\Z",
@@ -137,7 +143,7 @@ def sentence(text: str, read: Reader) -> Hit | None:
 
 def result(text: str) -> Hit | None:
     """Return the value behind the last "Result:"; behind "Solution:" only at the text's end."""
-    for match, region in _regions(_RESULT_LINE, text):
+    for match, region in _regions((_RESULT_LINE,), text):
         value = clean(value_of(region))
         if match["last"] and (region[:1] == "\n" or region.strip().count("\n")):
             continue
@@ -175,9 +181,12 @@ def taken_back(text: str, start: int, read: Reader, *, retracted: bool) -> str:
     return ""
 
 
-def _regions(pattern: re.Pattern[str], text: str) -> Iterator[tuple[re.Match[str], str]]:
+def _regions(
+    patterns: tuple[re.Pattern[str], ...], text: str
+) -> Iterator[tuple[re.Match[str], str]]:
     """Yield each match, the last first, and the text from it to the next."""
     end = len(text)
+    pattern = patterns[-1] if _OTHERS.search(text) else patterns[0]
     for match in reversed(list(pattern.finditer(text))):
         yield match, text[match.end() : end]
         end = match.start()

@@ -35,30 +35,29 @@ class Box:
 
 def boxes(text: str) -> list[Box]:
     """Return the closed boxes of a text that hold no other, in order."""
+    if "boxed" not in text and "fbox" not in text and "of_box" not in text:
+        return []
     tokens = [Box(content=m[1], start=m.start(), end=m.end()) for m in _TOKENS.finditer(text)]
     return sorted([*_latex(text), *tokens], key=lambda box: box.end)
 
 
 def _latex(text: str) -> list[Box]:
     found: list[Box] = []
-    # of each open brace: where its box and the box's content begin; -1 for no box
-    opened: list[tuple[int, int]] = []
-    latest = 0  # the latest content: what closes there is an innermost box, and no two overlap
+    opened: list[int] = []  # where the content of each open brace's box begins; -1 for no box
+    latest = start = 0  # of the latest box: what closes there is an innermost one
     for token in _BRACE.finditer(text):
         escaped = len(token["slashes"] or "") % 2 == 1
         if token["box"] is not None:
             if token[0].endswith("{"):
-                latest = token.end()
-                opened.append((token.start(), latest))
+                start, latest = token.span()
+                opened.append(latest)
             elif bare := _UNBRACED.match(text, token.end()):
                 found.append(Box(content=bare[0], start=token.start(), end=bare.end()))
         elif token[0].endswith("{") and not escaped:
-            opened.append((-1, -1))
-        elif token[0].endswith("}") and not escaped and opened:
-            start, content = opened.pop()
-            if content == latest:
-                inside = text[content : token.end() - 1]
-                found.append(Box(content=inside, start=start, end=token.end()))
+            opened.append(-1)
+        elif token[0].endswith("}") and not escaped and opened and opened.pop() == latest:
+            inside = text[latest : token.end() - 1]
+            found.append(Box(content=inside, start=start, end=token.end()))
     return found
 
 
