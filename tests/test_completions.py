@@ -37,10 +37,10 @@ class TestThinking:
         assert visible(f"Well. {draft}").strip() == "Well."
         assert extract(draft) is None
 
-    @pytest.mark.parametrize(("opening", "closing"), PAIRS)
-    def test_what_the_prompt_opened(self, opening: str, closing: str) -> None:
+    @pytest.mark.parametrize("closing", [closing for _, closing in PAIRS])
+    def test_what_the_prompt_opened(self, closing: str) -> None:
         """All before a closing tag that nothing opened is thinking."""
-        assert visible(f"draft {opening[:0]}{closing}said") == "said"
+        assert visible(f"draft {closing}said") == "said"
 
     @pytest.mark.parametrize(
         ("text", "said"),
@@ -82,7 +82,7 @@ class TestThinking:
         [
             f"{F}python\nprint('<think>', '[THINK]')\n{F}\nDone.",
             f"{F}\n<think>\n</think>\n{F}\nDone.",
-            f"~~~xml\n<reasoning>a</reasoning>\n~~~",
+            "~~~xml\n<reasoning>a</reasoning>\n~~~",
             f"{F}python\n# strip </think>\nx = 1\n{F}\nIt prints\n{F}\n1\n{F}",
             "I write `<think>` first.",
             'I write "<think>" first, then "</think>".',

@@ -111,7 +111,7 @@ def tag(text: str, read: Reader) -> Hit | None:
         content = text[found.end() : end].strip()
         if found[1] is None:
             content = content if closed else content.partition("\n")[0]
-            if answer := within(content, read) or clean(content):
+            if answer := within(content, read) or read(clean(content)):
                 return Hit(answer=answer, end=end)
         end, closed = found.start(), found[1] is not None
     return None

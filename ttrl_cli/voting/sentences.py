@@ -56,8 +56,10 @@ def value_in(text: str) -> str:
     last = text[verbs[-1].end() :].strip(" :：")
     if last and not _words(last):
         return clean(last)
-    numbers = [value[0] for value in _VALUE.finditer(text) if re.search(r"\d", value[0])]
-    return clean(numbers[0]) if len(numbers) == 1 else text
+    numbers = [value for value in _VALUE.finditer(text) if re.search(r"\d", value[0])]
+    if len(numbers) != 1 or _MORE.match(text, numbers[0].end()):
+        return text
+    return clean(numbers[0][0])
 
 
 def _governs(text: str, verb: re.Match[str]) -> bool:
