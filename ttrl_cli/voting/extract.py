@@ -4,7 +4,9 @@ The rules, most trusted first. The first that finds an answer wins, and of sever
 rule the last in the text; what is blank or only holds a place ("...", \boxed{}) is passed over.
 
 boxed        \boxed{...} or \fbox{...}, closed, the innermost of nested ones; \{ and \} do not
-             count as its braces; also \boxed 5. A box that was cut off is none.
+             count as its braces; also \boxed 5 and <|begin_of_box|>5<|end_of_box|>. A box that was
+             cut off is none. Boxes with nothing but a comma, "and" or "or" between them (and names,
+             "y =") are one answer together: "2, 9". A label in the box ("Answer:") is left out.
 answer-tag   <answer>...</answer>; one that was never closed holds its first line.
 answer-line  "Answer: 5", "**Final Answer:** 5", "Answer = 5", at the start of a line or sentence;
              a heading "### Answer" over the answer; "#### 5" (GSM8K). Under a heading, and within
@@ -15,7 +17,17 @@ choice       where there are choices: the last lone letter, as in "(B)", "option
              a line "B. Paris", or a text that is one choice. A run through three or more of the
              choices in their order (or through both of two) is the question over again and does
              not count.
+result-line  where there are none: a value behind "Result:" or "Final result:", or behind
+             "Solution:" on the last line. Prose there is none.
 last-number  where it is asked for: the last number, with its sign, fraction and exponent.
+
+Answer lines and sentences are known in English, Chinese (答案是 5), French (La réponse est 5), German
+(Die Antwort ist 5) and Spanish (La respuesta es 5); digits may be of full width.
+
+A sentence as an answer ("The smallest n is 41", "There are 26 of them") is the value that it says;
+`sentences` has the rule. An answer by one of the first three rules is taken back by a later sentence
+or line that says what the answer is, if the text says so before that ("Wait", "wrong"); a box also
+by an answer that is called final or correct and is a value. That one is reported as answer-is.
 
 On a line an answer ends with its sentence, or before ", because", ", so", ", not" and the like.
 What wraps it ($...$, **...**, quotes, \text{...}) and the final dot are taken off; units stay.
@@ -23,10 +35,10 @@ What wraps it ($...$, **...**, quotes, \text{...}) and the final dot are taken o
 Where there are choices, what a rule finds must be one: its letter, alone or before a text, or else
 the text of exactly one choice. If it is none, or several ("A and C"), the next rule has its turn.
 A lower-case letter counts where nothing but it was found, or where it is marked as a letter: "(b)",
-"b.".
+"b.". Boxes are not put together there, and sentences stay as they are.
 
-Thinking never counts. A block ends at its first closing tag or never; text before a closing tag
-that nothing opened is thinking that the prompt had opened. Nested blocks are hidden by these two.
+Thinking never counts, nor does what stands behind the completion's own turn: `completions` has the
+rules.
 
 Every step is linear in the length of the text: repetitions are bounded or cannot overlap, a
 match's answer is sought no further than the next match, and no recursion follows the text.
