@@ -126,7 +126,7 @@ class TestTemplates:
     )
     def test_whether_the_prompt_ends_in_thinking(self, prompt: str, opened: bool) -> None:
         """It does where its last tag opens a block."""
-        marks = marks_of("<think></think>", ["<user>", "<tool>"], prompt)
+        marks = marks_of("<think></think>", ["<user>", "<tool>", "\n", "?", "<think>"], prompt)
         assert marks.opened is opened
         assert marks.turns == ("<user>",)
         assert visible("draft", marks) == ("" if opened else "draft")

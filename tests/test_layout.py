@@ -10,7 +10,7 @@ import torch
 from transformers import AutoTokenizer
 
 from tests.conftest import make_tiny_model, random_adapter
-from ttrl_cli.completions import KNOWN, Marks
+from ttrl_cli.completions import Marks
 from ttrl_cli.completions.marks import Tag
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import UsageError
@@ -271,6 +271,6 @@ def test_the_marks_of_a_model(tmp_path: Path) -> None:
 
 
 def test_a_template_that_marks_nothing(codec: Codec) -> None:
-    """The known families count, and nothing is open."""
-    assert codec.marks == KNOWN
+    """Its turns are known, and of thinking the families that everybody knows."""
+    assert codec.marks == Marks(turns=("<end>",))
     assert not codec.kept_ids

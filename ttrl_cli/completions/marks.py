@@ -9,6 +9,7 @@ _LIKE_A_TAG = re.compile(
     rf"[<\[◁]{{1,2}}[^\s<>\[\]◁▷'\"`{{}}]{{0,24}}(?:{_WORDS})[^\s<>\[\]◁▷'\"`{{}}]{{0,16}}[>\]▷]{{1,2}}",
     re.IGNORECASE,
 )
+_IN_BRACKETS = re.compile(r"[<\[]\S+[>\]]")
 _ENDS = re.compile(r"/|(?<![a-z])(?:end|close|stop)(?![a-z])", re.IGNORECASE)
 CHANNELS = ("<|channel|>", "<|message|>", "<|start|>", "<|end|>", "<|constrain|>")
 """What marks thinking and answer in harmony."""
@@ -56,9 +57,14 @@ def marks_of(template: str, tokens: Iterable[str], prompt: str) -> Marks:
     end = prompt[-_PROMPT_END:]
     return Marks(
         thinking=tags,
-        turns=tuple(t for t in added if t in prompt and not _LIKE_A_TAG.fullmatch(t)),
+        turns=tuple(t for t in added if t in prompt and _is_turn(t)),
         opened=any(end.rfind(tag.opening) > end.rfind(tag.closing) for tag in tags),
     )
+
+
+def _is_turn(token: str) -> bool:
+    """Decide whether a token of a laid-out prompt marks a turn: no blanks, and no thinking."""
+    return bool(_IN_BRACKETS.fullmatch(token)) and not _LIKE_A_TAG.fullmatch(token)
 
 
 def tags_in(text: str) -> tuple[Tag, ...]:

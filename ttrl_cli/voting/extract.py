@@ -21,13 +21,13 @@ result-line  where there are none: a value behind "Result:" or "Final result:", 
              "Solution:" on the last line. Prose there is none.
 last-number  where it is asked for: the last number, with its sign, fraction and exponent.
 
-Answer lines and sentences are known in English, Chinese (答案是 5), French (La réponse est 5), German
-(Die Antwort ist 5) and Spanish (La respuesta es 5); digits may be of full width.
+Answer lines and sentences are known in English, Chinese (答案是 5), French (La réponse est 5),
+German (Die Antwort ist 5) and Spanish (La respuesta es 5); digits may be of full width.
 
 A sentence as an answer ("The smallest n is 41", "There are 26 of them") is the value that it says;
-`sentences` has the rule. An answer by one of the first three rules is taken back by a later sentence
-or line that says what the answer is, if the text says so before that ("Wait", "wrong"); a box also
-by an answer that is called final or correct and is a value. That one is reported as answer-is.
+`sentences` has the rule. An answer by one of the first three rules is taken back by a later
+sentence or line that says what the answer is, if the text says so before that ("Wait", "wrong"); a
+box also by an answer that is called final or correct and is a value. That is reported as answer-is.
 
 On a line an answer ends with its sentence, or before ", because", ", so", ", not" and the like.
 What wraps it ($...$, **...**, quotes, \text{...}) and the final dot are taken off; units stay.

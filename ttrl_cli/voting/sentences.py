@@ -1,9 +1,10 @@
 r"""A sentence on an answer line: which value of it is the answer.
 
 "The smallest $n$ is 41" says 41, and "There are 26 such numbers" 26. The last value that directly
-follows is, are, equals (or "=", behind words), or the list of values that does; else the only
-number of a sentence with such a verb. Where that is not clear ("Ann is older than Bob"), the
-sentence stays as it is, and so does what has no such verb ("She has 3 left").
+follows is, are, equals (or "=", behind words), or the list of values that does; else what follows
+the last such verb, if that is no words; else the only number of the sentence. Where that is not
+clear ("x is 3 and y is 4", "Ann is older than Bob"), the sentence stays as it is, and so does what
+has no such verb ("She has 3 left").
 """
 
 import re
@@ -28,7 +29,7 @@ _NUMBER = (
     r"(?:\s?\\?%|\s?°|\^\{?\\circ\}?)?"
 )
 _FORMULA = r"\$[^$\n]{1,200}\$|\\\([^\n]{1,200}?\\\)|\*\*[^*\n]{1,100}\*\*"
-_VALUE = re.compile(rf"(?:{_FORMULA}|{_NUMBER})(?![A-Za-z0-9_À-ɏ])")
+_VALUE = re.compile(rf"(?:{_FORMULA}|{_NUMBER})(?![^\W一-鿿])")
 _SCALE = re.compile(
     r"\s?(?:[ap]\.?m\b\.?|o['’]clock|dozen|hundred|thousand|(?:m|b|tr)illion|percent|million(?:en|es|s)"
     r"|万|亿)",
@@ -38,7 +39,10 @@ _LIST = re.compile(r"\s?(?:,\s?(?:and|or)?|and|or|et|ou|und|oder|y|o|和|或|、
 _WORDS = re.compile(r"[^\W\d_]{2,}")
 _MATHEMATICS = re.compile(r"\$[^$\n]*\$|\\\([^\n]*?\\\)|\\[A-Za-z]+")
 _MORE = re.compile(  # what a value goes on with: 2x + 1, 2:3, 5 or more
-    r"\s?[-−+*/^=<>_!(\\:×]|\s(?:or\s(?:more|less|fewer)|to|through|times|more|less|mod)\b"
+    r"\s?[-−+*/^=<>_!(\\:×√]|\s(?:or\s(?:more|less|fewer)|to|through|times|more|less|mod)\b"
+)
+_LEAD = re.compile(
+    r"\A(?:therefore|thus|hence|so|then|donc|also|因此|所以)\s?[,，]\s?", re.IGNORECASE
 )
 _LONGEST = 400
 
@@ -47,19 +51,30 @@ def value_in(text: str) -> str:
     """Return the value that a sentence says; the whole text where it is none, or does not tell."""
     if len(text) > _LONGEST or "\n" in text:
         return text
+    text = _LEAD.sub("", text)
     verbs = [verb for verb in _VERB.finditer(text) if _governs(text, verb)]
     if not verbs:
         return text
-    for verb in reversed(verbs):
-        if value := _values(text, _HEDGE.match(text, verb.end())):
-            return clean(value)
-    last = text[verbs[-1].end() :].strip(" :：")
-    if last and not _words(last):
-        return clean(last)
+    said = [(verb, value) for verb in verbs if (value := _values(text, verb.end()))]
+    if said:
+        first, last = said[0][0], said[-1][0]
+        joined = _LIST.search(text, first.end(), last.start())
+        return text if joined else clean(said[-1][1])
+    rest = text[verbs[-1].end() :].strip(" :：")
+    if rest and not _words(rest):
+        return clean(rest)
     numbers = [value for value in _VALUE.finditer(text) if re.search(r"\d", value[0])]
-    if len(numbers) != 1 or _MORE.match(text, numbers[0].end()):
+    if len(numbers) != 1 or not _stands_alone(text, numbers[0]):
         return text
     return clean(numbers[0][0])
+
+
+def _stands_alone(text: str, value: re.Match[str]) -> bool:
+    """Decide whether a value is no part of a formula that goes on around it."""
+    before = text[: value.start()]
+    return not before.rstrip(" ").endswith(tuple("^_=(*/+-×√{")) and not _MORE.match(
+        text, value.end()
+    )
 
 
 def _governs(text: str, verb: re.Match[str]) -> bool:
@@ -72,9 +87,10 @@ def _governs(text: str, verb: re.Match[str]) -> bool:
     return bool(before.strip()) or _THERE_IS.fullmatch(verb[0]) is not None
 
 
-def _values(text: str, after: re.Match[str] | None) -> str:
+def _values(text: str, start: int) -> str:
     """Return the value that begins at a place, or the list of them; empty if there is none."""
-    start = end = after.end() if after else 0
+    hedge = _HEDGE.match(text, start)
+    start = end = hedge.end() if hedge else start
     count = 0
     while value := _VALUE.match(text, end):
         end, count = value.end(), count + 1
