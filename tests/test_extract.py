@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ttrl_cli.voting.equivalence import canonical
 from ttrl_cli.voting.extract import Extraction, Rule, extract
 
 Expected = tuple[str, Rule] | None
@@ -339,7 +340,7 @@ def test_nothing_found(text: str, want: Expected):
     power_of_ten=(r"$3 \times 10^{-8}$", (r"3 \times 10^{-8}", "last-number")),
     unit=("costs $5 and weighs 10kg", ("10", "last-number")),
     part_of_a_word=("5 litres of H2O", ("5", "last-number")),
-    chinese=("答案是42", ("42", "last-number")),
+    chinese=("一共42", ("42", "last-number")),
     cut_box=(r"so \boxed{42", ("42", "last-number")),
     sentence_goes_first=("The answer is 5, as 2 + 3 = 6 - 1", ("5", "answer-is")),
     line_goes_first=("Answer: five\n1 2 3", ("five", "answer-line")),
@@ -348,6 +349,162 @@ def test_nothing_found(text: str, want: Expected):
 def test_the_last_number(text: str, want: Expected):
     """Where it is asked for and nothing else is found, the last whole number counts."""
     assert found(text, last_number=True) == want
+
+
+@cases(
+    two_in_a_sentence=(r"The roots are $\boxed{-3}$ and $\boxed{5}$.", ("-3, 5", "boxed")),
+    comma=(r"$\boxed{2}, \boxed{9}$", ("2, 9", "boxed")),
+    three=(r"\boxed{1}, \boxed{2}, and \boxed{3}.", ("1, 2, 3", "boxed")),
+    or_=(r"It is $\boxed{4}$ or $\boxed{6}$.", ("4, 6", "boxed")),
+    and_in_text=(r"\boxed{4} \text{ and } \boxed{6}", ("4, 6", "boxed")),
+    with_names=(r"$x = \boxed{2}$ and $y = \boxed{3}$", ("2, 3", "boxed")),
+    chinese_and=(r"$\boxed{2}$ 和 $\boxed{3}$", ("2, 3", "boxed")),
+    only_those_of_the_end=(r"First \boxed{7}. Then \boxed{2} and \boxed{3}.", ("2, 3", "boxed")),
+    the_same_twice=(r"\boxed{5}, or \boxed{5}", ("5", "boxed")),
+    sentences=(r"\boxed{2}. And \boxed{3}.", ("3", "boxed")),
+    but=(r"not \boxed{2}, but \boxed{3}", ("3", "boxed")),
+    words_between=(r"\boxed{2} and after mending it \boxed{3}", ("3", "boxed")),
+    one_is_blank=(r"\boxed{}, \boxed{3}", ("3", "boxed")),
+    glm=("So <|begin_of_box|>7<|end_of_box|>", ("7", "boxed")),
+    glm_last=("<|begin_of_box|>1<|end_of_box|> <|begin_of_box|>7<|end_of_box|>", ("7", "boxed")),
+    glm_cut=("So <|begin_of_box|>7", None),
+    label_in_text=(r"\boxed{\text{Answer: } 7}", ("7", "boxed")),
+    label_bold=(r"\boxed{\textbf{Final answer:} \frac12}", (r"\frac12", "boxed")),
+    label_bare=(r"\boxed{Answer: 7}", ("7", "boxed")),
+    label_and_value_in_text=(r"\boxed{\text{Answer: 7}}", ("7", "boxed")),
+    label_sentence=(r"\boxed{\text{The answer is } 7}", ("7", "boxed")),
+    label_result=(r"\boxed{\text{Result: } 7}", ("7", "boxed")),
+    label_chinese=(r"\boxed{\text{答案：}7}", ("7", "boxed")),
+    equation=(r"\boxed{x = 7}", ("x = 7", "boxed")),
+)
+def test_boxes_and_what_is_around_them(text: str, want: Expected):
+    """Boxes that a comma, "and" or "or" joins are one answer; a label in a box is left out."""
+    assert found(text) == want
+
+
+@cases(
+    is_=("**Final Answer:** The smallest $n$ is 41.", ("41", "answer-line")),
+    there_are=("Final Answer: There are 26 such numbers.", ("26", "answer-line")),
+    formula=(r"Answer: The value of $x$ is $\frac{3}{4}$.", (r"\frac{3}{4}", "answer-line")),
+    bare_fraction=(r"Answer: The value is \frac{3}{4}.", (r"\frac{3}{4}", "answer-line")),
+    equals=("Answer: The sum of the roots equals -7.", ("-7", "answer-line")),
+    sign=("Answer: The total cost = 45 dollars", ("45", "answer-line")),
+    equation=("Answer: x = 45", ("x = 45", "answer-line")),
+    several=("Answer: The roots are 3 and 5.", ("3 and 5", "answer-line")),
+    polynomial=("Answer: The polynomial is 2x + 1.", ("2x + 1", "answer-line")),
+    value_first=("Answer: 41 is the smallest n.", ("41", "answer-line")),
+    two_verbs=("Answer: The number that is 3 less than 10 is 7.", ("7", "answer-line")),
+    at_most=("Answer: There are 26 numbers that are at most 100.", ("26", "answer-line")),
+    thousands=("Answer: There are 1,250 books.", ("1,250", "answer-line")),
+    percent=("Answer: The probability is 25%.", ("25%", "answer-line")),
+    money=("Answer: The price is $18.", ("$18", "answer-line")),
+    bold=("Answer: The smallest n is **41**.", ("41", "answer-line")),
+    scale=("Answer: The population is 3 million.", ("3 million", "answer-line")),
+    bound=("Answer: It is 5 or more.", ("It is 5 or more", "answer-line")),
+    ratio=("Answer: The ratio is 2:3.", ("2:3", "answer-line")),
+    in_a_tag=("<answer>The smallest n is 41.</answer>", ("41", "answer-tag")),
+    answer_is=("The answer is that there are 26 of them.", ("26", "answer-is")),
+    pi=("Answer: The area is 12π.", ("12π", "answer-line")),
+    root=("Answer: The side is 2√3.", ("2√3", "answer-line")),
+    pair=("Answer: The point is (3, 4).", ("(3, 4)", "answer-line")),
+    lead_in=("Answer: Therefore, n = 12.", ("n = 12", "answer-line")),
+    two_clauses=("Answer: x is 3 and y is 4", ("x is 3 and y is 4", "answer-line")),
+    power=(
+        "Answer: f(x) = x^2 is increasing",
+        ("f(x) = x^2 is increasing", "answer-line"),
+    ),
+    words=("Answer: Ann is older than Bob.", ("Ann is older than Bob", "answer-line")),
+    no_such_verb=("Answer: She has 3 left.", ("She has 3 left", "answer-line")),
+    two_numbers=("Answer: 2 of the 5 are red.", ("2 of the 5 are red", "answer-line")),
+    chinese=("**最终答案：** 共有 26 个。", ("26", "answer-line")),
+    french=("Réponse : Il y en a 26.", ("26", "answer-line")),
+    german=("Antwort: Die kleinste Zahl ist 41.", ("41", "answer-line")),
+    spanish=("Respuesta: El menor es 41.", ("41", "answer-line")),
+    thin_space=(r"Answer: $14,\! 500$", (r"14,\! 500", "answer-line")),
+    thin_spaces=(r"Answer: 2,\! 500,\! 000. Done.", (r"2,\! 500,\! 000", "answer-line")),
+)
+def test_sentences_on_answer_lines(text: str, want: Expected):
+    """Of a sentence that says what something is, the value is the answer."""
+    assert found(text) == want
+
+
+@pytest.mark.parametrize("text", [r"Answer: $14,\! 500$", r"Final Answer: 14,\! 500."])
+def test_a_thin_space_is_no_end_of_a_sentence(text: str):
+    """What is behind the `!` of a LaTeX space still belongs to the number."""
+    result = extract(text)
+    assert result is not None
+    assert canonical(result.answer) == canonical("14500")
+
+
+@cases(
+    wait=("\\boxed{7}\n\nWait, that is wrong. The correct answer is 8.", ("8", "answer-is")),
+    final=("\\boxed{7}\n\nFinal answer: 8", ("8", "answer-is")),
+    mistake=("\\boxed{7}. Sorry, I made a mistake. The answer is 8.", ("8", "answer-is")),
+    word=("\\boxed{Paris}. Hold on, no. The answer is Lyon.", ("Lyon", "answer-is")),
+    line=("Answer: 7\n\nWait, that is wrong. The correct answer is 8.", ("8", "answer-is")),
+    chinese=("\\boxed{7}\n不对，正确答案是8。", ("8", "answer-is")),
+    another_box=("\\boxed{7}. Wait, no: \\boxed{8}", ("8", "boxed")),
+    same=("\\boxed{7}\nThe final answer is 7.", ("7", "answer-is")),
+    praise=("\\boxed{7}\nI hope the final answer is correct.", ("7", "boxed")),
+    negated=("\\boxed{7}\nThe correct answer is not 8.", ("7", "boxed")),
+    supposed=("\\boxed{7}\nIf the final answer is 8, x = 2.", ("7", "boxed")),
+    words=("\\boxed{7}\n**Final answer:** She has to buy some more eggs", ("7", "boxed")),
+    not_called_final=("\\boxed{7}\nAnswer: 8", ("7", "boxed")),
+)
+def test_an_answer_that_is_taken_back(text: str, want: Expected):
+    """A later answer counts where the text takes back the one before, or calls it final."""
+    assert found(text) == want
+
+
+@cases(
+    zh_is=("答案是 7。", ("7", "answer-is")),
+    zh_so=("所以答案为 $7$，因为 3 + 4 = 7", ("7", "answer-is")),
+    zh_equals=("因此，最终答案等于7。", ("7", "answer-is")),
+    zh_line=("**最终答案：** $7$", ("7", "answer-line")),
+    zh_short=("答案：7", ("7", "answer-line")),
+    zh_ascii_colon=("正确答案: 7", ("7", "answer-line")),
+    zh_heading=("### 答案\n7", ("7", "answer-line")),
+    zh_wide_digits=("答案是１２．５。", ("12.5", "answer-is")),
+    zh_after_a_sentence=("三加四。所以答案：7", ("7", "answer-line")),
+    zh_supposed=("如果答案是7，那么不行", None),
+    zh_question=("答案是什么？", None),
+    fr_is=("La réponse est 7.", ("7", "answer-is")),
+    fr_final=("Donc, la réponse finale est $\\frac12$.", ("\\frac12", "answer-is")),
+    fr_line=("Réponse finale : 7", ("7", "answer-line")),
+    fr_bold=("**Réponse :** 7", ("7", "answer-line")),
+    fr_because=("La bonne réponse est 7, car 3 + 4 = 7.", ("7", "answer-is")),
+    fr_negated=("La réponse n'est pas 7.", None),
+    de_is=("Die Antwort ist 7.", ("7", "answer-is")),
+    de_reads=("Die endgültige Antwort lautet 7.", ("7", "answer-is")),
+    de_line=("Antwort: 7", ("7", "answer-line")),
+    de_because=("Die Antwort ist 7, weil 3 + 4 = 7.", ("7", "answer-is")),
+    de_negated=("Die Antwort ist nicht 7.", None),
+    es_is=("La respuesta es 7.", ("7", "answer-is")),
+    es_line=("**Respuesta final:** 7", ("7", "answer-line")),
+    es_because=("La respuesta correcta es 7, porque 3 + 4 = 7.", ("7", "answer-is")),
+    es_supposed=("Si la respuesta es 7, x = 2.", None),
+)
+def test_other_languages(text: str, want: Expected):
+    """Chinese, French, German and Spanish have answer lines and sentences, too."""
+    assert found(text) == want
+
+
+@cases(
+    result=("**Result:** 7", ("7", "result-line")),
+    final_result=("Final result: $x = 7$", ("x = 7", "result-line")),
+    solution=("We add.\n**Solution:** 7", ("7", "result-line")),
+    german=("Ergebnis: 7 cm", ("7 cm", "result-line")),
+    chinese=("最终结果：7", ("7", "result-line")),
+    after_answers=("Result: 6\nThe answer is 7.", ("7", "answer-is")),
+    prose=("Result: we see that 7 is prime", None),
+    steps=("Solution: Let $x = 5$.\nThen 7.", None),
+    solution_and_more=("Solution: $x^2 = 4$\nso x is 2", None),
+    heading=("### Solution\n$x^2 = 4$", None),
+    my_solution=("My solution: 42", None),
+)
+def test_result_lines(text: str, want: Expected):
+    """A value behind "Result:" counts where nothing says what the answer is."""
+    assert found(text) == want
 
 
 # -- thinking --------------------------------------------------------------------------------
@@ -577,6 +734,8 @@ SHORTER = (
     *("answer to ", "answer is \\[", "final ", "#### 1\n", "\n", "\t\n", "\u3000", ". ", "? "),
     *("-", "。", "1", "1,", "1/", "1 ", "1e", "(A)", "A. ", "A\n", "A, ", "option ", "and "),
     *("*", "_", '"', "..."),
+    *("\\boxed{1}, ", "<|begin_of_box|>", "is ", "Answer: x is 1 ", "the final answer is 1\n"),
+    *("答案", "Result: 1\n", "la réponse est ", "Wait. ", "Question:\n"),
 )
 
 

@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from transformers import AutoTokenizer
 
 from tests.conftest import make_tiny_model, random_adapter
+from ttrl_cli.completions import Marks
+from ttrl_cli.completions.marks import Tag
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import UsageError
 from ttrl_cli.learner.batch import merge_identical
@@ -248,3 +251,26 @@ def test_the_chat_template_is_told_of_thinking(
     folder = make_tiny_model(tmp_path, chat_template=template)
     codec = load_codec(str(folder), thinking=thinking)
     assert codec.raw(codec.encode(prompt().messages)) == told
+
+
+def test_the_marks_of_a_model(tmp_path: Path) -> None:
+    """Tags and turns come from the template and the tokenizer; special tags stay in the text."""
+    template = (
+        "{% for m in messages %}<turn>{{ m.content }}{% endfor %}<turn>[REASON]"
+        "{# the answer stands behind [/REASON] #}"
+    )
+    folder = make_tiny_model(tmp_path, chat_template=template)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<turn>", "[REASON]", "[/REASON]"]})
+    tokenizer.save_pretrained(folder)
+    codec = load_codec(str(folder))
+    assert codec.marks == Marks(
+        thinking=(Tag(opening="[REASON]", closing="[/REASON]"),), turns=("<turn>",), opened=True
+    )
+    assert codec.decode(codec.ids("a[/REASON]b<turn>c<end>")) == "a[/REASON]bc"
+
+
+def test_a_template_that_marks_nothing(codec: Codec) -> None:
+    """Its turns are known, and of thinking the families that everybody knows."""
+    assert codec.marks == Marks(turns=("<end>",))
+    assert not codec.kept_ids

@@ -1,19 +1,25 @@
 """From completions to solutions: literal texts with literal results."""
 
+import contextlib
 import time
 
 import pytest
 
+from ttrl_cli.completions import Marks
 from ttrl_cli.grading.parse import (
     MAX_CHARS,
     Malformed,
+    SolutionKind,
     fenced_blocks,
+    find_solution,
     parse_json,
     parse_solution,
     without_thinking,
 )
+from ttrl_cli.grading.source import MAX_PARSED
 
 F = "```"
+PROGRAM = "def run():\n    return [9, 9]\n"
 
 
 def program(text: str) -> str:
@@ -137,6 +143,292 @@ class TestBounds:
     def test_parsing_takes_linear_time(self, piece: str) -> None:
         """A megabyte of any repeated piece is parsed within two seconds."""
         text = piece * (1_000_000 // len(piece))
-        started = time.monotonic()
+        started = time.process_time()
         list(fenced_blocks(without_thinking(text)))
-        assert time.monotonic() - started < 2
+        assert time.process_time() - started < 2
+
+    @pytest.mark.parametrize("kind", ["program", "json", "text"])
+    @pytest.mark.parametrize(
+        "piece", [F, f"{F}\n", f"{F}python\nrun\n", "run[", "run = -", f"    {F}\n", "</think>\n"]
+    )
+    def test_choosing_takes_linear_time(self, piece: str, kind: SolutionKind) -> None:
+        """What is tried of a megabyte is bounded: seconds, where all pairs of fences were hours."""
+        started = time.process_time()
+        with contextlib.suppress(Malformed):
+            parse_solution(piece * (1_000_000 // len(piece)), kind, "python")
+        assert time.process_time() - started < 20
+
+    def test_a_source_that_is_too_long_to_be_parsed_is_still_tried(self) -> None:
+        """The last block counts where no block is short enough to be looked into."""
+        long = "def run():\n    return 1\n" + "x = 1\n" * (MAX_PARSED // 6)
+        assert program(f"{F}python\n{long}{F}\n") == long.strip("\n")
+
+    @pytest.mark.parametrize("hostile", ["-" * 90_000, "1+" * 45_000 + "1", "(" * 90_000, "\0"])
+    def test_hostile_sources_are_no_programs(self, hostile: str) -> None:
+        """What Python's parser gives up on is passed over, without an error of ours."""
+        text = f"{F}python\n{PROGRAM}{F}\n{F}python\nrun = {hostile}\n{F}\n"
+        assert program(text) == PROGRAM.strip()
+
+    def test_warnings_of_a_source_stay_inside(self) -> None:
+        """An invalid escape in a program, which Python warns of, warns nobody here."""
+        text = f"{F}python\ndef run():\n    return '\\d'\n{F}\n{F}\n18\n{F}"
+        assert program(text) == "def run():\n    return '\\d'"
+
+
+def found(text: str, *, kind: SolutionKind = "program", language: str = "python", **options):
+    """What was taken, as (text, rule)."""
+    solution = find_solution(text, kind, language, **options)
+    return solution.text, solution.rule
+
+
+DOCSTRING = '''\
+def run():
+    """Give a list.
+
+    {fence}
+    run()
+    {fence}
+    """
+    return [9, 9]
+'''.replace("{fence}", F)
+SHALLOW = DOCSTRING.replace("    ", "  ")
+README = f'TEXT = """\n{F}python\nfoo()\n{F}\n"""\n{PROGRAM}'
+TAGS = [
+    *("python", "Python3", "py", "py3", "ipython", "ipython3", "python3.11", "{python}"),
+    *("{.python .numberLines}", 'python title="run.py"', "python:run.py", "solution.py"),
+    *("language-python", "\u00a0python\u00a0"),
+]
+
+
+class TestTheBlockThatCanBeASolution:
+    @pytest.mark.parametrize(
+        "after",
+        [
+            f"It prints:\n{F}\n18\n{F}",
+            f"It prints:\n{F}text\n18\n{F}\n",
+            f"Run it:\n{F}bash\npython run.py\n{F}",
+            f"Use it so:\n{F}python\nprint(sum(run()))\n{F}",
+            f"An idea:\n{F}python\ndef run():\n    return [9, 9\n{F}",
+            f"Or:\n{F}python\nclass Tool:\n    def run(self):\n        return 1\n{F}",
+            f"In C:\n{F}c\nint run() {{ return 1; }}\n{F}",
+            f"The end.\n{F}\n",
+        ],
+    )
+    def test_blocks_that_define_no_entry_come_after_one_that_does(self, after: str) -> None:
+        """Output, shell lines, examples of use and broken programs do not replace the program."""
+        assert found(f"{F}python\n{PROGRAM}{F}\n{after}") == (PROGRAM.strip(), "block")
+
+    @pytest.mark.parametrize("tag", TAGS)
+    def test_aliases_of_the_tag(self, tag: str) -> None:
+        """The tag is known by its aliases, with attributes, as a file's name, in braces."""
+        text = f"{F}{tag}\n{PROGRAM}{F}\n{F}\nrun = 18\n{F}"
+        assert found(text) == (PROGRAM.strip(), "block")
+
+    @pytest.mark.parametrize(
+        ("tags", "rule"),
+        [
+            (("", ""), "untagged-block"),
+            (("text", ""), "untagged-block"),
+            (("", "text"), "untagged-block"),
+            (("text", "code"), "other-block"),
+        ],
+    )
+    def test_no_tag_goes_before_other_tags(self, tags: tuple[str, str], rule: str) -> None:
+        """Without a block of the wanted tag, those without any come first, then the others."""
+        first, second = tags
+        text = f"{F}{first}\nrun = 1\n{F}\n{F}{second}\nrun = 2\n{F}"
+        winner = "run = 1" if (first, second) == ("", "text") else "run = 2"
+        assert found(text) == (winner, rule)
+
+    @pytest.mark.parametrize(
+        "entry",
+        [
+            "async def run():\n    pass",
+            "run = lambda: [9, 9]",
+            "from math import floor as run",
+            "if True:\n    def run():\n        pass",
+            "try:\n    import numpy\nfinally:\n    run = list",
+            "class run:\n    pass",
+        ],
+    )
+    def test_what_defines_the_entry(self, entry: str) -> None:
+        """Whatever binds the name in the module defines the entry."""
+        assert found(f"{F}python\n{entry}\n{F}\n{F}python\nprint(run)\n{F}") == (entry, "block")
+
+    def test_the_entry_goes_by_the_problem_s_name(self) -> None:
+        """A problem whose entry is `solve` takes the block that defines that."""
+        text = f"{F}python\ndef solve(): pass\n{F}\n{F}python\n{PROGRAM}{F}"
+        assert found(text, entry="solve") == ("def solve(): pass", "block")
+
+    @pytest.mark.parametrize(
+        ("parts", "whole"),
+        [
+            (("import math", "def run():\n    return [math.floor(9.5), 9]"), "{0}\n\n{1}"),
+            (("def run():\n    return nines()", "def nines():\n    return [9, 9]"), "{0}\n\n{1}"),
+            (("X = 9", "print(X)", "def run():\n    return [X, X]"), "{0}\n\n{2}"),
+            (
+                ("A = 9", "def f():\n    return A", "def run():\n    return f()"),
+                "{0}\n\n{1}\n\n{2}",
+            ),
+            (("def run():", "    return [9, 9]"), "{0}\n\n{1}"),
+            (("import math", "def run():\n    return 1"), "{1}"),
+        ],
+    )
+    def test_a_program_in_pieces_is_joined(self, parts: tuple[str, ...], whole: str) -> None:
+        """Blocks that define what the entry's lacks are put with it, in order; others are not."""
+        text = "\nthen\n".join(f"{F}python\n{part}\n{F}" for part in parts)
+        rule = "block" if whole == "{1}" else "joined-blocks"
+        assert found(text) == (whole.format(*parts), rule)
+
+    @pytest.mark.parametrize(
+        ("text", "want"),
+        [
+            (f"{F}python\n{DOCSTRING}{F}\nDone.", (DOCSTRING.strip(), "block")),
+            (f"{F}python\n{SHALLOW}{F}\nDone.", (SHALLOW.strip(), "other-fences")),
+            (f"{F}python\n{README}{F}\nIt prints\n{F}\n18\n{F}", (README.strip(), "other-fences")),
+            (DOCSTRING, (DOCSTRING.strip(), "text")),
+            (
+                f"1. So:\n   {F}python\n   {PROGRAM.replace(chr(10), chr(10) + 3 * chr(32))}{F}\n",
+                None,
+            ),
+            (f"````markdown\n{F}python\n{PROGRAM}{F}\n````", (PROGRAM.strip(), "other-fences")),
+            (
+                f"{F}python\ndef run():\n    return [9, 9]{F}\nDone.",
+                (PROGRAM.strip(), "other-fences"),
+            ),
+            (f"{F}\nsome text\n{F}python\n{PROGRAM}{F}", (PROGRAM.strip(), "other-fences")),
+        ],
+    )
+    def test_fences_that_do_not_end_a_program(
+        self, text: str, want: tuple[str, str] | None
+    ) -> None:
+        """Fences in docstrings and strings, nested, glued or missing ones do not lose a program."""
+        assert found(text) == (want or (PROGRAM.strip(), "block"))
+
+    @pytest.mark.parametrize(
+        "text",
+        [f"{PROGRAM}{F}", f"{PROGRAM}{F}\nIt gives nine.", f"{PROGRAM}~~~", f"\n{PROGRAM}  {F}\n"],
+    )
+    def test_an_unpaired_fence_behind_the_program(self, text: str) -> None:
+        """A closing fence that nothing opened is no part of the program before it."""
+        assert found(text) == (PROGRAM.strip(), "text")
+
+    def test_a_block_that_was_never_closed(self) -> None:
+        """It reaches to the end; where the completion was cut, a closed one goes before it."""
+        assert found(f"So:\n{F}python\n{PROGRAM}") == (PROGRAM.strip(), "open-block")
+        both = f"{F}python\nrun = 1\n{F}\nBetter:\n{F}python\nrun = 2"
+        assert found(both) == ("run = 2", "open-block")
+        assert found(both, finished=False) == ("run = 1", "block")
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            f"{F}python\ndef run():\n\u00a0\u00a0\u00a0\u00a0return [9, 9]\n{F}",
+            f"\ufeff{F}python\r\ndef run():\r\n    return [9, 9]\r\n{F}\r\n",
+            f"{F}python\n  def run():\n      return [9, 9]\n{F}",
+            f"\ufeff{PROGRAM}",
+        ],
+    )
+    def test_spaces_that_python_does_not_take(self, text: str) -> None:
+        """Spaces that do not break, a common indent, a BOM and Windows line ends are mended."""
+        assert found(text)[0] == PROGRAM.strip()
+
+    def test_a_run_on_is_not_the_solution(self) -> None:
+        """Where another turn begins, as text, the completion ends."""
+        text = f"{F}python\n{PROGRAM}{F}\n<|im_start|>user\nNo.\n{F}python\nrun = 1\n{F}"
+        assert found(text) == (PROGRAM.strip(), "block")
+
+    def test_without_a_program_the_last_block_is_tried(self) -> None:
+        """Its error says what is wrong; its own fences are no part of it."""
+        assert found(f"{F}python\nx = 1\n{F}\n{F}\n18\n{F}") == ("x = 1", "block")
+        assert found("no program") == ("no program", "text")
+
+
+class TestCpp:
+    @pytest.mark.parametrize(
+        ("text", "want"),
+        [
+            (
+                f"{F}cpp\nint main() {{}}\n{F}\nIt prints\n{F}\n[9, 9]\n{F}",
+                ("int main() {}", "block"),
+            ),
+            (f"{F}C++\nint main() {{}}\n{F}\n{F}c++\nint f();\n{F}", ("int main() {}", "block")),
+            (
+                f"{F}cpp\n#include <a>\n{F}\n{F}cpp\nint main() {{}}\n{F}",
+                ("#include <a>\n\nint main() {}", "joined-blocks"),
+            ),
+            (
+                f"{F}cpp\n#include <a>\nint main();\n{F}\n"
+                f"{F}cpp\n#include <b>\nint main() {{ }}\n{F}",
+                ("#include <b>\nint main() { }", "block"),
+            ),
+            (
+                f"{F}cpp\n// int main()\nint f();\n{F}\n{F}\nint main() {{}}\n{F}",
+                ("int main() {}", "untagged-block"),
+            ),
+            (f"{F}c++20\nint main() {{}}", ("int main() {}", "open-block")),
+        ],
+    )
+    def test_the_last_block_with_a_main(self, text: str, want: tuple[str, str]) -> None:
+        """A block with a main is the program, with the headers that stand in another."""
+        assert found(text, language="cpp") == want
+
+
+class TestValues:
+    @pytest.mark.parametrize(
+        ("text", "want"),
+        [
+            (f"{F}json\n[9, 9]\n{F}\nSum:\n{F}\n18\n{F}", ("[9, 9]", "block")),
+            (f"{F}json\n[9, 9]\n{F}\nSum:\n{F}json\n18\n{F}", ("[9, 9]", "block")),
+            (f"{F}json\n[9, 9]\n{F}\n{F}json\n[9, 9,\n{F}", ("[9, 9]", "block")),
+            (f"{F}\n[9, 9]\n{F}\n{F}python\n[1]\n{F}", ("[9, 9]", "untagged-block")),
+            (f"{F}python\n[9, 9]\n{F}", ("[9, 9]", "other-block")),
+            (f"{F}jsonc\n[9, 9]\n{F}\n{F}\n[1]\n{F}", ("[9, 9]", "block")),
+            (f"[9, 9]\n{F}", ("[9, 9]", "text")),
+            (f"{F}json\n[9, 9]", ("[9, 9]", "open-block")),
+            (f"{F}json\n[9,\u00a09]\n{F}", ("[9, 9]", "block")),
+            (f"{F}json\n18\n{F}", ("18", "block")),
+            (f"{F}json\n[9,]\n{F}", ("[9,]", "block")),
+        ],
+    )
+    def test_the_last_value_of_the_expected_kind(self, text: str, want: tuple[str, str]) -> None:
+        """A list is wanted: numbers and what does not parse come after it."""
+        assert found(text, kind="json", expected=frozenset({"list"})) == want
+
+    def test_the_kind_is_the_problem_s(self) -> None:
+        """Where the seeds are numbers, the list is the example."""
+        text = f"{F}json\n18\n{F}\n{F}json\n[9, 9]\n{F}"
+        assert found(text, kind="json", expected=frozenset({"number"})) == ("18", "block")
+
+
+class TestTags:
+    @pytest.mark.parametrize(
+        "draft",
+        [
+            f"<thinking>\n{F}python\nrun = 1\n{F}\n</thinking>",
+            f"[THINK]{F}python\nrun = 1\n{F}[/THINK]",
+            f"<think>\n{F}python\nrun = 1\n</think>",
+            f"{F}python\nrun = 1\n</think>",
+            f"<seed:think>{F}python\nrun = 1\n{F}</seed:think>",
+        ],
+    )
+    def test_a_draft_is_not_run(self, draft: str) -> None:
+        """A block within thinking is not the solution, nor is one that only the answer lacks."""
+        assert found(f"{draft}\n{F}python\n{PROGRAM}{F}") == (PROGRAM.strip(), "block")
+        with pytest.raises(Malformed, match="holds no solution"):
+            program(draft)
+
+    @pytest.mark.parametrize("fence", [F, ""])
+    @pytest.mark.parametrize("tag", ["<think>", "</think>", "[THINK]", "<|im_end|>"])
+    def test_a_program_that_prints_a_tag(self, tag: str, fence: str) -> None:
+        """A tag in code is code."""
+        code = f"def run():\n    print('{tag}')\n    return [9, 9]"
+        assert program(f"{fence}\n{code}\n{fence}".strip()) == code
+
+    def test_the_prompt_opened_the_thinking(self) -> None:
+        """Where the template opens it, all is thinking up to a closing tag, or to the end."""
+        opened = Marks(opened=True)
+        draft = f"{F}python\nrun = 1\n{F}"
+        assert found(f"{draft}\n</think>{F}python\nrun = 2\n{F}", marks=opened)[0] == "run = 2"
+        with pytest.raises(Malformed):
+            find_solution(draft, "program", "python", marks=opened)

@@ -67,6 +67,37 @@ def states(run: Path) -> dict[str, Any]:
     return {s["id"]: s for line in lines for s in line.get("states", line.get("children"))}
 
 
+# -- where the solution stands ----------------------------------------------------------------
+
+
+def test_the_rule_that_found_a_solution(tmp_path: Path):
+    """A program is scored wherever it stands in its completion, and its line says where."""
+    fence, run = "```", "def run():\n    return [9, 9]\n"
+    documented = run.replace(
+        "):\n", f'):\n    """So:\n\n    {fence}\n    run()\n    {fence}\n    """\n'
+    )
+    rules = {
+        f"{fence}python\n{run}{fence}\nIt prints:\n{fence}\n18\n{fence}": "block",
+        f"{fence}python\n{documented}{fence}": "block",
+        f"{run}{fence}": "text",
+        f"{fence}python\n{run}": "open-block",
+        f"<thinking>{fence}\ndef run():\n    return [99]\n{fence}</thinking>\n{run}": "text",
+    }
+    problem = write_problem(
+        tmp_path / "p",
+        PROGRAM,
+        seed="def run():\n    return [1]",
+        solution={"kind": "program"},
+        run={"groups": 1, "group_size": len(rules), "steps": 1, "workers": 1},
+    )
+    done = solve(problem, tmp_path / "run", rules)
+    assert done.code == 0, done.err
+    verdicts = [attempt["verdict"] for attempt in attempts(tmp_path / "run")]
+    assert [verdict["score"] for verdict in verdicts] == [18.0] * len(rules)
+    assert [verdict["rule"] for verdict in verdicts] == list(rules.values())
+    assert not any("answer" in verdict for verdict in verdicts)
+
+
 # -- copies ----------------------------------------------------------------------------------
 
 

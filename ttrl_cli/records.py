@@ -14,6 +14,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ttrl_cli.completions.marks import KNOWN, Marks
+
 IntArray: TypeAlias = NDArray[np.int64]
 FloatArray: TypeAlias = NDArray[np.float64]
 BoolArray: TypeAlias = NDArray[np.bool_]
@@ -143,7 +145,7 @@ class Verdict:
         shown: How later prompts show this solution; the problem's `render`, else `solution`.
         output: The end of what the program printed.
         feedback: What the problem's score says to the next attempt.
-        rule: Which rule found the answer (vote).
+        rule: Which rule found the answer (vote), or the solution (solve).
         metrics: Further figures the problem's score returned.
     """
 
@@ -178,6 +180,8 @@ class Job:
         parent_data: The parent's verified data, handed to programs that accept `parent`; for a
             question, its choices by letter.
         seed: Handed to programs that accept `seed`.
+        finished: False where the completion was cut.
+        marks: How the model marks thinking and turns.
     """
 
     group: int
@@ -185,6 +189,8 @@ class Job:
     text: str
     parent_data: Json
     seed: int
+    finished: bool = True
+    marks: Marks = KNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

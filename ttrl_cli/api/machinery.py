@@ -18,6 +18,7 @@ from ttrl_cli.api.accelerating import (
     with_accelerate_file,
 )
 from ttrl_cli.api.crew import Crew
+from ttrl_cli.completions import KNOWN, Marks
 from ttrl_cli.config import C, RunConfig
 from ttrl_cli.errors import (
     UsageError,
@@ -71,6 +72,7 @@ class Machinery:
         scorer: The learner, where its weights change.
         files: Where a sampler with weights of its own finds adapters; None for others.
         crew: The other processes, if there are any.
+        marks: How the model marks thinking and turns.
     """
 
     sampler: Sampler
@@ -79,6 +81,7 @@ class Machinery:
     dtype: str
     files: AdapterFiles | None
     crew: Crew | None = None
+    marks: Marks = KNOWN
 
     @classmethod
     @_no_collection()
@@ -162,7 +165,15 @@ class Machinery:
             from ttrl_cli.models.load import choose_dtype
 
             dtype = choose_dtype(config)
-        return cls(sampler=sampler, learner=learner, scorer=scorer, dtype=dtype, files=files)
+        loaded = (part().marks for part in (model, codec) if part.cache_info().currsize)
+        return cls(
+            sampler=sampler,
+            learner=learner,
+            scorer=scorer,
+            dtype=dtype,
+            files=files,
+            marks=next(loaded, KNOWN),  # scripted completions load no model
+        )
 
     def __enter__(self) -> "Machinery":
         return self
@@ -195,6 +206,7 @@ class Machinery:
             progress=StepCounter(self.sampler, grader),
             outgrown=Outgrown(run.status.kind),
             sync=self._sync(),
+            marks=self.marks,
         )
 
     def _sync(self) -> SyncWatch | None:

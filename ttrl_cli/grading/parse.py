@@ -1,58 +1,91 @@
 """From a completion to the text of a solution.
 
-The solution is the last closed fenced block of the wanted language, or the whole text where there
-is none. Whatever stands inside a thinking block never counts. Every step is linear in the length
-of the completion, whatever it holds.
+What the completion says is its first turn without thinking (`completions.visible`). Which of its
+fenced blocks is the solution, `choose` says; where it has none, the text itself is. What is tried
+never contains its own fence. Every step is linear in the length of the completion, whatever it
+holds, and what is parsed of it is bounded.
 """
 
-import re
-from collections.abc import Iterator
-from textwrap import dedent
 from typing import Literal
 
+from ttrl_cli.completions import KNOWN, Marks, spoken, visible
+from ttrl_cli.completions.fences import blocks
+from ttrl_cli.grading.choose import (
+    CONTAINERS,
+    WANTED,
+    Blocks,
+    Found,
+    choose_cpp,
+    choose_json,
+    choose_python,
+    choose_text,
+    kind_of,
+)
 from ttrl_cli.records import Json
 from ttrl_cli.sandbox.protocol import MalformedError, read_json
+
+__all__ = ["Found", "Malformed", "find_solution", "kind_of", "parse_json", "parse_solution"]
 
 MAX_CHARS = 1_000_000
 """Longest solution accepted, in characters."""
 
 SolutionKind = Literal["program", "text", "json"]
-_THINK_TAG = re.compile(r"(</?think>)")
-_FENCE = re.compile(r"([ \t]*)(`{3,}|~{3,})[ \t]*([\w+-]*)[^`]*")
-_TAGS = {
-    "python": frozenset({"", "python", "python3", "py"}),
-    "cpp": frozenset({"", "cpp", "c++", "cc", "cxx"}),
-}
-_JSON_TAGS = frozenset({"", "json"})
 
 
 class Malformed(Exception):
     """Nothing in the completion parses as a solution; the text says why."""
 
 
-def parse_solution(text: str, kind: SolutionKind, language: str) -> str:
-    """The solution's text.
+def find_solution(
+    text: str,
+    kind: SolutionKind,
+    language: str,
+    *,
+    entry: str = "run",
+    expected: frozenset[str] = CONTAINERS,
+    finished: bool = True,
+    marks: Marks = KNOWN,
+) -> Found:
+    """Find the solution in a completion.
 
     Args:
         text: The completion.
         kind: What a solution is.
-        language: The language of a program, as its fence names it.
+        language: The language of a program.
+        entry: The function that a Python program defines.
+        expected: The kinds of value that a json solution may be; see `kind_of`.
+        finished: Whether the completion ended by itself.
+        marks: How the model marks thinking and turns.
 
     Raises:
         Malformed: If the solution is empty or longer than MAX_CHARS.
     """
-    visible = without_thinking(text)
-    wanted = {"program": _TAGS.get(language, frozenset({"", language})), "json": _JSON_TAGS}
-    tags = wanted.get(kind)
-    blocks = [body for tag, body in fenced_blocks(visible) if tags is None or tag.lower() in tags]
-    solution = blocks[-1].strip("\n") if blocks else visible.strip()
+    plain = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    wanted = WANTED.get(language if kind == "program" else kind)
+    found = Blocks(visible(plain, marks), wanted, finished=finished)
+    if kind == "text":
+        chosen = choose_text(found)
+    elif kind == "json":
+        chosen = choose_json(found, expected)
+    else:
+        chosen = choose_cpp(found) if language == "cpp" else choose_python(found, entry)
+    solution = chosen.text.strip() if chosen.rule == "text" else chosen.text.strip("\n")
     if not solution.strip():
         msg = "the completion holds no solution"
         raise Malformed(msg)
     if len(solution) > MAX_CHARS:
         msg = f"the solution has {len(solution)} characters; the limit is {MAX_CHARS}"
         raise Malformed(msg)
-    return solution
+    return Found(text=solution, rule=chosen.rule)
+
+
+def parse_solution(text: str, kind: SolutionKind, language: str) -> str:
+    """Return the text of the solution in a completion that ended by itself.
+
+    Raises:
+        Malformed: If the solution is empty or longer than MAX_CHARS.
+    """
+    return find_solution(text, kind, language).text
 
 
 def parse_json(solution: str) -> Json:
@@ -68,42 +101,10 @@ def parse_json(solution: str) -> Json:
 
 
 def without_thinking(text: str) -> str:
-    """The text outside of think blocks.
-
-    An unclosed block reaches to the end. A closing tag without an opening one closes a block that
-    the prompt had opened: all before it is thinking.
-    """
-    kept: list[str] = []
-    inside = False
-    for piece in _THINK_TAG.split(text):
-        if piece == "<think>":
-            inside = True
-        elif piece == "</think>":
-            if not inside:
-                kept.clear()
-            inside = False
-        elif not inside:
-            kept.append(piece)
-    return "".join(kept)
+    """Return the text outside of thinking, of the families that everybody knows."""
+    return spoken(text, KNOWN)
 
 
-def fenced_blocks(text: str) -> Iterator[tuple[str, str]]:
-    """The closed fenced blocks of a Markdown text, as (tag, body), in order."""
-    fence, indent, tag = "", "", ""
-    body: list[str] = []
-    for line in text.split("\n"):
-        match = _FENCE.fullmatch(line)
-        if not fence:
-            if match:
-                (indent, fence, tag), body = match.groups(), []
-        elif match and _closes(line, fence):
-            inside = "\n".join(body)
-            yield tag, dedent(inside) if indent else inside
-            fence = ""
-        else:
-            body.append(line)
-
-
-def _closes(line: str, fence: str) -> bool:
-    marks = line.strip()
-    return len(marks) >= len(fence) and set(marks) == {fence[0]}
+def fenced_blocks(text: str) -> list[tuple[str, str]]:
+    """Return the closed fenced blocks of a text as (tag, body), in order."""
+    return [(block.tag, block.body) for block in blocks(text) if block.closed]

@@ -41,7 +41,12 @@ class VoteGrader:
         """Nothing to stop."""
 
     def _verdict(self, job: Job) -> Verdict:
-        found = extract(job.text, choices=job.parent_data, last_number=self._last_number)
+        found = extract(
+            job.text,
+            choices=job.parent_data,
+            last_number=self._last_number,
+            marks=job.marks,
+        )
         if found is None:
             return Verdict(status=Status.MALFORMED, reason="no final answer found")
         return Verdict(status=Status.OK, data=found.answer, rule=found.rule)

@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
+from functools import lru_cache
 from multiprocessing import parent_process, util
 from pathlib import Path
 
@@ -23,12 +24,13 @@ from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.errors import Invalid, ProblemError, SetupError
 from ttrl_cli.escapes import VisibleStream
 from ttrl_cli.grading.attacks import Attack, finding
+from ttrl_cli.grading.choose import CONTAINERS
 from ttrl_cli.grading.environment import interpreter
 from ttrl_cli.grading.functions import BrokenProblemError
-from ttrl_cli.grading.parse import Malformed, parse_json, parse_solution
+from ttrl_cli.grading.parse import Malformed, find_solution, kind_of, parse_json
 from ttrl_cli.grading.verifier import REASON_CHARS, Checker, clean
 from ttrl_cli.grading.workers import TOO_LATE
-from ttrl_cli.problem import Command, Problem
+from ttrl_cli.problem import Command, Problem, Seed
 from ttrl_cli.records import Job, Json, Status, Verdict
 from ttrl_cli.sandbox.backends import BACKENDS
 from ttrl_cli.sandbox.base import (
@@ -225,10 +227,29 @@ def grade(problem: Problem, job: Job) -> Verdict:
     """
     solution = problem.spec.solution
     try:
-        text = parse_solution(clean(job.text), solution.kind, solution.language)
+        found = find_solution(
+            clean(job.text),
+            solution.kind,
+            solution.language,
+            entry=solution.entry,
+            expected=_kinds_of(problem.seeds) if solution.kind == "json" else CONTAINERS,
+            finished=job.finished,
+            marks=job.marks,
+        )
     except Malformed as error:
         return Verdict(status=Status.MALFORMED, reason=str(error))
-    return grade_solution(problem, text, parent_data=job.parent_data, seed=job.seed)
+    verdict = grade_solution(problem, found.text, parent_data=job.parent_data, seed=job.seed)
+    return dataclasses.replace(verdict, rule=found.rule)
+
+
+@lru_cache(maxsize=1)
+def _kinds_of(seeds: tuple[Seed, ...]) -> frozenset[str]:
+    """Return the kinds of values that the seeds of a json problem hold."""
+    kinds: set[str] = set()
+    for seed in seeds:
+        with contextlib.suppress(Malformed):  # whoever grades the seeds says so
+            kinds.add(kind_of(parse_json(seed.text)))
+    return frozenset(kinds) or CONTAINERS
 
 
 def grade_solution(problem: Problem, text: str, *, parent_data: Json, seed: int) -> Verdict:

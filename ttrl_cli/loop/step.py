@@ -15,10 +15,11 @@ from. Attempts enter in (group, index) order, whatever order they were graded in
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from ttrl_cli.completions import KNOWN, Marks
 from ttrl_cli.errors import SetupError
 from ttrl_cli.grading.base import GraderLike
 from ttrl_cli.learner.base import Learner
@@ -105,6 +106,7 @@ class Parts:
         progress: How far the step under way has come.
         outgrown: Remembers which prompts left no room in the model's context.
         sync: Watches a sampler with weights of its own; None for one that shares the learner's.
+        marks: How the model marks thinking and turns.
     """
 
     sampler: Sampler
@@ -117,6 +119,7 @@ class Parts:
     progress: StepCounter
     outgrown: Outgrown
     sync: SyncWatch | None = None
+    marks: Marks = KNOWN
 
 
 def take_step(task: Task, parts: Parts) -> None:
@@ -244,6 +247,7 @@ def sample_and_grade(
         parts.budget.count(len(completion.token_ids_T))
         if completion.overflow is None:
             job = task.job(completion, step)
+            job = replace(job, finished=completion.finished, marks=parts.marks)
             jobs[completion.group, completion.index] = job
             parts.grader.submit(job)
         _pass_on(task, parts, step)

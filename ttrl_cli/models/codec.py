@@ -1,6 +1,7 @@
 """A model's words: its tokenizer, its chat template, where its completions end. No weights."""
 
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from huggingface_hub import snapshot_download
 from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 from transformers.utils import logging as transformers_logging
 
+from ttrl_cli.completions import CHANNELS, KNOWN, Marks, marks_of
 from ttrl_cli.errors import SetupError, first_line
 from ttrl_cli.models import store
 from ttrl_cli.models.template import Template, template_of
@@ -30,12 +32,16 @@ class Codec:
         template: The chat template.
         stop_ids: Token ids that end a completion.
         max_context: Longest sequence the model takes, in tokens.
+        marks: How the model marks thinking and turns.
+        kept_ids: Special tokens that are kept in the text, because they mark thinking.
     """
 
     tokenizer: Any
     template: Template
     stop_ids: frozenset[int]
     max_context: int
+    marks: Marks = KNOWN
+    kept_ids: frozenset[int] = frozenset()
 
     @property
     def turn_marks(self) -> tuple[str, ...]:
@@ -75,8 +81,15 @@ class Codec:
         return np.asarray(found, dtype=np.int64)
 
     def decode(self, token_ids_T: IntArray) -> str:
-        """The text of sampled tokens, special tokens left out."""
-        return str(self.tokenizer.decode(token_ids_T.tolist(), skip_special_tokens=True))
+        """The text of sampled tokens; special tokens are left out, unless they mark thinking."""
+        ids = token_ids_T.tolist()
+        if self.kept_ids.isdisjoint(ids):
+            return str(self.tokenizer.decode(ids, skip_special_tokens=True))
+        parts = groupby(ids, key=self.kept_ids.__contains__)
+        return "".join(
+            str(self.tokenizer.decode(list(part), skip_special_tokens=not kept))
+            for kept, part in parts
+        )
 
     def raw(self, token_ids_T: IntArray) -> str:
         """The text of tokens, special ones and all."""
@@ -114,12 +127,30 @@ def load_codec(folder: str, *, thinking: bool | None = None) -> Codec:
     except (OSError, ValueError, LookupError, TypeError, ImportError) as error:
         msg = f"model {folder!r} could not be loaded: {first_line(error)}"
         raise SetupError(msg) from error
+    template = template_of(tokenizer, folder, thinking)
+    marks, kept_ids = _marks(tokenizer, template)
     return Codec(
         tokenizer=tokenizer,
-        template=template_of(tokenizer, folder, thinking),
+        template=template,
         stop_ids=_stop_ids(folder, config, tokenizer),
         max_context=int(getattr(config, "max_position_embeddings", 1 << 30)),
+        marks=marks,
+        kept_ids=kept_ids,
     )
+
+
+def _marks(tokenizer: Any, template: Template) -> tuple[Marks, frozenset[int]]:
+    """Return how a model marks thinking and turns, and the special tokens among those marks."""
+    added = {str(token): int(i) for token, i in tokenizer.get_added_vocab().items()}
+    prompt = template.text([Message(role="user", content="?")])
+    source = tokenizer.chat_template
+    sources = source.values() if isinstance(source, dict) else [source]
+    marks = marks_of("\n".join(sources), added, prompt)
+    words = {word for tag in marks.thinking for word in (tag.opening, tag.closing)}
+    if CHANNELS[0] in added:
+        words.update(CHANNELS)
+    special = set(tokenizer.all_special_ids)
+    return marks, frozenset(i for word, i in added.items() if word in words and i in special)
 
 
 def _stop_ids(folder: str, config: Any, tokenizer: Any) -> frozenset[int]:

@@ -19,6 +19,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.cache_utils import DynamicCache, DynamicLayer
 from transformers.utils import logging as transformers_logging
 
+from ttrl_cli.completions import Marks
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import SetupError, first_line
 from ttrl_cli.models import attention, sharding, weights
@@ -55,6 +56,11 @@ class LoadedModel:
     def dtype(self) -> str:
         """The type of the base model's weights, as a configuration names it."""
         return str(self.network.get_base_model().dtype).removeprefix("torch.")
+
+    @property
+    def marks(self) -> Marks:
+        """How it marks thinking and turns."""
+        return self.codec.marks
 
     @property
     def device(self) -> torch.device:

@@ -25,7 +25,7 @@ def attempt_line(attempt: Attempt) -> dict[str, Json]:
             "reason": verdict.reason,
             "seconds": round(verdict.seconds, 6),
             **_compiling(verdict),
-            **({"answer": verdict.data, "rule": verdict.rule} if verdict.rule else {}),
+            **_found(verdict),
         },
         "advantage": attempt.advantage,
     }
@@ -35,3 +35,11 @@ def _compiling(verdict: Verdict) -> dict[str, Json]:
     """How long compiling took, where something was compiled."""
     seconds = verdict.compile_seconds
     return {"compile_seconds": round(seconds, 6)} if seconds else {}
+
+
+def _found(verdict: Verdict) -> dict[str, Json]:
+    """Return the rule that found something in the completion, and of a vote the answer."""
+    if not verdict.rule:
+        return {}
+    rule: dict[str, Json] = {"rule": verdict.rule}
+    return rule if verdict.solution else {"answer": verdict.data, **rule}

@@ -15,11 +15,12 @@ _END = re.compile(
     | (?P<stop>
         (?: (?<!\.[A-Za-z]) (?<!\bDr) (?<!\bMr) (?<!\bMs) (?<!\bSt) (?<!\bMrs)  # p.m., Dr. Who
             (?<![A-Z]\.\s[A-Z]) (?!\.\s[A-Z]\.) \.                              # J. K. Rowling
-            | [!?] )
+            | (?<!\\) [!?] )                                                   # not \!
         [*_"'”’)\]$]* (?=\s+[^\sa-z=+*/<>^-])
-        | 。 )
-    | ,? \s (?:because|since) \b
-    | , \s (?:which|where|as|so|thus|hence|therefore|but|not) \b
+        | [。！？] )
+    | ,? \s (?:because|since|parce\sque|puisque|weil|porque) \b
+    | , \s (?:which|where|as|so|thus|hence|therefore|but|not|car|donc|denn|da|pues|ya\sque) \b
+    | [，,] \s? (?:因为|所以|因此|其中|即|而不|不是)
     """,
     re.VERBOSE,
 )

@@ -1,0 +1,217 @@
+"""What a completion says: thinking and run-on left out, by one function for both commands."""
+
+import time
+
+import pytest
+
+from ttrl_cli.completions import KNOWN, Marks, marks_of, visible
+from ttrl_cli.completions.marks import Tag, tags_in
+from ttrl_cli.grading.parse import find_solution
+from ttrl_cli.voting.extract import extract
+
+F = "```"
+PAIRS = [
+    *(("<think>", "</think>"), ("<Thinking>", "</thinking>"), ("<thought>", "</thought>")),
+    *(("<reasoning>", "</reasoning>"), ("<reflection>", "</reflection>")),
+    *(("<scratchpad>", "</scratchpad>"), ("<seed:think>", "</seed:think>")),
+    *(("[THINK]", "[/THINK]"), ("◁think▷", "◁/think▷"), ("<|think|>", "<|/think|>")),
+    *(('<thinking effort="high">', "</thinking>"), ("<longcat_think>", "</longcat_think>")),
+    ("<|begin_of_thought|>", "<|end_of_thought|>"),
+    ("<|START_THINKING|>", "<|END_THINKING|>"),
+    ("<|inner_prefix|>", "<|inner_suffix|>"),
+    ("<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"),
+    ("<|channel|>commentary to=f<|message|>", "<|channel|>final <|constrain|>json<|message|>"),
+]
+
+
+class TestThinking:
+    @pytest.mark.parametrize(("opening", "closing"), PAIRS)
+    def test_every_family_is_hidden_from_both_commands(self, opening: str, closing: str) -> None:
+        """A draft in a block counts neither as an answer nor as a program, closed or not."""
+        draft = f"{opening}\\boxed{{6}}\n{F}python\nrun = 6\n{F}\n"
+        said = f"{draft}{closing}\\boxed{{7}}\n{F}python\nrun = 7\n{F}"
+        found = extract(said)
+        assert found is not None
+        assert found.answer == "7"
+        assert find_solution(said, "program", "python").text == "run = 7"
+        assert visible(f"Well. {draft}").strip() == "Well."
+        assert extract(draft) is None
+
+    @pytest.mark.parametrize("closing", [closing for _, closing in PAIRS])
+    def test_what_the_prompt_opened(self, closing: str) -> None:
+        """All before a closing tag that nothing opened is thinking."""
+        assert visible(f"draft {closing}said") == "said"
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("analysisWe add.assistantfinalIt is 7.", "It is 7."),
+            ("analysis2+2assistantfinal4", "4"),
+            ("analysisWe addassistantcommentary to=f{}assistantfinalSeven", "Seven"),
+            ("draftassistantfinalSeven", "Seven"),
+            ("analysisWe add and", ""),
+            ("analysis of the problem: 7", "analysis of the problem: 7"),
+            ("An analysisWe", "An analysisWe"),
+        ],
+    )
+    def test_harmony_without_its_tokens(self, text: str, said: str) -> None:
+        """Where the special tokens were left out, the channels' names run into the text."""
+        assert visible(text) == said
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("<thinking>a<reasoning>b</reasoning>c</thinking>d", "d"),
+            ("[THINK]a<think>b</think>c[/THINK]d", "d"),
+            ("<reasoning>a</think>b", "b"),
+            ("<reasoning>a</think>b</think>c", "c"),
+            ("<think>they say </reasoning> a</think>b", "b"),
+            ("<think>a</think>b<think>c</think>d", "bd"),
+            ("<think>a<think>b</think>c</think>d", "d"),
+            ("a<think/>b", "a<think/>b"),
+            ("a <think /> b", "a <think /> b"),
+            ("a<thinker>b</thinker>", "a<thinker>b</thinker>"),
+        ],
+    )
+    def test_families_in_each_other(self, text: str, said: str) -> None:
+        """A block ends at its own family's tag; another's ends it only for want of one."""
+        assert visible(text) == said
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            f"{F}python\nprint('<think>', '[THINK]')\n{F}\nDone.",
+            f"{F}\n<think>\n</think>\n{F}\nDone.",
+            "~~~xml\n<reasoning>a</reasoning>\n~~~",
+            f"{F}python\n# strip </think>\nx = 1\n{F}\nIt prints\n{F}\n1\n{F}",
+            "I write `<think>` first.",
+            'I write "<think>" first, then "</think>".',
+            f"{F}python\nprint('</think>')\n",
+        ],
+    )
+    def test_a_tag_in_code_is_code(self, text: str) -> None:
+        """In a fenced block, in quotes and in code within a line a tag opens and closes nothing."""
+        assert visible(text) == text
+
+    def test_a_draft_that_left_its_fence_open(self) -> None:
+        """The closing tag counts, though it stands behind an opening fence."""
+        assert visible(f"{F}python\nx = 0\n</think>\nsaid\n{F}\n1\n{F}") == f"\nsaid\n{F}\n1\n{F}"
+        assert visible(f"a\n{F}python\nx = 0\n{F}</think>b") == "b"
+
+
+class TestTemplates:
+    def test_tags_of_a_template(self) -> None:
+        """Pairs of tags are found in whatever form; one without its other half is none."""
+        text = "{{ '<mind_think>' }} x.split('</mind_think>') [REASON] [/REASON] <|thought_start|>"
+        assert tags_in(text + "<|thought_end|> <thoughtless>") == (
+            Tag(opening="<mind_think>", closing="</mind_think>"),
+            Tag(opening="[REASON]", closing="[/REASON]"),
+            Tag(opening="<|thought_start|>", closing="<|thought_end|>"),
+        )
+
+    def test_they_count_besides_the_known_ones(self) -> None:
+        """What the template names is hidden, and so is <think>."""
+        marks = marks_of("[REASON] [/REASON]", [], "")
+        text = "[REASON]a[/REASON]b<think>c</think>d"
+        assert visible(text, marks) == "bd"
+        assert visible(text) == "[REASON]a[/REASON]bd"
+
+    @pytest.mark.parametrize(
+        ("prompt", "opened"),
+        [
+            ("<user>?<assistant><think>\n", True),
+            ("<user>?<assistant><think>\n\n</think>\n\n", False),
+            ("<user>?<assistant>", False),
+        ],
+    )
+    def test_whether_the_prompt_ends_in_thinking(self, prompt: str, opened: bool) -> None:
+        """It does where its last tag opens a block."""
+        marks = marks_of("<think></think>", ["<user>", "<tool>", "\n", "?", "<think>"], prompt)
+        assert marks.opened is opened
+        assert marks.turns == ("<user>",)
+        assert visible("draft", marks) == ("" if opened else "draft")
+        assert visible("draft</think>said", marks) == "said"
+
+    def test_turn_tokens_of_a_template(self) -> None:
+        """A token that the template lays turns out with ends the text, where it stands in it."""
+        marks = Marks(turns=("<user>",))
+        assert visible("12\n<user>More?", marks) == "12\n"
+        assert visible("12\n<user>More?") == "12\n<user>More?"
+
+
+class TestRunOn:
+    @pytest.mark.parametrize(
+        "mark",
+        [
+            *("Question: Tom has 4 cars.", "Q: Tom?", "User: And Tom?", "Human: And Tom?"),
+            *("**Question:** Tom?", "### Question: Tom?", "### Instruction\nTom?", "Problem: Tom?"),
+            *("### Instruction:\nTom?", "问题：汤姆?", "Question : Tom?", "QUESTION: TOM?"),
+            *(
+                "<|im_start|>user\nTom?",
+                "<|im_end|>\nTom",
+                "<|start_header_id|>user",
+                "[INST] Tom?",
+            ),
+            *("<start_of_turn>user\nTom?", "</s>\nTom", "<|eot_id|>", "<｜User｜>Tom?", "<|user|>"),
+            "## The solution so far\n\nTom",
+        ],
+    )
+    def test_the_text_ends_where_a_turn_begins(self, mark: str) -> None:
+        """Labels and tokens of another turn end the answer, and its answer does not count."""
+        text = f"12 eggs are left.\n#### 12\n\n{mark}\nAnswer: 4 + 5 = 9\n#### 9"
+        assert visible(text).rstrip() == "12 eggs are left.\n#### 12"
+        found = extract(text)
+        assert found is not None
+        assert found.answer == "12"
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "Question: how many eggs?\nAnswer: 12",
+            "\n**Question:** how many eggs?\n\nAnswer: 12",
+            "Let me restate the problem:\nQuestion: how many eggs?\nAnswer: 12",
+            "Question 1: 5\nQuestion 2: 12\nAnswer: 12",
+            "The question: how many?\nSo question: none.\nAnswer: 12",
+            "The open question: 12 or 13?\nAnswer: 12",
+            f"{F}\nQ: how many?\nUser: 12\n<|im_end|>\n{F}\nAnswer: 12",
+            'The token "<|im_end|>" ends it.\nAnswer: 12',
+        ],
+    )
+    def test_what_is_no_other_turn(self, text: str) -> None:
+        """The question over again, numbered parts, prose, code and mentions end nothing."""
+        assert visible(text) == text
+
+    def test_the_answer_s_own_turn(self) -> None:
+        """Tokens that the answer begins with are left out; they end nothing."""
+        assert visible("<|im_start|>assistant\n12<|im_end|>") == "12"
+        assert visible("[/INST] 12 </s>").strip() == "12"
+
+    def test_a_question_said_over_again_and_another(self) -> None:
+        """The first may stand at the beginning; the second begins another turn."""
+        text = "Question: 2 + 2?\nAnswer: 4\n\nQuestion: 3 + 3?\nAnswer: 6"
+        assert visible(text) == "Question: 2 + 2?\nAnswer: 4\n\n"
+
+    def test_a_token_in_a_block_that_is_never_closed(self) -> None:
+        """A turn that ends within a block ends it."""
+        assert visible(f"{F}python\nx = 1\n<|im_end|>\nuser") == f"{F}python\nx = 1\n"
+
+    def test_drafts_do_not_end_a_text(self) -> None:
+        """A label within thinking is thinking."""
+        assert visible("Well.\nQuestion: 2?\n</think>Answer: 4") == "Answer: 4"
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        *("<think>", "</think>", "[THINK][/THINK]", "<think ", "<|channel|>", "assistantfinal"),
+        *(f"{F}\n</think>\n", f"{F}\n", "Q: \n", "a:\n", "Question", "<", "[", " ", "\n", "`"),
+        *("<|im_end|>", "analysis", "<|channel|>analysis", '"<think>"', "</s>", "#", "**"),
+    ],
+)
+def test_reading_takes_linear_time(piece: str) -> None:
+    """A megabyte of any repeated piece is read in about a second; quadratic were minutes."""
+    text = "x\n" + piece * (1_000_000 // len(piece))
+    started = time.process_time()
+    visible(text, KNOWN)
+    visible(f"<think>{text}")
+    assert time.process_time() - started < 10

@@ -1,0 +1,86 @@
+"""How a model marks its thinking and the turns of a conversation."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_WORDS = r"think|thought|reason|reflect|scratchpad"
+_LIKE_A_TAG = re.compile(
+    rf"[<\[◁]{{1,2}}[^\s<>\[\]◁▷'\"`{{}}]{{0,24}}(?:{_WORDS})[^\s<>\[\]◁▷'\"`{{}}]{{0,16}}[>\]▷]{{1,2}}",
+    re.IGNORECASE,
+)
+_IN_BRACKETS = re.compile(r"[<\[]\S+[>\]]")
+_ENDS = re.compile(r"/|(?<![a-z])(?:end|close|stop)(?![a-z])", re.IGNORECASE)
+CHANNELS = ("<|channel|>", "<|message|>", "<|start|>", "<|end|>", "<|constrain|>")
+"""What marks thinking and answer in harmony."""
+_PROMPT_END = 64  # characters in which a template may have opened the thinking
+_SIDE = re.compile(r"(?<![a-z])(?:begin|start|open|end|close|stop|of)(?![a-z])", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tag:
+    """What opens and closes a block of thinking, word for word."""
+
+    opening: str
+    closing: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marks:
+    """What a model's chat template says; the families that everybody knows count besides.
+
+    Attributes:
+        thinking: Tags around thinking.
+        turns: What begins or ends a turn.
+        opened: The prompt ends within a block of thinking.
+    """
+
+    thinking: tuple[Tag, ...] = ()
+    turns: tuple[str, ...] = ()
+    opened: bool = False
+
+
+KNOWN = Marks()
+"""The known families alone: for scripted completions, and where a template says nothing."""
+
+
+def marks_of(template: str, tokens: Iterable[str], prompt: str) -> Marks:
+    """Return the marks that a chat template uses.
+
+    Args:
+        template: Its source.
+        tokens: The tokenizer's added tokens; some name tags that a template leaves to the model.
+        prompt: A conversation that it laid out, ready for an answer.
+    """
+    added = list(dict.fromkeys(tokens))
+    tags = tags_in("\n".join([template, *added]))
+    end = prompt[-_PROMPT_END:]
+    return Marks(
+        thinking=tags,
+        turns=tuple(t for t in added if t in prompt and _is_turn(t)),
+        opened=any(end.rfind(tag.opening) > end.rfind(tag.closing) for tag in tags),
+    )
+
+
+def _is_turn(token: str) -> bool:
+    """Decide whether a token of a laid-out prompt marks a turn: no blanks, and no thinking."""
+    return bool(_IN_BRACKETS.fullmatch(token)) and not _LIKE_A_TAG.fullmatch(token)
+
+
+def tags_in(text: str) -> tuple[Tag, ...]:
+    """Return the pairs of tags around thinking that a text names, in order."""
+    openings: dict[str, str] = {}
+    closings: dict[str, str] = {}
+    for found in _LIKE_A_TAG.findall(text):
+        side = closings if _ENDS.search(found) else openings
+        side.setdefault(_key(found), found)
+    return tuple(
+        Tag(opening=opening, closing=closings[key])
+        for key, opening in openings.items()
+        if key in closings
+    )
+
+
+def _key(tag: str) -> str:
+    """Return what an opening tag and its closing one have in common."""
+    return re.sub(r"[\W_]", "", _SIDE.sub("", tag.replace("_", " "))).lower()

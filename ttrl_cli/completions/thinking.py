@@ -1,0 +1,198 @@
+"""Thinking, which never counts: one function for solve and vote.
+
+Known are <think>, <thinking>, <thought>, <reasoning>, <reflection> and <scratchpad>, in any case,
+with attributes or a prefix (<seed:think>); [THINK]; the tokens <|begin_of_thought|>,
+<|START_THINKING|>, <|think|>, <|inner_prefix|> and ◁think▷; the channels of harmony
+(analysis and commentary are thinking, final is not), also as they read when the special tokens are
+left out: "analysis...assistantfinal...". The tags of the model's chat template count besides.
+
+    a block          ends at the first closing tag of its family; if there is none, at the last of
+                     another family; if there is none either, with the text
+    a closing tag    that nothing opened closes what the prompt had opened: all before is thinking
+    a fenced block   outside of thinking holds code, and a tag in it is code. But a block that was
+                     never closed is a draft's: a closing tag ends it if the fences that follow come
+                     in pairs, and there is no quote on its line
+    a mention        is a tag that stands alone in quotes or backticks: it opens and closes nothing
+    <think/>         is nothing
+
+Every step is linear in the length of the text.
+"""
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator
+from functools import cached_property, lru_cache
+from itertools import accumulate
+from typing import NamedTuple
+
+from ttrl_cli.completions.fences import Fence, fence_of
+from ttrl_cli.completions.marks import Marks
+
+_XML = (
+    r"<\s*+(?P<end>/\s*+)?(?:[a-z]{1,16}[:_])?"
+    r"(?P<name>think(?:ing)?|thoughts?|reasoning|reflection|scratchpad)(?:\s[^<>]*+|/)?>"
+)
+_ONE_FAMILY = {"thinking": "think", "thought": "think", "thoughts": "think"}
+_HARMONY = r"(?:<\|start\|>\s?assistant\s?)?<\|channel\|>\s?"
+_MESSAGE = r"(?:[^<]{0,80}(?:<\|constrain\|>[^<]{0,40})?<\|message\|>)"
+_TOKENS = {  # family: what opens a block, and what closes it
+    "bracket": (r"\[think(?:ing)?\]", r"\[/think(?:ing)?\]"),
+    "of": (r"<\|begin_of_(?:thought|thinking)\|>", r"<\|end_of_(?:thought|thinking)\|>"),
+    "start": (r"<\|start_thinking\|>", r"<\|end_thinking\|>"),
+    "bar": (r"<\|think(?:ing)?\|>", r"<\|/think(?:ing)?\|>"),
+    "inner": (r"<\|inner_prefix\|>", r"<\|inner_suffix\|>"),
+    "triangle": ("◁think▷", "◁/think▷"),
+    "harmony": (
+        rf"{_HARMONY}(?:analysis|commentary){_MESSAGE}",
+        rf"{_HARMONY}final{_MESSAGE}",
+    ),
+}
+_BARE = "bare"  # harmony without its special tokens
+_BARE_START = re.compile(r"\s*(?:analysis|commentary)(?=(?P<text>[A-Z0-9\"'(*$\\#-])?)")
+_BARE_FINAL = "assistantfinal"
+_HINTS = r"think|thought|reasoning|reflection|scratchpad|<\|channel|<\|inner_|assistantfinal"
+_QUOTES = "'\"`"
+
+
+class _Tag(NamedTuple):
+    """A tag in a text: where, of which family, and whether it opens a block."""
+
+    start: int
+    end: int
+    family: str
+    opens: bool
+
+
+def spoken(text: str, marks: Marks, *, gap: str = "") -> str:
+    """Return the text outside of thinking.
+
+    Args:
+        text: A completion whose lines end in newlines alone.
+        marks: The tags of the model's chat template, and whether the prompt opened one.
+        gap: What stands for each block that was cut out. A fence behind one begins a line anyhow.
+    """
+    tags = _Tags(text, marks)
+    start = seen = tags.end_of_block(0, "") if marks.opened else 0
+    kept: list[str] = []
+    fence: Fence | None = None  # of the block of code that a tag stands in
+    for tag in tags.all:
+        if tag.start < seen:
+            continue
+        fence = _fence_after(text[seen : tag.start], fence)
+        seen = tag.end
+        if fence is not None and not tags.ends_draft(tag):
+            continue
+        fence = None
+        if tag.opens:
+            kept.append(text[start : tag.start])
+            start = seen = tags.end_of_block(tag.end, tag.family)
+        else:
+            kept.clear()
+            start = tag.end
+    return _joined([*kept, text[start:]], gap)
+
+
+class _Tags:
+    """The tags of a text.
+
+    Attributes:
+        all: Each of them, in order, mentions left out.
+    """
+
+    def __init__(self, text: str, marks: Marks) -> None:
+        self._text = text
+        self.all = list(_tags(text, marks))
+        closing = [tag for tag in self.all if not tag.opens]
+        self._closing: dict[str, list[_Tag]] = {"": closing}
+        for tag in closing:
+            self._closing.setdefault(tag.family, []).append(tag)
+
+    def end_of_block(self, start: int, family: str) -> int:
+        """Return where the thinking that begins at a place ends; no family takes any tag."""
+        own = self._closing.get(family, [])
+        after = bisect_left(own, start, key=lambda tag: tag.start)
+        if after < len(own):
+            return own[after].end
+        last = self._closing[""][-1:]
+        return last[0].end if last and last[0].start >= start else len(self._text)
+
+    def ends_draft(self, tag: _Tag) -> bool:
+        """Decide whether a tag within a block of code ends a draft that left its fence open."""
+        line = self._text[self._text.rfind("\n", 0, tag.start) + 1 : tag.start]
+        later = len(self._fences) - bisect_left(self._fences, tag.end)
+        return not tag.opens and not any(quote in line for quote in _QUOTES) and later % 2 == 0
+
+    @cached_property
+    def _fences(self) -> list[int]:
+        """Where the lines begin that are fences."""
+        lines = self._text.split("\n")
+        starts = accumulate((len(line) + 1 for line in lines), initial=0)
+        return [start for start, line in zip(starts, lines, strict=False) if fence_of(line)]
+
+
+def _tags(text: str, marks: Marks) -> Iterator[_Tag]:
+    """Yield the tags of a text in order, mentions left out."""
+    if (bare := _BARE_START.match(text)) and (bare["text"] or _BARE_FINAL in text):
+        yield _Tag(start=bare.start(), end=bare.end(), family=_BARE, opens=True)
+    if not _hints(marks).search(text):
+        return
+    for found in _pattern(marks).finditer(text):
+        side, _, family = (found.lastgroup or "").partition("_")
+        if side == "name":
+            family = found["name"].lower()
+            family = _ONE_FAMILY.get(family, family)
+            side = "close" if found["end"] else "open"
+        start, end = found.span()
+        if text[end - 2] != "/" and not _mentioned(text, start, end):
+            yield _Tag(start, end, family, side == "open")
+
+
+@lru_cache(maxsize=8)
+def _hints(marks: Marks) -> re.Pattern[str]:
+    """Return what every text with a tag has, and few others: it is found sooner than a tag."""
+    own = [re.escape(tag.closing) for tag in marks.thinking]
+    return re.compile("|".join([_HINTS, *own]), re.IGNORECASE)
+
+
+@lru_cache(maxsize=8)
+def _pattern(marks: Marks) -> re.Pattern[str]:
+    """Return what finds the known tags and those of a template."""
+    pairs = dict(_TOKENS)
+    for place, tag in enumerate(marks.thinking):
+        pairs[f"own{place}"] = (re.escape(tag.opening), re.escape(tag.closing))
+    sides = [
+        f"(?P<open_{family}>{opening})|(?P<close_{family}>{closing})"
+        for family, (opening, closing) in pairs.items()
+    ]
+    every = "|".join([_XML, f"(?P<close_{_BARE}>{_BARE_FINAL})", *sides])
+    return re.compile(every, re.IGNORECASE)
+
+
+def _mentioned(text: str, start: int, end: int) -> bool:
+    """Decide whether a tag stands alone in quotes or in code within a line."""
+    quote = text[start - 1 : start] if start else ""
+    if not quote or quote not in _QUOTES or text[end : end + 1] != quote:
+        return False
+    fenced = "``" in (text[max(0, start - 2) : start], text[end : end + 2])
+    return not fenced
+
+
+def _fence_after(text: str, fence: Fence | None) -> Fence | None:
+    """Return the fence that is open behind a text, where one may be open before it."""
+    if "```" not in text and "~~~" not in text:
+        return fence
+    for line in text.split("\n"):
+        found = fence_of(line)
+        if found is not None and fence is None:
+            fence = found
+        elif found is not None and fence is not None and found.closes(fence):
+            fence = None
+    return fence
+
+
+def _joined(pieces: list[str], gap: str) -> str:
+    """Join pieces of a text; a fence begins a line."""
+    joined = pieces[:1]
+    for piece in pieces[1:]:
+        joined += ["\n" if fence_of(piece.partition("\n")[0]) else gap, piece]
+    return "".join(joined)

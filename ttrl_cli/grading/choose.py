@@ -1,0 +1,257 @@
+"""Which of a completion's blocks is the solution.
+
+Blocks are ranked: the wanted tag and its aliases, then no tag, then others. Blank ones do not
+count. A block that was never closed counts like others in a completion that ended by itself; in one
+that was cut, only where there is no other.
+
+Python   the last block of the best rank that parses and defines the entry; together with those
+         blocks that define names it lacks, if there are any. If no block does, all of a rank
+         joined in order. Then the whole text, if that is a program; then what other pairs of
+         fences hold (a fence in a string may have cut a program in two, a missing one may have
+         joined it with prose); then what stands before the first fence.
+C++      the last block with a main, behind those without where it includes nothing and they do;
+         else what other fences hold, or what stands before the first, with a main; else all of a
+         rank joined.
+json     the last block that parses to the expected kind of value: that of the seeds; else the
+         whole text, what other fences hold, or what stands before the first, if that does; else
+         the last block that parses at all.
+text     the last block.
+
+Where nothing fits, the last closed block of the best rank is tried, for what it makes go wrong.
+Without blocks the text itself is tried, fences left out.
+"""
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ttrl_cli.completions.fences import Block, block, blocks, fence_of
+from ttrl_cli.grading.source import MAX_PARSED_TOGETHER, Source, SourceReader, has_main, includes
+from ttrl_cli.records import Json
+from ttrl_cli.sandbox.protocol import MalformedError, read_json
+
+WANTED = {
+    "python": re.compile(r"(?:[ci]|micro)?py(?:thon)?[\d.]*"),
+    "cpp": re.compile(r"(?:c\+\+|cpp|cc|cxx|g\+\+|hpp)[\d.]*"),
+    "json": re.compile(r"json[5c]?"),
+}
+"""Tags of a language, and of json."""
+CONTAINERS = frozenset({"list", "dict"})
+_MOST_BLOCKS = 16  # of one rank that are looked at, the last ones
+_MOST_PAIRS = 8  # fences tried as the beginning of a program, and as its end, of each kind
+_RULES = ("block", "untagged-block", "other-block")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A solution.
+
+    Attributes:
+        text: The solution's text.
+        rule: What it was taken from; docs/run-directory.md has the list.
+    """
+
+    text: str
+    rule: str
+
+
+class Blocks:
+    """The blocks of a completion, ranked.
+
+    Args:
+        text: What a completion says.
+        wanted: The tags that are asked for; None where all are alike.
+        finished: Whether the completion ended by itself.
+    """
+
+    def __init__(self, text: str, wanted: re.Pattern[str] | None, *, finished: bool) -> None:
+        self.text = text
+        self.finished = finished
+        self.wanted = wanted
+        found = [part for part in blocks(text) if part.body.strip()]
+        closed = [part for part in found if part.closed]
+        self.all = found if finished or not closed else closed
+
+    def rank(self, tag: str) -> int:
+        """Return 0 for a wanted tag, 1 for none, 2 for others."""
+        if self.wanted is None:
+            return 0
+        last = tag.rpartition(".")[2]  # of a file's name
+        if self.wanted.fullmatch(tag) or self.wanted.fullmatch(last):
+            return 0
+        return 2 if tag else 1
+
+    def ranked(self, rank: int) -> list[Block]:
+        """Return the last blocks of a rank, in order."""
+        return [part for part in self.all if self.rank(part.tag) == rank][-_MOST_BLOCKS:]
+
+    def up_to(self, rank: int) -> list[Block]:
+        """Return the last blocks of a rank and better ones, in order."""
+        return [part for part in self.all if self.rank(part.tag) <= rank][-_MOST_BLOCKS:]
+
+    def before(self) -> str:
+        """Return what stands before the first fence; empty where there is none."""
+        lines = self.text.split("\n")
+        first = next((place for place, line in enumerate(lines) if fence_of(line)), 0)
+        return "\n".join(lines[:first])
+
+    def last(self) -> Found:
+        """Return what is tried where nothing fits."""
+        for rank in range(len(_RULES)):
+            if ranked := self.ranked(rank):
+                closed = [part for part in ranked if part.closed]
+                chosen = (closed or ranked)[-1]
+                return Found(text=chosen.body, rule=self.rule(chosen))
+        plain = [line for line in self.text.split("\n") if not fence_of(line)]
+        return Found(text="\n".join(plain).strip(), rule="text")
+
+    def rule(self, chosen: Block) -> str:
+        """Name what a block was taken for."""
+        return _RULES[self.rank(chosen.tag)] if chosen.closed else "open-block"
+
+
+def choose_text(found: Blocks) -> Found:
+    """Return the last block, or the text."""
+    if not found.all:
+        return found.last()
+    chosen = found.all[-1]
+    return Found(text=chosen.body, rule=found.rule(chosen))
+
+
+def choose_json(found: Blocks, expected: frozenset[str]) -> Found:
+    """Return the last value of an expected kind."""
+    any_kind: Found | None = None
+    for rank in range(len(_RULES)):
+        for chosen in reversed(found.ranked(rank)):
+            text, kind = _value(chosen.body)
+            if kind in expected:
+                return Found(text=text, rule=found.rule(chosen))
+            if kind and any_kind is None:
+                any_kind = Found(text=text, rule=found.rule(chosen))
+    for rule, other in _others(found):
+        text, kind = _value(other)
+        if kind in expected:
+            return Found(text=text, rule=rule)
+    return any_kind or found.last()
+
+
+def kind_of(value: Json) -> str:
+    """Name the kind of a JSON value; all numbers are of one."""
+    return "number" if type(value) in (int, float) else type(value).__name__
+
+
+def _value(text: str) -> tuple[str, str]:
+    """Return JSON as it parses, and the kind of its value: empty if it does not parse."""
+    plain = text.strip()
+    for variant in dict.fromkeys([plain, plain.replace("\u00a0", " ")]):
+        try:
+            return variant, kind_of(read_json(variant))
+        except MalformedError:
+            continue
+    return plain, ""
+
+
+def choose_cpp(found: Blocks) -> Found:
+    """Return the last program with a main, or all blocks joined."""
+    for rank in range(len(_RULES)):
+        ranked = found.ranked(rank)
+        for chosen in reversed(ranked):
+            if not has_main(chosen.body):
+                continue
+            parts = [part for part in ranked if part is chosen or not has_main(part.body)]
+            if not includes(chosen.body) and any(includes(part.body) for part in parts):
+                return _joined(parts)
+            return Found(text=chosen.body, rule=found.rule(chosen))
+    for rule, other in _others(found):
+        if has_main(other) and found.all:
+            return Found(text=other, rule=rule)
+    best = next(filter(None, map(found.ranked, range(len(_RULES)))), [])
+    return _joined(best) if len(best) > 1 else found.last()
+
+
+def choose_python(found: Blocks, entry: str) -> Found:
+    """Return the last program that defines the entry."""
+    reader = SourceReader(entry)
+    for rank in range(len(_RULES)):
+        if program := _program(found, reader, rank):
+            return program
+    for rule, other in _others(found):
+        if source := reader.solution(other):
+            return Found(text=source.text, rule=rule)
+    return found.last()
+
+
+def _program(found: Blocks, reader: SourceReader, rank: int) -> Found | None:
+    """Return the last program of a rank, with what it lacks."""
+    ranked = found.ranked(rank)
+    for chosen in reversed(ranked):
+        if source := reader.solution(chosen.body):
+            together = _helpers(chosen, source, found.up_to(max(rank, 1)), reader)
+            joined = reader.solution(_joined(together).text) if len(together) > 1 else None
+            if joined is not None:
+                return Found(text=joined.text, rule="joined-blocks")
+            return Found(text=source.text, rule=found.rule(chosen))
+    joined = reader.solution(_joined(ranked).text) if len(ranked) > 1 else None
+    return None if joined is None else Found(text=joined.text, rule="joined-blocks")
+
+
+def _helpers(
+    chosen: Block, source: Source, others: Sequence[Block], reader: SourceReader
+) -> list[Block]:
+    """Return a block and those that define what it lacks, and what they lack, in order."""
+    sources = {
+        place: other
+        for place, part in enumerate(others)
+        if part is not chosen and (other := reader.read(part.body)) is not None
+    }
+    taken: set[int] = set()
+    lacks = set(source.lacks)
+    waiting = lacks.copy()
+    while waiting:
+        name = waiting.pop()
+        place = max((p for p, other in sources.items() if name in other.defines), default=None)
+        if place is not None and place not in taken:
+            taken.add(place)
+            waiting |= sources[place].lacks - lacks
+            lacks |= sources[place].lacks
+    return [part for place, part in enumerate(others) if part is chosen or place in taken]
+
+
+def _joined(parts: Sequence[Block]) -> Found:
+    return Found(text="\n\n".join(part.body for part in parts), rule="joined-blocks")
+
+
+def _others(found: Blocks) -> Iterator[tuple[str, str]]:
+    """Yield what a solution may be if no block is: (rule, text)."""
+    yield "text", found.text
+    left = MAX_PARSED_TOGETHER
+    for reading in _readings(found):
+        left -= len(reading)
+        if left < 0:
+            break
+        yield "other-fences", reading
+    yield "text", found.before()
+
+
+def _readings(found: Blocks) -> Iterator[str]:
+    """Yield what other pairs of fences hold than those that Markdown pairs."""
+    lines = found.text.split("\n")
+    fences = {place: fence for place, line in enumerate(lines) if (fence := fence_of(line))}
+    bare = [place for place, fence in fences.items() if not fence.info]
+    tagged = [p for p, fence in fences.items() if fence.info and found.rank(fence.tag) == 0]
+    glued = {p for p, line in enumerate(lines) if p not in fences and _glued(line)}
+    ends = sorted([*bare, *glued])
+    for start in [*tagged[: -_MOST_PAIRS - 1 : -1], *bare[:_MOST_PAIRS]]:
+        first = bisect_right(ends, start)
+        later = ends[first : first + _MOST_PAIRS]
+        for end in [*later, *([len(lines)] if found.finished else [])]:
+            body = lines[start + 1 : end]
+            if end in glued:
+                body.append(lines[end].rstrip().rstrip("`~"))
+            yield block(fences[start], body, closed=True).body
+
+
+def _glued(line: str) -> bool:
+    """Decide whether a line ends with the fence that should stand below it."""
+    return line.rstrip().endswith(("```", "~~~"))

@@ -1,0 +1,130 @@
+"""What the text of a program says about itself, without running it.
+
+The text is a model's and may be hostile: sources that are long are not parsed, and all that is
+parsed of one completion is bounded, so that neither time nor memory grows with the completion
+(Python's parser takes about a kilobyte per character at worst, and stops at deep nesting).
+"""
+
+import ast
+import builtins
+import re
+import warnings
+from dataclasses import dataclass
+from textwrap import dedent
+
+MAX_PARSED = 100_000
+"""Longest source that is parsed, in characters."""
+MAX_PARSED_TOGETHER = 400_000
+"""Most that is parsed for one completion, in characters."""
+_GIVEN = frozenset(dir(builtins)) | {"__file__", "__name__", "__doc__"}
+_FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
+_MAIN = re.compile(r"^(?:[^\n\"/]|/(?!/))*?\bmain[ \t]*\(", re.MULTILINE)
+_INCLUDE = re.compile(r"^[ \t]*(?:#[ \t]*include|import)\b", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A Python program that parses.
+
+    Attributes:
+        text: Its text, without a common indent or spaces that do not break, if it needed that.
+        defines: Names that it binds as a module.
+        lacks: Names that it uses and nowhere binds; all names where it imports `*` are bound.
+    """
+
+    text: str
+    defines: frozenset[str]
+    lacks: frozenset[str]
+
+
+class SourceReader:
+    """Parses the programs of one completion, within a budget.
+
+    Args:
+        entry: The function that a solution defines.
+    """
+
+    def __init__(self, entry: str) -> None:
+        self._entry = entry
+        self._word = re.compile(rf"\b{re.escape(entry)}\b")
+        self._left = MAX_PARSED_TOGETHER
+        self._known: dict[str, Source | None] = {}
+
+    def solution(self, text: str) -> Source | None:
+        """Read a program that defines the entry; None for any other text."""
+        found = self.read(text) if self._word.search(text) else None
+        return found if found is not None and self._entry in found.defines else None
+
+    def read(self, text: str) -> Source | None:
+        """Read a program; None if it does not parse, or not within the budget."""
+        if text not in self._known:
+            sources = map(self._parse, _variants(text))
+            self._known[text] = next((source for source in sources if source is not None), None)
+        return self._known[text]
+
+    def _parse(self, text: str) -> Source | None:
+        if len(text) > min(MAX_PARSED, self._left):
+            return None
+        self._left -= len(text)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # an invalid escape is the program's business
+                tree = ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+        return _facts(text, tree)
+
+
+def _variants(text: str) -> list[str]:
+    """Return a program as it stands, and with the spaces that Python takes, where they differ."""
+    plain = text.replace("\u00a0", " ")
+    return list(dict.fromkeys([text, plain, dedent(plain)]))
+
+
+def _facts(text: str, tree: ast.Module) -> Source:
+    bound: set[str] = set()
+    used: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            (used if isinstance(node.ctx, ast.Load) else bound).add(node.id)
+        else:
+            bound.update(_bound_by(node))
+    lacks = frozenset() if "*" in bound else used - bound - _GIVEN
+    return Source(text=text, defines=_defined(tree), lacks=frozenset(lacks))
+
+
+def _defined(tree: ast.Module) -> frozenset[str]:
+    """Return the names that a module binds, in whatever branch."""
+    names: set[str] = set()
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        names.update(_bound_by(node))
+        if not isinstance(node, _FUNCTION | ast.ClassDef | ast.Lambda):
+            waiting += ast.iter_child_nodes(node)
+    return frozenset(names)
+
+
+def _bound_by(node: ast.AST) -> list[str]:
+    """Return the names that a node other than a plain name binds."""
+    if isinstance(node, _FUNCTION | ast.ClassDef):
+        return [node.name]
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return [alias.asname or alias.name.partition(".")[0] for alias in node.names]
+    if isinstance(node, ast.arg):
+        return [node.arg]
+    if isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
+        return [node.name]
+    return []
+
+
+def has_main(text: str) -> bool:
+    """Decide whether a C++ program has a function main."""
+    return _MAIN.search(text) is not None
+
+
+def includes(text: str) -> bool:
+    """Decide whether a C++ program includes a header."""
+    return _INCLUDE.search(text) is not None
