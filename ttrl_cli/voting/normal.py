@@ -124,6 +124,14 @@ def _factorial(node: Node) -> Polynomial:
     return constant(math.factorial(int(value)))
 
 
+def _double_factorial(node: Node) -> Polynomial:
+    form = normal_form(node.args[0])
+    value = rational(form)
+    if value is None or value.denominator != 1 or not 0 <= value <= MAX_FACTORIAL:
+        return _atom(node, [form])
+    return constant(math.prod(range(int(value), 0, -2)))
+
+
 def _binomial(node: Node) -> Polynomial:
     forms = [normal_form(arg) for arg in node.args]
     n, k = map(rational, forms)
@@ -170,6 +178,7 @@ _FORMS: dict[str, Callable[[Node], Polynomial]] = {
     "pow": _power,
     "root": _indexed_root,
     "factorial": _factorial,
+    "factorial2": _double_factorial,
     "binom": _binomial,
     "log": _logarithm,
     "abs": _rounded,
