@@ -16,10 +16,10 @@ _TEMPERATURE = re.compile(
 )
 _BEARING = re.compile(rf"{_DEGREE}\s?(?:\\text\s?\{{\s?([NSEW])\s?\}}|([NSEW]){_ENDS})")
 _BEARINGS = {"N": "north", "S": "south", "E": "east", "W": "west"}
-_FUNCTION = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-zA-Z])\s?(?:\^\s?(?:\{[^{}]*\}|\d)\s?)?")
-_FACTORS = re.compile(
-    rf"((?:\d+(?:\.\d+)?\s?)?(?:[a-zA-Z]|\\[a-zA-Z]+)?){_DEGREE}"
+_FUNCTION = re.compile(
+    r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-zA-Z])\s?(?:\^\s?(?:\{[^{}]*\}|\d)\s?)?"
 )
+_FACTORS = re.compile(rf"((?:\d+(?:\.\d+)?\s?)?(?:[a-zA-Z]|\\[a-zA-Z]+)?){_DEGREE}")
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 

@@ -27,8 +27,9 @@ _SHORT_WORD = re.compile(  # alone, and no product: cat, but not abc
     "|sea|see|she|shy|six|sky|tea|the|tie|toe|try|two|use|way|who|why",
     re.IGNORECASE,
 )
+_BRACKETED = re.compile(r"[(\[{][^()\[\]{}]*[)\]}]")
+_SEPARATOR = re.compile(r"[,;]|\\lor(?![a-zA-Z])")
 _EQUALITY = re.compile(r"(?<![<>!=\\])=(?!=)")
-_CHOICES = re.compile(r"\(?[A-Za-z]\)?(?:\s?,\s?\(?[A-Za-z]\)?)*")
 
 
 @lru_cache(maxsize=32768)
@@ -41,7 +42,6 @@ def canonical(answer: str) -> Canonical:
         return _text(text)
     if is_prose(text):
         return _assigned(text) or _text(text)
-    text = _as_choices(text)
     try:
         if text.endswith("%"):
             return _percentage(text[:-1])
@@ -72,17 +72,8 @@ def right_side(text: str) -> tuple[str, str]:
     return sides[0].strip(), sides[-1].strip() if len(sides) > 1 else ""
 
 
-def _as_choices(text: str) -> str:
-    """Return letters alone in one case, since they may be choices; r, R stays."""
-    if not _CHOICES.fullmatch(text):
-        return text
-    letters = [letter for letter in text if letter.isalpha()]
-    lower = set(map(str.lower, letters))
-    return text.lower() if len(lower) == len(set(letters)) else text
-
-
 def _wordy(text: str) -> bool:
-    """Decide whether there is a word of three letters or more, which dx is not, but for commands."""
+    """Decide whether a word has three letters or more, which dx is not; commands are none."""
     plain = _COMMAND.sub(" ", text.replace("\\text", " "))
     return any(len(word) > 2 for word in _WORD.findall(plain))
 
@@ -98,7 +89,7 @@ def _opaque(text: str) -> Canonical:
 def _assigned(text: str) -> Canonical | None:
     """Return a value whose name cannot be read: "number of ways = 12", P(X > 2) = 0.5."""
     name, value = right_side(text)
-    if not name or not value or any(sign in name for sign in (",", ";", r"\lor")):
+    if not name or not value or _SEPARATOR.search(_BRACKETED.sub("", name)):
         return None
     try:
         node = read(value)
@@ -181,7 +172,7 @@ def _relation(node: Node) -> Canonical:
 
 
 def _equation(node: Node) -> Canonical:
-    """Return a named value, or a polynomial that is zero; a calculation (1/2 = 0.5) as its result."""
+    """Return a named value, a polynomial that is zero, or the result of a calculation."""
     first, last = node.args[0], node.args[-1]
     if all(map(is_fixed, node.args)):
         return _of(last)

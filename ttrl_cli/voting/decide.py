@@ -4,16 +4,16 @@ import re
 from collections import Counter
 
 from ttrl_cli.voting.equations import VALUE_OF, named
-from ttrl_cli.voting.expression import LIST
+from ttrl_cli.voting.expression import LIST, PRIME
 from ttrl_cli.voting.known import Canonical
-from ttrl_cli.voting.regions import BRACKETS
+from ttrl_cli.voting.regions import BRACKETS, separate
 from ttrl_cli.voting.sets import set_key
 
 ROUNDED = 1.01e-6
 """math-verify rounds decimals to six places."""
 RELATIVE = 1e-8
 _CURVE = "y"
-_FUNCTION_OF = re.compile(r"[a-zA-Z]\([a-z]\)")
+_FUNCTION_OF = re.compile(rf"([a-zA-Z]{PRIME}*)\([a-z]\)")
 _REGIONS = frozenset(("tuple", "union", "relation"))
 
 
@@ -35,10 +35,10 @@ def decided(a: Canonical, b: Canonical) -> bool | None:
 def says_all(a: Canonical) -> bool:
     """Decide whether an answer is the same as those with its key only.
 
-    Its notation is none of math-verify's: a proportion, a number with a deciding word, a list with
+    Its notation is none of math-verify's: a number with a deciding word, a list with
     repetitions, names that are calculations.
     """
-    if a.kind == "tuple" and a.name not in (*BRACKETS, "row", "mod"):
+    if a.kind == "tuple" and a.name not in (*BRACKETS, "row", "mod", "::"):
         return True
     if a.kind == "set" and a.name == LIST:
         return len({part.key for part in a.parts}) < len(a.parts) or any(map(says_all, a.parts))
@@ -56,7 +56,7 @@ def _stripped(a: Canonical) -> set[str]:
     keys = {a.key}
     if a.kind == "named":
         keys.add(a.parts[0].key)
-    if _is_function(a):
+    if _function_letter(a):
         keys.add(named(_CURVE, a.parts[0]).key)
     if a.kind == "system":
         values = [part.parts[0] for part in a.parts]
@@ -66,9 +66,10 @@ def _stripped(a: Canonical) -> set[str]:
     return keys
 
 
-def _is_function(a: Canonical) -> bool:
-    """Decide whether an answer says what a function of one variable is, such as f(x) = 2x."""
-    return a.kind == "named" and bool(_FUNCTION_OF.fullmatch(a.name))
+def _function_letter(a: Canonical) -> str:
+    """Return f where an answer says what f(x) is, a function of one variable; else nothing."""
+    function = _FUNCTION_OF.fullmatch(a.name) if a.kind == "named" else None
+    return function[1] if function else ""
 
 
 def _same(a: Canonical, b: Canonical) -> bool:
@@ -96,13 +97,15 @@ def _plain(a: Canonical, b: Canonical) -> bool:
         return _relations(a, b)
     if "set" in kinds:
         return _sets(a, b)
+    if "union" in kinds:
+        return kinds <= {"tuple", "union"} and _unions(a, b)
     if a.kind != b.kind:
-        return kinds == {"tuple", "union"}
+        return False
     if a.kind == "number":
         return _close(a, b)
     if a.kind in ("tuple", "matrix"):
         return _sequences(a, b)
-    return a.kind == "union"
+    return False
 
 
 def _named(a: Canonical, b: Canonical) -> bool:
@@ -112,13 +115,18 @@ def _named(a: Canonical, b: Canonical) -> bool:
     if "system" in (a.kind, b.kind):
         return False
     if a.kind == b.kind and a.name != b.name and not _same_function(a, b):
-        return not a.fixed and not b.fixed and _equations(a, b)
+        both = _function_letter(a) and _function_letter(b)
+        return not both and not a.fixed and not b.fixed and _equations(a, b)
     return _same(*(each.parts[0] if each.kind == "named" else each for each in (a, b)))
 
 
 def _same_function(a: Canonical, b: Canonical) -> bool:
-    """Decide whether y is the other's f(x): the names are no reason to tell them apart."""
-    return (a.name == _CURVE and _is_function(b)) or (b.name == _CURVE and _is_function(a))
+    """Decide whether y is the other's f(x), or both are f: it is their values that count."""
+    first, second = _function_letter(a), _function_letter(b)
+    return first == second != "" or _CURVE in (
+        a.name if second else "",
+        b.name if first else "",
+    )
 
 
 def _relations(a: Canonical, b: Canonical) -> bool:
@@ -194,6 +202,14 @@ def _lists(a: Canonical, b: Canonical) -> bool:
     return all(any(_same(x, y) for y in unmatched[1]) for x in unmatched[0]) and all(
         any(_same(x, y) for x in unmatched[0]) for y in unmatched[1]
     )
+
+
+def _unions(a: Canonical, b: Canonical) -> bool:
+    """Decide whether two unions, or a union and an interval, may be the same."""
+    left, right = (each.parts if each.kind == "union" else (each,) for each in (a, b))
+    if not separate(left) or not separate(right):
+        return True
+    return len(left) == len(right) and all(any(_same(x, y) for y in right) for x in left)
 
 
 def _sequences(a: Canonical, b: Canonical) -> bool:

@@ -99,4 +99,3 @@ def spelled(node: Node) -> str:
     if node.head == "number":
         return digits(node.value)
     return f"{node.head}{node.name}({','.join(map(spelled, node.args))})"
-

@@ -1,8 +1,8 @@
 r"""A small reader of the LaTeX that answers are written in: text -> expression tree.
 
-It reads what it is sure of, as math-verify would (1/2x is 1/(2x); \log has base 10), and refuses the
-rest: what it cannot read is left to math-verify. It is iterative where input is long and bounded
-where it is deep. Unlike math-verify it tells R from r.
+It reads what it is sure of, as math-verify would (1/2x is 1/(2x); \log has base 10), and refuses
+the rest: what it cannot read is left to math-verify. It is iterative where input is long and
+bounded where it is deep. Unlike math-verify it tells R from r.
 """
 
 from collections.abc import Sequence

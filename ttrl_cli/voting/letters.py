@@ -5,10 +5,26 @@ import re
 from ttrl_cli.voting.expression import PRIME
 
 _TOKEN = re.compile(
-    r"\\(?:begin|end|mathbb|text|operatorname)\*?\s*\{[^{}]*\}|\\[A-Za-z]+"
-    rf"|([A-Z])?({PRIME}*)(?:_(?:\{{([^{{}}]*)\}}|(\w)))?"
+    r"\\(?:begin|end|mathbb|text|operatorname)\*?\s*\{[^{}]*\}"
+    rf"|(\\[A-Za-z]+|[A-Za-z])?({PRIME}*)(?:\s?_\s?(?:\{{([^{{}}]*)\}}|([A-Za-z0-9])))?"
+)
+_CAPITAL_GREEK = frozenset(
+    rf"\{name}"
+    for name in (
+        "Gamma",
+        "Delta",
+        "Theta",
+        "Lambda",
+        "Xi",
+        "Sigma",
+        "Upsilon",
+        "Phi",
+        "Psi",
+        "Omega",
+    )
 )
 _CAPITAL = re.compile(r"([a-z])_\{?u\}?")
+_LETTER = re.compile(r"[A-Z]")
 
 
 def with_case(text: str) -> str:
@@ -24,7 +40,12 @@ def plain_letter(name: str) -> str:
 
 def _lowered(match: re.Match[str]) -> str:
     letter, primes = match[1] or "", match[2] or ""
-    if not letter and not primes:
-        return match[0]
     subscript = match[3] or match[4] or ""
-    return f"{letter.lower()}_{{{'U' * bool(letter)}{'P' * len(primes)}{subscript}}}"
+    capital = letter in _CAPITAL_GREEK or (len(letter) == 1 and letter.isupper())
+    marks = "U" * capital + "P" * len(primes)
+    if not letter or not (marks or _LETTER.search(subscript)):
+        return match[0]
+    if "\\" in subscript:
+        return match[0]
+    lowered = _LETTER.sub(lambda found: f"U{found[0]}", subscript)
+    return f"{letter.lower() if capital else letter}_{{{marks}{lowered}}}"

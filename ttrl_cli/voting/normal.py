@@ -20,6 +20,7 @@ from ttrl_cli.voting.polynomial import (
     rational,
     term,
 )
+from ttrl_cli.voting.trigonometry import trigonometric
 
 MAX_FACTORIAL = 1500
 
@@ -157,6 +158,10 @@ def _ln(p: Polynomial) -> Polynomial:
     return total
 
 
+def _trigonometric(node: Node) -> Polynomial:
+    return trigonometric(node.head, normal_form(node.args[0]))
+
+
 def _rounded(node: Node) -> Polynomial:
     form = normal_form(node.args[0])
     value = rational(form)
@@ -181,6 +186,9 @@ _FORMS: dict[str, Callable[[Node], Polynomial]] = {
     "factorial2": _double_factorial,
     "binom": _binomial,
     "log": _logarithm,
+    "sin": _trigonometric,
+    "cos": _trigonometric,
+    "tan": _trigonometric,
     "abs": _rounded,
     "floor": _rounded,
     "ceil": _rounded,

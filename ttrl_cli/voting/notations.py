@@ -10,7 +10,9 @@ import re
 _FUNCTIONS = (
     "arcsin|arccos|arctan|sinh|cosh|tanh|sin|cos|tan|sec|csc|cot|ln|log|exp|max|min|gcd|lcm|det"
 )
-_UPRIGHT_FUNCTION = re.compile(rf"\\(?:text|operatorname\*?)\s*\{{\s*({_FUNCTIONS})\s*\}}", re.IGNORECASE)
+_UPRIGHT_FUNCTION = re.compile(
+    rf"\\(?:text|operatorname\*?)\s*\{{\s*({_FUNCTIONS})\s*\}}", re.IGNORECASE
+)
 _UPRIGHT_LETTER = re.compile(r"\\(?:text|operatorname\*?)\s*\{\s*([iejknxyz])\s*\}")
 _UPRIGHT_PI = re.compile(r"\\(?:text|operatorname\*?)\s*\{\s*(?:\\?pi|\\pi)\s*\}")
 _SUBSCRIPT_WORD = re.compile(r"_\s*\{\s*([A-Za-z]{2,})\s*\}")

@@ -1,6 +1,7 @@
 """Sets of real numbers: intervals, their unions, and the inequalities that stand for them."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import inf
 
 from ttrl_cli.voting.equations import below_zero, named
@@ -71,15 +72,32 @@ def joined(parts: Sequence[Canonical]) -> Canonical | None:
     Those that have nothing in common are alternatives, whatever word stands between them; two that
     overlap hold at once.
     """
-    if len(parts) < 2 or not all(part.kind == "tuple" and part.name in BRACKETS for part in parts):
+    if len(parts) < 2 or not all(map(_known, parts)):
         return None
-    ends = [(_place(part.parts[0]), _place(part.parts[1])) for part in parts]
-    known = sorted((low, high) for low, high in ends if low is not None and high is not None)
-    if len(known) < len(parts):
-        return None
-    if all(high <= low for (_, high), (low, _) in zip(known, known[1:], strict=False)):
+    if separate(parts):
         return union_of(parts)
     return _intersection(*parts) if len(parts) == 2 else None
+
+
+def separate(parts: Sequence[Canonical]) -> bool:
+    """Decide whether these are intervals with gaps between them, if only of a point."""
+    if not all(map(_known, parts)):
+        return False
+    ordered = sorted(parts, key=lambda part: _end(part, 0))
+    return all(
+        _end(low, 1) < _end(high, 0)
+        or (_end(low, 1) == _end(high, 0) and low.name[1] + high.name[0] == ")(")
+        for low, high in pairwise(ordered)
+    )
+
+
+def _known(part: Canonical) -> bool:
+    """Decide whether this is an interval between known ends."""
+    return (
+        part.kind == "tuple"
+        and part.name in BRACKETS
+        and all(_place(end) is not None for end in part.parts)
+    )
 
 
 def _intersection(a: Canonical, b: Canonical) -> Canonical:

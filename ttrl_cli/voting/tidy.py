@@ -9,9 +9,9 @@ import re
 
 from ttrl_cli.voting.angles import without_degrees
 from ttrl_cli.voting.characters import plain_characters
+from ttrl_cli.voting.expression import PRIME
 from ttrl_cli.voting.gloss import without_gloss
 from ttrl_cli.voting.notations import respelled
-from ttrl_cli.voting.expression import PRIME
 from ttrl_cli.voting.styles import peeled, without_styles
 from ttrl_cli.voting.units import CURRENCY_SIGN, without_currency, without_units
 from ttrl_cli.voting.words import in_symbols, without_builder
@@ -83,6 +83,7 @@ _SLASHED_MIXED = re.compile(r"\\frac\{(\d+)/(\d+)\}")
 _REPEATING = re.compile(r"(?<![\d.])(\d*)\.(\d*)\\(?:overline|bar)\s*(?:\{(\d+)\}|(\d))")
 _INLINE = re.compile(r"\\text\s*\{\s*(\(?[A-Za-z]\)?|-?\d+(?:\.\d+)?)\s*\}")
 _CHOICE = re.compile(r"\(?([A-Za-z])[).:]")
+_CHOICES = re.compile(r"\(?[A-Za-z]\)?(?:\s?,\s?\(?[A-Za-z]\)?)*")
 
 
 def tidy(answer: str) -> str:
@@ -103,13 +104,22 @@ def tidy(answer: str) -> str:
     text = without_gloss(text)
     text = _INLINE.sub(r"\1", text).strip()
     choice = _CHOICE.fullmatch(text)
-    return choice[1] if choice else text
+    return _in_one_case(choice[1] if choice else text)
 
 
 def folded(text: str) -> str:
     r"""Return prose without case, spaces, \text{} and punctuation at its ends."""
     text = re.sub(r"\\text\s*\{|[{}\\]", "", text) if "\\" in text else text
     return "".join(text.casefold().split()).strip(".,;:!?*_'\"")
+
+
+def _in_one_case(text: str) -> str:
+    """Return letters alone in one case, since they may be choices; r, R stays."""
+    if not _CHOICES.fullmatch(text):
+        return text
+    letters = [letter for letter in text if letter.isalpha()]
+    lower = set(map(str.lower, letters))
+    return text.lower() if len(lower) == len(set(letters)) else text
 
 
 def _unwrap(text: str) -> str:

@@ -65,17 +65,21 @@ _DECIDING = {
     )
     for spelling in spellings.split()
 }  # fmt: skip
-_ABBREVIATED = re.compile(r"(?<![A-Za-z])(?:([ab])\.\s?([cd])\.|([bc])\.\s?([ce])\.(\s?e\.)?)", re.IGNORECASE)
+_ABBREVIATED = re.compile(
+    r"(?<![A-Za-z])(?:([ab])\.\s?([cd])\.|([bc])\.\s?([ce])\.(\s?e\.)?)", re.IGNORECASE
+)
 _HYPHENATED = re.compile(r"(counter|anti|north|south)[- ](clockwise|east|west)", re.IGNORECASE)
 _LEFT = re.compile(r"\b(?:to|on|toward|towards)\s+the\s+left\b", re.IGNORECASE)
 _LENGTHS = r"units?|m|cm|mm|km|meters?|metres?|ft|feet|foot|in|inch(?:es)?|miles?|steps?|spaces?"
 _MEASURED_LEFT = re.compile(
-    rf"\b({_LENGTHS}|squares?|blocks?|degrees?|places?)((?:[\s}}]|\\text|\{{)*)left\b", re.IGNORECASE
+    rf"\b({_LENGTHS}|squares?|blocks?|degrees?|places?)((?:[\s}}]|\\text|\{{)*)left\b",
+    re.IGNORECASE,
 )
 
+_SIGNS = "[€£¥₹₩₽₺₫₴₪¢₱฿]"
 CURRENCY_SIGN = (
-    r"(?:US|CA|AU|HK|NZ|[ACS])\\\$(?=\s?\d)|US\$(?=\s?\d)|\\?\$"
-    r"|[€£¥₹₩₽₺₫₴₪¢₱฿]|\\(?:euro|pounds|yen|cent)(?![a-zA-Z])"
+    rf"\\text\s*\{{\s*(?:{_SIGNS}|\\?\$)\s*\}}|{_SIGNS}|\\(?:euro|pounds|yen|cent)(?![a-zA-Z])"
+    r"|(?:US|CA|AU|HK|NZ|[ACS])\\\$(?=\s?\d)|US\$(?=\s?\d)|\\?\$"
 )
 _CURRENCY_BEFORE = re.compile(
     rf"(?:\A|(?<=[=,;(]))\s*(?:\\text\s*\{{\s*)?(?:{_CODES}|Rs\b\.?)\s*\}}?\s*(?=[-+\d.\\])"
