@@ -12,7 +12,7 @@ from ttrl_cli.voting.latex import read
 from ttrl_cli.voting.regions import ORDERS, all_but, inequality, union_of
 from ttrl_cli.voting.sets import set_of
 from ttrl_cli.voting.tidy import MAX_CHARS, folded, tidy
-from ttrl_cli.voting.units import EAST_ASIAN
+from ttrl_cli.voting.units import EAST_ASIAN, without_units
 
 _COMMAND = re.compile(r"\\(?:begin|end|mathbb|operatorname)\*?\s*\{[^{}]*\}|\\(?!text)[A-Za-z]+")
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]+")
@@ -75,7 +75,7 @@ def right_side(text: str) -> tuple[str, str]:
 def _wordy(text: str) -> bool:
     """Decide whether a word has three letters or more, which dx is not; commands are none."""
     plain = _COMMAND.sub(" ", text.replace("\\text", " "))
-    return any(len(word) > 2 for word in _WORD.findall(plain))
+    return any(len(word) > 2 for word in _WORD.findall(plain)) or bool(_NOTATION.search(text))
 
 
 def _text(text: str) -> Canonical:
@@ -89,6 +89,7 @@ def _opaque(text: str) -> Canonical:
 def _assigned(text: str) -> Canonical | None:
     """Return a value whose name cannot be read: "number of ways = 12", P(X > 2) = 0.5."""
     name, value = right_side(text)
+    value = without_units(value)
     if not name or not value or _SEPARATOR.search(_BRACKETED.sub("", name)):
         return None
     try:
@@ -98,7 +99,7 @@ def _assigned(text: str) -> Canonical | None:
         return None
     if not is_fixed(node) or known.kind not in ("number", "tuple", "infinity"):
         return None
-    return named(folded(name), known)
+    return named(folded(name) if is_prose(name) else "".join(name.split()), known)
 
 
 def _percentage(text: str) -> Canonical:

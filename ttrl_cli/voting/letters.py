@@ -28,7 +28,7 @@ _LETTER = re.compile(r"[A-Z]")
 
 
 def with_case(text: str) -> str:
-    """Return the text with its capital letters, and letters with primes, as letters of their own."""
+    """Return the text with other letters for its capitals and for letters with primes."""
     return _TOKEN.sub(_lowered, text)
 
 

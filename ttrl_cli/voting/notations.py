@@ -25,7 +25,7 @@ _HALF_OF_DAY = (
 )
 _BEFORE = r"(?<![\d:.,/^_{}\\A-Za-z])"
 _CLOCK_AND_HALF = re.compile(
-    rf"{_BEFORE}{_HOUR}(?:{_MINUTES})?{_HALF_OF_DAY}(?!\s*[A-Za-z+*/^_(-])", re.IGNORECASE
+    rf"{_BEFORE}{_HOUR}(?:{_MINUTES})?{_HALF_OF_DAY}(?![A-Za-z])(?!\s*[*/^_(])", re.IGNORECASE
 )
 _CLOCK = re.compile(rf"(?:(?<=[,;(=])|\A)\s*{_HOUR}{_MINUTES}\s*(?=\Z|[,;)=])")
 

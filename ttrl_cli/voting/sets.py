@@ -17,6 +17,10 @@ def set_of(elements: Sequence[Canonical], name: str) -> Canonical:
     kinds = [element.kind for element in elements]
     if "named" in kinds or "relation" in kinds:
         return _assignments(elements, name)
+    if any("infinity" in [part.kind for part in element.parts] for element in elements):
+        region = joined(elements)
+        if region is not None:
+            return region
     parts = sorted(elements, key=lambda element: element.key)
     parts = _once_per_notation(parts) if name == LIST else list({p.key: p for p in parts}.values())
     if len(parts) == 1:

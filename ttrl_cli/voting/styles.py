@@ -36,11 +36,14 @@ _STEPS = [
             r"|mbox|hbox)\s*(?=\{)",
             r"\\text",
         ),
+        (r"\\(?:text(?:bf|it|rm|up)?|math(?:rm|bf|it|sf|tt|up))\s+([A-Za-z\d])", r"\\text{\1}"),
         (r"\\text\{\s*\}", ""),
         (rf"\\(?:{_SPACES})(?![a-zA-Z])", " "),
         (r"\\imath(?![a-zA-Z])", "i"),
     )
 ]
+_POWER_IN_TEXT = re.compile(r"(\\text\s*\{[^{}]*\^)\s*\{\s*(-?\d)\s*\}")
+_MOST_POWERS = 4
 _TRAILING = re.compile(r"(?:\s|\\(?:\\|[,;:!>]|(?=\Z|\s)))+\Z")
 _GROUP = re.compile(r"(?:\\text|\\[df]?box|\\f?boxed)?\s*\{")
 
@@ -50,6 +53,8 @@ def without_styles(text: str) -> str:
     if "\\" in text:
         for pattern, replacement in _STEPS:
             text = pattern.sub(replacement, text)
+        for _ in range(_MOST_POWERS):
+            text = _POWER_IN_TEXT.sub(r"\1\2", text)
         text = _TRAILING.sub("", text)
     return text.strip()
 

@@ -46,6 +46,8 @@ _SPELLINGS = [
         (r"\\[lr]?vert(?![a-zA-Z])", "|"),
         (r"\\[lr]brace(?![a-zA-Z])", lambda match: r"\{" if match[0] == r"\lbrace" else r"\}"),
         (r"\\vee(?![a-zA-Z])", r"\\lor "),
+        (r"\\(?:land|wedge)(?![a-zA-Z])", ", "),
+        (r"\\\||\\[lr]?Vert(?![a-zA-Z])", "|"),
         (r"\\div(?![a-zA-Z])", "/"),
         (r"\\colon(?![a-zA-Z])|\{\s*:\s*\}", ":"),
         (r"\(\s*(?:\\text\s*\{\s*mod\s*\}|\\bmod|\\mod|mod)\s*(\d+)\s*\)", r"\\pmod{\1}"),

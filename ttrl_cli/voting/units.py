@@ -18,6 +18,7 @@ _PIECES = (
     r"\\mu\s?[AFVWglmsL](?![A-Za-z])",
 )
 _UNIT = re.compile(rf"(?:\s*(?:{'|'.join(_PIECES)}))+\s*$")
+_MARKED_UNIT = re.compile(rf"{_TEXT}|[kM]?\\[A-Za-z]+")
 _COMMAND = re.compile(r"\\[A-Za-z]+")
 _QUANTITY = re.compile(
     r"(?:[A-Za-z](?:_\w|_\{\w+\})?\s*=)?"
@@ -142,13 +143,12 @@ def _is_unit(unit: str, quantity: str) -> bool:
     allowed = _PREPOSITIONS if not lower.isdisjoint(_DECIDING) else frozenset(())
     if not _NO_UNITS.isdisjoint(lower - allowed) and words != ["in"]:
         return False
-    if "\\" in unit:
-        return True
-    letters = [word for word in words if len(word) == 1]
+    bare = _WORD.findall(_MARKED_UNIT.sub(" ", unit))
+    letters = [word for word in bare if len(word) == 1]
     if letters and (not unit[0].isspace() or not _PLAIN_NUMBER.fullmatch(quantity)):
         return False
     return _LETTER_UNITS.issuperset(letters) and all(
         len(word) > 3 or word in _SHORT_UNITS or word.lower() in _DECIDING or word in allowed
-        for word in words
+        for word in bare
         if len(word) > 1
     )

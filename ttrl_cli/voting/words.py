@@ -25,10 +25,14 @@ _PHRASES = [
         ),
     )
 ]
-_NUMBERS = r"(?:[-+\d./\s(){}|^]|\\(?:frac|sqrt|pi|infty|l[et]|g[et]|ne|cdot)(?![a-zA-Z])|[<>=])"
+_NUMBERS = r"(?:[-+\d.,/\s(){}|^]|\\(?:frac|sqrt|pi|infty|l[et]|g[et]|ne|cdot)(?![a-zA-Z])|[<>=])"
 _BUILT = re.compile(
     r"\\\{\s*(?P<name>[a-zA-Z])\s*(?:\\in\s*\\mathbb\s*\{?\s*R\s*\}?\s*)?(?::|\||\\mid|\\vert)\s*"
     rf"(?P<rule>(?:{_NUMBERS}|(?P=name)|\\lor|\\text\s?\{{\s?or\s?\}})+?)\s*\\\}}"
+)
+_ALL_BUT = re.compile(
+    r"\\mathbb\s?\{\s?R\s?\}\s?(?:\\(?:setminus|backslash|smallsetminus)\s?|-)\s?"
+    r"\\\{\s?([^,;{}]+(?:\{[^{}]*\}[^,;{}]*)*?)\s?\\\}"
 )
 _ORDER = re.compile(r"[<>]|\\(?:[lg][et]|ne)(?![a-zA-Z])|\\(?:leq|geq|neq|leqslant|geqslant)")
 
@@ -46,7 +50,13 @@ def in_symbols(text: str) -> str:
 
 
 def without_builder(text: str) -> str:
-    """Return the rule of a set of real numbers that is built by an inequality in one variable."""
+    """Return the rule of a set of real numbers that is built by an inequality in one variable.
+
+    And all real numbers but one as the two intervals that they are.
+    """
+    gap = _ALL_BUT.fullmatch(text)
+    if gap is not None:
+        return rf"(-\infty ,{gap[1]})\cup ({gap[1]},\infty )"
     built = _BUILT.fullmatch(text)
     if built is None or not _ORDER.search(built["rule"]) or built["name"] not in built["rule"]:
         return text
