@@ -68,7 +68,7 @@ _OVER = re.compile(r"\\over(?![a-zA-Z])")
 _MOST_OVERS = 10
 
 
-def respelled(text: str) -> str:
+def in_our_notations(text: str) -> str:
     """Return the text with constants, fractions, times of day and numerals in one notation."""
     if text.isdigit():
         return text

@@ -6,6 +6,8 @@ What is upright stays marked as such, since \mathrm{cm} may be a unit; all uprig
 
 import re
 
+from ttrl_cli.voting.spellings import replaced, steps
+
 _LENGTH = r"-?(?:\d+\.?\d*|\.\d+)\s*(?:pt|em|ex|mm|cm|in|bp|pc|mu|sp)"
 _SIZES = "tiny|scriptsize|footnotesize|small|normalsize|large|Large|LARGE|huge|Huge"
 _SWITCHES = (
@@ -16,32 +18,41 @@ _SPACES = (
     "quad|qquad|enspace|thinspace|medspace|thickspace|negthinspace|nobreakspace|space|hfill|hfil"
     "|newline|noindent|centering|strut|mathstrut|null|relax|hline"
 )
-_STEPS = [
-    (re.compile(pattern, re.DOTALL), replacement)
-    for pattern, replacement in (
-        (rf"\\\\\*?\s*\[\s*{_LENGTH}\s*\]|\\\\\*", r"\\\\ "),
-        (r"\\(?:cr|tabularnewline)(?![a-zA-Z])", r"\\\\ "),
-        (r"\\(?:[hv]space\*?|mspace|[hv]?phantom)\s*\{[^{}]*\}", " "),
-        (rf"\\(?:hskip|mskip|kern|mkern)\s*{_LENGTH}", " "),
-        (r"\\(?:tag\*?|label)\s*\{[^{}]*\}", ""),
-        (r"\\fcolorbox\s*\{[^{}]*\}\s*\{[^{}]*\}", ""),
-        (r"\\(?:text)?color(?:box)?\s*(?:\[[^\[\]{}]*\])?\s*\{[^{}]*\}", ""),
-        (r"\{\s*\\(?:rm|mathrm|textrm)(?![a-zA-Z{])\s*([^{}]*)\}", r"\\text{\1}"),
-        (r"\\rm(?![a-zA-Z])\s*", " "),
-        (rf"\\(?:{_SIZES}|{_SWITCHES})(?![a-zA-Z])\s*", ""),
-        (r"\\(?:boldsymbol|bm|pmb|underline|uline|ensuremath|mathord|mathnormal)(?![a-zA-Z])", ""),
-        (r"\\math(?:bf|it)\s*\{\s*([A-Za-z])\s*\}", r"{\1}"),
-        (
-            r"\\(?:text(?:bf|it|rm|up|md|sl|sc|normal|tt|sf)?|emph|math(?:rm|bf|it|sf|tt|up)"
-            r"|mbox|hbox)\s*(?=\{)",
-            r"\\text",
-        ),
-        (r"\\(?:text(?:bf|it|rm|up)?|math(?:rm|bf|it|sf|tt|up))\s+([A-Za-z\d])", r"\\text{\1}"),
-        (r"\\text\{\s*\}", ""),
-        (rf"\\(?:{_SPACES})(?![a-zA-Z])", " "),
-        (r"\\imath(?![a-zA-Z])", "i"),
-    )
-]
+_STEPS = steps(
+    [
+        ("\\", pattern, replacement)
+        for pattern, replacement in (
+            (rf"\\\\\*?\s*\[\s*{_LENGTH}\s*\]|\\\\\*", r"\\\\ "),
+            (r"\\(?:cr|tabularnewline)(?![a-zA-Z])", r"\\\\ "),
+            (r"\\(?:[hv]space\*?|mspace|[hv]?phantom)\s*\{[^{}]*\}", " "),
+            (rf"\\(?:hskip|mskip|kern|mkern)\s*{_LENGTH}", " "),
+            (r"\\(?:tag\*?|label)\s*\{[^{}]*\}", ""),
+            (r"\\fcolorbox\s*\{[^{}]*\}\s*\{[^{}]*\}", ""),
+            (r"\\(?:text)?color(?:box)?\s*(?:\[[^\[\]{}]*\])?\s*\{[^{}]*\}", ""),
+            (r"\{\s*\\(?:rm|mathrm|textrm)(?![a-zA-Z{])\s*([^{}]*)\}", r"\\text{\1}"),
+            (r"\\rm(?![a-zA-Z])\s*", " "),
+            (rf"\\(?:{_SIZES}|{_SWITCHES})(?![a-zA-Z])\s*", ""),
+            (
+                r"\\(?:boldsymbol|bm|pmb|underline|uline|ensuremath|mathord|mathnormal)(?![a-zA-Z])",
+                "",
+            ),
+            (r"\\math(?:bf|it)\s*\{\s*([A-Za-z])\s*\}", r"{\1}"),
+            (
+                r"\\(?:text(?:bf|it|rm|up|md|sl|sc|normal|tt|sf)?|emph|math(?:rm|bf|it|sf|tt|up)"
+                r"|mbox|hbox)\s*(?=\{)",
+                r"\\text",
+            ),
+            (r"\\(?:text(?:bf|it|rm|up)?|math(?:rm|bf|it|sf|tt|up))\s+([A-Za-z\d])", r"\\text{\1}"),
+            (r"\\text\{\s*\}", ""),
+            (rf"\\(?:{_SPACES})(?![a-zA-Z])", " "),
+            (r"\\imath(?![a-zA-Z])", "i"),
+        )
+    ]
+)
+_PLAIN = re.compile(  # without any of these, as nearly all answers are
+    r"(?:[^\\]|\\(?:[dt]?frac|sqrt|pi|left|right|cdot|times|infty|cup|in|leq?|geq?|neq?|pm|text|sin|cos"
+    r"|tan|ln|log|circ|theta|degree|binom|angle)(?![a-zA-Z])|\\[{}%$!,;: ])*+"
+)
 _POWER_IN_TEXT = re.compile(r"(\\text\s*\{[^{}]*\^)\s*\{\s*(-?\d)\s*\}")
 _MOST_POWERS = 4
 _TRAILING = re.compile(r"(?:\s|\\(?:\\|[,;:!>]|(?=\Z|\s)))+\Z")
@@ -51,10 +62,10 @@ _GROUP = re.compile(r"(?:\\text|\\[df]?box|\\f?boxed)?\s*\{")
 def without_styles(text: str) -> str:
     """Return the text without what only changes its looks."""
     if "\\" in text:
-        for pattern, replacement in _STEPS:
-            text = pattern.sub(replacement, text)
-        for _ in range(_MOST_POWERS):
-            text = _POWER_IN_TEXT.sub(r"\1\2", text)
+        if not _PLAIN.fullmatch(text):
+            text = replaced(text, _STEPS)
+            for _ in range(_MOST_POWERS):
+                text = _POWER_IN_TEXT.sub(r"\1\2", text)
         text = _TRAILING.sub("", text)
     return text.strip()
 

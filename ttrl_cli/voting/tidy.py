@@ -11,7 +11,8 @@ from ttrl_cli.voting.angles import without_degrees
 from ttrl_cli.voting.characters import plain_characters
 from ttrl_cli.voting.expression import PRIME
 from ttrl_cli.voting.gloss import without_gloss
-from ttrl_cli.voting.notations import respelled
+from ttrl_cli.voting.notations import in_our_notations
+from ttrl_cli.voting.spellings import in_one_spelling
 from ttrl_cli.voting.styles import peeled, without_styles
 from ttrl_cli.voting.units import CURRENCY_SIGN, without_currency, without_units
 from ttrl_cli.voting.words import in_symbols, without_builder
@@ -33,56 +34,6 @@ _DECORATION = re.compile(
 )
 _SPACING = re.compile(r"(?:(?<!\\)\\[,;:>\s]|~|\s)+")
 
-_NAMES = "sqrt|pi|arcsin|arccos|arctan|sinh|cosh|tanh|sin|cos|tan|csc|cot|ln|log|exp"
-_SPELLINGS = [
-    (re.compile(pattern), replacement)
-    for pattern, replacement in (
-        (r"\\(?:[dtc]frac|sfrac|nicefrac|xfrac)(?![a-zA-Z])", r"\\frac"),
-        (r"\\[dt]binom(?![a-zA-Z])", r"\\binom"),
-        (r"\\(?:leqslant|leqq|leq)(?![a-zA-Z])|<=", r"\\le "),
-        (r"\\(?:geqslant|geqq|geq)(?![a-zA-Z])|>=", r"\\ge "),
-        (r"\\neq(?![a-zA-Z])|!=", r"\\ne "),
-        (r"\\varnothing(?![a-zA-Z])", r"\\emptyset "),
-        (r"\\[lr]?vert(?![a-zA-Z])", "|"),
-        (r"\\[lr]brace(?![a-zA-Z])", lambda match: r"\{" if match[0] == r"\lbrace" else r"\}"),
-        (r"\\vee(?![a-zA-Z])", r"\\lor "),
-        (r"\\(?:land|wedge)(?![a-zA-Z])", ", "),
-        (r"\\\||\\[lr]?Vert(?![a-zA-Z])", "|"),
-        (r"\\div(?![a-zA-Z])", "/"),
-        (r"\\colon(?![a-zA-Z])|\{\s*:\s*\}", ":"),
-        (r"\(\s*(?:\\text\s*\{\s*mod\s*\}|\\bmod|\\mod|mod)\s*(\d+)\s*\)", r"\\pmod{\1}"),
-        (r"\\(begin|end)\{(?:small|d)matrix\*?\}", r"\\\1{matrix}"),
-        (r"\\begin\{array\}\s*\{[lcr| ]*\}", r"\\begin{matrix}"),
-        (r"\\end\{array\}", r"\\end{matrix}"),
-        (r"\\%", "%"),
-        (r"\s*\\text\{\s*%\s*\}", "%"),
-        (r"\s*\\text\{\s*(?:percent|percentage|pct)\s*\}", "%"),
-        (r"\s*(?<![a-zA-Z])(?:percent|percentage|pct)(?![a-zA-Z])", "%"),
-        (r"\s*,?\s*\\text\{\s*and\s*\}\s*", ", "),
-        (r"\s*,?\s*\\text\{\s*or\s*\}\s*", r" \\lor "),
-        (r"\s*,?\s*(?<![a-zA-Z\\])and(?![a-zA-Z])\s*", ", "),
-        (r"\s*,?\s*(?<![a-zA-Z\\])or(?![a-zA-Z])\s*", r" \\lor "),
-        (r"(?:\\[lc]?dots|\.\.\.)\s*$", ""),
-        (r"^\\approx(?![a-zA-Z])\s*", ""),
-        (r"\*\*", "^"),
-        (r"(?<![\\a-zA-Z])sqrt\s*(\d+)", r"\\sqrt{\1}"),
-        (r"(?<![\\a-zA-Z])inf(?:inity|ty)?(?![a-zA-Z])", r"\\infty "),
-        (
-            rf"(?<![\\a-zA-Z])(?:({_NAMES})|({_NAMES.title()}|{_NAMES.upper()}))(?![a-zA-Z])",
-            lambda match: rf"\{match[0].lower()} ",
-        ),
-        (r"(?<![\\a-zA-Z])(?<!\d )(?<!\d)[sS]ec(?![a-zA-Z])", r"\\sec "),  # but not: 5 sec
-        (r"\\sqrt\s*\(([^()]*)\)", r"\\sqrt{\1}"),
-        # math-verify reads 1.42e2 as a product with Euler's number
-        (
-            r"(?<![\w.}])(\d+(?:\.\d+)?|\.\d+)[eE]\s?([+-]?\d+)(?![\w.])",
-            r"\1 \\times 10^{\2}",
-        ),
-        (r"^(-?\d+) (\d+/\d+)$", r"\1 \\frac{\2}"),
-    )
-]
-_SLASHED_MIXED = re.compile(r"\\frac\{(\d+)/(\d+)\}")
-_REPEATING = re.compile(r"(?<![\d.])(\d*)\.(\d*)\\(?:overline|bar)\s*(?:\{(\d+)\}|(\d))")
 _INLINE = re.compile(r"\\text\s*\{\s*(\(?[A-Za-z]\)?|-?\d+(?:\.\d+)?)\s*\}")
 _CHOICE = re.compile(r"\(?([A-Za-z])[).:]")
 _CHOICES = re.compile(r"\(?[A-Za-z]\)?(?:\s?,\s?\(?[A-Za-z]\)?)*")
@@ -101,7 +52,8 @@ def tidy(answer: str) -> str:
     text = _DECORATION.sub("", _PRIME.sub(_primed, text))
     text = _SPACING.sub(" ", text).strip().rstrip(".,;: ")
     text = in_symbols(peeled(text).rstrip(".,;: "))
-    text = _respell(respelled(without_currency(text)))
+    text = in_one_spelling(in_our_notations(without_currency(text)))
+    text = _without_thousands_separators(text).strip()
     text = without_units(without_degrees(without_builder(text)))
     text = without_gloss(text)
     text = _INLINE.sub(r"\1", text).strip()
@@ -132,30 +84,17 @@ def _unwrap(text: str) -> str:
     return next(part for part in wrapped.groups() if part is not None).strip()
 
 
-def _respell(text: str) -> str:
-    for pattern, replacement in _SPELLINGS:
-        text = pattern.sub(replacement, text)
-    text = _SLASHED_MIXED.sub(r"\\frac{\1}{\2}", text)
-    text = _REPEATING.sub(_repeating, text)
-    text = _BRACED_THOUSANDS.sub(_without_commas, text)
+def _without_thousands_separators(text: str) -> str:
+    if "," not in text:
+        return text
+    text = _BRACED_THOUSANDS.sub(lambda match: match[0].replace(",", ""), text)
     thousands = _THOUSANDS.fullmatch(text)
     if thousands:
         text = thousands[1] + thousands[2].replace(",", "") + thousands[3]
-    return text.strip()
+    return text
 
 
 def _primed(match: re.Match[str]) -> str:
     """Return a letter with its primes, which are no quotes."""
     primes = match[2].count("prime") if match[2] else len(match[3])
     return match[1] + PRIME * primes
-
-
-def _without_commas(match: re.Match[str]) -> str:
-    return match[0].replace(",", "")
-
-
-def _repeating(match: re.Match[str]) -> str:
-    r"""Return 0.1\overline{6} as a fraction."""
-    whole, fixed, period = match[1] or "0", match[2], match[3] or match[4]
-    top = int(whole + fixed + period) - int(whole + fixed)
-    return rf"\frac{{{top}}}{{{'9' * len(period)}{'0' * len(fixed)}}}"
