@@ -40,13 +40,6 @@ def scalar(node: Node) -> Node:
     return node
 
 
-def as_word(node: Node) -> Node:
-    """Return a product of capital letters, such as CAB, as the word that it is in a list."""
-    if node.head != "mul" or node.name != "word":
-        return node
-    return Node("word", name="".join(arg.name for arg in node.args))
-
-
 class Atoms(Tokens):
     """Reads atoms; what stands around them is read by the class made from this one."""
 
@@ -100,7 +93,7 @@ class Atoms(Tokens):
         items, closing = self.items(_CLOSERS[opening])
         if opening in ("{", r"\{"):
             plain = opening == "{" and len(items) == 1
-            return items[0] if plain else Node("set", tuple(map(as_word, items)))
+            return items[0] if plain else Node("set", tuple(items))
         if not items:
             raise Unreadable
         if len(items) == 1:
@@ -109,7 +102,7 @@ class Atoms(Tokens):
             return items[0]
         # only a pair can be an interval
         name = opening + closing if len(items) == 2 else "()"
-        return Node("tuple", tuple(map(as_word, items)), name)
+        return Node("tuple", tuple(items), name)
 
     def absolute(self) -> Node:
         """An absolute value, of which the first bar was read."""
@@ -172,7 +165,7 @@ class Atoms(Tokens):
             return Node("symbol", name="".join(word[1].lower().split()))
         notation = _NOTATION.fullmatch("\\" + name)
         if notation:
-            return Node("word", name=f"@{notation[1]}")
+            return Node("word", name=notation[1])
         raise Unreadable
 
     def named(self, command: str) -> Node:

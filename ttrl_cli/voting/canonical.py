@@ -20,13 +20,6 @@ _TEXT = re.compile(r"\\text\s*\{[^{}]*\}")
 _NOTATION = re.compile(r"\\text\{[@:][^{}]*\}")
 _SET_BUILDER = re.compile(r"\\\{\s*[A-Za-z]\s*(?:\\in[^:|]*)?(?::|\||\\mid)")
 _SHORT_WORDS = frozenset(("yes", "no", "odd", "red", "all", "day", "boy", "girl", "am", "pm"))
-_SHORT_WORD = re.compile(  # alone, and no product: cat, but not abc
-    r"[b-df-hj-np-tv-z][aeiou][a-z]"
-    "|act|add|age|ago|air|ale|and|ant|any|arm|art|ash|ate|bee|bit|blue|cry|dry|ear|eat|egg|ell|elm"
-    "|end|eve|eye|few|fly|fry|ice|ink|inn|its|key|new|oak|oar|off|oil|old|one|our|out|owl|own|pea"
-    "|sea|see|she|shy|six|sky|tea|the|tie|toe|try|two|use|way|who|why",
-    re.IGNORECASE,
-)
 _BRACKETED = re.compile(r"[(\[{][^()\[\]{}]*[)\]}]")
 _SEPARATOR = re.compile(r"[,;]|\\lor(?![a-zA-Z])")
 _EQUALITY = re.compile(r"(?<![<>!=\\])=(?!=)")
@@ -55,7 +48,7 @@ def is_prose(text: str) -> bool:
 
     And a set by a rule, {x : x > 3}, which math-verify takes for a fraction in a set.
     """
-    if len(text) > MAX_CHARS or _SHORT_WORD.fullmatch(text) or EAST_ASIAN.search(text):
+    if len(text) > MAX_CHARS or EAST_ASIAN.search(text):
         return True
     plain = _COMMAND.sub(" ", _TEXT.sub(" ", _NOTATION.sub(" 0 ", text)))
     words = _WORD.findall(plain)

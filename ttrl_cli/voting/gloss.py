@@ -24,7 +24,8 @@ def without_gloss(text: str) -> str:
     if glossed is None:
         return text
     answer, mark, value = without_units(glossed[1]), glossed[2], without_units(glossed[3])
-    if not mark and "".join(glossed[1].split()) == "".join(glossed[3].split()):
+    said = glossed[1].rpartition("=")[2]
+    if not mark and "".join(said.split()) == "".join(glossed[3].split()):
         return text  # 2(2) is a product
     first, second = _values(answer.rpartition("=")[2], mark), _values(value, mark)
     if not first or not second or not _near(first, second, _tolerance(value, mark)):

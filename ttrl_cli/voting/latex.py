@@ -7,7 +7,7 @@ bounded where it is deep. Unlike math-verify it tells R from r.
 
 from collections.abc import Sequence
 
-from ttrl_cli.voting.atoms import Atoms, as_word, scalar
+from ttrl_cli.voting.atoms import Atoms, scalar
 from ttrl_cli.voting.expression import LIST, Node, Unreadable, negative, number
 from ttrl_cli.voting.tokens import OR, QUALIFIER, SEPARATORS, split, tokens
 
@@ -32,8 +32,8 @@ def read(text: str) -> Node:
     pieces, separators = split(tokens(text))
     if len(pieces) == 1:
         readings = _readings(pieces[0])
-        return as_word(readings[0]) if len(readings) == 1 else Node("set", tuple(readings))
-    nodes = tuple(as_word(node) for piece in pieces for node in _readings(piece))
+        return readings[0] if len(readings) == 1 else Node("set", tuple(readings))
+    nodes = tuple(node for piece in pieces for node in _readings(piece))
     return Node("set", nodes, "" if separators == {OR} else LIST)
 
 

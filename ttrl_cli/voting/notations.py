@@ -23,11 +23,13 @@ _HALF_OF_DAY = (
     r"[\s,]*(?:\\text\s*\{\s*)?(?:(?P<half>[ap])\.?\s?m\b\.?"
     r"|(?:in\s+the\s+)(?P<part>morning|afternoon|evening)|(?P<noon>noon|midnight))\s*\}?"
 )
-_BEFORE = r"(?<![\d:.,/^_{}\\A-Za-z])"
+_BEFORE = r"(?<![\d:.,/^_}\\A-Za-z])(?:\\text\s*\{\s*)?"
 _CLOCK_AND_HALF = re.compile(
     rf"{_BEFORE}{_HOUR}(?:{_MINUTES})?{_HALF_OF_DAY}(?![A-Za-z])(?!\s*[*/^_(])", re.IGNORECASE
 )
-_CLOCK = re.compile(rf"(?:(?<=[,;(=])|\A)\s*{_HOUR}{_MINUTES}\s*(?=\Z|[,;)=])")
+_CLOCK = re.compile(
+    rf"(?:(?<=[,;(=])|(?<=\\\{{)|(?<=lor)|\A)\s*{_HOUR}{_MINUTES}\s*(?=\Z|[,;)=]|\\\}}|\\lor)"
+)
 
 _BASES = {
     name: base
@@ -104,22 +106,22 @@ def _without_over(text: str) -> str:
 
 
 def _opening(text: str, place: int) -> int:
-    """Return where the group of braces begins that a place is in; 0 for none."""
+    """Return where the group or element begins that a place is in."""
     depth = 0
     for at in range(place - 1, -1, -1):
-        depth += (text[at] == "}") - (text[at] == "{")
-        if depth < 0:
+        depth += (text[at] in ")]}") - (text[at] in "([{")
+        if depth < 0 or (not depth and text[at] in ",;="):
             return at + 1
     return 0
 
 
 def _closing(text: str, place: int) -> int:
-    """Return where the group of braces ends that a place is in; the text's end for none."""
+    """Return where the group or element ends that a place is in."""
     depth = 0
     for at in range(place, len(text)):
-        depth += (text[at] == "{") - (text[at] == "}")
-        if depth < 0:
-            return at
+        depth += (text[at] in "([{") - (text[at] in ")]}")
+        if depth < 0 or (not depth and text[at] in ",;="):
+            return at - (text[at - 1] == "\\")
     return len(text)
 
 

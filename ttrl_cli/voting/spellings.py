@@ -61,6 +61,7 @@ _STEPS = steps((
     ("p", r"\s*(?<![a-zA-Z])(?:percent|percentage|pct)(?![a-zA-Z])", "%"),
     ("and", r"\s*,?\s*\\text\{\s*and\s*\}\s*", ", "),
     ("and", r"\s*,?\s*(?<![a-zA-Z\\])and(?![a-zA-Z])\s*", ", "),
+    ("or", r"\(\s*(?:\\text\{\s*or\s*\}|or(?![a-zA-Z]))\s*", "(="),  # a gloss
     ("or", r"\s*,?\s*\\text\{\s*or\s*\}\s*", r" \\lor "),
     ("or", r"\s*,?\s*(?<![a-zA-Z\\])or(?![a-zA-Z])\s*", r" \\lor "),
     ("..", r"\.\.\.\s*$", ""),

@@ -54,24 +54,25 @@ _PLAIN = re.compile(  # without any of these, as nearly all answers are
     r"|tan|ln|log|circ|theta|degree|binom|angle)(?![a-zA-Z])|\\[{}%$!,;: ])*+"
 )
 _POWER_IN_TEXT = re.compile(r"(\\text\s*\{[^{}]*\^)\s*\{\s*(-?\d)\s*\}")
+_STYLED_MATHEMATICS = re.compile(r"\\text(?=\s*\{[^{}]*\{)")
 _MOST_POWERS = 4
 _TRAILING = re.compile(r"(?:\s|\\(?:\\|[,;:!>]|(?=\Z|\s)))+\Z")
-_GROUP = re.compile(r"(?:\\text|\\[df]?box|\\f?boxed)?\s*\{")
+_GROUP = re.compile(r"(?:\\text(?!\s*\{[@:])|\\[df]?box|\\f?boxed)?\s*\{")
 
 
 def without_styles(text: str) -> str:
     """Return the text without what only changes its looks."""
-    if "\\" in text:
-        if not _PLAIN.fullmatch(text):
-            text = replaced(text, _STEPS)
-            for _ in range(_MOST_POWERS):
-                text = _POWER_IN_TEXT.sub(r"\1\2", text)
-        text = _TRAILING.sub("", text)
+    if "\\" in text and not _PLAIN.fullmatch(text):
+        text = replaced(text, _STEPS)
+        for _ in range(_MOST_POWERS):
+            text = _POWER_IN_TEXT.sub(r"\1\2", text)
+        text = _STYLED_MATHEMATICS.sub("", text)
     return text.strip()
 
 
 def peeled(text: str) -> str:
     r"""Return what stands in braces, or in \text{...}, around the whole text."""
+    text = _TRAILING.sub("", text)
     while (group := _GROUP.match(text)) and text.endswith("}"):
         inner = text[group.end() : -1]
         if not _balanced(inner):

@@ -11,11 +11,12 @@ from ttrl_cli.voting.angles import without_degrees
 from ttrl_cli.voting.characters import plain_characters
 from ttrl_cli.voting.expression import PRIME
 from ttrl_cli.voting.gloss import without_gloss
+from ttrl_cli.voting.items import each_item
 from ttrl_cli.voting.notations import in_our_notations
 from ttrl_cli.voting.spellings import in_one_spelling
 from ttrl_cli.voting.styles import peeled, without_styles
 from ttrl_cli.voting.units import CURRENCY_SIGN, without_currency, without_units
-from ttrl_cli.voting.words import in_symbols, without_builder
+from ttrl_cli.voting.words import in_symbols, marked_word, without_builder
 
 MAX_CHARS = 1000
 """Longer answers are taken as they are: equal to nothing but themselves."""
@@ -54,17 +55,24 @@ def tidy(answer: str) -> str:
     text = in_symbols(peeled(text).rstrip(".,;: "))
     text = in_one_spelling(in_our_notations(without_currency(text)))
     text = _without_thousands_separators(text).strip()
-    text = without_units(without_degrees(without_builder(text)))
-    text = without_gloss(text)
+    text = each_item(without_degrees(without_builder(text)), _tidy_item)
     text = _INLINE.sub(r"\1", text).strip()
     choice = _CHOICE.fullmatch(text)
     return _in_one_case(choice[1] if choice else text)
 
 
+def _tidy_item(item: str) -> str:
+    """Return an answer, or an element of one, without its unit and its value in brackets."""
+    name, equals, value = item.rpartition("=")
+    value = marked_word(in_symbols(value.strip()), named=bool(equals))
+    item = name + equals + peeled(value)
+    return without_gloss(without_units(item))
+
+
 def folded(text: str) -> str:
     r"""Return prose without case, spaces, \text{} and punctuation at its ends."""
     text = re.sub(r"\\text\s*\{|[{}\\]", "", text) if "\\" in text else text
-    return "".join(text.casefold().split()).strip(".,;:!?*_'\"")
+    return "".join(text.casefold().split()).strip("@.,;:!?*_'\"")
 
 
 def _in_one_case(text: str) -> str:

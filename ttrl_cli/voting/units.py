@@ -83,7 +83,7 @@ CURRENCY_SIGN = (
     r"|(?:US|CA|AU|HK|NZ|[ACS])\\\$(?=\s?\d)|US\$(?=\s?\d)|\\?\$"
 )
 _CURRENCY_BEFORE = re.compile(
-    rf"(?:\A|(?<=[=,;(]))\s*(?:\\text\s*\{{\s*)?(?:{_CODES}|Rs\b\.?)\s*\}}?\s*(?=[-+\d.\\])"
+    rf"(?:\A|(?<=[=,;(])|(?<=\\\{{))\s*(?:\\text\s*\{{\s*)?(?:{_CODES}|Rs\b\.?)\s*\}}?\s*(?=[-+\d.\\])"
 )
 _CURRENCY_BEHIND = re.compile(rf"(?<=\d)\s?(?:{_CODES})(?=\s*[,;)\]])")
 _EAST_ASIAN = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"

@@ -25,6 +25,17 @@ _PHRASES = [
         ),
     )
 ]
+_SHORT_WORD = (  # alone, and no product: cat, but not abc
+    r"[b-df-hj-np-tv-zB-DF-HJ-NP-TV-Z][aeiou][a-z]"
+    "|(?i:act|add|age|ago|air|ale|and|ant|any|arm|art|ash|ate|bee|blue|cry|dry|ear|eat|egg|ell|elm"
+    "|end|eve|eye|few|fly|fry|ice|ink|inn|its|key|new|oak|oar|off|oil|old|one|our|out|owl|own|pea"
+    "|sea|see|she|shy|six|sky|tea|the|tie|toe|try|two|use|way|who|why)"
+)
+_CAPITALS = 2
+_CAPITALS_OF_VALUE = 3  # V = IR is a product
+_WORD = re.compile(
+    rf"\\text\s*\{{\s*([A-Za-z][A-Za-z ]+)\}}|({_SHORT_WORD})|([A-Z]{{{_CAPITALS},}})"
+)
 _NUMBERS = r"(?:[-+\d.,/\s(){}|^]|\\(?:frac|sqrt|pi|infty|l[et]|g[et]|ne|cdot)(?![a-zA-Z])|[<>=])"
 _BUILT = re.compile(
     r"\\\{\s*(?P<name>[a-zA-Z])\s*(?:\\in\s*\\mathbb\s*\{?\s*R\s*\}?\s*)?(?::|\||\\mid|\\vert)\s*"
@@ -47,6 +58,15 @@ def in_symbols(text: str) -> str:
             if pattern.fullmatch(words):
                 return symbols
     return text
+
+
+def marked_word(text: str, *, named: bool) -> str:
+    r"""Return a word as \text{@word}, so that CAB is no product; V = IR is, being named."""
+    word = _WORD.fullmatch(text)
+    if word is None or (named and word[3] and len(word[3]) < _CAPITALS_OF_VALUE):
+        return text
+    written = word[1] or word[2] or word[3]
+    return rf"\text{{@{written.strip()}}}"
 
 
 def without_builder(text: str) -> str:
