@@ -3,12 +3,15 @@ r"""Kinds of answers that are easily joined wrongly, or split: a table of cases 
 Each pair is asked as it stands, and as it stands in larger answers.
 """
 
-from collections.abc import Iterator
+import re
+import time
+from collections.abc import Iterator, Sequence
+from itertools import combinations
 
 import pytest
 
 from ttrl_cli.grading.comparer import Comparer
-from ttrl_cli.voting.equivalence import classes
+from ttrl_cli.voting.equivalence import canonical, classes, decided, equivalent, undecided
 
 DIFFERENT = [
     # upright constants are no units
@@ -418,7 +421,41 @@ SAME = [
     (r"\nicefrac{3}{4}", "0.75"),
 ]
 
+ASKED = {
+    (r"3\mathrm{e}^{\mathrm{i}\pi}", "-3"),
+    (r"\gcd(A,a)", r"\gcd(a,a)"),
+    ("|x| = 5", "x=5"),
+}
+"""Pairs that keys leave to math-verify."""
+
+LABELS = [
+    "9", "9:00", "9:00 am", "9:00 pm", "9:30 pm", "10:30", r"\frac13", "3", r"3\mathrm{i}",
+    r"3\mathrm{e}", r"3\pi", "3 above", "3 below", "3 km east", "3 km west", "3, 3", "3, 9",
+    "3, 3, 9", "3, 9, 9", "(3, 9)", "(9, 3)", "30_9", "30_8", "30", "27", "24", "ABC", "CAB",
+    "AB",
+    "BA", "cat", "act", "R+r", "2r", "2R", "R^2-r^2", "0", "1", r"\frac{r}{R}",
+    r"\frac{3}{4} (0.75)",
+    r"\frac{9}{16}", "1:2:3", "1:3:2", "7!!", "(7!)!", "7!", "f(x)=2x", "g(x)=2x", "f'(x)=2x",
+    r"\cos\pi=-1,\ \sin\pi=0", r"\cos\pi=0,\ \sin\pi=-1", "x<1 or x>6", "1<x<6", r"x\ne1",
+    r"\emptyset",
+    r"\mathbb{R}", "3万", "5% profit", "5% loss", "3 more", "3 fewer", r"\sin(90^\circ-x)",
+    r"\sin x",
+]  # fmt: skip
+"""Answers that are all different."""
+
 CASES = [(*pair, True) for pair in SAME] + [(*pair, False) for pair in DIFFERENT]
+ANSWERS = list(dict.fromkeys(answer for pair in (*SAME, *DIFFERENT) for answer in pair))
+
+_STRUCTURE = re.compile(r"[,;=<>:±]|\\(?:pm|ne|le|ge|leq?|geq?|in|mid|over)\b|\b(?:and|or)\b")
+_PLAIN_WORDS = frozenset(("B", "Yes", "True", "x", "6 km/h", r"\text{VR}"))
+_WRAPPERS = ("({}, 100)", r"\left(100, {}\right)", r"\{{{}, 100\}}", "100, {}", "z = {}")
+EMBEDDED = [
+    (wrapper.format(a), wrapper.format(b), same)
+    for a, b, same in CASES
+    if not _STRUCTURE.search(a + b) and not a.endswith("\\") and _PLAIN_WORDS.isdisjoint((a, b))
+    for wrapper in _WRAPPERS
+    if (a, b) not in ASKED and not (wrapper == "z = {}" and a == "DA")
+]
 
 
 @pytest.fixture(scope="module")
@@ -428,9 +465,105 @@ def compare() -> Iterator[Comparer]:
         yield comparer
 
 
+def by_keys(pairs: Sequence[tuple[str, str]]) -> list[bool]:
+    """A comparison that finds nothing the same but what keys say."""
+    return [decided(canonical(a), canonical(b)) is True for a, b in pairs]
+
+
 @pytest.mark.parametrize(("a", "b", "same"), CASES)
 def test_classes(compare: Comparer, a: str, b: str, same: bool) -> None:
     """Two answers are in one class if and only if they are the same, whichever comes first."""
     first, second = classes([[a, b], [b, a]], compare)
     assert first == {a: a, b: a if same else b}
     assert second == {a: b if same else a, b: b}
+
+
+@pytest.mark.parametrize(("a", "b", "same"), CASES)
+def test_keys_decide(a: str, b: str, same: bool) -> None:
+    """Keys decide all but a few pairs, rightly, and in either order."""
+    first, second = canonical(a), canonical(b)
+    expected = None if (a, b) in ASKED else same
+    assert decided(first, second) is expected
+    assert decided(second, first) is expected
+
+
+@pytest.mark.parametrize(("a", "b", "same"), EMBEDDED)
+def test_elements_are_answers(a: str, b: str, same: bool) -> None:
+    """What is the same alone is so as an element or a value, and what differs differs there."""
+    assert decided(canonical(a), canonical(b)) is same
+    assert decided(canonical(b), canonical(a)) is same
+
+
+@pytest.mark.parametrize("wrapper", ["${}$", r"\boxed{{{}}}", r"\({}\)", " {} "])
+def test_wrappers_say_nothing(wrapper: str) -> None:
+    """What stands around an answer changes nothing about it."""
+    for a, b, same in CASES:
+        if (a, b) not in ASKED and not (a + b).startswith("$") and "\\$" not in a + b:
+            first, second = canonical(wrapper.format(a)), canonical(wrapper.format(b))
+            assert decided(first, second) is same, (a, b)
+
+
+def test_different_labels_never_join() -> None:
+    """Keys tell each pair of a list of different answers apart."""
+    for a, b in combinations(LABELS, 2):
+        assert decided(canonical(a), canonical(b)) is False, (a, b)
+        assert decided(canonical(b), canonical(a)) is False, (b, a)
+
+
+@pytest.mark.parametrize(("a", "b"), [pair for pair in DIFFERENT if pair not in ASKED])
+def test_math_verify_joins_nothing(a: str, b: str) -> None:
+    """Nor does math-verify join what differs, if it were asked."""
+    assert equivalent(a, b) is False
+    assert equivalent(b, a) is False
+
+
+def test_keys_are_consistent() -> None:
+    """Over all answers: verdicts are symmetric, and no class holds two that surely differ."""
+    known = {answer: canonical(answer) for answer in ANSWERS}
+    for a, b in combinations(ANSWERS, 2):
+        verdict = decided(known[a], known[b])
+        assert verdict is decided(known[b], known[a]), (a, b)
+        assert undecided(known[a], known[b]) is undecided(known[b], known[a]), (a, b)
+        assert (known[a].key != known[b].key) or verdict, (a, b)
+    (found,) = classes([ANSWERS], by_keys)
+    for a, b in combinations(ANSWERS, 2):
+        assert found[a] != found[b] or decided(known[a], known[b]) is not False, (a, b)
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        (["12 above", "12", "12 below"], ["12 above", "12", "12 below"]),
+        (["9 am", "9:00", "9 pm"], ["9 am", "9:00", "9 pm"]),
+        (["f(x)=2x", "y=2x", "g(x)=2x"], ["f(x)=2x", "f(x)=2x", "g(x)=2x"]),
+        (["x=1, y=2", "1, 2", "x=2, y=1"], ["x=1, y=2", "x=1, y=2", "x=2, y=1"]),
+        (["2, 2, 7", r"\{2, 2, 7\}", "2, 7"], ["2, 2, 7", r"\{2, 2, 7\}", r"\{2, 2, 7\}"]),
+    ],
+)
+def test_nothing_is_a_bridge(compare: Comparer, answers: list[str], expected: list[str]) -> None:
+    """An answer that may be either of two that differ does not make one class of them."""
+    (found,) = classes([answers], compare)
+    assert [found[answer] for answer in answers] == expected
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "5" + r"\cdot\text{cm}" * 70, "5" + r"\frac{\text{a}}{\text{b}}" * 40 + "!",
+        "(" * 400 + "1,2",
+        "(" * 300 + "1,2" + ")" * 300, r"\text{" * 160, "5 (" + ", " * 480 + ")",
+        "5" + "(5)" * 330,
+        r"\over " * 160, "9:00 " * 190, "_{2}" * 240, "7_" * 480, r"\{x|" * 240,
+        "{" * 490 + "}" * 490,
+        r"\mathrm{m^{2}" * 70 + "}" * 70, r"\color{red}" * 90, r"\sin(" * 190, "^\\circ" * 160,
+        "a=" * 480,
+        r"x \lor " * 140, r"\{1, \pm " * 100, "€" * 900, "元" * 900, "1:" * 480, "'" * 990,
+        "x'" * 480,
+    ],
+)  # fmt: skip
+def test_canonical_never_stalls(answer: str) -> None:
+    """Rubbish that looks like these kinds ends soon, and has a key."""
+    canonical.cache_clear()
+    started = time.process_time()
+    assert canonical(answer).key
+    assert time.process_time() - started < 5

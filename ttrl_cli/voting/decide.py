@@ -2,12 +2,13 @@
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 
 from ttrl_cli.voting.equations import VALUE_OF, named
 from ttrl_cli.voting.expression import LIST, PRIME
 from ttrl_cli.voting.known import Canonical
 from ttrl_cli.voting.regions import BRACKETS, separate
-from ttrl_cli.voting.sets import set_key
+from ttrl_cli.voting.sets import set_key, set_of
 
 ROUNDED = 1.01e-6
 """math-verify rounds decimals to six places."""
@@ -155,11 +156,8 @@ def _coordinates(a: Canonical, b: Canonical) -> bool:
 
 def _values_of(a: Canonical, b: Canonical) -> bool:
     """Decide whether x = 1, y = 2 may be the list 1, 2."""
-    left, right = (
-        [part.parts[0] for part in each.parts] if each.kind == "system" else each.parts
-        for each in (a, b)
-    )
-    return len(left) == len(right) and all(any(_same(x, y) for y in right) for x in left)
+    system, other = (a, b) if a.kind == "system" else (b, a)
+    return _same(set_of([part.parts[0] for part in system.parts], LIST), other)
 
 
 def _equations(a: Canonical, b: Canonical) -> bool:
@@ -177,10 +175,7 @@ def _sets(a: Canonical, b: Canonical) -> bool:
         return False
     if LIST in (a.name, b.name):
         return _lists(a, b)
-    left, right = _elements(a), _elements(b)
-    return all(any(_same(x, y) for y in right) for x in left) and all(
-        any(_same(x, y) for x in left) for y in right
-    )
+    return _matched(_elements(a), _elements(b))
 
 
 def _elements(a: Canonical) -> tuple[Canonical, ...]:
@@ -195,21 +190,27 @@ def _lists(a: Canonical, b: Canonical) -> bool:
             return False
     elif max(*left.values(), *right.values()) > 1:
         return False
-    unmatched = [
-        [part for part in _elements(each) if (mine - others)[part.key]]
-        for each, mine, others in ((a, left, right), (b, right, left))
-    ]
-    return all(any(_same(x, y) for y in unmatched[1]) for x in unmatched[0]) and all(
-        any(_same(x, y) for x in unmatched[0]) for y in unmatched[1]
+    return _matched(
+        [part for part in _elements(a) if (left - right)[part.key]],
+        [part for part in _elements(b) if (right - left)[part.key]],
     )
 
 
 def _unions(a: Canonical, b: Canonical) -> bool:
     """Decide whether two unions, or a union and an interval, may be the same."""
     left, right = (each.parts if each.kind == "union" else (each,) for each in (a, b))
+    if not {part.name for part in (*left, *right) if part.kind == "tuple"} <= BRACKETS:
+        return False
     if not separate(left) or not separate(right):
         return True
-    return len(left) == len(right) and all(any(_same(x, y) for y in right) for x in left)
+    return len(left) == len(right) and _matched(left, right)
+
+
+def _matched(left: Sequence[Canonical], right: Sequence[Canonical]) -> bool:
+    """Decide whether each element may have its like on the other side."""
+    return all(any(_same(x, y) for y in right) for x in left) and all(
+        any(_same(x, y) for x in left) for y in right
+    )
 
 
 def _sequences(a: Canonical, b: Canonical) -> bool:

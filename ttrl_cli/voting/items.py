@@ -3,6 +3,7 @@ r"""The elements of lists, tuples and sets: each is an answer of its own to be t
 import re
 from collections.abc import Callable
 
+MAX_DEPTH = 10
 _SEPARATOR = re.compile(r"[,;]|\\lor(?![a-zA-Z])")
 _TOKEN = re.compile(
     rf"{_SEPARATOR.pattern}|\\text\s*\{{[^{{}}]*\}}|\\?[{{}}]|[()\[\]]|\\[a-zA-Z]+|\\.|."
@@ -15,10 +16,10 @@ def each_item(text: str, change: Callable[[str], str]) -> str:
     """Return the text with each of its innermost elements changed."""
     if not _SEPARATOR.search(text):
         return change(text)
-    return _changed(_TOKEN.findall(text), change)
+    return _changed(_TOKEN.findall(text), change, MAX_DEPTH)
 
 
-def _changed(tokens: list[str], change: Callable[[str], str]) -> str:
+def _changed(tokens: list[str], change: Callable[[str], str], levels: int) -> str:
     """Return tokens as text, with the elements of lists changed, outside of brackets and inside."""
     found: list[str] = []
     item: list[str] = []
@@ -33,8 +34,8 @@ def _changed(tokens: list[str], change: Callable[[str], str]) -> str:
             found += [_in_place(written, change) if is_leaf else written, token]
             item, is_leaf = [], True
         else:
-            if token in _CLOSING and any(map(_SEPARATOR.fullmatch, group)):
-                item.append(_changed(group, change))
+            if levels and token in _CLOSING and any(map(_SEPARATOR.fullmatch, group)):
+                item.append(_changed(group, change, levels - 1))
                 is_leaf = False
             else:
                 item += group
