@@ -170,7 +170,8 @@ def _equations(a: Canonical, b: Canonical) -> bool:
 def _sets(a: Canonical, b: Canonical) -> bool:
     """Each element must have its like; a number is the set of itself."""
     if "union" in (a.kind, b.kind):
-        return True  # of finite sets
+        union = a if a.kind == "union" else b
+        return not separate(union.parts)  # it may be one of finite sets
     if not {"tuple", "matrix"}.isdisjoint((a.kind, b.kind)):
         return False
     if LIST in (a.name, b.name):
@@ -188,7 +189,7 @@ def _lists(a: Canonical, b: Canonical) -> bool:
     if a.name == b.name == LIST or not {a.kind, b.kind} <= {"set"}:
         if left.total() != right.total():
             return False
-    elif max(*left.values(), *right.values()) > 1:
+    elif max((left | right).values()) > 1:
         return False
     return _matched(
         [part for part in _elements(a) if (left - right)[part.key]],
