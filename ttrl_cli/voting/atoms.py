@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from ttrl_cli.voting.expression import (
     FUNCTIONS,
+    PRIME,
     STRUCTURES,
     Node,
     Unreadable,
@@ -23,11 +24,17 @@ _GREEK = frozenset((
 _CLOSERS = {"(": (")", "]"), "[": (")", "]"), "{": ("}",), r"\{": (r"\}",)}
 _MATRIX = re.compile(r"\\begin\{[pbB]?matrix\}")
 _WORD = re.compile(r"\\text\s*\{\s*([A-Za-z ]+?)\s*\}")
+_NOTATION = re.compile(r"\\text\{@([^{}]*)\}")
+_OVER_NAMES = frozenset((
+    "overline", "bar", "vec", "hat", "widehat", "tilde", "widetilde", "overrightarrow",
+    "overleftrightarrow", "overarc", "dot", "ddot",
+))  # fmt: skip
+_BEFORE_NAMES = frozenset(("angle", "measuredangle", "triangle", "odot"))
 _HALF = Fraction(1, 2)
 
 
 def scalar(node: Node) -> Node:
-    """The node, which must not be a set, a tuple or the like."""
+    """Return the node, which must not be a set, a tuple or the like."""
     if node.head in STRUCTURES:
         raise Unreadable
     return node
@@ -78,7 +85,7 @@ class Atoms(Tokens):
         if token == "|":
             return self.absolute()
         if token.isascii() and token.isalpha():
-            return self.letter(token.lower())
+            return self.letter(token)
         raise Unreadable
 
     def bracket(self, opening: str) -> Node:
@@ -109,28 +116,37 @@ class Atoms(Tokens):
         """A letter, which is a variable, a constant or the name of a function of one letter."""
         if name in ("e", "i"):
             return constant(name)
+        while self.next == PRIME:
+            name += self.take()
         # f(x) is one name, f(x+1) a product: so says math-verify
         if self.next == "(" and self.tokens[self.at + 2 : self.at + 3] == [")"]:
             inner = self.tokens[self.at + 1]
             if inner.isalnum():
                 self.at += 3
-                return Node("symbol", name=f"{name}({inner.lower()})")
+                return Node("symbol", name=f"{name}({inner})")
         return self.symbol(name)
 
     def symbol(self, name: str) -> Node:
-        """A variable with its subscript."""
+        """Return a variable with its subscript, in which words have no case."""
         if self.next != "_":
             return Node("symbol", name=name)
         self.take()
-        tokens = [self.take()]
-        if tokens == ["{"]:
-            end = self.tokens.index("}", self.at) if "}" in self.tokens[self.at :] else self.at
-            tokens = self.tokens[self.at : end]
-            self.at = end + 1
-        subscript = "".join(tokens)
-        if not subscript.isalnum():
+        tokens = self.group() if self.next == "{" else [self.take()]
+        words = [_WORD.fullmatch(token) for token in tokens]
+        subscript = "".join(
+            word[1].lower() if word else token.lstrip("\\")
+            for word, token in zip(words, tokens, strict=True)
+        )
+        if not re.fullmatch(r"[\w\s+\-,]+", subscript):
             raise Unreadable
-        return Node("symbol", name=f"{name}_{subscript.lower()}")
+        return Node("symbol", name=f"{name}_{subscript}")
+
+    def group(self) -> list[str]:
+        """Return the tokens of a group in braces, which holds no other."""
+        end = self.tokens.index("}", self.at) if "}" in self.tokens[self.at :] else self.at
+        tokens = self.tokens[self.at + 1 : end]
+        self.at = end + 1
+        return tokens
 
     def command(self, name: str) -> Node:
         """What a command makes of what follows."""
@@ -138,14 +154,34 @@ class Atoms(Tokens):
             return _COMMANDS[name](self)
         if name in FUNCTIONS or name in ("ln", "log", "exp"):
             return self.function(name)
+        if name in _OVER_NAMES or name in _BEFORE_NAMES:
+            return self.named(name)
         if name.lower() in _GREEK:
-            return self.symbol(f"\\{name.lower()}")
+            return self.symbol(f"\\{name}")
         if name.startswith("begin") and _MATRIX.fullmatch("\\" + name):
             return self.matrix(name.removeprefix("begin"))
         word = _WORD.fullmatch("\\" + name)
         if word:
             return Node("symbol", name="".join(word[1].lower().split()))
+        notation = _NOTATION.fullmatch("\\" + name)
+        if notation:
+            return Node("word", name=notation[1])
         raise Unreadable
+
+    def named(self, command: str) -> Node:
+        r"""Return a variable that is named by letters and a command: \angle ABC, \overline{AB}."""
+        if self.next == "{":
+            letters = self.group()
+        elif command in _OVER_NAMES:
+            letters = [self.take()]
+        else:
+            letters = []
+            while self.next.isalnum() and (self.next.isupper() or not letters):
+                letters.append(self.take())
+        name = "".join(letters).replace(PRIME, "")
+        if not name.isalnum():
+            raise Unreadable
+        return Node("symbol", name=rf"\{command}({name})")
 
     def function(self, name: str) -> Node:
         """A function's value; its power is written before its argument."""

@@ -11,6 +11,8 @@ We follow math-verify, with these exceptions:
 - (1, 2) is no set: math-verify takes it for {1, 2} but not for {2, 1}, which are one set.
 - 50\% is 1/2 and is 50, but 50 is not 1/2: an answer joins no class with an answer that is surely
   different from it.
+- R and r are two letters, a list keeps its repetitions, words that decide are no units, a numeral
+  has its base, 10:30 is a time of day (docs/voting.md).
 - i is the imaginary unit, odd roots of negative numbers are real, 2(3) is 6 and 1 000 a thousand,
   1.42e2 is 142, words are no products of letters, and units are removed behind numbers only.
 """
@@ -21,11 +23,13 @@ from functools import lru_cache
 from typing import Any
 
 from ttrl_cli.voting import numeric
-from ttrl_cli.voting.canonical import canonical, is_prose
+from ttrl_cli.voting.canonical import canonical, is_prose, right_side
 from ttrl_cli.voting.classes import Compare, classes
-from ttrl_cli.voting.decide import decided, undecided
+from ttrl_cli.voting.decide import decided, says_all, undecided
 from ttrl_cli.voting.known import Canonical
+from ttrl_cli.voting.letters import plain_letter, with_case
 from ttrl_cli.voting.tidy import folded, tidy
+from ttrl_cli.voting.tokens import OR
 
 __all__ = [
     "Canonical",
@@ -80,7 +84,7 @@ def _values(expression: Any) -> tuple[complex, ...] | None:
 
     if not isinstance(expression, Expr):
         return None
-    names = {symbol: str(symbol) for symbol in expression.free_symbols}
+    names = {symbol: plain_letter(str(symbol)) for symbol in expression.free_symbols}
     if not all(len(name) == 1 for name in names.values()):
         return None
     found = []
@@ -94,11 +98,19 @@ def _values(expression: Any) -> tuple[complex, ...] | None:
 
 
 def _spellings(answer: str) -> list[str]:
-    """The LaTeX that math-verify is given; for a percentage its value, and the bare number."""
-    text = tidy(answer)
-    if is_prose(text) or canonical(answer).kind == "text":
+    """Return the LaTeX that math-verify is given; for a percentage its value, and the bare number.
+
+    What math-verify would misread is given to it as one word, made of the key.
+    """
+    text, known = tidy(answer), canonical(answer)
+    if known.kind == "text":
         return [rf"\text{{{folded(text)}}}"]
-    if text.endswith("%") and canonical(answer).bare is not None:
+    if says_all(known):
+        return [rf"\text{{key {known.key.encode().hex()}}}"]
+    if known.kind == "named" and is_prose(text):
+        text = right_side(text)[1]
+    text = with_case(text.replace(OR, ","))
+    if text.endswith("%") and known.bare is not None:
         return [rf"\frac{{{text[:-1]}}}{{100}}", text[:-1]]
     return [text]
 

@@ -6,8 +6,11 @@ from typing import NamedTuple
 FUNCTIONS = frozenset(
     ("sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh")
 )
-STRUCTURES = frozenset(("tuple", "set", "union", "matrix", "relation"))
+STRUCTURES = frozenset(("tuple", "set", "union", "matrix", "relation", "word"))
 """Heads of what is no number."""
+LIST = ","
+"""The name of a set that is written as a list, in which repetitions count."""
+PRIME = "\N{PRIME}"
 
 
 class Unreadable(ValueError):
@@ -18,8 +21,9 @@ class Node(NamedTuple):
     """An expression.
 
     Heads: number, symbol, constant (pi, e, i, oo); add, mul, div, pow, root (base, index) and the
-    functions of `FUNCTIONS`, abs, floor, ceil, factorial, binom, log (argument, base); tuple (name:
-    its brackets), set, union, matrix (rows of tuples), relation (name: operators).
+    functions of `FUNCTIONS`, abs, floor, ceil, factorial, factorial2, binom, log (argument, base);
+    tuple (name: its brackets), set (name: `LIST` for a list), union, matrix (rows of tuples),
+    relation (name: operators), word. A product of capital letters alone has the name "word".
     """
 
     head: str
@@ -28,7 +32,7 @@ class Node(NamedTuple):
     value: Fraction = Fraction(0)
 
     def decimal(self) -> bool:
-        """True where a number in it was written with a decimal point."""
+        """Return whether a number in it was written with a decimal point."""
         return self.name == "." or any(arg.decimal() for arg in self.args)
 
 
@@ -50,3 +54,8 @@ def negative(node: Node) -> Node:
 def difference(left: Node, right: Node) -> Node:
     """A node less another."""
     return Node("add", (left, negative(right)))
+
+
+def is_fixed(node: Node) -> bool:
+    """Return whether an expression has no variables."""
+    return node.head != "symbol" and all(map(is_fixed, node.args))

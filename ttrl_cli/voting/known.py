@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import Literal, TypeAlias
 
 from ttrl_cli.voting import numeric
-from ttrl_cli.voting.expression import Node, constant, negative, number
+from ttrl_cli.voting.expression import Node, constant, is_fixed, negative, number
 from ttrl_cli.voting.normal import normal_form
 from ttrl_cli.voting.polynomial import digits, key, rational
 
@@ -24,7 +24,8 @@ class Canonical:
         key: Answers with equal keys are equivalent.
         kind: What it is: "named" is x = 5, "system" is x = 1, y = 2, "relation" any other; "text"
             is words, "opaque" what we cannot read.
-        name: The variable of a named value; the brackets of a tuple.
+        name: The variable of a named value; the brackets of a tuple; `LIST` for a set that is
+            written as a list.
         parts: The value of a named value; the elements of a tuple, a set, a union, a matrix.
         exact: The value of a rational number.
         decimal: A number in it was written with a decimal point.
@@ -84,7 +85,7 @@ def known_number(node: Node) -> Canonical:
 def _unknown(node: Node) -> Canonical:
     """An expression without a normal form, or whose key is still to be set."""
     return Canonical(
-        key=f"= {_spelled(node)}",
+        key=f"= {spelled(node)}",
         kind="number",
         decimal=node.decimal(),
         values=numeric.values(node),
@@ -93,12 +94,8 @@ def _unknown(node: Node) -> Canonical:
     )
 
 
-def _spelled(node: Node) -> str:
+def spelled(node: Node) -> str:
+    """Return an expression as it was read."""
     if node.head == "number":
         return digits(node.value)
-    return f"{node.head}{node.name}({','.join(map(_spelled, node.args))})"
-
-
-def is_fixed(node: Node) -> bool:
-    """Whether an expression has no variables."""
-    return node.head != "symbol" and all(map(is_fixed, node.args))
+    return f"{node.head}{node.name}({','.join(map(spelled, node.args))})"

@@ -1,15 +1,15 @@
 r"""A small reader of the LaTeX that answers are written in: text -> expression tree.
 
-It reads what it is sure of, as math-verify would (1/2x is 1/(2x); \log has base 10; letters have
-no case), and refuses the rest: what it cannot read is left to math-verify. It is iterative where
-input is long and bounded where it is deep.
+It reads what it is sure of, as math-verify would (1/2x is 1/(2x); \log has base 10), and refuses
+the rest: what it cannot read is left to math-verify. It is iterative where input is long and
+bounded where it is deep. Unlike math-verify it tells R from r.
 """
 
 from collections.abc import Sequence
 
 from ttrl_cli.voting.atoms import Atoms, scalar
-from ttrl_cli.voting.expression import Node, Unreadable, negative, number
-from ttrl_cli.voting.tokens import tokens
+from ttrl_cli.voting.expression import LIST, Node, Unreadable, negative, number
+from ttrl_cli.voting.tokens import OR, QUALIFIER, SEPARATORS, split, tokens
 
 MAX_DEPTH = 20
 _RELATIONS = {
@@ -19,28 +19,59 @@ _RELATIONS = {
 _TIMES = frozenset(("*", r"\cdot", r"\times"))
 _STOPS = frozenset((
     *_RELATIONS, *_TIMES, *"/:+-,;)]}&", "", r"\}", "\\\\", r"\pmod", r"\cup", r"\rfloor",
-    r"\rceil", *(rf"\end{{{kind}matrix}}" for kind in ("", "p", "b", "B")),
+    r"\rceil", OR, *(rf"\end{{{kind}matrix}}" for kind in ("", "p", "b", "B")),
 ))  # fmt: skip
 
 
 def read(text: str) -> Node:
-    r"""The expression that a tidied answer writes; several answers, and \pm, are a set.
+    r"""Return the expression that a tidied answer writes; several answers, and \pm, are a set.
 
     Raises:
         Unreadable: If it is anything but a readable expression.
     """
-    found = tokens(text)
-    if r"\pm" not in found and r"\mp" not in found:
-        return _read(found)
+    pieces, separators = split(tokens(text))
+    if len(pieces) == 1:
+        readings = _readings(pieces[0])
+        return readings[0] if len(readings) == 1 else Node("set", tuple(readings))
+    nodes = tuple(node for piece in pieces for node in _readings(piece))
+    return Node("set", nodes, "" if separators == {OR} else LIST)
+
+
+def _readings(piece: Sequence[str]) -> list[Node]:
+    r"""Return what an answer may stand for: two expressions where there is a \pm in it."""
+    return [_read(reading) for reading in _signed(_with_sets_written_out(piece))]
+
+
+def _signed(piece: Sequence[str]) -> list[list[str]]:
+    r"""Return the tokens with the upper signs, and with the lower ones, where there is a \pm."""
+    if r"\pm" not in piece and r"\mp" not in piece:
+        return [list(piece)]
     signs = {r"\pm": "+", r"\mp": "-"}, {r"\pm": "-", r"\mp": "+"}
-    return Node("set", tuple(_read([sign.get(t, t) for t in found]) for sign in signs))
+    return [[sign.get(token, token) for token in piece] for sign in signs]
+
+
+def _with_sets_written_out(piece: Sequence[str]) -> list[str]:
+    r"""Return the tokens with both signs of each element of a set: \{0, \pm 2\} has three."""
+    if r"\{" not in piece or not {r"\pm", r"\mp"} & set(piece):
+        return list(piece)
+    found: list[str] = []
+    opened: list[int] = []
+    for token in piece:
+        if token == r"\{":
+            opened.append(len(found) + 1)
+        elif token == r"\}" and opened:
+            start = opened.pop()
+            elements = [each for part in split(found[start:])[0] for each in _signed(part)]
+            found[start:] = [t for each in elements for t in (",", *each)][1:]
+        found.append(token)
+    return found
 
 
 def _read(found: Sequence[str]) -> Node:
     items, _ = _Reader(found).items(("",))
-    if not items:
+    if len(items) != 1:
         raise Unreadable
-    return items[0] if len(items) == 1 else Node("set", tuple(items))
+    return items[0]
 
 
 class _Reader(Atoms):
@@ -64,7 +95,7 @@ class _Reader(Atoms):
             if token in closers:
                 self.depth -= 1
                 return items, token
-            if token not in (",", ";"):
+            if token not in SEPARATORS or (token == OR and r"\}" not in closers):
                 raise Unreadable
 
     def relation(self) -> Node:
@@ -82,12 +113,21 @@ class _Reader(Atoms):
         return Node("union", tuple(parts)) if len(parts) > 1 else parts[0]
 
     def residue(self) -> Node:
-        r"""A sum, with its modulus where that follows: 3 \pmod 5."""
+        r"""Return a sum, with what decides about it where that follows: 3 \pmod 5, 3 above."""
         node = self.sum()
+        if self.next.startswith(QUALIFIER):
+            return self.qualified(node)
         if self.next != r"\pmod":
             return node
         self.take()
         return Node("tuple", (scalar(node), self.argument()), "mod")
+
+    def qualified(self, node: Node) -> Node:
+        """Return a quantity with the words behind it that decide."""
+        words = []
+        while self.next.startswith(QUALIFIER):
+            words.append(self.take().removeprefix(QUALIFIER).rstrip("}"))
+        return Node("tuple", (scalar(node),), f":{' '.join(words)}")
 
     def sum(self) -> Node:
         terms = [self.term()]
@@ -136,7 +176,7 @@ class _Reader(Atoms):
     def chain(self) -> Node:
         """Factors with nothing in between; a number before a fraction makes a mixed number."""
         factors = [self.factor()]
-        while self.next not in _STOPS and not (self.next == "|" and self.bars):
+        while not self.stops():
             if self.next[0].isdigit() and self.tokens[self.at - 1][0].isdigit():
                 raise Unreadable
             factors.append(self.factor())
@@ -144,7 +184,16 @@ class _Reader(Atoms):
             return factors[0]
         if len(factors) == 2 and _mixed(*factors):
             return Node("add", tuple(factors))
-        return Node("mul", tuple(map(scalar, factors)))
+        name = "word" if all(map(_capital, factors)) else ""
+        return Node("mul", tuple(map(scalar, factors)), name)
+
+    def stops(self) -> bool:
+        """Return whether no factor follows."""
+        return (
+            self.next in _STOPS
+            or (self.next == "|" and bool(self.bars))
+            or self.next.startswith(QUALIFIER)
+        )
 
     def factor(self) -> Node:
         """An atom and what is written behind it: powers, factorials, percent signs, primes."""
@@ -157,10 +206,23 @@ class _Reader(Atoms):
                 if self.next == "^":
                     raise Unreadable
             elif token == "!":
-                node = Node("factorial", (node,))
+                node = self.factorial(node)
             else:
                 node = Node("div", (node, number(100)))
         return node
+
+    def factorial(self, node: Node) -> Node:
+        """Return a factorial, or a double one: 7!! is no (7!)!."""
+        if self.next != "!":
+            return Node("factorial", (node,))
+        self.take()
+        if self.next == "!":
+            raise Unreadable
+        return Node("factorial2", (node,))
+
+
+def _capital(node: Node) -> bool:
+    return node.head == "symbol" and node.name.isascii() and node.name.isupper()
 
 
 def _mixed(whole: Node, part: Node) -> bool:

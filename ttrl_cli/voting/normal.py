@@ -20,6 +20,7 @@ from ttrl_cli.voting.polynomial import (
     rational,
     term,
 )
+from ttrl_cli.voting.trigonometry import trigonometric
 
 MAX_FACTORIAL = 1500
 
@@ -124,6 +125,14 @@ def _factorial(node: Node) -> Polynomial:
     return constant(math.factorial(int(value)))
 
 
+def _double_factorial(node: Node) -> Polynomial:
+    form = normal_form(node.args[0])
+    value = rational(form)
+    if value is None or value.denominator != 1 or not 0 <= value <= MAX_FACTORIAL:
+        return _atom(node, [form])
+    return constant(math.prod(range(int(value), 0, -2)))
+
+
 def _binomial(node: Node) -> Polynomial:
     forms = [normal_form(arg) for arg in node.args]
     n, k = map(rational, forms)
@@ -149,6 +158,10 @@ def _ln(p: Polynomial) -> Polynomial:
     return total
 
 
+def _trigonometric(node: Node) -> Polynomial:
+    return trigonometric(node.head, normal_form(node.args[0]))
+
+
 def _rounded(node: Node) -> Polynomial:
     form = normal_form(node.args[0])
     value = rational(form)
@@ -170,8 +183,12 @@ _FORMS: dict[str, Callable[[Node], Polynomial]] = {
     "pow": _power,
     "root": _indexed_root,
     "factorial": _factorial,
+    "factorial2": _double_factorial,
     "binom": _binomial,
     "log": _logarithm,
+    "sin": _trigonometric,
+    "cos": _trigonometric,
+    "tan": _trigonometric,
     "abs": _rounded,
     "floor": _rounded,
     "ceil": _rounded,

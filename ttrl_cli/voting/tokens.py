@@ -6,9 +6,15 @@ from collections.abc import Sequence
 from ttrl_cli.voting.expression import Unreadable
 
 MAX_TOKENS = 400
+OR = r"\lor"
+SEPARATORS = frozenset((",", ";", OR))
+QUALIFIER = r"\text{:"
+"""What a token begins with that decides about the number before it."""
 _TOKEN = re.compile(
     r"\s*(\d+(?:\.\d*)?|\.\d+|\\(?:begin|end)\{[a-zA-Z]+\}|\\text\s*\{[^{}]*\}|\\[a-zA-Z]+|\\.|\S)"
 )
+_OPENING = frozenset(("(", "[", "{", r"\{"))
+_CLOSING = frozenset((")", "]", "}", r"\}"))
 
 
 def tokens(text: str) -> list[str]:
@@ -21,6 +27,23 @@ def tokens(text: str) -> list[str]:
     if not 0 < len(found) <= MAX_TOKENS:
         raise Unreadable
     return found
+
+
+def split(found: Sequence[str]) -> tuple[list[list[str]], set[str]]:
+    """Return what stands between separators outside of brackets, and these separators."""
+    pieces: list[list[str]] = [[]]
+    separators = set()
+    depth = 0
+    for token in found:
+        depth += (token in _OPENING or token.startswith(r"\begin")) - (
+            token in _CLOSING or token.startswith(r"\end")
+        )
+        if token in SEPARATORS and not depth:
+            separators.add(token)
+            pieces.append([])
+        else:
+            pieces[-1].append(token)
+    return pieces, separators
 
 
 class Tokens:

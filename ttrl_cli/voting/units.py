@@ -1,0 +1,154 @@
+r"""Units, currencies, and the words behind a number that are none.
+
+A unit says nothing that the question does not: 5 cm is 5. A word that turns the answer into another
+one (above or below, east or west, profit or loss) is kept as \text{:above}, in one spelling.
+"""
+
+import re
+
+_TEXT = r"\\text\s*\{(?![:@])[^{}]*\}"
+_POWER = r"(?:\s?\^\s?(?:\d|\{\s?-?\d\s?\}))?"
+_TEXTS = rf"\s?{_TEXT}{_POWER}(?:\s?(?:\\cdot|\\times|/)?\s?{_TEXT}{_POWER}){{0,4}}\s?"
+_PIECES = (
+    rf"(?:/\s*)?(?:\\mu\s?)?{_TEXT}{_POWER}",
+    rf"(?:/\s*)?(?<=[\s/}}\d])[A-Za-z]+\.?{_POWER}",
+    rf"(?:\\cdot|\\times)\s*{_TEXT}{_POWER}",
+    rf"(?:\\cdot\s*|\\times\s*)?\\frac\s*\{{(?:{_TEXTS}|\s?1\s?)\}}\s*\{{{_TEXTS}\}}{_POWER}",
+    r"[kM]?\\(?:Omega|ell|AA)(?![A-Za-z])",
+    r"\\mu\s?[AFVWglmsL](?![A-Za-z])",
+)
+_UNIT = re.compile(rf"(?:\s*(?:{'|'.join(_PIECES)}))+\s*$")
+_MARKED_UNIT = re.compile(rf"{_TEXT}|[kM]?\\[A-Za-z]+")
+_COMMAND = re.compile(r"\\[A-Za-z]+")
+_QUANTITY = re.compile(
+    r"(?:[A-Za-z](?:_\w|_\{\w+\})?\s*=)?"
+    r"(?:[\d.,+\-*/:^{}() %]|\\(?:frac|sqrt|pi|cdot|times|pm)(?![a-zA-Z]))*"
+)
+_PLAIN_NUMBER = re.compile(r"[-+\d.,/ ]*\d\s*")
+_NO_UNITS = frozenset((
+    "if", "for", "when", "where", "mod", "in", "to", "is", "are", "of", "with", "all", "no", "not",
+    "or", "and",
+    # multiples
+    "dozen", "hundred", "thousand", "million", "billion", "trillion",
+))  # fmt: skip
+_PREPOSITIONS = frozenset(("in", "to", "of", "is", "are"))
+_CODES = (
+    "USD|EUR|GBP|JPY|CNY|RMB|INR|CAD|AUD|NZD|HKD|SGD|CHF|KRW|MXN|BRL|RUB|SEK|NOK|DKK|PLN|TRY|ZAR"
+)
+_SHORT_UNITS = frozenset((
+    "cm", "mm", "km", "dm", "ft", "in", "yd", "mi", "lb", "oz", "kg", "mg", "ml", "hr",
+    "sq", "cu", "cc", "sec", "min", "hrs", "lbs", "mph", "deg", "rad", "day", "men", "yrs", "per",
+    "Rs", *_CODES.split("|"),
+))  # fmt: skip
+_LETTER_UNITS = frozenset("mgshlL")
+_WORD = re.compile(r"[A-Za-z]+")
+
+_DECIDING = {
+    spelling: spellings.split()[0]
+    for spellings in (
+        "above", "below beneath", "over", "under", "up upward upwards", "down downward downwards",
+        "east eastward eastwards eastern", "west westward westwards western",
+        "north northward northwards northern", "south southward southwards southern",
+        "northeast", "northwest", "southeast", "southwest",
+        "leftward leftwards", "right rightward rightwards",
+        "before earlier", "after later afterwards", "early", "late", "ago", "hence", "ahead",
+        "behind", "ad ce", "bc bce",
+        "profit profits", "loss losses", "gain gains gained", "lost", "surplus", "deficit",
+        "credit", "debit", "owed", "owing", "debt", "deposit", "withdrawal",
+        "clockwise", "counterclockwise anticlockwise",
+        "increase increases increased", "decrease decreases decreased",
+        "rise rises risen", "fall falls fallen", "drop drops dropped",
+        "more", "less", "fewer", "greater", "smaller", "larger bigger", "higher", "lower",
+        "taller", "shorter", "longer", "faster", "slower", "older", "younger", "heavier",
+        "lighter", "hotter warmer", "colder cooler", "cheaper", "dearer",
+        "inside", "outside", "inward inwards", "outward outwards", "forward forwards",
+        "backward backwards", "positive", "negative", "wins won", "heads", "tails",
+    )
+    for spelling in spellings.split()
+}  # fmt: skip
+_ABBREVIATED = re.compile(
+    r"(?<![A-Za-z])(?:([ab])\.\s?([cd])\.|([bc])\.\s?([ce])\.(\s?e\.)?)", re.IGNORECASE
+)
+_HYPHENATED = re.compile(r"(counter|anti|north|south)[- ](clockwise|east|west)", re.IGNORECASE)
+_LEFT = re.compile(r"\b(?:to|on|toward|towards)\s+the\s+left\b", re.IGNORECASE)
+_LENGTHS = r"units?|m|cm|mm|km|meters?|metres?|ft|feet|foot|in|inch(?:es)?|miles?|steps?|spaces?"
+_MEASURED_LEFT = re.compile(
+    rf"\b({_LENGTHS}|squares?|blocks?|degrees?|places?)((?:[\s}}]|\\text|\{{)*)left\b",
+    re.IGNORECASE,
+)
+
+_SIGNS = "[€£¥₹₩₽₺₫₴₪¢₱฿]"
+CURRENCY_SIGN = (
+    rf"\\text\s*\{{\s*(?:{_SIGNS}|\\?\$)\s*\}}|{_SIGNS}|\\(?:euro|pounds|yen|cent)(?![a-zA-Z])"
+    r"|(?:US|CA|AU|HK|NZ|[ACS])\\\$(?=\s?\d)|US\$(?=\s?\d)|\\?\$"
+)
+_CURRENCY_BEFORE = re.compile(
+    rf"(?:\A|(?<=[=,;(])|(?<=\\\{{))\s*(?:\\text\s*\{{\s*)?(?:{_CODES}|Rs\b\.?)\s*\}}?\s*(?=[-+\d.\\])"
+)
+_CURRENCY_BEHIND = re.compile(rf"(?<=\d)\s?(?:{_CODES})(?=\s*[,;)\]])")
+_EAST_ASIAN = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+EAST_ASIAN = re.compile(f"[{_EAST_ASIAN}]")
+_EAST_ASIAN_UNIT = re.compile(rf"(?<=[\d}})%])\s?(?:\\text\s?\{{\s?)?([{_EAST_ASIAN}]+)\s?\}}?\s*$")
+_COMPOUND_UNITS = re.compile("千米|千克|千瓦|千卡|百分点|千字节")
+_DECIDING_SIGNS = re.compile(
+    "[万萬亿億千百十上下左右东東西南北前后後早晚午夜亏虧盈赚賺赔賠胜勝负負增减減涨漲跌多少不无無或和与]"
+)
+
+
+def without_currency(text: str) -> str:
+    """Return the text without codes of currencies beside numbers."""
+    return _CURRENCY_BEHIND.sub("", _CURRENCY_BEFORE.sub("", text))
+
+
+def without_units(text: str) -> str:
+    """Return a quantity without the unit behind it, and any other text as it is.
+
+    As math-verify does, but only behind something that reads as a number, and never a glued
+    letter: to math-verify, 5t is 5. What decides the answer stays, behind the quantity.
+    """
+    text = _without_east_asian_unit(_marked(text))
+    unit = _UNIT.search(text)
+    if unit is None or not _is_unit(unit[0], text[: unit.start()]):
+        return text
+    deciding = {_DECIDING[word] for word in _words(unit[0]) if word in _DECIDING}
+    return text[: unit.start()].strip() + "".join(rf"\text{{:{word}}}" for word in sorted(deciding))
+
+
+def _marked(text: str) -> str:
+    """Return the text with words that decide an answer as single words."""
+    text = _ABBREVIATED.sub(lambda match: re.sub(r"[.\s]", "", match[0]), text)
+    text = _HYPHENATED.sub(r"\1\2", text)
+    return _MEASURED_LEFT.sub(r"\1\2leftward", _LEFT.sub("leftward", text))
+
+
+def _without_east_asian_unit(text: str) -> str:
+    unit = _EAST_ASIAN_UNIT.search(text)
+    if unit is None or not _QUANTITY.fullmatch(text[: unit.start()]):
+        return text
+    if _DECIDING_SIGNS.search(_COMPOUND_UNITS.sub("", unit[1])):
+        return text
+    return text[: unit.start()].strip()
+
+
+def _words(unit: str) -> list[str]:
+    """Return the words of a unit, in lower case."""
+    return [word.lower() for word in _WORD.findall(_COMMAND.sub(" ", unit))]
+
+
+def _is_unit(unit: str, quantity: str) -> bool:
+    if not _QUANTITY.fullmatch(quantity) or not re.search(r"\d|\\pi", quantity):
+        return False
+    words = _WORD.findall(_COMMAND.sub(" ", unit))
+    lower = set(map(str.lower, words))
+    allowed = _PREPOSITIONS if not lower.isdisjoint(_DECIDING) else frozenset(())
+    if not _NO_UNITS.isdisjoint(lower - allowed) and words != ["in"]:
+        return False
+    bare = _WORD.findall(_MARKED_UNIT.sub(" ", unit))
+    letters = [word for word in bare if len(word) == 1]
+    if letters and (not unit[0].isspace() or not _PLAIN_NUMBER.fullmatch(quantity)):
+        return False
+    return _LETTER_UNITS.issuperset(letters) and all(
+        len(word) > 3 or word in _SHORT_UNITS or word.lower() in _DECIDING or word in allowed
+        for word in bare
+        if len(word) > 1
+    )

@@ -1,0 +1,83 @@
+"""Sets and conditions that are written in words, or by a rule, in symbols."""
+
+import re
+
+_LATEX = re.compile(r"\\text\s*|[{}\\$~]")
+_PHRASES = [
+    (re.compile(pattern), symbols)
+    for pattern, symbols in (
+        (
+            r"(?:there (?:is|are) |(?:the|this) (?:equation|system) has |it has |has )?"
+            r"no (?:real )?(?:solutions?|roots?)(?: exists?)?"
+            r"|(?:the )?(?:empty|null) set|(?:the )?solution set is empty",
+            r"\emptyset",
+        ),
+        (
+            r"(?:x in |x is )?(?:the set of )?(?:all|any|every) (?:the )?"
+            r"real(?:s| numbers?| values?)?(?: (?:of |for )?[a-z])?|(?:the )?reals?(?: numbers)?",
+            r"\mathbb{R}",
+        ),
+        (r"(?:the )?(?:limit )?(?:does not exist|doesnt exist|dne)", "does not exist"),
+        (
+            r"(?:there are |has )?(?:infinitely many|an infinite number of|infinite)"
+            r"(?: (?:real )?solutions?)?",
+            "infinitely many",
+        ),
+    )
+]
+_SHORT_WORD = (  # alone, and no product: cat, but not abc
+    r"[b-df-hj-np-tv-zB-DF-HJ-NP-TV-Z][aeiou][a-z]"
+    "|(?i:act|add|age|ago|air|ale|and|ant|any|arm|art|ash|ate|bee|blue|cry|dry|ear|eat|egg|ell|elm"
+    "|end|eve|eye|few|fly|fry|ice|ink|inn|its|key|new|oak|oar|off|oil|old|one|our|out|owl|own|pea"
+    "|sea|see|she|shy|six|sky|tea|the|tie|toe|try|two|use|way|who|why)"
+)
+_CAPITALS = 2
+_CAPITALS_OF_VALUE = 3  # V = IR is a product
+_WORD = re.compile(
+    rf"\\text\s*\{{\s*([A-Za-z][A-Za-z ]+)\}}|({_SHORT_WORD})|([A-Z]{{{_CAPITALS},}})"
+)
+_NUMBERS = r"(?:[-+\d.,/\s(){}|^]|\\(?:frac|sqrt|pi|infty|l[et]|g[et]|ne|cdot)(?![a-zA-Z])|[<>=])"
+_BUILT = re.compile(
+    r"\\\{\s*(?P<name>[a-zA-Z])\s*(?:\\in\s*\\mathbb\s*\{?\s*R\s*\}?\s*)?(?::|\||\\mid|\\vert)\s*"
+    rf"(?P<rule>(?:{_NUMBERS}|(?P=name)|\\lor|\\text\s?\{{\s?or\s?\}})+?)\s*\\\}}"
+)
+_ALL_BUT = re.compile(
+    r"\\mathbb\s?\{\s?R\s?\}\s?(?:\\(?:setminus|backslash|smallsetminus)\s?|-)\s?"
+    r"\\\{\s?([^,;{}]+(?:\{[^{}]*\}[^,;{}]*)*?)\s?\\\}"
+)
+_ORDER = re.compile(r"[<>]|\\(?:[lg][et]|ne)(?![a-zA-Z])|\\(?:leq|geq|neq|leqslant|geqslant)")
+
+
+def in_symbols(text: str) -> str:
+    r"""Return no solution as \emptyset, all reals as \mathbb{R}, {x | x > 4} as x > 4."""
+    if text[:1].isdigit():
+        return text
+    words = " ".join(_LATEX.sub(" ", text).casefold().split()).strip(".,;:! ")
+    if words[:1].isalpha():
+        for pattern, symbols in _PHRASES:
+            if pattern.fullmatch(words):
+                return symbols
+    return text
+
+
+def marked_word(text: str, *, named: bool) -> str:
+    r"""Return a word as \text{@word}, so that CAB is no product; V = IR is, being named."""
+    word = _WORD.fullmatch(text)
+    if word is None or (named and word[3] and len(word[3]) < _CAPITALS_OF_VALUE):
+        return text
+    written = word[1] or word[2] or word[3]
+    return rf"\text{{@{written.strip()}}}"
+
+
+def without_builder(text: str) -> str:
+    """Return the rule of a set of real numbers that is built by an inequality in one variable.
+
+    And all real numbers but one as the two intervals that they are.
+    """
+    gap = _ALL_BUT.fullmatch(text)
+    if gap is not None:
+        return rf"(-\infty ,{gap[1]})\cup ({gap[1]},\infty )"
+    built = _BUILT.fullmatch(text)
+    if built is None or not _ORDER.search(built["rule"]) or built["name"] not in built["rule"]:
+        return text
+    return built["rule"]
