@@ -37,7 +37,7 @@ class TestThinking:
         assert visible(f"Well. {draft}").strip() == "Well."
         assert extract(draft) is None
 
-    @pytest.mark.parametrize("closing", [closing for _, closing in PAIRS])
+    @pytest.mark.parametrize("closing", sorted({closing for _, closing in PAIRS}))
     def test_what_the_prompt_opened(self, closing: str) -> None:
         """All before a closing tag that nothing opened is thinking."""
         assert visible(f"draft {closing}said") == "said"
