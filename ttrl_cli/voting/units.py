@@ -31,7 +31,7 @@ _NO_UNITS = frozenset((
     # multiples
     "dozen", "hundred", "thousand", "million", "billion", "trillion",
 ))  # fmt: skip
-_PREPOSITIONS = frozenset(("in", "to", "of", "is", "are"))
+_PREPOSITIONS = frozenset(("in", "to", "of", "is", "are", "the", "from", "at"))
 _CODES = (
     "USD|EUR|GBP|JPY|CNY|RMB|INR|CAD|AUD|NZD|HKD|SGD|CHF|KRW|MXN|BRL|RUB|SEK|NOK|DKK|PLN|TRY|ZAR"
 )
