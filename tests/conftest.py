@@ -26,6 +26,10 @@ CHAT_TEMPLATE = (
 )
 
 
+CHAT_TEMPLATE_END = ">"
+"""With which every prompt ends."""
+
+
 def make_tiny_model(
     folder: Path,
     *,
@@ -35,6 +39,7 @@ def make_tiny_model(
     layers: int = 2,
     tied: bool = False,
     draws: str = "",
+    ends: bool = False,
 ) -> Path:
     """Write a random Llama over bytes, of two layers, with a tokenizer, as a folder.
 
@@ -45,8 +50,8 @@ def make_tiny_model(
         context: The longest sequence.
         layers: How many layers.
         tied: Whether the embedding is the output layer as well.
-        draws: The characters that the model draws; it draws no other token, and never ends by
-            itself. Empty: any token.
+        draws: The characters that the model draws, and no other token. Empty: any token.
+        ends: Whether a model that draws some characters ends by itself, behind the first of them.
     """
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {token: i for i, token in enumerate(["<end>", "<pad>", *letters])}
@@ -77,6 +82,8 @@ def make_tiny_model(
         model = LlamaForCausalLM(config)
     if draws:
         _draw_only(model, [vocabulary[letter] for letter in draws])
+        if ends:
+            _may_end(model, behind=vocabulary[CHAT_TEMPLATE_END])
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
@@ -93,6 +100,20 @@ def _draw_only(model: LlamaForCausalLM, tokens: list[int]) -> None:
         others[tokens] = False
         model.lm_head.weight[others, 0] = -100.0
         model.lm_head.weight[~others, 0] = 0.0
+
+
+def _may_end(model: LlamaForCausalLM, *, behind: int) -> None:
+    """Have a model that draws some tokens end by itself, but not right behind a token."""
+    end = model.config.eos_token_id
+    with torch.no_grad():
+        # coordinate 1 is there for that token alone
+        model.model.embed_tokens.weight[:, 1] = 0.0
+        model.model.embed_tokens.weight[behind, 1] = 2.0
+        for layer in model.model.layers:
+            layer.self_attn.o_proj.weight[1] = 0.0
+            layer.mlp.down_proj.weight[1] = 0.0
+        model.lm_head.weight[:, 1] = 0.0
+        model.lm_head.weight[end, :2] = torch.tensor([0.0, -100.0])
 
 
 def random_adapter(model: LoadedModel, *, seed: int) -> None:
@@ -149,6 +170,7 @@ def counting_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def endless_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a tiny random model that writes letters until it is cut: none is empty."""
-    return make_tiny_model(tmp_path_factory.mktemp("endless-model"), draws=ascii_letters)
+def writing_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny random model that writes letters, at least one, and then may end."""
+    folder = tmp_path_factory.mktemp("writing-model")
+    return make_tiny_model(folder, draws=ascii_letters, ends=True)

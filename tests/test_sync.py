@@ -141,7 +141,7 @@ def test_no_path_is_used_twice(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     """With the option's name."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(SetupError, match=r"--adapter-folder .*file: "):
+    with pytest.raises(SetupError, match=r"/file cannot be written: .*--adapter-folder"):
         AdapterFiles(tmp_path / "file").publish(write_nothing, 1)
 
 
