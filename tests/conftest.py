@@ -113,7 +113,8 @@ def _may_end(model: LlamaForCausalLM, *, behind: int) -> None:
             layer.self_attn.o_proj.weight[1] = 0.0
             layer.mlp.down_proj.weight[1] = 0.0
         model.lm_head.weight[:, 1] = 0.0
-        model.lm_head.weight[end, :2] = torch.tensor([0.0, -100.0])
+        # about one token in twenty
+        model.lm_head.weight[end, :2] = torch.tensor([2.0, -100.0])
 
 
 def random_adapter(model: LoadedModel, *, seed: int) -> None:

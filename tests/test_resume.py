@@ -27,7 +27,7 @@ from tests._helpers import (
 )
 
 SEEDS, PER_STEP, STEPS = 1, 8, 4
-OPTIONS = ["--dtype", "float32", "--max-tokens", 48, "--lr", "0.01", "--steps", STEPS, "--json"]
+OPTIONS = ["--dtype", "float32", "--max-tokens", 48, "--lr", "0.0003", "--steps", STEPS, "--json"]
 VERIFY = """
 import os, signal, time
 from multiprocessing import parent_process
