@@ -420,6 +420,11 @@ def test_boxes_and_what_is_around_them(text: str, want: Expected):
     french=("Réponse : Il y en a 26.", ("26", "answer-line")),
     german=("Antwort: Die kleinste Zahl ist 41.", ("41", "answer-line")),
     spanish=("Respuesta: El menor es 41.", ("41", "answer-line")),
+    factorials=(r"Answer: $6! \times 2! = 1440$", (r"6! \times 2! = 1440", "answer-line")),
+    factorial_below=(
+        r"Answer: $\frac{7!}{3! \cdot 4!}$",
+        (r"\frac{7!}{3! \cdot 4!}", "answer-line"),
+    ),
     thin_space=(r"Answer: $14,\! 500$", (r"14,\! 500", "answer-line")),
     thin_spaces=(r"Answer: 2,\! 500,\! 000. Done.", (r"2,\! 500,\! 000", "answer-line")),
 )

@@ -28,7 +28,11 @@ def decided(a: Canonical, b: Canonical) -> bool | None:
 
     x = 5 is the same as 5, and 50% as 50, without a key in common: y = 5 and 1/2 have it too.
     """
-    if a.key in _stripped(b) or b.key in _stripped(a):
+    if a.bare is not None and b.bare is not None:  # 0.2%, which is 0.2 as well, is not 20%
+        same = a.key == b.key
+    else:
+        same = a.key in _stripped(b) or b.key in _stripped(a)
+    if same:
         return True
     return None if _may_be_same(a, b) else False
 

@@ -41,10 +41,21 @@ def value_of(region: str) -> str:
     if block is not None:
         return block[block.lastindex or 0]
     region = _LEADING.sub("", region, count=1)
-    end = _END.search(region)
+    end = _end_of(region)
     if end is None:
         return region
     return region[: end.end() if end["stop"] else end.start()]
+
+
+def _end_of(region: str) -> re.Match[str] | None:
+    """Return where an answer ends; a factorial within a formula ends none."""
+    dollars = place = 0
+    for end in _END.finditer(region):
+        dollars += region.count("$", place, end.start())
+        place = end.start()
+        if dollars % 2 == 0 or (end["stop"] or "")[:1] != "!" or "$" in end["stop"]:
+            return end
+    return None
 
 
 def clean(value: str) -> str:
