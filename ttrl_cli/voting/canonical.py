@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from ttrl_cli.voting.equations import VALUE_OF, label_of, name_of, named, zero
 from ttrl_cli.voting.expression import Node, Unreadable, difference, is_fixed, number
+from ttrl_cli.voting.items import SEPARATOR
 from ttrl_cli.voting.known import Canonical, known_number, rational_number, spelled
 from ttrl_cli.voting.latex import read
 from ttrl_cli.voting.regions import ORDERS, all_but, inequality, union_of
@@ -21,7 +22,7 @@ _NOTATION = re.compile(r"\\text\{[@:][^{}]*\}")
 _SET_BUILDER = re.compile(r"\\\{\s*[A-Za-z]\s*(?:\\in[^:|]*)?(?::|\||\\mid)")
 _SHORT_WORDS = frozenset(("yes", "no", "odd", "red", "all", "day", "boy", "girl", "am", "pm"))
 _BRACKETED = re.compile(r"[(\[{][^()\[\]{}]*[)\]}]")
-_SEPARATOR = re.compile(r"[,;]|\\lor(?![a-zA-Z])")
+_TWO_VALUES = re.compile(r"\(\s*(?:=|\\approx(?![a-zA-Z]))")
 _EQUALITY = re.compile(r"(?<![<>!=\\])=(?!=)")
 
 
@@ -40,7 +41,8 @@ def canonical(answer: str) -> Canonical:
             return _percentage(text[:-1])
         return _of(read(text))
     except (Unreadable, RecursionError):
-        return _assigned(text) or (_text(text) if _wordy(text) else _opaque(text))
+        words = _wordy(text) or _TWO_VALUES.search(text)
+        return _assigned(text) or (_text(text) if words else _opaque(text))
 
 
 def is_prose(text: str) -> bool:
@@ -83,7 +85,7 @@ def _assigned(text: str) -> Canonical | None:
     """Return a value whose name cannot be read: "number of ways = 12", P(X > 2) = 0.5."""
     name, value = right_side(text)
     value = without_units(value)
-    if not name or not value or _SEPARATOR.search(_BRACKETED.sub("", name)):
+    if not name or not value or SEPARATOR.search(_BRACKETED.sub("", name)):
         return None
     try:
         node = read(value)

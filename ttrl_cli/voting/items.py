@@ -3,18 +3,18 @@ r"""The elements of lists, tuples and sets: each is an answer of its own to be t
 import re
 from collections.abc import Callable
 
+from ttrl_cli.voting.tokens import CLOSING, OPENING
+
 MAX_DEPTH = 10
-_SEPARATOR = re.compile(r"[,;]|\\lor(?![a-zA-Z])")
+SEPARATOR = re.compile(r"[,;]|\\lor(?![a-zA-Z])")
 _TOKEN = re.compile(
-    rf"{_SEPARATOR.pattern}|\\text\s*\{{[^{{}}]*\}}|\\?[{{}}]|[()\[\]]|\\[a-zA-Z]+|\\.|."
+    rf"{SEPARATOR.pattern}|\\text\s*\{{[^{{}}]*\}}|\\?[{{}}]|[()\[\]]|\\[a-zA-Z]+|\\.|."
 )
-_OPENING = frozenset(("(", "[", "{", r"\{"))
-_CLOSING = frozenset((")", "]", "}", r"\}"))
 
 
 def each_item(text: str, change: Callable[[str], str]) -> str:
     """Return the text with each of its innermost elements changed."""
-    if not _SEPARATOR.search(text):
+    if not SEPARATOR.search(text):
         return change(text)
     return _changed(_TOKEN.findall(text), change, MAX_DEPTH)
 
@@ -26,22 +26,22 @@ def _changed(tokens: list[str], change: Callable[[str], str], levels: int) -> st
     group: list[str] = []
     depth, is_leaf = 0, True
     for token in (*tokens, ""):
-        depth -= token in _CLOSING
+        depth -= token in CLOSING
         if depth > 0:
             group.append(token)
-        elif depth == 0 and (not token or _SEPARATOR.fullmatch(token)):
+        elif depth == 0 and (not token or SEPARATOR.fullmatch(token)):
             written = "".join(item)
             found += [_in_place(written, change) if is_leaf else written, token]
             item, is_leaf = [], True
         else:
-            if levels and token in _CLOSING and any(map(_SEPARATOR.fullmatch, group)):
+            if levels and token in CLOSING and any(map(SEPARATOR.fullmatch, group)):
                 item.append(_changed(group, change, levels - 1))
                 is_leaf = False
             else:
                 item += group
             item.append(token)
             group = []
-        depth += token in _OPENING
+        depth += token in OPENING
     return "".join(found)
 
 
