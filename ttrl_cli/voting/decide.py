@@ -15,6 +15,7 @@ ROUNDED = 1.01e-6
 RELATIVE = 1e-8
 _CURVE = "y"
 _FUNCTION_OF = re.compile(rf"([a-zA-Z]{PRIME}*)\([a-z]\)")
+_LETTER = re.compile(r"\\?[a-zA-Z](?:_.*)?|\\[a-zA-Z]+|[A-Z]{2,}|.*[^a-zA-Z].*")
 _REGIONS = frozenset(("tuple", "union", "relation"))
 
 
@@ -52,7 +53,7 @@ def _stripped(a: Canonical) -> set[str]:
     """Return the keys of an answer and of what it is the same as, though that is no equivalence.
 
     Namely of the value without its name or percent sign, of y = ... for f(x) = ..., and of the
-    values of several names, in the order of these and without one.
+    values of several names, without an order and in that of these, which words have not.
     """
     keys = {a.key}
     if a.kind == "named":
@@ -61,7 +62,9 @@ def _stripped(a: Canonical) -> set[str]:
         keys.add(named(_CURVE, a.parts[0]).key)
     if a.kind == "system":
         values = [part.parts[0] for part in a.parts]
-        keys |= {set_key(values), f"()<{'; '.join(value.key for value in values)}>"}
+        keys.add(set_key(values))
+        if all(_LETTER.fullmatch(part.name) for part in a.parts):
+            keys.add(f"()<{'; '.join(value.key for value in values)}>")
     if a.bare is not None:
         keys.add(a.bare.key)
     return keys

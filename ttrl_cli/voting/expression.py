@@ -24,7 +24,7 @@ class Node(NamedTuple):
 
     Heads: number, symbol, constant (pi, e, i, oo); add, mul, div, pow, root (base, index) and the
     functions of `FUNCTIONS`, abs, floor, ceil, factorial, factorial2, binom, log (argument, base);
-    tuple (name: its brackets), set (name: `LIST`, `EITHER` or none), union, matrix (rows of tuples),
+    tuple (name: its brackets), set (name: `LIST`, `EITHER` or none), union, matrix (rows),
     relation (name: operators), word. A product of capital letters alone has the name "word".
     """
 
