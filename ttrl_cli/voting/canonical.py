@@ -23,6 +23,7 @@ _NOTATION = re.compile(r"\\text\{[@:][^{}]*\}")
 _SET_BUILDER = re.compile(r"\\\{\s*[A-Za-z]\s*(?:\\in[^:|]*)?(?::|\||\\mid)")
 _SHORT_WORDS = frozenset(("yes", "no", "odd", "red", "all", "day", "boy", "girl", "am", "pm"))
 _TWO_VALUES = re.compile(r"\(\s*(?:=|\\approx(?![a-zA-Z]))")
+_COUNTED = re.compile(r"(?<=\d)\s?(?:\\text\s?\{[^{}]*\}|[A-Za-z]+)")
 _EQUALITY = re.compile(r"(?<![<>!=\\])=(?!=)")
 
 
@@ -97,8 +98,8 @@ def _assignment(text: str) -> Canonical | None:
     """Return the value of one name: "total = 3 + 4 = 7" has steps in between, but no words."""
     name, value = right_side(text)
     value = without_units(value)
-    steps = [without_units(step.strip()) for step in _EQUALITY.split(text)[1:-1]]
-    if not name or not value or any(map(is_prose, steps)):
+    steps = [_COUNTED.sub("", step) for step in _EQUALITY.split(text)[1:-1]]
+    if not name or not value or any(map(is_prose, steps)) or any(map(_wordy, steps)):
         return None
     try:
         node = read(value)

@@ -15,7 +15,6 @@ ROUNDED = 1.01e-6
 RELATIVE = 1e-8
 _CURVE = "y"
 _FUNCTION_OF = re.compile(rf"([a-zA-Z]{PRIME}*)\([a-z]\)")
-_LETTER = re.compile(r"\\?[a-zA-Z](?:_.*)?|\\[a-zA-Z]+|[A-Z]{2,}|.*[^a-zA-Z].*")
 _REGIONS = frozenset(("tuple", "union", "relation"))
 
 
@@ -63,11 +62,16 @@ def _stripped(a: Canonical) -> set[str]:
     if a.kind == "system":
         values = [part.parts[0] for part in a.parts]
         keys.add(set_key(values))
-        if all(_LETTER.fullmatch(part.name) for part in a.parts):
+        if _in_order(a):
             keys.add(f"()<{'; '.join(value.key for value in values)}>")
     if a.bare is not None:
         keys.add(a.bare.key)
     return keys
+
+
+def _in_order(a: Canonical) -> bool:
+    """Decide whether the names of a system have an order, as letters have and words have not."""
+    return not any(len(part.name) > 1 and part.name.isalpha() for part in a.parts)
 
 
 def _function_letter(a: Canonical) -> str:
@@ -153,6 +157,8 @@ def _coordinates(a: Canonical, b: Canonical) -> bool:
         for each in (a, b)
     )
     if a.kind == b.kind and [part.name for part in a.parts] != [part.name for part in b.parts]:
+        return False
+    if a.kind != b.kind and not _in_order(a if a.kind == "system" else b):
         return False
     return len(left) == len(right) and all(map(_same, left, right))
 

@@ -11,8 +11,9 @@ _FUNCTIONS = (
     "arcsin|arccos|arctan|sinh|cosh|tanh|sin|cos|tan|sec|csc|cot|ln|log|exp|max|min|gcd|lcm|det"
 )
 _UPRIGHT_FUNCTION = re.compile(
-    rf"\\(?:text|operatorname\*?)\s*\{{\s*({_FUNCTIONS})\s*\}}", re.IGNORECASE
-)
+    rf"\\(?:text|operatorname\*?)\s*\{{\s*({_FUNCTIONS})\s*\}}(?!\s*(?:\Z|[,;)]|\\\}}))",
+    re.IGNORECASE,
+)  # but not: 5 \text{ min}
 _NO_UNITS = "abcefijknopqruvwxyzDEGIOPQRUXYZ"
 _UPRIGHT_LETTER = re.compile(rf"\\(?:text|operatorname\*?)\s*\{{\s*([{_NO_UNITS}])\s*\}}")
 _UPRIGHT_PI = re.compile(r"\\(?:text|operatorname\*?)\s*\{\s*(?:\\?pi|\\pi)\s*\}")

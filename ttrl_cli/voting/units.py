@@ -32,9 +32,9 @@ _NO_UNITS = frozenset((
     "dozen", "hundred", "thousand", "million", "billion", "trillion",
 ))  # fmt: skip
 _ORDINALS = (
-    "third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth hundredth thousandth"
-    " millionth billionth"
-).split()
+    "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh",
+    "twelfth", "hundredth", "thousandth", "millionth", "billionth",
+)  # fmt: skip
 _MULTIPLES = frozenset((
     "halves", "quarters", *(f"{ordinal}s" for ordinal in _ORDINALS),
     "pair", "pairs", "dozens", "gross", "tens", "hundreds", "thousands", "millions", "billions",
@@ -79,7 +79,7 @@ _DECIDING = {
         "lighter", "hotter warmer", "colder cooler", "cheaper", "dearer",
         "inside", "outside", "inward inwards", "outward outwards", "forward forwards",
         "backward backwards", "positive", "negative", "wins won", "heads", "tails",
-        "maximum maximal", "minimum minimal", "most", "least",
+        "maximum maximal max", "minimum minimal", "most", "least",
         "correct", "incorrect wrong", "true", "false",
         "january jan", "february feb", "march mar", "april apr", "may", "june jun", "july jul",
         "august aug", "september sep sept", "october oct", "november nov", "december dec",
