@@ -6,12 +6,14 @@ from fractions import Fraction
 from functools import lru_cache
 
 from ttrl_cli.voting.equations import VALUE_OF, label_of, name_of, named, zero
-from ttrl_cli.voting.expression import Node, Unreadable, difference, is_fixed, number
+from ttrl_cli.voting.expression import LIST, Node, Unreadable, difference, is_fixed, number
+from ttrl_cli.voting.items import split_outside
 from ttrl_cli.voting.known import Canonical, known_number, rational_number, spelled
 from ttrl_cli.voting.latex import read
 from ttrl_cli.voting.regions import ORDERS, all_but, inequality, union_of
 from ttrl_cli.voting.sets import set_of
 from ttrl_cli.voting.tidy import MAX_CHARS, folded, tidy
+from ttrl_cli.voting.tokens import OR
 from ttrl_cli.voting.units import EAST_ASIAN, without_units
 
 _COMMAND = re.compile(r"\\(?:begin|end|mathbb|operatorname)\*?\s*\{[^{}]*\}|\\(?!text)[A-Za-z]+")
@@ -20,8 +22,8 @@ _TEXT = re.compile(r"\\text\s*\{[^{}]*\}")
 _NOTATION = re.compile(r"\\text\{[@:][^{}]*\}")
 _SET_BUILDER = re.compile(r"\\\{\s*[A-Za-z]\s*(?:\\in[^:|]*)?(?::|\||\\mid)")
 _SHORT_WORDS = frozenset(("yes", "no", "odd", "red", "all", "day", "boy", "girl", "am", "pm"))
-_BRACKETED = re.compile(r"[(\[{][^()\[\]{}]*[)\]}]")
-_SEPARATOR = re.compile(r"[,;]|\\lor(?![a-zA-Z])")
+_TWO_VALUES = re.compile(r"\(\s*(?:=|\\approx(?![a-zA-Z]))")
+_COUNTED = re.compile(r"(?<=\d)\s?(?:\\text\s?\{[^{}]*\}|[A-Za-z]+)")
 _EQUALITY = re.compile(r"(?<![<>!=\\])=(?!=)")
 
 
@@ -40,7 +42,8 @@ def canonical(answer: str) -> Canonical:
             return _percentage(text[:-1])
         return _of(read(text))
     except (Unreadable, RecursionError):
-        return _assigned(text) or (_text(text) if _wordy(text) else _opaque(text))
+        words = _wordy(text) or _TWO_VALUES.search(text)
+        return _assigned(text) or (_text(text) if words else _opaque(text))
 
 
 def is_prose(text: str) -> bool:
@@ -80,10 +83,23 @@ def _opaque(text: str) -> Canonical:
 
 
 def _assigned(text: str) -> Canonical | None:
-    """Return a value whose name cannot be read: "number of ways = 12", P(X > 2) = 0.5."""
+    """Return values whose names cannot be read: "number of ways = 12", "Ann = 5, P(X > 2) = 1"."""
+    pieces = split_outside(text)
+    if len(pieces) == 1:
+        return _assignment(text)
+    known = [_assignment(piece) for piece in pieces]
+    found = [each for each in known if each is not None]
+    if OR in text or len({each.name for each in found}) < len(pieces):
+        return None
+    return set_of(found, LIST)
+
+
+def _assignment(text: str) -> Canonical | None:
+    """Return the value of one name: "total = 3 + 4 = 7" has steps in between, but no words."""
     name, value = right_side(text)
     value = without_units(value)
-    if not name or not value or _SEPARATOR.search(_BRACKETED.sub("", name)):
+    steps = [_COUNTED.sub("", step) for step in _EQUALITY.split(text)[1:-1]]
+    if not name or not value or any(map(is_prose, steps)) or any(map(_wordy, steps)):
         return None
     try:
         node = read(value)
@@ -92,7 +108,7 @@ def _assigned(text: str) -> Canonical | None:
         return None
     if not is_fixed(node) or known.kind not in ("number", "tuple", "infinity"):
         return None
-    return named(folded(name) if is_prose(name) else "".join(name.split()), known)
+    return named(folded(name) if is_prose(name) or _wordy(name) else "".join(name.split()), known)
 
 
 def _percentage(text: str) -> Canonical:

@@ -56,7 +56,7 @@ def _stripped(a: Canonical) -> set[str]:
     """Return the keys of an answer and of what it is the same as, though that is no equivalence.
 
     Namely of the value without its name or percent sign, of y = ... for f(x) = ..., and of the
-    values of several names, in the order of these and without one.
+    values of several names, without an order and in that of these, which words have not.
     """
     keys = {a.key}
     if a.kind == "named":
@@ -65,10 +65,17 @@ def _stripped(a: Canonical) -> set[str]:
         keys.add(named(_CURVE, a.parts[0]).key)
     if a.kind == "system":
         values = [part.parts[0] for part in a.parts]
-        keys |= {set_key(values), f"()<{'; '.join(value.key for value in values)}>"}
+        keys.add(set_key(values))
+        if _in_order(a):
+            keys.add(f"()<{'; '.join(value.key for value in values)}>")
     if a.bare is not None:
         keys.add(a.bare.key)
     return keys
+
+
+def _in_order(a: Canonical) -> bool:
+    """Decide whether the names of a system have an order, as letters have and words have not."""
+    return not any(len(part.name) > 1 and part.name.isalpha() for part in a.parts)
 
 
 def _function_letter(a: Canonical) -> str:
@@ -154,6 +161,8 @@ def _coordinates(a: Canonical, b: Canonical) -> bool:
         for each in (a, b)
     )
     if a.kind == b.kind and [part.name for part in a.parts] != [part.name for part in b.parts]:
+        return False
+    if a.kind != b.kind and not _in_order(a if a.kind == "system" else b):
         return False
     return len(left) == len(right) and all(map(_same, left, right))
 

@@ -1,5 +1,6 @@
 """Equations and inequalities as polynomials, and what an equation gives a value to."""
 
+import re
 from collections.abc import Sequence
 
 from ttrl_cli.voting import numeric
@@ -10,7 +11,7 @@ from ttrl_cli.voting.normal import normal_form
 
 VALUE_OF = "value of "
 """What the name of a side of an equation without variables begins with."""
-_UNKNOWNS = frozenset("xyzt")
+_UNKNOWN = re.compile(r"(?:[a-zA-Z]|\\[a-zA-Z]+)(?:_.*)?")
 _NO_VARIABLES = frozenset(("pi", "e", "i"))
 
 
@@ -36,13 +37,13 @@ def name_of(node: Node) -> str:
 def label_of(node: Node) -> str:
     r"""Return the name that is a function of variables, such as \cos A, or a length like |AB|.
 
-    |x| = 5 is none: it has two solutions.
+    |x| = 5 is none, whatever the letter: it has two solutions.
     """
     if node.head == "abs" and _only_symbols(node.args[0]):
         inner = node.args[0]
         if inner.name == "word":
             return name_of(inner)
-        return "" if inner.name in _UNKNOWNS else poly.key(form(node))
+        return "" if _UNKNOWN.fullmatch(inner.name) else poly.key(form(node))
     if node.head in FUNCTIONS or node.head == "log":
         return poly.key(form(node)) if _variable(node.args[0]) else ""
     return ""

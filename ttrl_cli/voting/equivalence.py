@@ -105,7 +105,7 @@ def _spellings(answer: str) -> list[str]:
     text, known = tidy(answer), canonical(answer)
     if known.kind == "text":
         return [rf"\text{{{folded(text)}}}"]
-    if says_all(known):
+    if says_all(known) or (known.kind == "system" and is_prose(text)):
         return [rf"\text{{key {known.key.encode().hex()}}}"]
     if known.kind == "named" and is_prose(text):
         text = right_side(text)[1]

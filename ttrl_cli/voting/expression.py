@@ -10,6 +10,8 @@ STRUCTURES = frozenset(("tuple", "set", "union", "matrix", "relation", "word"))
 """Heads of what is no number."""
 LIST = ","
 """The name of a set that is written as a list, in which repetitions count."""
+EITHER = "or"
+"""The name of a set that is written as alternatives, with "or" between them."""
 PRIME = "\N{PRIME}"
 
 
@@ -22,7 +24,7 @@ class Node(NamedTuple):
 
     Heads: number, symbol, constant (pi, e, i, oo); add, mul, div, pow, root (base, index) and the
     functions of `FUNCTIONS`, abs, floor, ceil, factorial, factorial2, binom, log (argument, base);
-    tuple (name: its brackets), set (name: `LIST` for a list), union, matrix (rows of tuples),
+    tuple (name: its brackets), set (name: `LIST`, `EITHER` or none), union, matrix (rows),
     relation (name: operators), word. A product of capital letters alone has the name "word".
     """
 

@@ -15,6 +15,8 @@ _MARK = (
 )
 _GLOSSED = re.compile(rf"(.*[^\s(\[,])\s*[(\[]\s*((?:{_MARK}\s*)*)([^()\[\]]+?)\s*[)\]]")
 _PLACES = re.compile(r"-?\d*\.(\d+)%?(?![^\s]*\.)")
+_WHOLE = re.compile(r"-?\d+")
+_APPROXIMATE = re.compile("approx|sim|cong|about|roughly|around")
 _EXACT = 1e-9
 
 
@@ -27,8 +29,9 @@ def without_gloss(text: str) -> str:
     said = glossed[1].rpartition("=")[2]
     if not mark and "".join(said.split()) == "".join(glossed[3].split()):
         return text  # 2(2) is a product
-    first, second = _values(answer.rpartition("=")[2], mark), _values(value, mark)
-    if not first or not second or not _near(first, second, _tolerance(value, mark)):
+    exact = answer.rpartition("=")[2].strip()
+    first, second = _values(exact, mark), _values(value, mark)
+    if not first or not second or not _near(first, second, _tolerance(exact, value, mark)):
         return text
     return answer
 
@@ -42,12 +45,18 @@ def _values(text: str, mark: str) -> tuple[complex, ...] | None:
     return numeric.values(node) if mark or is_fixed(node) else None
 
 
-def _tolerance(value: str, mark: str) -> float:
-    """Return how far a value may be from the one that it stands for: a unit of its last place."""
+def _tolerance(answer: str, value: str, mark: str) -> float:
+    """Return how far a value may be from its answer: a unit of its last place.
+
+    Of the answer's last place a half, where the value that is said to be the same is exact.
+    """
     places = _PLACES.search(value)
     if places is not None:
         return float(10 ** -len(places[1]) * (0.01 if "%" in value else 1))
-    return 0.5 if mark else 0.0
+    if _WHOLE.fullmatch(value):
+        return 0.5 if _APPROXIMATE.search(mark) else 0.0
+    decimal = _PLACES.fullmatch(answer) if mark else None
+    return 0.5 * 10 ** -len(decimal[1]) if decimal and "%" not in answer else 0.0
 
 
 def _near(first: Sequence[complex], second: Sequence[complex], tolerance: float) -> bool:

@@ -8,7 +8,7 @@ bounded where it is deep. Unlike math-verify it tells R from r.
 from collections.abc import Sequence
 
 from ttrl_cli.voting.atoms import Atoms, scalar
-from ttrl_cli.voting.expression import LIST, Node, Unreadable, negative, number
+from ttrl_cli.voting.expression import EITHER, LIST, Node, Unreadable, negative, number
 from ttrl_cli.voting.tokens import OR, QUALIFIER, SEPARATORS, split, tokens
 
 MAX_DEPTH = 20
@@ -34,7 +34,7 @@ def read(text: str) -> Node:
         readings = _readings(pieces[0])
         return readings[0] if len(readings) == 1 else Node("set", tuple(readings))
     nodes = tuple(node for piece in pieces for node in _readings(piece))
-    return Node("set", nodes, "" if separators == {OR} else LIST)
+    return Node("set", nodes, EITHER if separators == {OR} else LIST)
 
 
 def _readings(piece: Sequence[str]) -> list[Node]:

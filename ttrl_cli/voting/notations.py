@@ -11,14 +11,17 @@ _FUNCTIONS = (
     "arcsin|arccos|arctan|sinh|cosh|tanh|sin|cos|tan|sec|csc|cot|ln|log|exp|max|min|gcd|lcm|det"
 )
 _UPRIGHT_FUNCTION = re.compile(
-    rf"\\(?:text|operatorname\*?)\s*\{{\s*({_FUNCTIONS})\s*\}}", re.IGNORECASE
-)
-_UPRIGHT_LETTER = re.compile(r"\\(?:text|operatorname\*?)\s*\{\s*([iejknxyz])\s*\}")
+    rf"\\(?:text|operatorname\*?)\s*\{{\s*({_FUNCTIONS})\s*\}}(?!\s*(?:\Z|[,;)]|\\\}}))",
+    re.IGNORECASE,
+)  # but not: 5 \text{ min}
+_NO_UNITS = "abcefijknopqruvwxyzDEGIOPQRUXYZ"
+_UPRIGHT_LETTER = re.compile(rf"\\(?:text|operatorname\*?)\s*\{{\s*([{_NO_UNITS}])\s*\}}")
 _UPRIGHT_PI = re.compile(r"\\(?:text|operatorname\*?)\s*\{\s*(?:\\?pi|\\pi)\s*\}")
 _SUBSCRIPT_WORD = re.compile(r"_\s*\{\s*([A-Za-z]{2,})\s*\}")
 
-_HOUR = r"(?P<hour>[01]?\d|2[0-4])"
-_MINUTES = r"\s?(?:\{\s?:\s?\}|:|\\colon)\s?(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?"
+_COLON = r"\s?(?:\{\s?:\s?\}|:|\\colon)\s?"
+_HOUR = rf"(?P<hour>[01]?\d|2[0-3]|24(?={_COLON}00(?!:0?[1-9]|:[1-5])))"
+_MINUTES = rf"{_COLON}(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?"
 _HALF_OF_DAY = (
     r"[\s,]*(?:\\text\s*\{\s*)?(?:(?P<half>[ap])\.?\s?m\b\.?"
     r"|(?:in\s+the\s+)(?P<part>morning|afternoon|evening)|(?P<noon>noon|midnight))\s*\}?"

@@ -66,17 +66,23 @@ def all_but(node: Node) -> Canonical | None:
     return named(left.name, union_of([interval(low, gap, "()"), interval(gap, high, "()")]))
 
 
-def joined(parts: Sequence[Canonical]) -> Canonical | None:
-    """Return what several inequalities in one variable say together; None where that is not known.
+def joined(parts: Sequence[Canonical], *, either: bool) -> Canonical | None:
+    """Return the union of intervals that are alternatives; None where they are not known to be.
 
-    Those that have nothing in common are alternatives, whatever word stands between them; two that
-    overlap hold at once.
+    Those that have nothing in common are alternatives, whatever word stands between them.
     """
     if len(parts) < 2 or not all(map(_known, parts)):
         return None
     if separate(parts):
         return union_of(parts)
-    return _intersection(*parts) if len(parts) == 2 else None
+    return _united(parts) if either else None
+
+
+def common(parts: Sequence[Canonical]) -> Canonical | None:
+    """Return what two intervals that overlap have in common; None for what is not just that."""
+    if len(parts) != 2 or not all(map(_known, parts)) or separate(parts):
+        return None
+    return _intersection(*parts)
 
 
 def separate(parts: Sequence[Canonical]) -> bool:
@@ -98,6 +104,19 @@ def _known(part: Canonical) -> bool:
         and part.name in BRACKETS
         and all(_place(end) is not None for end in part.parts)
     )
+
+
+def _united(parts: Sequence[Canonical]) -> Canonical:
+    """Return the union of intervals with known ends, of which some overlap."""
+    found: list[Canonical] = []
+    for part in sorted(parts, key=lambda part: (_end(part, 0), part.name[0] == "(")):
+        if not found or separate((found[-1], part)):
+            found.append(part)
+            continue
+        low = found.pop()
+        high = max((low, part), key=lambda part: (_end(part, 1), part.name[1] == "]"))
+        found.append(interval(low.parts[0], high.parts[1], low.name[0] + high.name[1]))
+    return union_of(found) if len(found) > 1 else found[0]
 
 
 def _intersection(a: Canonical, b: Canonical) -> Canonical:

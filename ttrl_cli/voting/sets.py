@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from ttrl_cli.voting.equations import named
-from ttrl_cli.voting.expression import LIST
+from ttrl_cli.voting.expression import EITHER, LIST
 from ttrl_cli.voting.known import Canonical
-from ttrl_cli.voting.regions import joined
+from ttrl_cli.voting.regions import common, joined
 
 
 def set_of(elements: Sequence[Canonical], name: str) -> Canonical:
@@ -18,7 +18,7 @@ def set_of(elements: Sequence[Canonical], name: str) -> Canonical:
     if "named" in kinds or "relation" in kinds:
         return _assignments(elements, name)
     if any("infinity" in [part.kind for part in element.parts] for element in elements):
-        region = joined(elements)
+        region = joined(elements, either=name == EITHER)
         if region is not None:
             return region
     parts = sorted(elements, key=lambda element: element.key)
@@ -28,7 +28,7 @@ def set_of(elements: Sequence[Canonical], name: str) -> Canonical:
     return Canonical(
         key=set_key(parts),
         kind="set",
-        name=name,
+        name=LIST if name == LIST else "",
         parts=tuple(parts),
         fixed=all(part.fixed for part in parts),
     )
@@ -46,14 +46,18 @@ def _once_per_notation(parts: Sequence[Canonical]) -> list[Canonical]:
 
 
 def _assignments(elements: Sequence[Canonical], name: str) -> Canonical:
-    """Return x = 1, x = 2 and x = 1, 2 as x in {1, 2}; x = 1, y = 2 as a system."""
+    """Return x = 1, x = 2 and x = 1, 2 as x in {1, 2}; x = 1, y = 2 as a system.
+
+    Inequalities that overlap hold at once, unless they are alternatives.
+    """
     first = elements[0]
     known = [element for element in elements if element.kind == "named"]
     rest = [element for element in elements if element.kind != "named"]
     one = first.kind == "named" and all(element.name == first.name for element in known)
     if one and "relation" not in [element.kind for element in rest]:
         values = [*(element.parts[0] for element in known), *rest]
-        return named(first.name, joined(values) or set_of(values, name))
+        region = joined(values, either=name == EITHER) or common(values)
+        return named(first.name, region or set_of(values, name))
     parts = sorted(elements, key=lambda element: element.key)
     distinct = len({element.name for element in known}) == len(elements)
     return Canonical(

@@ -6,6 +6,7 @@ gets to see it.
 """
 
 import re
+from collections.abc import Sequence
 
 from ttrl_cli.voting.angles import without_degrees
 from ttrl_cli.voting.characters import plain_characters
@@ -15,7 +16,7 @@ from ttrl_cli.voting.items import each_item
 from ttrl_cli.voting.notations import in_our_notations
 from ttrl_cli.voting.spellings import in_one_spelling
 from ttrl_cli.voting.styles import peeled, without_styles
-from ttrl_cli.voting.units import CURRENCY_SIGN, without_currency, without_units
+from ttrl_cli.voting.units import CURRENCY_SIGN, parted, qualified, without_currency
 from ttrl_cli.voting.words import in_symbols, marked_word, without_builder
 
 MAX_CHARS = 1000
@@ -36,6 +37,7 @@ _DECORATION = re.compile(
 _SPACING = re.compile(r"(?:(?<!\\)\\[,;:>\s]|~|\s)+")
 
 _INLINE = re.compile(r"\\text\s*\{\s*(\(?[A-Za-z]\)?|-?\d+(?:\.\d+)?)\s*\}")
+_DIFFERENT = 2
 _CHOICE = re.compile(r"\(?([A-Za-z])[).:]")
 _CHOICES = re.compile(r"\(?[A-Za-z]\)?(?:\s?,\s?\(?[A-Za-z]\)?)*")
 
@@ -55,18 +57,32 @@ def tidy(answer: str) -> str:
     text = in_symbols(peeled(text).rstrip(".,;: "))
     text = in_one_spelling(in_our_notations(without_currency(text)))
     text = _without_thousands_separators(text).strip()
-    text = each_item(without_degrees(without_builder(text)), _tidy_item)
+    text = each_item(without_degrees(without_builder(text)), _tidy_items)
     text = _INLINE.sub(r"\1", text).strip()
     choice = _CHOICE.fullmatch(text)
     return _in_one_case(choice[1] if choice else text)
 
 
-def _tidy_item(item: str) -> str:
-    """Return an answer, or an element of one, without its unit and its value in brackets."""
+def _tidy_items(items: Sequence[str], ordered: bool) -> list[str]:
+    """Return an answer, or the elements of one, without units and values in brackets.
+
+    Where elements in no order have different units, these are their names: 3 boys, 5 girls.
+    """
+    found = [parted(_plain_item(item)) for item in items]
+    names = [item.rpartition("=")[0] for item, _ in found]
+    if ordered or len({unit for _, unit in found if unit}) < _DIFFERENT:
+        return [without_gloss(item) for item, _ in found]
+    return [
+        without_gloss(item) + (qualified(unit) if not name or names.count(name) > 1 else "")
+        for (item, unit), name in zip(found, names, strict=True)
+    ]
+
+
+def _plain_item(item: str) -> str:
+    """Return an answer, or an element of one, with words marked and braces peeled."""
     name, equals, value = item.rpartition("=")
     value = marked_word(in_symbols(value.strip()), named=bool(equals))
-    item = name + equals + peeled(value)
-    return without_gloss(without_units(item))
+    return name + equals + peeled(value)
 
 
 def folded(text: str) -> str:

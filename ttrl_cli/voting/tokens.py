@@ -13,8 +13,8 @@ QUALIFIER = r"\text{:"
 _TOKEN = re.compile(
     r"\s*(\d+(?:\.\d*)?|\.\d+|\\(?:begin|end)\{[a-zA-Z]+\}|\\text\s*\{[^{}]*\}|\\[a-zA-Z]+|\\.|\S)"
 )
-_OPENING = frozenset(("(", "[", "{", r"\{"))
-_CLOSING = frozenset((")", "]", "}", r"\}"))
+OPENING = frozenset(("(", "[", "{", r"\{"))
+CLOSING = frozenset((")", "]", "}", r"\}"))
 
 
 def tokens(text: str) -> list[str]:
@@ -35,8 +35,8 @@ def split(found: Sequence[str]) -> tuple[list[list[str]], set[str]]:
     separators = set()
     depth = 0
     for token in found:
-        depth += (token in _OPENING or token.startswith(r"\begin")) - (
-            token in _CLOSING or token.startswith(r"\end")
+        depth += (token in OPENING or token.startswith(r"\begin")) - (
+            token in CLOSING or token.startswith(r"\end")
         )
         if token in SEPARATORS and not depth:
             separators.add(token)

@@ -5,6 +5,7 @@ one (above or below, east or west, profit or loss) is kept as \text{:above}, in 
 """
 
 import re
+from collections.abc import Sequence
 
 _TEXT = r"\\text\s*\{(?![:@])[^{}]*\}"
 _POWER = r"(?:\s?\^\s?(?:\d|\{\s?-?\d\s?\}))?"
@@ -28,9 +29,19 @@ _PLAIN_NUMBER = re.compile(r"[-+\d.,/ ]*\d\s*")
 _NO_UNITS = frozenset((
     "if", "for", "when", "where", "mod", "in", "to", "is", "are", "of", "with", "all", "no", "not",
     "or", "and",
-    # multiples
     "dozen", "hundred", "thousand", "million", "billion", "trillion",
 ))  # fmt: skip
+_ORDINALS = (
+    "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh",
+    "twelfth", "hundredth", "thousandth", "millionth", "billionth",
+)  # fmt: skip
+_MULTIPLES = frozenset((
+    "halves", "quarters", *(f"{ordinal}s" for ordinal in _ORDINALS),
+    "pair", "pairs", "dozens", "gross", "tens", "hundreds", "thousands", "millions", "billions",
+    "trillions", "lakh", "lakhs", "crore", "crores",
+))  # fmt: skip
+_LAST_MULTIPLES = frozenset(("half", "quarter", *_ORDINALS))  # but not: 20 third graders
+_OPERATIONS = frozenset(("squared", "cubed", "factorial"))  # but not: 5 cm squared
 _PREPOSITIONS = frozenset(("in", "to", "of", "is", "are", "the", "from", "at"))
 _CODES = (
     "USD|EUR|GBP|JPY|CNY|RMB|INR|CAD|AUD|NZD|HKD|SGD|CHF|KRW|MXN|BRL|RUB|SEK|NOK|DKK|PLN|TRY|ZAR"
@@ -40,6 +51,11 @@ _SHORT_UNITS = frozenset((
     "sq", "cu", "cc", "sec", "min", "hrs", "lbs", "mph", "deg", "rad", "day", "men", "yrs", "per",
     "Rs", *_CODES.split("|"),
 ))  # fmt: skip
+_PLURALS = {
+    "feet": "foot", "ft": "foot", "in": "inch", "men": "man", "women": "woman",
+    "children": "child", "people": "person", "pence": "penny", "pennies": "penny",
+}  # fmt: skip
+_SHORTEST_PLURAL = 4
 _LETTER_UNITS = frozenset("mgshlL")
 _WORD = re.compile(r"[A-Za-z]+")
 
@@ -63,6 +79,10 @@ _DECIDING = {
         "lighter", "hotter warmer", "colder cooler", "cheaper", "dearer",
         "inside", "outside", "inward inwards", "outward outwards", "forward forwards",
         "backward backwards", "positive", "negative", "wins won", "heads", "tails",
+        "maximum maximal max", "minimum minimal", "most", "least",
+        "correct", "incorrect wrong", "true", "false",
+        "january jan", "february feb", "march mar", "april apr", "may", "june jun", "july jul",
+        "august aug", "september sep sept", "october oct", "november nov", "december dec",
     )
     for spelling in spellings.split()
 }  # fmt: skip
@@ -106,12 +126,38 @@ def without_units(text: str) -> str:
     As math-verify does, but only behind something that reads as a number, and never a glued
     letter: to math-verify, 5t is 5. What decides the answer stays, behind the quantity.
     """
-    text = _without_east_asian_unit(_marked(text))
+    return parted(text)[0]
+
+
+def parted(text: str) -> tuple[str, str]:
+    """Return what `without_units` does, and the unit in one spelling; empty where there is none."""
+    text, east_asian = _without_east_asian_unit(_marked(text))
     unit = _UNIT.search(text)
     if unit is None or not _is_unit(unit[0], text[: unit.start()]):
-        return text
+        return text, east_asian
     deciding = {_DECIDING[word] for word in _words(unit[0]) if word in _DECIDING}
-    return text[: unit.start()].strip() + "".join(rf"\text{{:{word}}}" for word in sorted(deciding))
+    quantity = text[: unit.start()].strip() + "".join(map(qualified, sorted(deciding)))
+    return quantity, _in_one_spelling(unit[0]) + east_asian
+
+
+def qualified(word: str) -> str:
+    r"""Return a word as what decides about the quantity before it; nothing for no word."""
+    return rf"\text{{:{word}}}" if word else ""
+
+
+def _in_one_spelling(unit: str) -> str:
+    """Return a unit without its deciding words, in the singular, with its powers and slashes."""
+    unit = _WORD.sub(_singular, re.sub(r"\\text(?![A-Za-z])", " ", unit))
+    return re.sub(r"[^\w/^-]|_", "", unit)
+
+
+def _singular(match: re.Match[str]) -> str:
+    word = match[0] if len(match[0]) < _SHORTEST_PLURAL else match[0].lower()
+    if word in _DECIDING or word in _PREPOSITIONS - {"in"}:
+        return ""
+    if word in _PLURALS:
+        return _PLURALS[word]
+    return re.sub(r"(?<=ch|sh)es$|(?<!s)s$", "", word) if len(word) >= _SHORTEST_PLURAL else word
 
 
 def _marked(text: str) -> str:
@@ -121,18 +167,31 @@ def _marked(text: str) -> str:
     return _MEASURED_LEFT.sub(r"\1\2leftward", _LEFT.sub("leftward", text))
 
 
-def _without_east_asian_unit(text: str) -> str:
+def _without_east_asian_unit(text: str) -> tuple[str, str]:
+    """Return a quantity and the unit behind it that is written in Chinese, Japanese or Korean."""
     unit = _EAST_ASIAN_UNIT.search(text)
     if unit is None or not _QUANTITY.fullmatch(text[: unit.start()]):
-        return text
+        return text, ""
     if _DECIDING_SIGNS.search(_COMPOUND_UNITS.sub("", unit[1])):
-        return text
-    return text[: unit.start()].strip()
+        return text, ""
+    return text[: unit.start()].strip(), unit[1]
 
 
 def _words(unit: str) -> list[str]:
     """Return the words of a unit, in lower case."""
     return [word.lower() for word in _WORD.findall(_COMMAND.sub(" ", unit))]
+
+
+def _changes_value(words: Sequence[str]) -> bool:
+    """Decide whether these words make another number of the one before them: 3 halves."""
+    if not words:
+        return False
+    if words[0] in _OPERATIONS or (words[-1] in _LAST_MULTIPLES and "per" not in words):
+        return True
+    return any(
+        word in _MULTIPLES and before != "per"
+        for before, word in zip(["", *words], words, strict=False)
+    )
 
 
 def _is_unit(unit: str, quantity: str) -> bool:
@@ -142,6 +201,8 @@ def _is_unit(unit: str, quantity: str) -> bool:
     lower = set(map(str.lower, words))
     allowed = _PREPOSITIONS if not lower.isdisjoint(_DECIDING) else frozenset(())
     if not _NO_UNITS.isdisjoint(lower - allowed) and words != ["in"]:
+        return False
+    if _changes_value(_words(unit)):
         return False
     bare = _WORD.findall(_MARKED_UNIT.sub(" ", unit))
     letters = [word for word in bare if len(word) == 1]
