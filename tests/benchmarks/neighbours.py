@@ -2,7 +2,7 @@
 
 python tests/benchmarks/neighbours.py [--rounds 5]
 
-A step of `ttrl solve` with the embedded model, 16 samples of at most 24 tokens and an update on all
+A step of `ttrl solve` with the embedded model, 8 samples of at most 16 tokens and an update on all
 of them, with a thread per core (`time/step` of metrics.jsonl): alone, and beside two processes that
 do nothing but count. The alternative is the same command whose OpenMP threads spin while they wait
 for each other, as they do by default (GOMP_SPINCOUNT=300000). On two cores a fair share is half of
@@ -33,7 +33,7 @@ solution: {kind: text}
 verifier: verify.py:verify
 score: verify.py:score
 seeds: [seed.txt]
-run: {steps: 1, groups: 1, group_size: 16, max_tokens: 24, objective: mean-baseline, dtype: float32}
+run: {steps: 1, groups: 1, group_size: 8, max_tokens: 16, objective: mean-baseline, dtype: float32}
 """
 VERIFY = """\
 from zlib import crc32
@@ -109,7 +109,7 @@ def main() -> None:
         emit(
             Figure(
                 name=name,
-                what=f"a step of 16 samples and an update, {key}",
+                what=f"a step of 8 samples and an update, {key}",
                 against="threads that spin while they wait, as by default",
                 ours=found[key],
                 alternative=found[f"{key}, spinning"],
