@@ -149,6 +149,38 @@ def run():
 SHARED_FILE = "os.__file__"
 
 
+class TestInterpreter:
+    @attack(Property.FILES_READ_ONLY)
+    def test_the_interpreter_stays_as_it_is(self, sandbox: Sandbox) -> None:
+        """A program can neither add to the interpreter's folders nor change or replace it."""
+        source = """
+import os, sys, sysconfig
+
+def error_number(act, *arguments):
+    try:
+        act(*arguments)
+    except OSError as error:
+        return error.errno
+    return 0
+
+def replaced(path):
+    os.rename(path, path + ".old")
+    os.rename(path + ".old", path)
+
+def run():
+    binary = os.path.realpath(sys.executable)
+    places = [sys.prefix, sysconfig.get_path("purelib"), os.path.dirname(binary)]
+    new = [place + "/planted" for place in places if os.path.isdir(place)]
+    found = [error_number(act, path) for act in (os.mkdir, os.mknod) for path in new]
+    found += [error_number(os.symlink, binary, path) for path in new]
+    found += [error_number(open, binary, "r+b"), error_number(os.chmod, binary, 0o755)]
+    return found + [error_number(replaced, binary)]
+"""
+        errors = inside(sandbox, source)
+        assert len(errors) >= 9
+        assert set(errors) <= {errno.EROFS, errno.EACCES, errno.EPERM}
+
+
 class TestSharedFiles:
     @attack(Property.SYSTEM_CALLS)
     def test_files_that_others_use_cannot_be_locked(self, sandbox: Sandbox) -> None:

@@ -282,3 +282,19 @@ def test_second_interrupt(
     assert (status["phase"], status["totals"]["steps"]) == ("interrupted", 1)
     heal(tmp_path)
     assert ttrl("resume", tmp_path / "run", "--json").json["steps"] == 2
+
+
+def test_hang_up(hanging: tuple[subprocess.Popen[bytes], list[psutil.Process]], tmp_path: Path):
+    """SIGHUP stops at once at the last commit, says how to go on, exits 129 and leaves nothing."""
+    process, family = hanging
+    process.send_signal(signal.SIGHUP)
+    done = wait(process)
+    assert done.code == 129
+    assert "Traceback" not in done.err
+    assert f"stopped at once, after step 1; go on with: ttrl resume {tmp_path / 'run'}" in done.err
+    until(lambda: all(map(is_gone, family)))
+    status = json.loads((tmp_path / "run" / "status.json").read_text())
+    assert (status["phase"], status["stopped_by"]) == ("interrupted", "interrupt")
+    assert status["totals"]["steps"] == 1
+    heal(tmp_path)
+    assert ttrl("resume", tmp_path / "run", "--json").json["steps"] == 2

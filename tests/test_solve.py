@@ -10,6 +10,7 @@ import pytest
 from tests._helpers import (
     DISTINCT,
     NUMBER,
+    command,
     digest,
     read_lines,
     solve,
@@ -194,6 +195,28 @@ def test_the_run_explains_itself(tmp_path: Path):
     assert (config["seed"], config["steps"], config["groups"]) == (5, 1, 2)
     assert config["train"] is False
     assert config["threads"] >= 1
+
+
+def test_a_sampler_of_others_needs_no_model_of_ours(tmp_path: Path):
+    """A plug-in's model may be known to it alone; where something is learned, it must be ours."""
+    info = tmp_path / "plugins" / "mine-1.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[ttrl.samplers]\nmine = mine:make\n")
+    (info.parent / "mine.py").write_text(
+        "from pathlib import Path\n"
+        "from ttrl_cli.sampler.replay import ReplaySampler\n"
+        "def make(context, argument):\n    return ReplaySampler(Path(argument))\n"
+    )
+    path = f"{Path(__file__).parents[1]}:{info.parent}"
+    script = write_lines(tmp_path / "r", ["2", "3"])
+    words = ["solve", write_problem(tmp_path / "p"), "--sampler", f"mine:{script}", "--steps", 1]
+    words += ["--model", "my-own-server-model", "--json"]
+    done = command(*words, "--no-train", "--out", tmp_path / "run", PYTHONPATH=path)
+    assert (done.code, done.json["best"]["score"]) == (0, 3.0), done.err
+    done = command(*words, "--out", tmp_path / "learns", PYTHONPATH=path)
+    assert done.code == 3
+    assert "my-own-server-model" in done.err
 
 
 # -- budgets ---------------------------------------------------------------------------------

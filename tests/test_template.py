@@ -157,7 +157,7 @@ def test_a_base_model_is_asked_in_plain_text(tmp_path: Path):
     codec = codec_of(tmp_path, None)
     asked = codec.raw(codec.encode([SYSTEM, USER, ANSWER, Message(role="user", content=" Why?\n")]))
     assert asked == ("Be kind.\n\nQuestion: Who?\nSolution: Me.\n\nQuestion: Why?\nSolution:")
-    assert codec.turn_marks == ("Question:",)
+    assert codec.stop_texts == ("\nQuestion:",)
     assert "has no chat template: it is asked in plain text" in codec.template.note([USER])
 
 
@@ -264,23 +264,3 @@ def test_a_run_on_a_base_model(tmp_path: Path, kind: str):
     if kind == "solve":
         assert ttrl("export", run, tmp_path / "adapter").code == 0
         assert (tmp_path / "adapter" / "chat_template.jinja").read_text() == kept["plain"]
-
-
-# -- turn marks ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("template", "marks"),
-    [
-        (CHAT_TEMPLATE, ("<user>",)),
-        (
-            "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<end>\n{% endfor %}",
-            ("<|im_start|>user",),
-        ),
-        ("{% for m in messages %}[{{ m.role }}] {{ m.content }} {% endfor %}", ("[user]",)),
-        ("{{ messages[-1].content }}", ()),
-    ],
-)
-def test_turn_marks(tmp_path: Path, template: str, marks: tuple[str, ...]):
-    """What a user's turn begins with is read off the template, without what ends an answer."""
-    assert codec_of(tmp_path, template).turn_marks == marks

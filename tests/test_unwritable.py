@@ -26,6 +26,7 @@ from tests._helpers import (
 )
 from tests._ordinary_user import run_as_ordinary_user
 from tests.conftest import make_tiny_model
+from ttrl_cli.api.running import holding
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import SetupError, UnwritableError
 from ttrl_cli.learner.published import AdapterFiles
@@ -116,6 +117,40 @@ def test_a_disk_that_becomes_read_only(tmp_path: Path, small: Path):
     assert ttrl("show", run, "--json").json["status"] == "done"
     done = ttrl("solve", tmp_path / "p", "--out", small / "new", "--sampler", "replay:no")
     assert done.code in (2, 3)
+
+
+def test_a_lock_that_cannot_be_taken(tmp_path: Path):
+    """A run that cannot be held is not written to: somebody else may be working on it."""
+    run = tmp_path / "run"
+    assert solve(write_problem(tmp_path / "p"), run, ["5"], "--steps", 1).code == 0
+    before = (run / "status.json").read_text()
+    (run / "lock").unlink(missing_ok=True)
+    (run / "lock").mkdir()
+    with (run / "attempts.jsonl").open("a") as log:
+        log.write("half a li")
+    stopped(command("resume", run, "--steps", 2), run)
+    assert (run / "status.json").read_text() == before
+    assert (run / "attempts.jsonl").read_text().endswith("half a li")
+
+
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [
+        (errno.ENOSPC, "file cannot be written: No space left on device"),
+        (errno.EROFS, "file cannot be written: Read-only file system"),
+        (errno.EIO, "file: Input/output error"),
+        (errno.EMFILE, "file: Too many open files"),
+        (errno.EACCES, "file: Permission denied"),
+    ],
+)
+def test_what_the_system_refuses_is_said(tmp_path: Path, number: int, says: str):
+    """Only what is about writing is said to be; all of it is noted, and says how to go on."""
+    run = RunDir.create(tmp_path / "run", "solve", "n", RunConfig(), write_problem(tmp_path / "p"))
+    says = f"{run.path}/{says}"
+    with pytest.raises(SetupError) as caught, holding(run):
+        raise OSError(number, os.strerror(number), str(run.path / "file"))
+    assert str(caught.value) == f"{says}; go on with: ttrl resume {run.path}"
+    assert (run.status.phase, run.status.stopped_by) == ("failed", says)
 
 
 def _limit_files() -> None:

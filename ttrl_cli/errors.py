@@ -6,17 +6,9 @@ it without a traceback; anything that is not a `TtrlError` is a bug of ours and 
 
 import errno
 
-OF_THE_SYSTEM = frozenset(
-    {
-        errno.EDQUOT,
-        errno.EFBIG,
-        errno.EIO,
-        errno.EMFILE,
-        errno.ENFILE,
-        errno.ENOSPC,
-        errno.EROFS,
-    }
-)
+OF_WRITING = frozenset({errno.EDQUOT, errno.EFBIG, errno.ENOSPC, errno.EROFS})
+"""Errors that a file system raises for what is written to it alone."""
+OF_THE_SYSTEM = OF_WRITING | {errno.EIO, errno.EMFILE, errno.ENFILE}
 """Errors that only say what a file system or the limits of a process do not give."""
 
 
@@ -37,7 +29,16 @@ class UsageError(TtrlError):
 
 
 class RunExistsError(UsageError):
-    """The folder of a new run is there already."""
+    """The folder of a new run is there already.
+
+    Args:
+        path: The folder.
+    """
+
+    def __init__(self, path: object) -> None:
+        super().__init__(
+            f"{path} exists already, and runs are never overwritten; choose another --out"
+        )
 
 
 class ProblemError(UsageError):
@@ -87,9 +88,31 @@ class DivergedError(TtrlError, FloatingPointError):
 
 
 class InterruptedRunError(TtrlError):
-    """The run was interrupted and can be resumed."""
+    """The run was interrupted and can be resumed.
 
-    exit_code = 130
+    Args:
+        message: What is said of it.
+        exit_code: That of the command; by default as after Ctrl-C.
+    """
+
+    def __init__(self, message: str, exit_code: int = 130) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class SignalExit(SystemExit):
+    """A signal ends the command, in order.
+
+    Args:
+        number: The signal.
+
+    Attributes:
+        exit_code: 128 and its number, as shells have it.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.exit_code = 128 + number
+        super().__init__(self.exit_code)
 
 
 def first_line(error: BaseException) -> str:

@@ -13,7 +13,7 @@ _LOOK = 1.0
 
 
 class Heartbeat:
-    """Says how far a step has come, every 30 s. A context manager: inside, a thread does so.
+    """Says how far a step has come, every 30 s, in a thread between `start` and `stop`.
 
     Args:
         say: Prints a line; called from a thread of its own.

@@ -48,6 +48,7 @@ def as_utf8(raw: bytes) -> bytes:
             try:
                 return rest.decode(encoding).encode("utf-8")
             except UnicodeError as error:
-                msg = f"begins like {encoding.upper()} and is not; save it as UTF-8"
+                what = encoding[: len("utf-16")].upper()
+                msg = f"has the byte order mark of {what} and is not {what}; save it as UTF-8"
                 raise ValueError(msg) from error
     return raw

@@ -47,6 +47,15 @@ def is_replay(sampler: str) -> bool:
     return sampler.partition(":")[0] == "replay"
 
 
+def is_plugin(sampler: str) -> bool:
+    """True for samplers of others, which need not know our models.
+
+    Raises:
+        UsageError: If the name is not known.
+    """
+    return find_sampler(sampler) not in SAMPLERS.values()
+
+
 def samples_here(sampler: str) -> bool:
     """False for scripts and for servers, which no further process here makes faster."""
     return sampler.partition(":")[0] not in ("replay", "vllm-server")

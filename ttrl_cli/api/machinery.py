@@ -20,9 +20,7 @@ from ttrl_cli.api.accelerating import (
 from ttrl_cli.api.crew import Crew
 from ttrl_cli.completions import KNOWN, Marks
 from ttrl_cli.config import C, RunConfig
-from ttrl_cli.errors import (
-    UsageError,
-)
+from ttrl_cli.errors import UsageError
 from ttrl_cli.grading.base import GraderLike
 from ttrl_cli.learner.base import Learner, ScoringLearner
 from ttrl_cli.learner.null import NullLearner
@@ -159,20 +157,20 @@ class Machinery:
         if others is None:
             sampler.load(learner.adapter)
         dtype: str = config.dtype
+        marks = codec().marks if codec.cache_info().currsize else KNOWN
         if model.cache_info().currsize:
-            dtype = model().dtype
+            dtype, marks = model().dtype, model().marks
         elif separate:
             from ttrl_cli.models.load import choose_dtype
 
             dtype = choose_dtype(config)
-        loaded = (part().marks for part in (model, codec) if part.cache_info().currsize)
         return cls(
             sampler=sampler,
             learner=learner,
             scorer=scorer,
             dtype=dtype,
             files=files,
-            marks=next(loaded, KNOWN),  # scripted completions load no model
+            marks=marks,
         )
 
     def __enter__(self) -> "Machinery":
@@ -228,13 +226,15 @@ def load_words(
         reporter: Told if it is laid out in an unusual way.
 
     Returns:
-        The words, None for scripted completions; and what provenance.json says of the template.
+        The words, None where no part of ours needs any, as for scripted completions or the model
+        of a plug-in sampler's own; and what provenance.json says of the template.
 
     Raises:
         SetupError: If there is no such model.
         UsageError: If its chat template refuses the conversation.
     """
-    if registry.is_replay(config.sampler):
+    own = registry.is_replay(config.sampler) or registry.is_plugin(config.sampler)
+    if own and not config.train:
         return None, None
     from ttrl_cli.models.codec import folder_of, load_codec
 

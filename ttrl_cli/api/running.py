@@ -8,11 +8,12 @@ from pathlib import Path
 
 from ttrl_cli.errors import (
     OF_THE_SYSTEM,
+    OF_WRITING,
     InterruptedRunError,
     RunExistsError,
     SetupError,
+    SignalExit,
     UnwritableError,
-    UsageError,
     first_line,
 )
 from ttrl_cli.loop.budget import Budget
@@ -23,12 +24,11 @@ def new_folder(out: Path | None, name: str) -> Path:
     """The run directory to make: `out`, or runs/NAME-K with the next free K.
 
     Raises:
-        UsageError: If `out` exists.
+        RunExistsError: If `out` exists.
     """
     if out is not None:
         if out.exists():
-            msg = f"{out} exists already, and runs are never overwritten; choose another --out"
-            raise UsageError(msg)
+            raise RunExistsError(out)
         return out
     number = 1
     # a link that leads nowhere takes its number as well
@@ -46,7 +46,7 @@ def create_run(out: Path | None, name: str, create: Callable[[Path], RunDir]) ->
         create: Makes a run directory, or raises RunExistsError.
 
     Raises:
-        UsageError: If `out` exists.
+        RunExistsError: If `out` exists.
     """
     while True:
         try:
@@ -61,49 +61,71 @@ def phases(run: RunDir) -> Iterator[None]:
     """Keep status.json true when the loop ends by an exception.
 
     Raises:
-        InterruptedRunError: For a KeyboardInterrupt, saying how to go on.
+        InterruptedRunError: For a KeyboardInterrupt or a signal, saying how to go on.
     """
     run.set_phase("running")
     try:
         yield
     except KeyboardInterrupt:
-        run.note_end("interrupted", stopped_by="interrupt")
-        steps = run.status.totals.steps
-        msg = f"stopped at once, after step {steps}; go on with: ttrl resume {run.path}"
-        raise InterruptedRunError(msg) from None
+        raise InterruptedRunError(_stopped(run)) from None
+    except SignalExit as end:
+        raise InterruptedRunError(_stopped(run), end.exit_code) from None
     except BaseException as error:
         run.note_end("failed", stopped_by=first_line(error))
         raise
 
 
+def _stopped(run: RunDir) -> str:
+    """Note that a run was stopped within a step; return how to go on."""
+    run.note_end("interrupted", stopped_by="interrupt")
+    steps = run.status.totals.steps
+    return f"stopped at once, after step {steps}; go on with: ttrl resume {run.path}"
+
+
 @contextmanager
-def resumable(run: RunDir) -> Iterator[None]:
-    """Say how to go on where a run's files, or what else it needs to write, cannot be written.
+def holding(run: RunDir) -> Iterator[None]:
+    """Hold a run, and say how to go on where the system refuses a file that it needs.
 
     Raises:
-        SetupError: In that case.
+        UsageError: If another process holds it.
+        SetupError: If a file is refused.
     """
     try:
-        yield
+        with run.lock(), _failure_noted(run):
+            yield
     except OSError as error:
-        what = _unwritten(run, error)
+        what = _refused(run, error)
         if not what:
             raise
-        run.note_end("failed", stopped_by=what)
         msg = f"{what}; go on with: ttrl resume {run.path}"
         raise SetupError(msg) from error
 
 
-def _unwritten(run: RunDir, error: OSError) -> str:
-    """What could not be written, in words; empty if that is not what the error is about."""
+@contextmanager
+def _failure_noted(run: RunDir) -> Iterator[None]:
+    """Note in the status of a run that is held what the system refused."""
+    try:
+        yield
+    except OSError as error:
+        what = _refused(run, error)
+        if what:
+            run.note_end("failed", stopped_by=what)
+        raise
+
+
+def _refused(run: RunDir, error: OSError) -> str:
+    """Say what the system refused; empty if it was neither the run's nor for want of anything."""
     if not run.path.exists():
         return f"{run.path} is gone: it was moved or deleted during the run; put it back"
     if isinstance(error, UnwritableError):
         return str(error)
     file = error.filename if isinstance(error.filename, str) else str(run.path)
     of_the_run = Path(file).absolute().is_relative_to(run.path.absolute())
+    why = error.strerror or first_line(error)
+    if error.errno in OF_WRITING:
+        return str(UnwritableError(file, why))
     if error.errno in OF_THE_SYSTEM or (of_the_run and error.filename):
-        return str(UnwritableError(file, error.strerror or first_line(error)))
+        return f"{file}: {why}"
     return ""
 
 

@@ -20,9 +20,9 @@ from ttrl_cli.api.running import (
     create_run,
     finish,
     finished,
+    holding,
     new_folder,
     phases,
-    resumable,
 )
 from ttrl_cli.api.voting import resume_vote
 from ttrl_cli.config import RunConfig, SolveConfig, resolve
@@ -90,8 +90,7 @@ def solve(
             chat_template=template,
         )
         run = create_run(out, problem.spec.name, create)
-        stack.enter_context(resumable(run))
-        stack.enter_context(run.lock())
+        stack.enter_context(holding(run))
         parts = machinery.parts(run, grader, reporter, begun)
         _begin(run, seeds, parts)
         return _search(run, problem, parts, grader)
@@ -114,8 +113,7 @@ def resume(
     begun = time.monotonic() if started is None else started
     run = RunDir.open(path)
     with ExitStack() as stack:
-        stack.enter_context(resumable(run))
-        stack.enter_context(run.lock())
+        stack.enter_context(holding(run))
         if run.status.kind == "vote":
             return resume_vote(run, options, reporter, begun)
         bounds = {key: value for key, value in options.items() if value is not None}

@@ -21,9 +21,9 @@ from ttrl_cli.api.machinery import (
 from ttrl_cli.api.running import (
     create_run,
     finish,
+    holding,
     new_folder,
     phases,
-    resumable,
 )
 from ttrl_cli.config import VoteConfig, resolve
 from ttrl_cli.errors import UsageError
@@ -101,8 +101,7 @@ def vote(
             chat_template=template,
         )
         run = create_run(out, name, create)
-        stack.enter_context(resumable(run))
-        stack.enter_context(run.lock())
+        stack.enter_context(holding(run))
         parts = _parts(machinery, run, reporter, begun)
         commit(parts, Totals())
         return _count(run, questions, stack, parts)

@@ -4,7 +4,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Annotated, Any
@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 
 from ttrl_cli import __version__, environment, peers
 from ttrl_cli.cli import best, check, doctor, export, model, new, resume, show, solve, verify, vote
-from ttrl_cli.errors import OF_THE_SYSTEM, TtrlError
+from ttrl_cli.errors import OF_THE_SYSTEM, SignalExit, TtrlError
 from ttrl_cli.escapes import visible
 
 _ParsingError: Any = typer.BadParameter.__base__
@@ -148,17 +148,21 @@ def _end_in_order() -> None:
     """Have SIGTERM and SIGHUP end the command as Ctrl-C does: nothing that it made is left.
 
     The exit code is 128 and the signal, as shells have it. While a run is under way, SIGTERM ends
-    it after its step (loop/budget.py).
+    it after its step (loop/budget.py), and SIGHUP ends it at once, at its last commit.
     """
     numbers = [signal.SIGTERM, signal.SIGHUP]
     # nohup has SIGHUP ignored, and means it
     numbers = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+    ending = False
 
     def end(number: int, frame: FrameType | None) -> None:
+        nonlocal ending
         del frame
-        for other in numbers:  # a second one must not break off the clearing up
-            signal.signal(other, signal.SIG_IGN)
-        sys.exit(128 + number)
+        # A second one must not break off the clearing up, which takes moments; process groups get
+        # two of them (a closed terminal's, then a shell's). Ctrl-C and SIGKILL end what hangs.
+        if not ending:
+            ending = True
+            raise SignalExit(number)
 
     for number in numbers:
         signal.signal(number, end)
@@ -180,4 +184,5 @@ def _follow() -> None:
 def _error(message: str) -> None:
     from ttrl_cli.console import Console
 
-    Console().error(message)
+    with suppress(OSError):  # of a terminal that was closed; the exit code is heard
+        Console().error(message)

@@ -13,7 +13,7 @@ from transformers.utils import logging as transformers_logging
 from ttrl_cli.completions import CHANNELS, KNOWN, Marks, marks_of
 from ttrl_cli.errors import SetupError, first_line
 from ttrl_cli.models import store
-from ttrl_cli.models.template import Template, template_of
+from ttrl_cli.models.template import PLAIN_MARK, Template, template_of
 from ttrl_cli.records import IntArray, Message
 
 if TYPE_CHECKING:
@@ -44,14 +44,9 @@ class Codec:
     kept_ids: frozenset[int] = frozenset()
 
     @property
-    def turn_marks(self) -> tuple[str, ...]:
-        """What a user's turn begins with in a prompt, as text; empty where that is not known."""
-        return self.template.turn_marks
-
-    @property
     def stop_texts(self) -> tuple[str, ...]:
         """Texts that end a completion where no token does: a base model goes on by itself."""
-        return tuple(f"\n{mark}" for mark in self.turn_marks) if self.template.plain else ()
+        return (f"\n{PLAIN_MARK}",) if self.template.plain else ()
 
     def encode(self, messages: "Iterable[Message]") -> IntArray:
         """Token ids [S] of a conversation laid out by the chat template, ready for an answer.

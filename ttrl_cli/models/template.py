@@ -24,6 +24,7 @@ from ttrl_cli.errors import UsageError, first_line
 from ttrl_cli.records import Message
 
 PLAIN_MARK = "Question:"
+"""What a user's turn begins with in the plain template."""
 PLAIN = (
     "{% for m in messages %}"
     "{% if m['role'] == 'user' %}{{ 'Question: ' + (m['content'] | trim) + '\\n' }}"
@@ -43,7 +44,7 @@ _ERRORS = (
     RecursionError,
 )
 """What Jinja raises, and what the filters and operators of a template raise."""
-_SYSTEM, _USER, _ANSWER = "Be brief (4711).", "What is 1 + 1 (4712)?", "It is 2 (4713)."
+_SYSTEM, _USER = "Be brief (4711).", "What is 1 + 1 (4712)?"
 """Texts to try a template with, which are found again in what it makes of them."""
 
 
@@ -58,7 +59,6 @@ class Template:
             `enable_thinking` take no notice.
         plain: Whether it is the plain one.
         system_first: Whether the text of a system message goes before the user's first message.
-        turn_marks: What a user's turn begins with in a prompt, as text.
     """
 
     tokenizer: Any
@@ -66,16 +66,15 @@ class Template:
     thinking: bool | None = None
     plain: bool = False
     system_first: bool = False
-    turn_marks: tuple[str, ...] = ()
 
-    def text(self, messages: Sequence[Message], *, answering: bool = True) -> str:
+    def text(self, messages: Sequence[Message]) -> str:
         """Lay a conversation out, ready for an answer.
 
         Raises:
             UsageError: If the template refuses it.
         """
         try:
-            return self._rendered(self._arranged(messages), answering=answering)
+            return self._rendered(self._arranged(messages))
         except _ERRORS as error:
             roles = ", ".join(message.role for message in messages)
             msg = (
@@ -109,11 +108,11 @@ class Template:
         first = replace(others[0], content="\n\n".join([*system, others[0].content]))
         return [first, *others[1:]]
 
-    def _rendered(self, messages: Sequence[Message], *, answering: bool) -> str:
+    def _rendered(self, messages: Sequence[Message]) -> str:
         turns = [{"role": m.role, "content": m.content} for m in messages]
         told = {} if self.thinking is None else {"enable_thinking": self.thinking}
         text = self.tokenizer.apply_chat_template(
-            turns, add_generation_prompt=answering, tokenize=False, **told
+            turns, add_generation_prompt=True, tokenize=False, **told
         )
         return str(text)
 
@@ -127,17 +126,13 @@ def template_of(tokenizer: Any, model: str, thinking: bool | None = None) -> Tem
     if not tokenizer.chat_template:
         # a model that learned to see a first token is shown it
         tokenizer.chat_template = _first_token(tokenizer) + PLAIN
-        return Template(tokenizer=tokenizer, model=model, plain=True, turn_marks=(PLAIN_MARK,))
+        return Template(tokenizer=tokenizer, model=model, plain=True)
     if isinstance(tokenizer.chat_template, str):
         tokenizer.chat_template = tokenizer.chat_template.removeprefix("\ufeff")
     template = Template(tokenizer=tokenizer, model=model, thinking=thinking)
     user = Message(role="user", content=_USER)
     shown = _USER in template.text([user])
-    return replace(
-        template,
-        system_first=shown and not _takes_system(template, user),
-        turn_marks=_turn_marks(template, user),
-    )
+    return replace(template, system_first=shown and not _takes_system(template, user))
 
 
 def _takes_system(template: Template, user: Message) -> bool:
@@ -146,19 +141,6 @@ def _takes_system(template: Template, user: Message) -> bool:
         return _SYSTEM in template.text([Message(role="system", content=_SYSTEM), user])
     except UsageError:
         return False
-
-
-def _turn_marks(template: Template, user: Message) -> tuple[str, ...]:
-    """What stands between an answer and the user's next message, behind the token that ends it."""
-    answer = Message(role="assistant", content=_ANSWER)
-    again = Message(role="user", content="And 2 + 2 (4714)?")
-    try:
-        text = template.text([user, answer, again], answering=False)
-    except UsageError:
-        return ()
-    between = text.partition(_ANSWER)[2].partition(again.content)
-    mark = between[0].strip().removeprefix(template.tokenizer.eos_token or "").strip()
-    return (mark,) if mark and between[1] else ()
 
 
 def _first_token(tokenizer: Any) -> str:

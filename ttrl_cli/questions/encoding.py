@@ -4,19 +4,12 @@ A byte order mark says what an encoding is, so UTF-16 with one (PowerShell's `>`
 one nothing is guessed: a message names what the file looks like and the command that converts it.
 """
 
-import codecs
 import re
 import shlex
 
+from ttrl_cli import reading
 from ttrl_cli.errors import UsageError
 
-_MARKS = (  # UTF-32's first: its mark begins with that of UTF-16
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-    (codecs.BOM_UTF8, "utf-8-sig"),
-)
 PARQUET = b"PAR1"
 """How a Parquet file begins."""
 _HIGH = re.compile(rb"[\x80-\xff]+")
@@ -62,14 +55,16 @@ def as_utf8(raw: bytes, name: str) -> bytes:
         UsageError: If it is not what its mark says, or another form; the message says which, and
             how to convert it.
     """
-    for mark, encoding in _MARKS:
-        if raw.startswith(mark):
-            return raw[len(mark) :] if encoding == "utf-8-sig" else _decoded(raw, name, encoding)
-    form = _other_form(raw, name)
+    try:
+        unmarked = reading.as_utf8(raw)
+    except ValueError as error:
+        msg = f"{name}: {error}"
+        raise UsageError(msg) from error
+    form = _other_form(raw, name) if unmarked == raw else ""
     if form:
         msg = f"{name}: {form}"
         raise UsageError(msg)
-    return raw
+    return unmarked
 
 
 def hint(raw: bytes, name: str) -> str:
@@ -83,15 +78,6 @@ def hint(raw: bytes, name: str) -> str:
     if western:
         return f"it looks like cp1252, of Windows; convert it: {_iconv('cp1252', name)}"
     return f"convert it from its encoding, such as gb18030: {_iconv('gb18030', name)}"
-
-
-def _decoded(raw: bytes, name: str, encoding: str) -> bytes:
-    try:
-        return raw.decode(encoding).encode()
-    except UnicodeError as error:
-        what = encoding.upper()
-        msg = f"{name}: has the byte order mark of {what} and is not {what}: {error}"
-        raise UsageError(msg) from error
 
 
 def _other_form(raw: bytes, name: str) -> str:

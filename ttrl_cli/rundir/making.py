@@ -19,14 +19,13 @@ def make_folder(path: Path) -> None:
     Raises:
         RunExistsError: If it exists.
         UsageError: If there can be no such folder.
-        UnwritableError: If the file system takes none.
+        SetupError: If the file system takes none.
     """
     try:
         path.mkdir(parents=True)
     except OSError as error:
         if os.path.lexists(path):
-            msg = f"{path} exists already, and runs are never overwritten; choose another --out"
-            raise RunExistsError(msg) from None
+            raise RunExistsError(path) from None
         msg = f"the run directory {path} cannot be made: {error.strerror}"
         if error.errno in _NO_SUCH_PLACE:
             raise UsageError(msg) from error

@@ -116,7 +116,7 @@ class RunDir:
         Raises:
             RunExistsError: If the path exists.
             UsageError: If it cannot be made, or the problem's folder is too large to copy.
-            UnwritableError: If the file system takes no more.
+            SetupError: If the file system takes no folder, or (UnwritableError) no more.
         """
         make_folder(path)
         begun = Status(kind=kind, name=name, phase="running", totals=Totals())
