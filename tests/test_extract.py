@@ -433,6 +433,50 @@ def test_sentences_on_answer_lines(text: str, want: Expected):
     assert found(text) == want
 
 
+@pytest.mark.parametrize(
+    ("said", "want"),
+    [
+        ("The minimum is 4 when x = 2", "4"),
+        ("The minimum is 4 when x is 2", "4"),
+        ("When x is 2, the minimum is 4", "4"),
+        ("For n = 4, the number is 12", "12"),
+        ("The value at x = 2 is 4", "4"),
+        ("The largest is 12 with n = 3", "12"),
+        ("There are 26 numbers that are not prime", "26"),
+        ("There are 26 numbers between 1 and 100", "26"),
+        ("The number of true statements is 3", "3"),
+        ("The probability that at least one is red is 5/6", "5/6"),
+        ("The sum is 3 × 4 = 12", "12"),
+        ("The smallest $n$ is 41", "41"),
+    ],
+)
+def test_the_value_belongs_to_the_sentence(said: str, want: str):
+    """What a clause within the sentence says is not its answer."""
+    assert found(f"Answer: {said}.") == (want, "answer-line")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *("The radius is 3 and its area is 9π", "The side is 5 and the diagonal is 5√2"),
+        *("The side is 5√2 and the diagonal is 10", "The radius is 3 so the area is 9π"),
+        *("There are no such integers less than 100", "It is impossible when n = 4"),
+        *("There is no solution for k = 2", "The domain is all real numbers except 3"),
+        *("Statement 2 is false", "Player 2 is the winner", "It is false that x is 5"),
+        *("x is at least 5", "x is at most 5", "The total is 5 at most", "n is a multiple of 4"),
+        *("Yes, it is divisible by 3", "No, it is not divisible by 3", "It is never 3"),
+        *("It is 3 if n is even", "It is 4 when n is even and 5 when n is odd"),
+        "There are 5 boys and 6 girls",
+        *("Es gibt keine Lösung für k = 2", "Il n'y a pas de solution pour k = 2"),
+    ],
+)
+def test_a_sentence_that_is_not_clear_stays_as_it_is(said: str):
+    """Denials, cases, bounds and two clauses say no value, nor does a number in passing."""
+    result = extract(f"Answer: {said}")
+    assert result is not None
+    assert result.answer == said
+
+
 @pytest.mark.parametrize("text", [r"Answer: $14,\! 500$", r"Final Answer: 14,\! 500."])
 def test_a_thin_space_is_no_end_of_a_sentence(text: str):
     """What is behind the `!` of a LaTeX space still belongs to the number."""
@@ -455,6 +499,38 @@ def test_a_thin_space_is_no_end_of_a_sentence(text: str):
     supposed=("\\boxed{7}\nIf the final answer is 8, x = 2.", ("7", "boxed")),
     words=("\\boxed{7}\n**Final answer:** She has to buy some more eggs", ("7", "boxed")),
     not_called_final=("\\boxed{7}\nAnswer: 8", ("7", "boxed")),
+    common_mistake=(
+        "\\boxed{42}\nA common mistake is to add, in which case the answer would be 21.",
+        ("42", "boxed"),
+    ),
+    common_wrong=(
+        "Answer: 42\nA common mistake is to add; some then think that the answer is 21.",
+        ("42", "answer-line"),
+    ),
+    if_instead=("\\boxed{42}\nIf instead n were 5, the answer would be 60.", ("42", "boxed")),
+    if_then=("\\boxed{42}\nActually, if n is 5, the correct answer is 60.", ("42", "boxed")),
+    book=(
+        "Answer: 12. This corrects an error in the book, where the answer is 14.",
+        ("12", "answer-line"),
+    ),
+    rounded=(
+        "\\boxed{\\frac13}\nThe correct answer is approximately 0.333.",
+        ("\\frac13", "boxed"),
+    ),
+    rounded_sign=(
+        "\\boxed{\\frac13}\nThe final answer is $\\approx 0.333$.",
+        ("\\frac13", "boxed"),
+    ),
+    said_before=(
+        "Answer: 5\nOne might think the answer is 8. Wait, no: indeed the answer is correct.",
+        ("5", "answer-line"),
+    ),
+    another_part=("(a) \\boxed{3}. (b) Wait, for part b the answer is 5.", ("3", "boxed")),
+    checked=("Answer: 7 cm\nThe moment is 3. Actually, the answer is 7.", ("7 cm", "answer-line")),
+    then_supposed=(
+        "\\boxed{7}\nWait, that is wrong. The answer is 8. If n were 5, the answer would be 60.",
+        ("8", "answer-is"),
+    ),
 )
 def test_an_answer_that_is_taken_back(text: str, want: Expected):
     """A later answer counts where the text takes back the one before, or calls it final."""

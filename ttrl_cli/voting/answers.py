@@ -14,9 +14,10 @@ from ttrl_cli.voting.trim import clean, value_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """An answer, and the place from which on its text may take it back."""
+    """An answer, where what announces it begins, and from where on its text may take it back."""
 
     answer: str
+    start: int = 0
     end: int
 
 
@@ -96,12 +97,34 @@ _EXPLICIT = re.compile(
     re.IGNORECASE,
 )
 _RETRACTED = re.compile(
-    r"\b(?:wait|wrong|mistaken?|incorrect|error|correction|corrected|actually|sorry|oops|instead"
-    r"|re-?check(?:ing)?|hold\son|erreur|pardon|falsch|fehler|moment|incorrecto|error|espera)\b"
-    r"|不对|错了|错误|更正|等等",
+    r"\b(?:wait\b(?=\s*(?:[,.!…:;—–-]|no\b|a\s(?:moment|minute|second)|that\b|this\b|i\b))"
+    r"|hold\son|sorry|oops|re-?check(?:ing)?|correction\s*[:：]"
+    r"|(?:that|this|it|which|above|result|answer)(?:\s(?:is|was|seems|looks)|['’]s)\s(?:\w+\s)?"
+    r"(?:wrong|incorrect|mistaken|not\s(?:right|correct))"
+    r"|(?:can['’]?t|cannot|can\snot)\sbe\s(?:right|correct)"
+    r"|i\s(?:\w+\s){0,3}(?:mistaken?|wrong|error|incorrectly|miscalculated|misread)"
+    r"|there(?:\s(?:is|was)|['’]s)\s(?:a|an)\s(?:mistake|error)|my\s(?:mistake|error|bad)"
+    r"|pardon|attende?z|je\sme\ssuis\stromp|c['’]est\s(?:\w+\s)?faux|j['’]ai\sfait\sune\serreur"
+    r"|entschuldigung|warte|(?:das|es)\s(?:ist|war)\s(?:\w+\s)?falsch|habe\s(?:mich|einen\sfehler)"
+    r"|perdón|espera|me\sequivoqué|eso\ses\s(?:\w+\s)?(?:incorrecto|falso)|cometí\sun\serror)"
+    r"|不对|错了|更正|等一下|等等[，,！!]",
     re.IGNORECASE,
 )
-_LONGEST_WORDS = 60
+_HYPOTHETICAL = re.compile(
+    r"\b(?:if|unless|suppos\w+|assum\w+|in\swhich\scase|otherwise|were|would|could|might|instead"
+    r"|book|textbook|where|someone|students|people|many|common|typical|tempting|part"
+    r"|si|wenn|falls|wäre|würde|serait|sería)\b|如果|假设|假如|若",
+    re.IGNORECASE,
+)
+_WOULD = re.compile(r"\b(?:would|will)\sbe\b", re.IGNORECASE)
+_ROUNDED = re.compile(
+    r"[\s:：*$(\\]*(?:approx|about\b|around\b|roughly\b|nearly\b|almost\b|close\sto|rounded|≈|~|∼|sim\b"
+    r"|environ\b|etwa\b|ungefähr|约)",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"[.!?]\s|[。！？\n]")
+_LONGEST_CLAUSE = 200  # of what is looked through before an answer
+_MOST_CHARACTERS = 60  # of an answer that replaces another
 
 
 def tag(text: str, read: Reader) -> Hit | None:
@@ -119,26 +142,35 @@ def tag(text: str, read: Reader) -> Hit | None:
 
 def line(text: str, read: Reader) -> Hit | None:
     """Return what the last answer line says."""
+    return next(_lines(text, read), None)
+
+
+def _lines(text: str, read: Reader) -> Iterator[Hit]:
+    """Yield what the answer lines say, the last first."""
     for match, region in _regions(_LINE, text):
         if _CODE.match(match[0]):
             continue
         first = region.partition("\n")[0]
-        said = sentence(region if _MARKS.fullmatch(first) else first, read)
+        within_it = region if _MARKS.fullmatch(first) else first
+        said = _last_meant(within_it, _sentences(within_it, read))
         if answer := said.answer if said else read(clean(value_of(region))):
-            return Hit(answer=answer, end=match.end())
-    return None
+            yield Hit(answer=answer, start=match.start(), end=match.end())
 
 
 def sentence(text: str, read: Reader) -> Hit | None:
     """Return what the last sentence says that says what the answer is."""
+    return next(_sentences(text, read), None)
+
+
+def _sentences(text: str, read: Reader) -> Iterator[Hit]:
+    """Yield what the sentences say that say what the answer is, the last first."""
     for match, region in _regions(_IS, text):
         before = text[max(0, match.start() - 20) : match.start()]
         value = value_of(_FILLER.sub("", region, count=1)).strip()
         if _SUPPOSED.search(before) or _ABOUT_IT.match(value) or value.endswith(("?", "？")):
             continue
         if answer := read(clean(value.rstrip("!！"))):
-            return Hit(answer=answer, end=match.end())
-    return None
+            yield Hit(answer=answer, start=match.start(), end=match.end())
 
 
 def result(text: str) -> Hit | None:
@@ -169,16 +201,34 @@ def taken_back(text: str, start: int, read: Reader, *, retracted: bool) -> str:
             called final or correct replaces another without, if it is a value.
     """
     after = text[start:]
-    for pattern in (_IS, _LINE):
-        match = next((match for match, _ in _regions(pattern, after)), None)
-        found = (sentence if pattern is _IS else line)(after, read)
-        if match is None or found is None or len(found.answer) > _LONGEST_WORDS:
+    back = _RETRACTED.search(after)
+    for found in (_sentences, _lines):
+        hit = _last_meant(after, found(after, read))
+        if hit is None or len(hit.answer) > _MOST_CHARACTERS:
             continue
-        back = _RETRACTED.search(after[: match.start()]) is not None
-        called = not retracted and _EXPLICIT.search(match[0]) and is_value(found.answer)
-        if back or called:
-            return found.answer
+        taken = back is not None and back.start() < hit.start
+        if taken or (not retracted and _is_called_final(after, hit)):
+            return hit.answer
     return ""
+
+
+def _last_meant(text: str, hits: Iterator[Hit]) -> Hit | None:
+    """Return the first of the answers that is meant for the question."""
+    return next((hit for hit in hits if not _is_supposed(text, hit)), None)
+
+
+def _is_supposed(text: str, hit: Hit) -> bool:
+    """Decide whether an answer is one of another question, or somebody else's."""
+    before = text[max(0, hit.start - _LONGEST_CLAUSE) : hit.start]
+    clause = _SENTENCE_END.split(before)[-1]
+    says = text[hit.start : hit.end]
+    return bool(_WOULD.search(says) or _HYPOTHETICAL.search(clause))
+
+
+def _is_called_final(text: str, hit: Hit) -> bool:
+    """Decide whether a value is called final or correct, and is not just a rounded one."""
+    called = _EXPLICIT.search(text[hit.start : hit.end]) and is_value(hit.answer)
+    return bool(called) and not _ROUNDED.match(text, hit.end)
 
 
 def _regions(

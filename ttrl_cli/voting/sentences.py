@@ -1,10 +1,13 @@
 r"""A sentence on an answer line: which value of it is the answer.
 
-"The smallest $n$ is 41" says 41, and "There are 26 such numbers" 26. The last value that directly
-follows is, are, equals (or "=", behind words), or the list of values that does; else what follows
-the last such verb, if that is no words; else the only number of the sentence. Where that is not
-clear ("x is 3 and y is 4", "Ann is older than Bob"), the sentence stays as it is, and so does what
-has no such verb ("She has 3 left").
+"The smallest $n$ is 41" says 41, and "There are 26 such numbers" 26: the value, or the list of
+values, that directly follows is, are, equals (or "=", behind words); else all that follows, if that
+is no words; or the value that the sentence begins with ("41 is the smallest n"). Verbs of clauses
+within the sentence ("when x = 2", "that are even") do not count.
+
+What is not clear stays as it is: two clauses ("x is 3 and y is 4"), a last verb that no value
+follows ("Statement 2 is false", "x is at least 5"), values by cases ("3 if n is even"), a sentence
+that denies or answers by yes or no, and one that has no such verb ("She has 3 left").
 """
 
 import re
@@ -35,11 +38,35 @@ _SCALE = re.compile(
     r"|万|亿)",
     re.IGNORECASE,
 )
-_LIST = re.compile(r"\s?(?:,\s?(?:and|or)?|and|or|et|ou|und|oder|y|o|和|或|、)\s?")
+_LIST = re.compile(r"\s?(?:,\s?(?:(?:and|or)\b)?|\b(?:and|or|et|ou|und|oder|y|o)\b|和|或|、)\s?")
+_CLAUSE = re.compile(  # what joins two clauses
+    r"[,，;；]|\b(?:and|or|so|but|then|while|whereas|thus|hence|therefore|since|because"
+    r"|et|ou|donc|mais|und|oder|also|aber|y|o|pero)\b|和|或|而|所以|因此",
+    re.IGNORECASE,
+)
+_WITHIN = re.compile(  # what begins a clause within a sentence, up to its verb
+    r"\b(?:when(?:ever)?|where|whether|while|as|because|since|quand|lorsque|wenn|falls|cuando)\b"
+    r"[^,，]*\Z|(?:\b(?:that|which|who)\s|当[^,，]*)\Z",
+    re.IGNORECASE,
+)
+_AT = re.compile(r"\b(?:for|at|with|by|given|pour|für|bei|mit|para|con)\b[^,，]*\Z", re.IGNORECASE)
+_UNCLEAR = re.compile(
+    r"(?<![^\W_])(?:(?:no|non)(?!-)|not|none|never|cannot|yes|impossible|except|excluding|without"
+    r"|(?:true|false)(?!\s\w+s\b)|if|unless|otherwise|depend(?:s|ing)|neither|nor"
+    r"|pas|aucune?|jamais|sauf|oui|si|faux|nicht|nie|keine?[nrs]?|außer|ja|nein|unmöglich|falsch"
+    r"|ningun[oa]?|nunca|salvo|excepto|imposible|falso|sí)(?![^\W_])|n['’]t\b"
+    r"|不是|不能|不存在|不可能|没有|无解|除了|如果|是否|错",
+    re.IGNORECASE,
+)
+_TAIL = re.compile(r"\s(?:that|which|who|whose|where|when|with|qui|que|die)\s", re.IGNORECASE)
+_ANOTHER = re.compile(rf"(?:[,;，；]\s?|\b(?:and|or|but)\s(?:it\s)?(?:is\s)?){_NUMBER}")
+_RANGE = re.compile(r"\b(?:between|from|entre|zwischen|von|de)\b", re.IGNORECASE)
+_SUBJECT = re.compile(r"\s(?:is|are|est|ist|es|son|sind)\s(?:the|le|la|l'|der|die|das|el)\b")
 _WORDS = re.compile(r"[^\W\d_]{2,}")
 _MATHEMATICS = re.compile(r"\$[^$\n]*\$|\\\([^\n]*?\\\)|\\[A-Za-z]+")
 _MORE = re.compile(  # what a value goes on with: 2x + 1, 2:3, 5 or more
-    r"\s?[-−+*/^=<>_!(\\:×√]|\s(?:or\s(?:more|less|fewer)|to|through|times|more|less|mod)\b"
+    r"\s?[-−+*/^=<>_!(\\:×√]|\s(?:(?:or|and)\s(?:more|less|fewer|above|below|greater|higher|lower)|at\s(?:least|most)|to|through"
+    r"|times|more|less|mod)\b"
 )
 _LEAD = re.compile(
     r"\A(?:therefore|thus|hence|so|then|donc|also|因此|所以)\s?[,，]\s?", re.IGNORECASE
@@ -51,37 +78,62 @@ def value_in(text: str) -> str:
     """Return the value that a sentence says; the whole text where it is none, or does not tell."""
     if len(text) > _LONGEST or "\n" in text:
         return text
-    text = _LEAD.sub("", text)
-    verbs = [verb for verb in _VERB.finditer(text) if _governs(text, verb)]
+    plain = _LEAD.sub("", text)
+    verbs = _governing(plain)
     if not verbs:
-        return text
-    said = [(verb, value) for verb in verbs if (value := _values(text, verb.end()))]
-    if said:
-        first, last = said[0][0], said[-1][0]
-        joined = _LIST.search(text, first.end(), last.start())
-        return text if joined else clean(said[-1][1])
-    rest = text[verbs[-1].end() :].strip(" :：")
-    if rest and not _words(rest):
-        return clean(rest)
-    numbers = [value for value in _VALUE.finditer(text) if re.search(r"\d", value[0])]
-    if len(numbers) != 1 or not _stands_alone(text, numbers[0]):
-        return text
-    return clean(numbers[0][0])
+        return plain
+    last = verbs[-1]
+    if _CLAUSE.search(plain, verbs[0].end(), last.start()):
+        return plain
+    if any(_values(plain, verb.end()) for verb in verbs[:-1]):
+        return plain
+    value = _values(plain, last.end())
+    if not value:
+        rest = plain[last.end() :].strip(" :：")
+        said = _first_value(plain) if _words(rest) else rest
+        return clean(said) if said and not _UNCLEAR.search(plain) else plain
+    return plain if _is_unclear(plain, last.end(), value) else clean(value)
 
 
-def _stands_alone(text: str, value: re.Match[str]) -> bool:
-    """Decide whether a value is no part of a formula that goes on around it."""
-    before = text[: value.start()]
-    return not before.rstrip(" ").endswith(tuple("^_=(*/+-×√{")) and not _MORE.match(
-        text, value.end()
-    )
+def _is_unclear(text: str, start: int, value: str) -> bool:
+    """Decide whether a sentence denies the value behind a place, or goes on with others."""
+    end = text.index(value, start) + len(value)
+    main = text[:end] + _TAIL.split(text[end:], maxsplit=1)[0]
+    others = _ANOTHER.search(text, end)
+    return bool(_UNCLEAR.search(main) or (others and not _RANGE.search(text, end, others.start())))
 
 
-def _governs(text: str, verb: re.Match[str]) -> bool:
+def _first_value(text: str) -> str:
+    """Return the value that a sentence begins with and says something of ("41 is the least n")."""
+    value = _VALUE.match(text)
+    found = value is not None and _SUBJECT.match(text, value.end())
+    return value[0] if value and found and not re.search(r"\d", text[value.end() :]) else ""
+
+
+def _governing(text: str) -> list[re.Match[str]]:
+    """Return the verbs of a sentence, without those of clauses within it."""
+    governing: list[re.Match[str]] = []
+    end = 0  # of the verb before: a word that begins a clause takes the next verb alone
+    for verb in _VERB.finditer(text):
+        if not _in_prose(text, verb):
+            continue
+        before = text[end : verb.start()]
+        within = _WITHIN.search(before) or (verb[0] == "=" and _AT.search(before))
+        if not within and _says(text, verb):
+            governing.append(verb)
+        end = verb.end()
+    return governing
+
+
+def _in_prose(text: str, verb: re.Match[str]) -> bool:
     """Decide whether a verb belongs to a sentence, and not to a formula."""
     before = text[: verb.start()]
-    if before.count("$") % 2 or before.count(r"\(") > before.count(r"\)"):
-        return False
+    return not before.count("$") % 2 and before.count(r"\(") <= before.count(r"\)")
+
+
+def _says(text: str, verb: re.Match[str]) -> bool:
+    """Decide whether a verb has something before it to say a value of."""
+    before = text[: verb.start()]
     if verb[0] == "=":
         return _words(before) >= 2
     return bool(before.strip()) or _THERE_IS.fullmatch(verb[0]) is not None
