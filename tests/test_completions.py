@@ -6,7 +6,7 @@ import pytest
 
 from ttrl_cli.completions import KNOWN, Marks, marks_of, visible
 from ttrl_cli.completions.marks import Tag, tags_in
-from ttrl_cli.grading.parse import find_solution
+from ttrl_cli.grading.parse import SolutionKind, find_solution
 from ttrl_cli.voting.extract import extract
 
 F = "```"
@@ -171,6 +171,10 @@ class TestRunOn:
             "\n**Question:** how many eggs?\n\nAnswer: 12",
             "Let me restate the problem:\nQuestion: how many eggs?\nAnswer: 12",
             "Question 1: 5\nQuestion 2: 12\nAnswer: 12",
+            "Sure, one step at a time.\n\n**Problem:** how many eggs?\n\nAnswer: 12",
+            "# Eggs\n\n## Problem\nHow many?\n\n## Answer\n12",
+            "The points are\nP: (1, 2)\nQ: (3, 4)\nAnswer: 12",
+            "Only the first counts: <s>7</s> no, 12.\nAnswer: 12",
             "The question: how many?\nSo question: none.\nAnswer: 12",
             "The open question: 12 or 13?\nAnswer: 12",
             f"{F}\nQ: how many?\nUser: 12\n<|im_end|>\n{F}\nAnswer: 12",
@@ -180,6 +184,25 @@ class TestRunOn:
     def test_what_is_no_other_turn(self, text: str) -> None:
         """The question over again, numbered parts, prose, code and mentions end nothing."""
         assert visible(text) == text
+
+    @pytest.mark.parametrize(
+        ("text", "kind", "solution"),
+        [
+            ("Anna: hi\nUser: hello\nHuman: bye", "text", "Anna: hi\nUser: hello\nHuman: bye"),
+            ("I see.\n\n**Problem:** it is slow.\n\n{block}", "program", "{code}"),
+            ("{code}\n# Problem: none", "program", "{code}\n# Problem: none"),
+            ("{block}\n\nQuestion: another?\n{F}python\nx = 1\n{F}", "program", "{code}"),
+            ("[9, 9]\n\nQuestion: another?\n[1]", "json", "[9, 9]"),
+        ],
+    )
+    def test_a_label_ends_no_solution_that_is_still_to_come(
+        self, text: str, kind: SolutionKind, solution: str
+    ) -> None:
+        """Only behind a closed block, or JSON alone, it begins another turn."""
+        code = "def run():\n    return [9, 9]"
+        filled = {"F": F, "code": code, "block": f"{F}python\n{code}\n{F}"}
+        found = find_solution(text.format(**filled), kind, "python")
+        assert found.text == solution.format(**filled)
 
     def test_the_answer_s_own_turn(self) -> None:
         """Tokens that the answer begins with are left out; they end nothing."""

@@ -50,6 +50,11 @@ BROKEN = {
     "a sum of text and number": ("{{ messages[0]['content'] + 1 }}", "can only concatenate str"),
     "a division by zero": ("{{ 1 / 0 }}", "division by zero"),
     "a call of nothing": ("{{ none() }}", "'NoneType' object is not callable"),
+    "a text that is always the same": ("<user>Hello<assistant>", "leaves out what the user asks"),
+    "messages of several parts": (
+        "{% for m in messages %}{% for c in m['content'] %}{{ c['text'] }}{% endfor %}{% endfor %}",
+        "leaves out what the user asks",
+    ),
 }
 
 
@@ -113,7 +118,7 @@ def test_a_broken_template_is_refused(tmp_path: Path, case: str):
     with pytest.raises(UsageError) as caught:
         codec_of(tmp_path, template)
     (line,) = str(caught.value).splitlines()
-    assert line.startswith(f"the chat template of model {tmp_path / 'model'} fails on a ")
+    assert line.startswith(f"the chat template of model {tmp_path / 'model'} ")
     assert why in line
 
 

@@ -62,7 +62,7 @@ def find_solution(
     """
     plain = text.removeprefix("\ufeff").replace("\r\n", "\n")
     wanted = WANTED.get(language if kind == "program" else kind)
-    found = Blocks(visible(plain, marks), wanted, finished=finished)
+    found = Blocks(visible(plain, marks, solution=True), wanted, finished=finished)
     if kind == "text":
         chosen = choose_text(found)
     elif kind == "json":

@@ -44,8 +44,10 @@ _ERRORS = (
     RecursionError,
 )
 """What Jinja raises, and what the filters and operators of a template raise."""
-_SYSTEM, _USER = "Be brief (4711).", "What is 1 + 1 (4712)?"
-"""Texts to try a template with, which are found again in what it makes of them."""
+_TOLD, _ASKED = "4711", "4712"
+"""Digits that are found again in what a template makes of them, whatever it does to letters."""
+_SYSTEM, _USER = f"Be brief ({_TOLD}).", f"What is 1 + 1 ({_ASKED})?"
+"""Texts to try a template with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +123,7 @@ def template_of(tokenizer: Any, model: str, thinking: bool | None = None) -> Tem
     """Find out what a tokenizer's template takes; one that has none gets the plain one.
 
     Raises:
-        UsageError: If the template does not even take a question.
+        UsageError: If the template does not even take a question, or leaves it out.
     """
     if not tokenizer.chat_template:
         # a model that learned to see a first token is shown it
@@ -131,14 +133,16 @@ def template_of(tokenizer: Any, model: str, thinking: bool | None = None) -> Tem
         tokenizer.chat_template = tokenizer.chat_template.removeprefix("\ufeff")
     template = Template(tokenizer=tokenizer, model=model, thinking=thinking)
     user = Message(role="user", content=_USER)
-    shown = _USER in template.text([user])
-    return replace(template, system_first=shown and not _takes_system(template, user))
+    if _ASKED not in template.text([user]):
+        msg = f"the chat template of model {model} leaves out what the user asks"
+        raise UsageError(msg)
+    return replace(template, system_first=not _takes_system(template, user))
 
 
 def _takes_system(template: Template, user: Message) -> bool:
     """Whether a system message is laid out, and its text with it."""
     try:
-        return _SYSTEM in template.text([Message(role="system", content=_SYSTEM), user])
+        return _TOLD in template.text([Message(role="system", content=_SYSTEM), user])
     except UsageError:
         return False
 
