@@ -18,7 +18,7 @@ import re
 from functools import lru_cache
 
 from ttrl_cli.completions.fences import Fence, fence_of
-from ttrl_cli.completions.marks import Marks
+from ttrl_cli.completions.marks import Marks, is_mentioned
 
 _LABEL = re.compile(
     r"[ \t]{0,3}(?:>[ \t]?)?(?P<heading>\#{1,6}[ \t]*)?[*_]{0,3}"
@@ -35,7 +35,6 @@ _TOKEN = (
     r"|<\|(?:START|END)_OF_TURN_TOKEN\|>"
 )
 _INTRODUCTION = re.compile(r"[^\n]{0,200}[:：]\s*")
-_QUOTES = "'\"`"
 
 
 def first_turn(text: str, marks: Marks) -> str:
@@ -66,15 +65,9 @@ def _end_in(line: str, token: re.Pattern[str], before: str) -> int | None:
     if said and not _INTRODUCTION.fullmatch(said):
         return 0
     return next(
-        (at.start() for at in token.finditer(line) if not _mentioned(line, at.start(), at.end())),
+        (at.start() for at in token.finditer(line) if not is_mentioned(line, at.start(), at.end())),
         None,
     )
-
-
-def _mentioned(line: str, start: int, end: int) -> bool:
-    """Decide whether a token stands alone in quotes."""
-    quote = line[start - 1 : start] if start else ""
-    return bool(quote) and quote in _QUOTES and line[end : end + 1] == quote
 
 
 @lru_cache(maxsize=8)
