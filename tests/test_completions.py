@@ -209,7 +209,7 @@ class TestRunOn:
         *("<think>", "</think>", "[THINK][/THINK]", "<think ", "<|channel|>", "assistantfinal"),
         *(f"{F}\n</think>\n", f"{F}\n", "Q: \n", "a:\n", "Question", "<", "[", " ", "\n", "`"),
         *("<|im_end|>", "analysis", "<|channel|>analysis", '"<think>"', "</s>", "#", "**"),
-        *("</think> ", "</think><think>", "' </think>"),
+        *("</think> ", "</think><think>", "<think> ", "' </think>"),
     ],
 )
 def test_reading_takes_linear_time(piece: str) -> None:
@@ -218,5 +218,6 @@ def test_reading_takes_linear_time(piece: str) -> None:
     started = time.process_time()
     visible(text, KNOWN)
     visible(f"<think>{text}")
-    visible(f"{F}\n{text}")
+    visible(f"{F}\n' {text}")
+    visible(f"{F}\n{text}\n{F}")
     assert time.process_time() - started < 10
