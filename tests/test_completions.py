@@ -97,6 +97,9 @@ class TestThinking:
         """The closing tag counts, though it stands behind an opening fence."""
         assert visible(f"{F}python\nx = 0\n</think>\nsaid\n{F}\n1\n{F}") == f"\nsaid\n{F}\n1\n{F}"
         assert visible(f"a\n{F}python\nx = 0\n{F}</think>b") == "b"
+        quoted = f"{F}\nx = 'a</think>b</think>'\n"
+        assert visible(quoted) == quoted
+        assert visible(f"{quoted}y</think>b") == "b"
 
 
 class TestTemplates:
@@ -229,6 +232,7 @@ class TestRunOn:
         *("<think>", "</think>", "[THINK][/THINK]", "<think ", "<|channel|>", "assistantfinal"),
         *(f"{F}\n</think>\n", f"{F}\n", "Q: \n", "a:\n", "Question", "<", "[", " ", "\n", "`"),
         *("<|im_end|>", "analysis", "<|channel|>analysis", '"<think>"', "</s>", "#", "**"),
+        *("</think> ", "</think><think>", "<think> ", "' </think>"),
     ],
 )
 def test_reading_takes_linear_time(piece: str) -> None:
@@ -237,4 +241,6 @@ def test_reading_takes_linear_time(piece: str) -> None:
     started = time.process_time()
     visible(text, KNOWN)
     visible(f"<think>{text}")
+    visible(f"{F}\n' {text}")
+    visible(f"{F}\n{text}\n{F}")
     assert time.process_time() - started < 10

@@ -5,16 +5,14 @@ import time
 
 import pytest
 
-from ttrl_cli.completions import Marks
+from ttrl_cli.completions import Marks, visible
+from ttrl_cli.completions.fences import blocks
 from ttrl_cli.grading.parse import (
     MAX_CHARS,
     Malformed,
     SolutionKind,
-    fenced_blocks,
     find_solution,
     parse_json,
-    parse_solution,
-    without_thinking,
 )
 from ttrl_cli.grading.source import MAX_PARSED
 
@@ -24,7 +22,7 @@ PROGRAM = "def run():\n    return [9, 9]\n"
 
 def program(text: str) -> str:
     """The program in a completion."""
-    return parse_solution(text, "program", "python")
+    return find_solution(text, "program", "python").text
 
 
 class TestPrograms:
@@ -73,7 +71,7 @@ class TestThinking:
 
     def test_text_on_both_sides_counts(self) -> None:
         """Only the think block itself is cut out."""
-        assert without_thinking("a<think>b</think>c<think>d</think>e") == "ace"
+        assert visible("a<think>b</think>c<think>d</think>e") == "ace"
 
     def test_unclosed_thinking_never_counts(self) -> None:
         """A completion that never stops thinking holds no solution."""
@@ -90,13 +88,13 @@ class TestThinking:
 class TestOtherKinds:
     def test_any_block_is_a_text(self) -> None:
         """For text solutions the tag does not matter; without a block the text is the solution."""
-        assert parse_solution(f"{F}moves\nLRL\n{F}", "text", "python") == "LRL"
-        assert parse_solution("  LRL\n", "text", "python") == "LRL"
+        assert find_solution(f"{F}moves\nLRL\n{F}", "text", "python").text == "LRL"
+        assert find_solution("  LRL\n", "text", "python").text == "LRL"
 
     def test_a_python_block_is_not_json(self) -> None:
         """For json solutions only json and untagged blocks count."""
         text = f"{F}json\n[1]\n{F}\n{F}python\nx\n{F}"
-        assert parse_solution(text, "json", "python") == "[1]"
+        assert find_solution(text, "json", "python").text == "[1]"
 
     def test_json_is_parsed(self) -> None:
         """Strict JSON is read as it is."""
@@ -144,7 +142,7 @@ class TestBounds:
         """A megabyte of any repeated piece is parsed within two seconds."""
         text = piece * (1_000_000 // len(piece))
         started = time.process_time()
-        list(fenced_blocks(without_thinking(text)))
+        list(blocks(visible(text)))
         assert time.process_time() - started < 2
 
     @pytest.mark.parametrize("kind", ["program", "json", "text"])
@@ -155,7 +153,7 @@ class TestBounds:
         """What is tried of a megabyte is bounded: seconds, where all pairs of fences were hours."""
         started = time.process_time()
         with contextlib.suppress(Malformed):
-            parse_solution(piece * (1_000_000 // len(piece)), kind, "python")
+            find_solution(piece * (1_000_000 // len(piece)), kind, "python")
         assert time.process_time() - started < 20
 
     def test_a_source_that_is_too_long_to_be_parsed_is_still_tried(self) -> None:

@@ -40,6 +40,8 @@ class Marks:
     opened: bool = False
 
 
+QUOTES = "'\"`"
+"""What a mark stands in that is only mentioned."""
 KNOWN = Marks()
 """The known families alone: for scripted completions, and where a template says nothing."""
 
@@ -84,3 +86,11 @@ def tags_in(text: str) -> tuple[Tag, ...]:
 def _key(tag: str) -> str:
     """Return what an opening tag and its closing one have in common."""
     return re.sub(r"[\W_]", "", _SIDE.sub("", tag.replace("_", " "))).lower()
+
+
+def is_mentioned(text: str, start: int, end: int) -> bool:
+    """Decide whether a mark stands alone in quotes or in code within a line."""
+    quote = text[start - 1 : start] if start else ""
+    if not quote or quote not in QUOTES or text[end : end + 1] != quote:
+        return False
+    return "``" not in (text[max(0, start - 2) : start], text[end : end + 2])

@@ -26,7 +26,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from ttrl_cli.completions.fences import Fence, fence_of
-from ttrl_cli.completions.marks import Marks
+from ttrl_cli.completions.marks import QUOTES, Marks, is_mentioned
 
 _XML = (
     r"<\s*+(?P<end>/\s*+)?(?:[a-z]{1,16}[:_])?"
@@ -51,7 +51,6 @@ _BARE = "bare"  # harmony without its special tokens
 _BARE_START = re.compile(r"\s*(?:analysis|commentary)(?=(?P<text>[A-Z0-9\"'(*$\\#-])?)")
 _BARE_FINAL = "assistantfinal"
 _HINTS = r"think|thought|reasoning|reflection|scratchpad|<\|channel|<\|inner_|assistantfinal"
-_QUOTES = "'\"`"
 
 
 class _Tag(NamedTuple):
@@ -101,6 +100,7 @@ class _Tags:
 
     def __init__(self, text: str, marks: Marks) -> None:
         self._text = text
+        self._looked, self._quoted = 0, False  # how far, and whether a quote stands on its line
         self.all = list(_tags(text, marks))
         closing = [tag for tag in self.all if not tag.opens]
         self._closing: dict[str, list[_Tag]] = {"": closing}
@@ -117,10 +117,19 @@ class _Tags:
         return last[0].end if last and last[0].start >= start else len(self._text)
 
     def ends_draft(self, tag: _Tag) -> bool:
-        """Decide whether a tag within a block of code ends a draft that left its fence open."""
-        line = self._text[self._text.rfind("\n", 0, tag.start) + 1 : tag.start]
-        later = len(self._fences) - bisect_left(self._fences, tag.end)
-        return not tag.opens and not any(quote in line for quote in _QUOTES) and later % 2 == 0
+        """Decide whether a tag within a block of code ends a draft that left its fence open.
+
+        Tags come in their order, so that no part of a long line is looked through twice.
+        """
+        if tag.opens or (len(self._fences) - bisect_left(self._fences, tag.end)) % 2:
+            return False
+        line = self._text.rfind("\n", self._looked, tag.start)
+        if line >= 0:
+            self._looked, self._quoted = line, False
+        place, self._looked = self._looked, max(self._looked, tag.start)
+        seen = any(self._text.find(quote, place, tag.start) >= 0 for quote in QUOTES)
+        self._quoted = self._quoted or seen
+        return not self._quoted
 
     @cached_property
     def _fences(self) -> list[int]:
@@ -143,7 +152,7 @@ def _tags(text: str, marks: Marks) -> Iterator[_Tag]:
             family = _ONE_FAMILY.get(family, family)
             side = "close" if found["end"] else "open"
         start, end = found.span()
-        if text[end - 2] != "/" and not _mentioned(text, start, end):
+        if text[end - 2] != "/" and not is_mentioned(text, start, end):
             yield _Tag(start, end, family, side == "open")
 
 
@@ -166,15 +175,6 @@ def _pattern(marks: Marks) -> re.Pattern[str]:
     ]
     every = "|".join([_XML, f"(?P<close_{_BARE}>{_BARE_FINAL})", *sides])
     return re.compile(every, re.IGNORECASE)
-
-
-def _mentioned(text: str, start: int, end: int) -> bool:
-    """Decide whether a tag stands alone in quotes or in code within a line."""
-    quote = text[start - 1 : start] if start else ""
-    if not quote or quote not in _QUOTES or text[end : end + 1] != quote:
-        return False
-    fenced = "``" in (text[max(0, start - 2) : start], text[end : end + 2])
-    return not fenced
 
 
 def _fence_after(text: str, fence: Fence | None) -> Fence | None:

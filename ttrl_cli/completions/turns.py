@@ -20,7 +20,7 @@ import re
 from functools import lru_cache
 
 from ttrl_cli.completions.fences import Fence, fence_of
-from ttrl_cli.completions.marks import Marks
+from ttrl_cli.completions.marks import Marks, is_mentioned
 
 _LABEL = re.compile(
     r"[ \t]{0,3}(?:>[ \t]?)?(?P<heading>\#{1,6}[ \t]*)?[*_]{0,3}"
@@ -42,8 +42,8 @@ _ANSWERED = re.compile(
     r"(?:\b(?:is|are|est|ist|lautet|es)\b|[是为]|[:：=])[^\w\n]{0,8}[\w\\]",
     re.IGNORECASE | re.MULTILINE,
 )
+_TAIL = 64  # characters in which the end of a solution is sought
 _BARE = re.compile(r"[\s$*\\(]{0,8}[-+−]?\d[\d.,/]{0,40}[\s$*\\).%]{0,16}")
-_QUOTES = "'\"`"
 
 
 def first_turn(text: str, marks: Marks, *, solution: bool = False) -> str:
@@ -84,23 +84,20 @@ def first_turn(text: str, marks: Marks, *, solution: bool = False) -> str:
 def _answers(text: str, start: int, end: int, *, solution: bool) -> bool:
     """Decide whether a text has an answer in a part, or is one as far as the part's end."""
     if solution:
-        before = text[:end].strip() if text[:1] in "[{" else ""
-        return before[-1:] in ("]", "}")
+        # a slice: what is looked at again for each label must not grow
+        return text[:1] in ("[", "{") and text[max(0, end - _TAIL) : end].rstrip()[-1:] in (
+            "]",
+            "}",
+        )
     return bool(_ANSWERED.search(text, start, end) or _BARE.fullmatch(text, 0, end))
 
 
 def _token_in(line: str, token: re.Pattern[str]) -> int | None:
     """Return where a token in a line begins that is no mention of itself; None if nowhere."""
     return next(
-        (at.start() for at in token.finditer(line) if not _mentioned(line, at.start(), at.end())),
+        (at.start() for at in token.finditer(line) if not is_mentioned(line, at.start(), at.end())),
         None,
     )
-
-
-def _mentioned(line: str, start: int, end: int) -> bool:
-    """Decide whether a token stands alone in quotes."""
-    quote = line[start - 1 : start] if start else ""
-    return bool(quote) and quote in _QUOTES and line[end : end + 1] == quote
 
 
 @lru_cache(maxsize=8)

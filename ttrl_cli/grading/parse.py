@@ -8,8 +8,7 @@ holds, and what is parsed of it is bounded.
 
 from typing import Literal
 
-from ttrl_cli.completions import KNOWN, Marks, spoken, visible
-from ttrl_cli.completions.fences import blocks
+from ttrl_cli.completions import KNOWN, Marks, visible
 from ttrl_cli.grading.choose import (
     CONTAINERS,
     WANTED,
@@ -24,7 +23,7 @@ from ttrl_cli.grading.choose import (
 from ttrl_cli.records import Json
 from ttrl_cli.sandbox.protocol import MalformedError, read_json
 
-__all__ = ["Found", "Malformed", "find_solution", "kind_of", "parse_json", "parse_solution"]
+__all__ = ["Found", "Malformed", "find_solution", "kind_of", "parse_json"]
 
 MAX_CHARS = 1_000_000
 """Longest solution accepted, in characters."""
@@ -79,15 +78,6 @@ def find_solution(
     return Found(text=solution, rule=chosen.rule)
 
 
-def parse_solution(text: str, kind: SolutionKind, language: str) -> str:
-    """Return the text of the solution in a completion that ended by itself.
-
-    Raises:
-        Malformed: If the solution is empty or longer than MAX_CHARS.
-    """
-    return find_solution(text, kind, language).text
-
-
 def parse_json(solution: str) -> Json:
     """The data of a json solution; NaN and infinities are refused.
 
@@ -98,13 +88,3 @@ def parse_json(solution: str) -> Json:
         return read_json(solution)
     except MalformedError as error:
         raise Malformed(str(error)) from error
-
-
-def without_thinking(text: str) -> str:
-    """Return the text outside of thinking, of the families that everybody knows."""
-    return spoken(text, KNOWN)
-
-
-def fenced_blocks(text: str) -> list[tuple[str, str]]:
-    """Return the closed fenced blocks of a text as (tag, body), in order."""
-    return [(block.tag, block.body) for block in blocks(text) if block.closed]
