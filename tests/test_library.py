@@ -172,7 +172,7 @@ class TestLarge:
 
     def test_check(self, name: str) -> None:
         """Both seeds are valid and certified, short of the best known value; no attack succeeds."""
-        done = ttrl("check", PROBLEMS / name, "--limits", "seconds=1", "--json")
+        done = ttrl("check", PROBLEMS / name, "--limits", "seconds=4", "--json")
         assert done.out, done.err
         assert (done.code, done.json["findings"]) == (0, []), done.err
         random, optimised = done.json["seeds"]

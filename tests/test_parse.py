@@ -139,11 +139,11 @@ class TestBounds:
         ["<think>", "</think>", "<think></think>", F, f"{F}\n", f"\n{F}py\n", " ", "`", "\n"],
     )
     def test_parsing_takes_linear_time(self, piece: str) -> None:
-        """A megabyte of any repeated piece is parsed within two seconds."""
+        """A megabyte of any repeated piece is parsed in about a second; quadratic were minutes."""
         text = piece * (1_000_000 // len(piece))
         started = time.process_time()
         list(blocks(visible(text)))
-        assert time.process_time() - started < 2
+        assert time.process_time() - started < 20
 
     @pytest.mark.parametrize("kind", ["program", "json", "text"])
     @pytest.mark.parametrize(
