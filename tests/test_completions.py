@@ -243,4 +243,4 @@ def test_reading_takes_linear_time(piece: str) -> None:
     visible(f"<think>{text}")
     visible(f"{F}\n' {text}")
     visible(f"{F}\n{text}\n{F}")
-    assert time.process_time() - started < 10
+    assert time.process_time() - started < 40

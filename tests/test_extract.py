@@ -834,4 +834,4 @@ def test_long_texts_take_linear_time(unit: str, size: int):
     start = time.process_time()
     extract(long, choices=CITIES, last_number=True)
     extract(f"Answer: {long[: size // 2]} x y")
-    assert time.process_time() - start < 5.0
+    assert time.process_time() - start < 30.0  # quadratic were minutes
