@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -211,7 +212,7 @@ class TestBugsOfTheProblem:
         assert checker.judge([1e-320]).status is Status.INVALID
         assert Checker(make()).judge([1e200]).reason == "score 1e+200 is out of range"
 
-    @pytest.mark.parametrize("call", ["os._exit(3)", "os.abort()"])
+    @pytest.mark.parametrize("call", ["os._exit(3)", "os._exit(0)", "os.abort()"])
     def test_a_dying_worker_is_replaced(
         self, make: Make, start: Start, tmp_path: Path, call: str
     ) -> None:
@@ -578,6 +579,32 @@ def run():
             main.kill()
         assert psutil.wait_procs(family, timeout=5)[1] == []
         assert [p for p in psutil.process_iter() if marker in _words(p)] == []
+
+    def test_closing_at_once_is_quiet(self, tmp_path: Path) -> None:
+        """Processes that are still at their start when the pool ends find nothing missing."""
+        script = tmp_path / "main.py"
+        # each process imports this file before it looks for anything
+        script.write_text(f"""
+import pathlib, time
+from multiprocessing import util
+from ttrl_cli.grading.workers import Workers
+first = pathlib.Path({str(tmp_path / "first")!r})
+def end_slowly():
+    util.Finalize(None, time.sleep, args=(1,), exitpriority=1)
+if __name__ == "__main__":
+    workers = Workers(count=2, initializer=end_slowly, arguments=())
+    while not first.exists():
+        time.sleep(0.01)
+    workers.close()
+elif first.exists():
+    time.sleep(0.5)
+else:
+    first.touch()
+""")
+        done = subprocess.run(
+            [sys.executable, str(script)], check=True, capture_output=True, text=True
+        )
+        assert done.stderr == ""
 
 
 class TestLoading:

@@ -19,6 +19,7 @@ from contextlib import nullcontext
 from functools import lru_cache
 from multiprocessing import parent_process, util
 from pathlib import Path
+from typing import NoReturn
 
 from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.errors import Invalid, ProblemError, SetupError
@@ -52,6 +53,10 @@ SLACK_SECONDS = 10.0
 _ALARM_SECONDS = 2.0
 """How much later than a verifier's limit the kernel ends a worker that could not end itself."""
 
+ENDED = 70
+"""Exit status of a worker that a problem's code ended with status 0."""
+_exit = os._exit
+
 _checkers: dict[Path, Checker] = {}
 _problems: list[Problem] = []  # the one this worker was started for
 _sandboxes: dict[Path, Sandbox] = {}
@@ -84,12 +89,19 @@ def prepare() -> None:
     multiprocessing.set_start_method(None, force=True)
     os.register_at_fork(after_in_child=_be_ordinary)
     util.Finalize(None, kill_descendants, exitpriority=100)
+    os._exit = _end
     threading.Thread(target=_end_with_main_process, daemon=True).start()
 
 
 def _be_ordinary() -> None:
     """Die of SIGTERM at once, as a pool expects of its processes; workers tidy up first."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os._exit = _exit
+
+
+def _end(status: int) -> NoReturn:
+    """Do as os._exit, but never with status 0: a pool would take the worker for one that hangs."""
+    _exit(status or ENDED)
 
 
 def _end_with_main_process() -> None:

@@ -16,7 +16,6 @@ and does not come sooner because other processes have the CPU.
 """
 
 import contextlib
-import multiprocessing
 import os
 import queue
 import shutil
@@ -30,6 +29,8 @@ from concurrent.futures import TimeoutError as CallTimeoutError
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import pebble
@@ -65,6 +66,35 @@ class _Call:
     cpu_seconds: float | None
     tries: int = 0
     future: Any = None
+
+
+class _Context(ForkServerContext):
+    """Starts the processes of a pool, and knows them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._made: weakref.WeakSet[BaseProcess] = weakref.WeakSet()
+        self._ended = False
+
+    def Process(self, *args: Any, **options: Any) -> BaseProcess:  # type: ignore[override]
+        """Make a process to be started, as every context does.
+
+        Raises:
+            OSError: After `end`.
+        """
+        if self._ended:
+            msg = "the workers are closed"
+            raise OSError(msg)
+        process = ForkServerProcess(*args, **options)
+        self._made.add(process)
+        return process
+
+    def end(self) -> None:
+        """End all processes; start no other."""
+        self._ended = True
+        for process in tuple(self._made):
+            if process.pid is not None:
+                process.terminate()
 
 
 class Workers:
@@ -179,13 +209,12 @@ class Workers:
         self._closed = True
         self._running.clear()
         self._starting.exception()  # waits for it
-        self._pool.stop()
-        self._pool.join()
+        self._stop()
         self._remove_folder()
 
     def _start(self) -> tuple[Any, Future[Any]]:
         """A new pool, and a thread that starts its processes once the fork server is ready."""
-        context = multiprocessing.get_context("forkserver")
+        context = self._context = _Context()
         context.set_forkserver_preload(self._preload)
         with _quiet_environment():
             forkserver.ensure_running()  # only this one takes the environment from us
@@ -194,6 +223,12 @@ class Workers:
         starting = thread.submit(_start_processes, pool)
         thread.shutdown(wait=False)
         return pool, starting
+
+    def _stop(self) -> None:
+        """End the pool and its processes, those first: one still at its start needs its locks."""
+        self._pool.stop()
+        self._context.end()
+        self._pool.join()
 
     def _schedule(self, call: _Call) -> None:
         try:
@@ -221,8 +256,7 @@ class Workers:
         if self._restarts > RESTARTS:
             msg = "the worker processes die as soon as they are started"
             raise SetupError(msg)
-        self._pool.stop()
-        self._pool.join()
+        self._stop()
         self._pool, self._starting = self._start()
         self._starting.result()
         self._heard = time.monotonic()
