@@ -48,10 +48,10 @@ class Separate(TransformersSampler):
         found = [self.model.logprobs(probe) for probe in probes]
         return [logp_T + self.noise * self._rng.normal(size=logp_T.shape) for logp_T in found]
 
-    def rest(self) -> None:
+    def sleep(self) -> None:
         """There is memory for both."""
 
-    def wake(self) -> None:
+    def wake_up(self) -> None:
         """It never slept."""
 
 

@@ -18,7 +18,7 @@ from tests.conftest import make_tiny_model, random_adapter
 from ttrl_cli.errors import SetupError, StaleSamplerError
 from ttrl_cli.learner.lora import LoraLearner
 from ttrl_cli.learner.published import AdapterFiles
-from ttrl_cli.loop.sync import SyncWatch
+from ttrl_cli.loop.staleness import SlopeCheck
 from ttrl_cli.models.codec import Codec
 from ttrl_cli.models.load import load_model
 from ttrl_cli.records import Adapter, Completion, Message, Probe, Prompt, Round, Row
@@ -148,12 +148,14 @@ def test_the_second_phase(vllm_engine: tuple[Any, Codec]) -> None:
 def test_updates_reach_the_engine(parts: tuple[VllmSampler, LoraLearner]) -> None:
     """Over three updates the sampler's log-probabilities change as the learner's do."""
     sampler, learner = parts
-    watch = SyncWatch(sampler, learner)
+    watch = SlopeCheck(sampler, learner)
     sampler.load(learner.adapter)
     for step in (1, 2, 3):
         rows = rows_of(draw(sampler, prompts(), step))
-        watch.before(rows, learner.adapter)
-        learner.update(Round(step=step, rows=rows, normalizer=100.0))
+        round_ = Round(step=step, rows=rows, normalizer=100.0)
+        watch.before([round_], learner.adapter)
+        learner.update(round_)
+        sampler.load(learner.adapter)
         metrics = watch.after(learner.adapter)
         assert metrics["policy/sync"] == pytest.approx(1.0, abs=1e-2)
         assert metrics["policy/logprob_gap"] < 1e-4
@@ -176,10 +178,11 @@ def test_an_adapter_that_vllm_does_not_take_up_stops_the_run(
     sampler = SameName(engine, codec, max_tokens=24, temperature=1.0, seed=0)
     engine.remove_lora(1)
     sampler.load(learner.adapter)
-    watch = SyncWatch(sampler, learner)
-    rows = rows_of(draw(sampler, prompts()))
-    watch.before(rows, learner.adapter)
-    learner.update(Round(step=1, rows=rows, normalizer=100.0))
+    watch = SlopeCheck(sampler, learner)
+    round_ = Round(step=1, rows=rows_of(draw(sampler, prompts())), normalizer=100.0)
+    watch.before([round_], learner.adapter)
+    learner.update(round_)
+    sampler.load(learner.adapter)
     with pytest.raises(StaleSamplerError, match="does not have the learner's weights"):
         watch.after(learner.adapter)
 

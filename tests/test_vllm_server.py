@@ -19,7 +19,7 @@ from tests.test_vllm import draw, prompts, rows_of
 from ttrl_cli.errors import SetupError, StaleSamplerError
 from ttrl_cli.learner.lora import LoraLearner
 from ttrl_cli.learner.published import AdapterFiles
-from ttrl_cli.loop.sync import SyncWatch
+from ttrl_cli.loop.staleness import SlopeCheck
 from ttrl_cli.models.load import load_model
 from ttrl_cli.records import Probe, Round
 from ttrl_cli.sampler.layout import Answer
@@ -110,10 +110,11 @@ def test_one_stale_server_of_two_is_found(vllm_servers: Served, learner: LoraLea
         vllm_servers.urls, vllm_servers.codec, max_tokens=24, temperature=1.0, seed=0
     )
     sampler.load(learner.adapter)
-    watch = SyncWatch(sampler, learner)
-    rows = rows_of(draw(sampler, prompts()))
-    watch.before(rows, learner.adapter)
-    learner.update(Round(step=1, rows=rows, normalizer=100.0))
+    watch = SlopeCheck(sampler, learner)
+    round_ = Round(step=1, rows=rows_of(draw(sampler, prompts())), normalizer=100.0)
+    watch.before([round_], learner.adapter)
+    learner.update(round_)
+    sampler.load(learner.adapter)
     with pytest.raises(StaleSamplerError, match=vllm_servers.urls[1]):
         watch.after(learner.adapter)
     sampler.close()

@@ -195,7 +195,15 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One line of attempts.jsonl: a completion and its grade."""
+    """One line of attempts.jsonl: a completion and its grade.
+
+    Attributes:
+        id: "STEP.GROUP.INDEX".
+        parent: Id of the state or question that was asked about.
+        policy: The update whose weights it was sampled from.
+        advantage: Its group's, before KL shaping; None if it failed, or is not learned from.
+        learned: Whether it is learned from.
+    """
 
     id: str
     step: int
@@ -206,6 +214,7 @@ class Attempt:
     completion: Completion
     verdict: Verdict
     advantage: float | None
+    learned: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from ttrl_cli.errors import SetupError, UsageError
 from ttrl_cli.learner.parallel import Probed, Restore, Update
 from ttrl_cli.peers import CPU_VARIABLE, SAYS_READY, Peers
 from ttrl_cli.sampler.base import SeparateSampler
-from ttrl_cli.sampler.parallel import Load, Rest, Sample, Score, scores, share, stop_flag
+from ttrl_cli.sampler.parallel import Load, Sample, Score, Sleep, scores, share, stop_flag
 
 if TYPE_CHECKING:
     from ttrl_cli.api.machinery import Machinery
@@ -218,9 +218,9 @@ def _obey(order: object, machinery: "Machinery", mine: Peers) -> None:
         case Score():
             assert isinstance(sampler, SeparateSampler)
             scores(sampler, order, mine)
-        case Rest(wake):
+        case Sleep(on):
             assert isinstance(sampler, SeparateSampler)
-            sampler.wake() if wake else sampler.rest()
+            sampler.sleep() if on else sampler.wake_up()
         case _:
             msg = f"nobody knows what to do about {order!r}"
             raise AssertionError(msg)

@@ -29,8 +29,8 @@ from ttrl_cli.learner.published import AdapterFiles
 from ttrl_cli.loop.budget import Budget
 from ttrl_cli.loop.outgrown import Outgrown
 from ttrl_cli.loop.progress import StepCounter
+from ttrl_cli.loop.staleness import SlopeCheck
 from ttrl_cli.loop.step import Parts, Reporter
-from ttrl_cli.loop.sync import SyncWatch
 from ttrl_cli.models import store
 from ttrl_cli.objectives import by_name as objective_by_name
 from ttrl_cli.peers import Peers
@@ -102,9 +102,10 @@ class Machinery:
             made = cls.local(config, crew.peers, codec)
             sampler, learner = made.sampler, made.learner
             if registry.samples_here(config.sampler):
-                separate = isinstance(sampler, SeparateSampler)
-                kind = ParallelSeparateSampler if separate else ParallelSampler
-                sampler = kind(sampler, crew.peers)
+                if isinstance(sampler, SeparateSampler):
+                    sampler = ParallelSeparateSampler(sampler, crew.peers)
+                else:
+                    sampler = ParallelSampler(sampler, crew.peers)
             sampler.load(learner.adapter)
             failing.pop_all()
         if made.scorer is None:
@@ -193,7 +194,7 @@ class Machinery:
 
     def parts(self, run: RunDir, grader: GraderLike, reporter: Reporter, started: float) -> Parts:
         """The parts of one run's loop."""
-        return Parts(
+        parts = Parts(
             sampler=self.sampler,
             grader=grader,
             learner=self.learner,
@@ -203,15 +204,13 @@ class Machinery:
             reporter=reporter,
             progress=StepCounter(self.sampler, grader),
             outgrown=Outgrown(run.status.kind),
-            sync=self._sync(),
             marks=self.marks,
         )
-
-    def _sync(self) -> SyncWatch | None:
-        """What proves that a sampler with weights of its own has the learner's, if they change."""
+        # one with weights of its own has to follow, if they change
         if isinstance(self.sampler, SeparateSampler) and self.scorer is not None:
-            return SyncWatch(self.sampler, self.scorer)
-        return None
+            check = SlopeCheck(self.sampler, self.scorer)
+            return replace(parts, staleness=check, memory=self.sampler)
+        return parts
 
 
 @_no_collection()

@@ -3,7 +3,7 @@
     while the budget is open:
         parents_P   = selector.select(archive)              PUCT over all solutions so far
         attempts_PG = sample and grade                      step.py
-        advantages  = objective(rewards)                    step.py
+        advantages  = objective(rewards)                    advantages.py
         learner.update, sampler.load                        step.py
         archive.extend(parents_P, attempts_PG)
         commit                                              step.py
@@ -13,13 +13,13 @@ is one expansion of a group, as the paper says, where the code counts every samp
 brings that back); an invalid attempt is a flag and not a reward of 0.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ttrl_cli import seeding
 from ttrl_cli.errors import UsageError
 from ttrl_cli.loop import archive_log
-from ttrl_cli.loop.step import Parts, take_step
+from ttrl_cli.loop.step import Extension, Parts, take_step
 from ttrl_cli.problem import Problem
 from ttrl_cli.prompts import solve_messages
 from ttrl_cli.records import Attempt, Completion, Job, Prompt, State, Verdict
@@ -78,7 +78,7 @@ class SolveTask:
             seed=seed % 2**32,
         )
 
-    def seen(self, step: int, job: Job, verdict: Verdict) -> None:
+    def graded(self, step: int, job: Job, verdict: Verdict) -> None:
         """Put a solution that beats all before it on disk at once."""
         self.offer(f"{step}.{job.group}.{job.index}", step, verdict)
 
@@ -106,8 +106,8 @@ class SolveTask:
             return _place(id_) < _place(best_id)
         return self._problem.better(score, best_score)
 
-    def judge(self, attempts: Sequence[Attempt]) -> list[Attempt]:
-        """Rewards came with the scores; without `reward_copies`, copies lose theirs.
+    def assign_rewards(self, attempts: Sequence[Attempt]) -> list[Attempt]:
+        """Leave rewards as they came with the scores; without `reward_copies`, copies lose theirs.
 
         A copy has the data of a state of the archive, or of an attempt before it in this step, in
         (group, index) order: where only the archive counts, a group soon says one new thing in all
@@ -127,23 +127,11 @@ class SolveTask:
             judged.append(replace(attempt, verdict=verdict))
         return judged
 
-    def lesson(self, attempts: Sequence[Attempt]) -> Sequence[Attempt]:
-        """All of them."""
-        return attempts
-
     def progress(self) -> tuple[int, int]:
         """Steps taken, and the bound on them."""
         return self._run.status.totals.steps, self._run.config.steps
 
-    def stage(self) -> str:
-        """All steps are alike."""
-        return ""
-
-    def keep(self) -> frozenset[int]:
-        """Only the newest checkpoints are needed."""
-        return frozenset()
-
-    def extend(self, step: int, attempts: Sequence[Attempt]) -> Mapping[str, float]:
+    def extend(self, step: int, attempts: Sequence[Attempt]) -> Extension:
         """Enter the valid attempts into the archive and its log, group by group."""
         lines = []
         for group, parent in enumerate(self._parents_P):
@@ -161,7 +149,7 @@ class SolveTask:
             )
             lines.append(archive_log.expansion_line(self.archive.extend(expansion)))
         self._run.append("archive.jsonl", lines)
-        return self._metrics(attempts)
+        return Extension(metrics=self._metrics(attempts))
 
     def _state(self, attempt: Attempt) -> State:
         verdict = attempt.verdict
@@ -240,7 +228,7 @@ def solve_loop(task: SolveTask, parts: Parts) -> str:
     """Step until the budget is closed; return what closed it."""
     steps = parts.run.config.steps
     while not (reason := parts.budget.closed_by(parts.run.status.totals, steps)):
-        take_step(task, parts)
+        take_step(task, parts, graded=task.graded)
     return reason
 
 

@@ -1,33 +1,41 @@
 """One step of the loop, shared by solve and vote.
 
-    prompts    the task's next questions
-    sample     completions stream in and are graded while others are still being written
-    judge      verdicts become rewards
-    credit     rewards become advantages, group by group (credit.py)
-    learn      a gradient step per minibatch of groups; the sampler loads the result
-    extend     the task keeps what is worth keeping
-    commit     all of it at once, or nothing
+    prompts             the task's next questions
+    sample and grade    completions stream in and are graded while others are still being written
+    rewards             the task's: a score, or agreement with the majority
+    advantages          group by group (advantages.py)
+    update              a gradient step per minibatch of groups (minibatches.py)
+    load                the sampler has the result; where its weights are its own, this is proven
+    extend              the task keeps what is worth keeping
+    commit              all of it at once, or nothing
 
-An attempt that failed on our side is left out of its group before advantages are computed: it is
-never a reward of 0. Completions that never were tokens (replayed ones) are graded but not learned
-from. Attempts enter in (group, index) order, whatever order they were graded in.
+Attempts enter in (group, index) order, whatever order they were graded in. `docs/metrics.md`
+explains the figures (metrics.py).
 """
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from ttrl_cli.completions import KNOWN, Marks
 from ttrl_cli.errors import SetupError
 from ttrl_cli.grading.base import GraderLike
 from ttrl_cli.learner.base import Learner
+from ttrl_cli.loop.advantages import assign_advantages
 from ttrl_cli.loop.budget import Budget
-from ttrl_cli.loop.credit import combined, credit, minibatches, normalizer
+from ttrl_cli.loop.metrics import (
+    Timing,
+    run_metrics,
+    sampling_metrics,
+    totals_after,
+    update_metrics,
+)
+from ttrl_cli.loop.minibatches import minibatches
 from ttrl_cli.loop.outgrown import Outgrown, overflows, ungraded
 from ttrl_cli.loop.progress import StepCounter
-from ttrl_cli.loop.sync import SyncWatch
+from ttrl_cli.loop.staleness import SharedWeights, StalenessCheck
 from ttrl_cli.objectives import Objective
 from ttrl_cli.records import (
     Attempt,
@@ -38,45 +46,54 @@ from ttrl_cli.records import (
     Round,
     Status,
     StepProgress,
+    UpdateReport,
     Verdict,
     Watch,
     sample_id,
 )
 from ttrl_cli.rundir import RunDir, Totals, files
 from ttrl_cli.rundir.lines import attempt_line
-from ttrl_cli.sampler.base import Sampler
-from ttrl_cli.schedule import lr_scale
+from ttrl_cli.sampler.base import NeverAsleep, Sampler, Sleeper
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extension:
+    """What a task has kept of a step.
+
+    Attributes:
+        metrics: What came of it.
+        checkpoints: Steps whose checkpoints may still be needed, besides the newest ones.
+    """
+
+    metrics: Mapping[str, float]
+    checkpoints: frozenset[int] = frozenset()
 
 
 class Task(Protocol):
     """What solve and vote differ in."""
 
     def prompts(self, step: int) -> list[Prompt]:
-        """The step's prompts, one per group."""
+        """Return the step's prompts, one per group."""
 
     def job(self, completion: Completion, step: int) -> Job:
-        """What the grader needs to know of a completion."""
+        """Return what the grader needs to know of a completion."""
 
-    def seen(self, step: int, job: Job, verdict: Verdict) -> None:
-        """Told of each verdict as it comes in."""
-
-    def judge(self, attempts: Sequence[Attempt]) -> list[Attempt]:
-        """Give the valid attempts of a step their rewards."""
-
-    def lesson(self, attempts: Sequence[Attempt]) -> Sequence[Attempt]:
-        """The attempts to learn from, whole groups; none in a step that only looks."""
+    def assign_rewards(self, attempts: Sequence[Attempt]) -> list[Attempt]:
+        """Give the valid attempts of a step their rewards; say which are learned from."""
 
     def progress(self) -> tuple[int, int]:
-        """Steps of learning taken so far, and how many there are to be."""
+        """Return the steps of learning taken so far, and how many there are to be."""
 
-    def extend(self, step: int, attempts: Sequence[Attempt]) -> Mapping[str, float]:
-        """Keep what is worth keeping; return metrics."""
+    def extend(self, step: int, attempts: Sequence[Attempt]) -> Extension:
+        """Keep what is worth keeping."""
 
-    def stage(self) -> str:
-        """What the step to come is for; empty where all steps are alike."""
 
-    def keep(self) -> frozenset[int]:
-        """Steps whose checkpoints may still be needed, besides the newest ones."""
+Graded: TypeAlias = Callable[[int, Job, Verdict], None]
+"""Told of a step's verdict on a job: at once, and again when all of the step are there."""
+
+
+def _no_one(step: int, job: Job, verdict: Verdict) -> None:
+    """Is told, and does nothing."""
 
 
 class Reporter(Protocol):
@@ -105,8 +122,9 @@ class Parts:
     Attributes:
         progress: How far the step under way has come.
         outgrown: Remembers which prompts left no room in the model's context.
-        sync: Watches a sampler with weights of its own; None for one that shares the learner's.
         marks: How the model marks thinking and turns.
+        staleness: Measures whether the sampler has the learner's weights.
+        memory: Sleeps while the learner works, where the sampler has weights of its own.
     """
 
     sampler: Sampler
@@ -118,86 +136,67 @@ class Parts:
     reporter: Reporter
     progress: StepCounter
     outgrown: Outgrown
-    sync: SyncWatch | None = None
     marks: Marks = KNOWN
+    staleness: StalenessCheck = field(default_factory=SharedWeights)
+    memory: Sleeper = field(default_factory=NeverAsleep)
+
+    def announce(self, step: int, stage: str, prompts_P: Sequence[Prompt]) -> None:
+        """Tell whoever watches that a step begins."""
+        longest = self.run.config.max_tokens + (self.run.config.answer_tokens or 0)
+        self.progress.begin(step, total=sum(prompt.n for prompt in prompts_P), longest=longest)
+        self.reporter.step_began(stage, self.progress)
+
+    def update(self, round_: Round) -> UpdateReport:
+        """Update the adapter; pass on what ought not to be overlooked."""
+        report = self.learner.update(round_)
+        if report.warning:
+            self.reporter.warned(report.warning)
+        return report
+
+    def log(self, attempts: Sequence[Attempt], metrics: Mapping[str, float], stage: str) -> None:
+        """Write a step's attempts and metrics, which count once it is committed."""
+        self.run.append("attempts.jsonl", [attempt_line(attempt) for attempt in attempts])
+        staged = {"stage": stage} if stage else {}
+        self.run.append("metrics.jsonl", [{**staged, **files.finite(metrics)}])
 
 
-def take_step(task: Task, parts: Parts) -> None:
+def take_step(task: Task, parts: Parts, *, stage: str = "", graded: Graded = _no_one) -> None:
     """Take one step and commit it.
+
+    Args:
+        task: What is asked, rewarded and kept.
+        parts: What the step is taken with.
+        stage: What the step is for; empty where all steps are alike.
+        graded: Told of each verdict as it comes in.
 
     Raises:
         SetupError: If every attempt of the step failed on our side, or the objective cannot use a
             reward.
-    """
-    totals = parts.run.status.totals
-    step, stage = totals.steps + 1, task.stage()
-    started = time.monotonic()
-    prompts_P = parts.budget.trim(task.prompts(step), totals)
-    longest = parts.run.config.max_tokens + (parts.run.config.answer_tokens or 0)
-    parts.progress.begin(step, total=sum(prompt.n for prompt in prompts_P), longest=longest)
-    parts.reporter.step_began(stage, parts.progress)
-    attempts, metrics = sample_and_grade(task, parts, prompts_P, step)
-    parts.progress.enter("learning")
-    attempts, learned = learn(task, parts, task.judge(attempts), step)
-    metrics |= {**learned, **task.extend(step, attempts)}
-    totals = Totals(
-        steps=step,
-        samples=totals.samples + len(attempts),
-        valid=totals.valid + sum(attempt.verdict.valid for attempt in attempts),
-        tokens=totals.tokens + sum(len(a.completion.token_ids_T) for a in attempts),
-        seconds=parts.budget.seconds,
-        too_long=totals.too_long + _too_long(attempts),
-    )
-    metrics |= {
-        "step": step,
-        "total/samples": totals.samples,
-        "total/tokens": totals.tokens,
-        "total/seconds": totals.seconds,
-        "time/step": time.monotonic() - started,
-    }
-    parts.run.append("attempts.jsonl", [attempt_line(attempt) for attempt in attempts])
-    staged = {"stage": stage} if stage else {}
-    parts.run.append("metrics.jsonl", [{**staged, **files.finite(metrics)}])
-    commit(parts, totals, keep=task.keep())
-    parts.reporter.step_done(metrics, stage)
-
-
-def learn(
-    task: Task, parts: Parts, attempts: list[Attempt], step: int
-) -> tuple[list[Attempt], dict[str, float]]:
-    """Learn from what the task chooses of a step; the sampler then has the new weights.
-
-    Returns:
-        All attempts, with the advantages of those that were learned from, and metrics.
-
-    Raises:
-        SetupError: If the objective cannot use a reward.
         StaleSamplerError: If the sampler does not have the new weights.
     """
-    lesson = task.lesson(attempts)
-    if not lesson:
-        return attempts, {}
-    config = parts.run.config
-    credited, groups, metrics = credit(lesson, parts.objective)
-    batches = minibatches(groups, config.minibatch)
-    taken, planned = task.progress()
-    if parts.sync is not None:
-        parts.sync.before([row for rows in batches for row in rows], parts.learner.adapter)
-    reports = []
-    for place, rows in enumerate(batches):
-        # the rate is that of the middle of each update, so that none is made at a rate of 0
-        progress = (taken + (place + 0.5) / len(batches)) / max(planned, 1)
-        scale = lr_scale(config.schedule, config.warmup, progress)
-        round_ = Round(step=step, rows=rows, normalizer=normalizer(rows), lr_scale=scale)
-        reports.append(parts.learner.update(round_))
-        if reports[-1].warning:
-            parts.reporter.warned(reports[-1].warning)
-    if parts.sync is None:
-        parts.sampler.load(parts.learner.adapter)
-    else:
-        metrics |= parts.sync.after(parts.learner.adapter)
-    known = {attempt.id: attempt for attempt in credited}
-    return [known.get(a.id, a) for a in attempts], metrics | combined(reports)
+    started, before = time.monotonic(), parts.run.status.totals
+    step = before.steps + 1
+    prompts_P = parts.budget.trim(task.prompts(step), before)
+    parts.announce(step, stage, prompts_P)
+    attempts, timing = sample_and_grade(task, parts, prompts_P, step, graded)
+    metrics = sampling_metrics(attempts, timing)
+    parts.progress.enter("learning")
+    assigned = assign_advantages(task.assign_rewards(attempts), parts.objective)
+    if assigned.groups is not None:
+        rounds = minibatches(assigned.groups, parts.run.config, step=step, progress=task.progress())
+        parts.staleness.before(rounds, parts.learner.adapter)
+        parts.memory.sleep()
+        reports = [parts.update(round_) for round_ in rounds]
+        parts.memory.wake_up()
+        parts.sampler.load(parts.learner.adapter)  # a stale one is silent off-policy drift
+        synced = parts.staleness.after(parts.learner.adapter)
+        metrics |= {**assigned.metrics, **synced, **update_metrics(reports)}
+    extension = task.extend(step, assigned.attempts)
+    totals = totals_after(before, assigned.attempts, parts.budget.seconds)
+    metrics |= {**extension.metrics, **run_metrics(totals, time.monotonic() - started)}
+    parts.log(assigned.attempts, metrics, stage)
+    commit(parts, totals, keep=extension.checkpoints)
+    parts.reporter.step_done(metrics, stage)
 
 
 def commit(parts: Parts, totals: Totals, *, keep: frozenset[int] = frozenset()) -> None:
@@ -220,18 +219,17 @@ def restore_weights(parts: Parts, step: int) -> int:
     policy = int(extra["policy"])
     parts.learner.load(parts.run.checkpoint(step), policy=policy)
     parts.sampler.load(parts.learner.adapter)
-    if parts.sync is not None:
-        parts.sync.forget()
+    parts.staleness.forget()
     return policy
 
 
 def sample_and_grade(
-    task: Task, parts: Parts, prompts_P: Sequence[Prompt], step: int
-) -> tuple[list[Attempt], dict[str, float]]:
+    task: Task, parts: Parts, prompts_P: Sequence[Prompt], step: int, graded: Graded
+) -> tuple[list[Attempt], Timing]:
     """Sample a step's completions, each graded as soon as it is there.
 
     Returns:
-        The attempts in (group, index) order, and metrics.
+        The attempts in (group, index) order, whatever order they were graded in.
 
     Raises:
         SetupError: If every one of them failed on our side.
@@ -250,7 +248,8 @@ def sample_and_grade(
             job = replace(job, finished=completion.finished, marks=parts.marks)
             jobs[completion.group, completion.index] = job
             parts.grader.submit(job)
-        _pass_on(task, parts, step)
+        for finished, verdict in parts.grader.finished():
+            graded(step, finished, verdict)
         parts.reporter.sampled(step, len(completions), total)
     sampled = time.monotonic()
     parts.progress.enter("grading")
@@ -259,7 +258,7 @@ def sample_and_grade(
         parts.reporter.warned(too_long)
     verdicts = parts.grader.collect()
     verdicts |= {at: ungraded(c.overflow) for at, c in completions.items() if c.overflow}
-    graded = time.monotonic()
+    timing = Timing(sampling=sampled - started, waiting=time.monotonic() - sampled)
     policy = parts.learner.adapter.policy
     attempts = []
     for (group, index), completion in sorted(completions.items()):
@@ -276,19 +275,9 @@ def sample_and_grade(
         )
         attempts.append(attempt)
         if (group, index) in jobs:
-            task.seen(step, jobs[group, index], attempt.verdict)
+            graded(step, jobs[group, index], attempt.verdict)
     _require_some_graded(attempts, step)
-    return attempts, _sampling_metrics(attempts, sampled - started, graded - sampled)
-
-
-def _too_long(attempts: Sequence[Attempt]) -> int:
-    """How many prompts left no room in the model's context."""
-    return len({a.group for a in attempts if a.completion.overflow is not None})
-
-
-def _pass_on(task: Task, parts: Parts, step: int) -> None:
-    for job, verdict in parts.grader.finished():
-        task.seen(step, job, verdict)
+    return attempts, timing
 
 
 def _require_some_graded(attempts: Sequence[Attempt], step: int) -> None:
@@ -299,23 +288,3 @@ def _require_some_graded(attempts: Sequence[Attempt], step: int) -> None:
             f"learned; the first says: {failed[0].verdict.reason}"
         )
         raise SetupError(msg)
-
-
-def _sampling_metrics(
-    attempts: Sequence[Attempt], sampling: float, waiting: float
-) -> dict[str, float]:
-    count = max(len(attempts), 1)
-    tokens = sum(len(a.completion.token_ids_T) for a in attempts)
-    shares = {
-        f"grade/{status.value}": sum(a.verdict.status is status for a in attempts) / count
-        for status in Status
-    }
-    return {
-        **shares,
-        "grade/wait_seconds": waiting,
-        "sample/completions": len(attempts),
-        "sample/tokens": tokens,
-        "sample/tokens_per_second": tokens / sampling if sampling > 0 else 0.0,
-        "sample/finished": sum(a.completion.finished for a in attempts) / count,
-        "sample/seconds": sampling,
-    }

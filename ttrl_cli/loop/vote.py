@@ -2,9 +2,9 @@
 
     before   one pass over all questions by the untrained model, P at a time
     train    epochs over the questions in random order:
-               sample N answers each, vote                  step.py, judge
-               reward agreement with the majority           judge
-               learn from the first K of the N              lesson; credit.py, step.py
+               sample N answers each, vote                  step.py, assign_rewards
+               reward agreement with the majority           assign_rewards
+               learn from the first K of the N              assign_rewards; advantages.py
     after    one pass, fresh samples, by the weights that were kept
 
 Without training (`steps: 0`) the first pass is the only one. The weights kept are the last ones,
@@ -14,7 +14,7 @@ counted by equivalence, not as strings; a question whose samples all agree is no
 where the reference takes a step with a gradient of zero.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Protocol
@@ -22,7 +22,7 @@ from typing import Protocol
 from ttrl_cli import seeding
 from ttrl_cli.loop.ballots import answer_of, by_group, rewarded
 from ttrl_cli.loop.budget import Budget, Closed
-from ttrl_cli.loop.step import Parts, commit, restore_weights, take_step
+from ttrl_cli.loop.step import Extension, Parts, commit, restore_weights, take_step
 from ttrl_cli.loop.vote_log import (
     Ended,
     Stage,
@@ -33,7 +33,7 @@ from ttrl_cli.loop.vote_log import (
     vote_line,
 )
 from ttrl_cli.questions import Question, VotePrompt, question_messages
-from ttrl_cli.records import Attempt, Completion, Job, Prompt, Verdict
+from ttrl_cli.records import Attempt, Completion, Job, Prompt
 from ttrl_cli.rundir import RunDir, Totals
 from ttrl_cli.voting import watch
 from ttrl_cli.voting.equivalence import classes
@@ -153,8 +153,8 @@ class VoteTask:
         self._log.add([line])
         commit(parts, totals)
 
-    def keep(self) -> frozenset[int]:
-        """The checkpoint to go back to if signs of collapse come up, or go on."""
+    def _kept_checkpoints(self) -> frozenset[int]:
+        """Return the checkpoint to go back to if signs of collapse come up, or go on."""
         if not self._log.health:
             return frozenset()
         return frozenset({watch.last_good_policy(self._log.health, self._limits())})
@@ -191,11 +191,12 @@ class VoteTask:
             seed=0,
         )
 
-    def seen(self, step: int, job: Job, verdict: Verdict) -> None:
-        """A single answer says nothing before the vote."""
+    def assign_rewards(self, attempts: Sequence[Attempt]) -> list[Attempt]:
+        """Vote on each question, and reward agreement with the vote.
 
-    def judge(self, attempts: Sequence[Attempt]) -> list[Attempt]:
-        """Vote on each question, and reward agreement with the vote."""
+        In training, the first K samples of each question that has something to teach are learned
+        from.
+        """
         groups = by_group(attempts)
         answers = {group: [answer_of(a) for a in members] for group, members in groups.items()}
         given = [[a for a in answers_G if a is not None] for answers_G in answers.values()]
@@ -205,23 +206,12 @@ class VoteTask:
             logprobs_G = [a.completion.logprob for a in groups[group]]
             vote = majority(answers[group], logprobs_G, key=class_of.__getitem__)
             self._votes[group] = vote
-            judged += rewarded(groups[group], vote, self._config.reward)
+            k = 0 if self._gated(vote) else self._config.learned
+            members_G = rewarded(groups[group], vote, self._config.reward)
+            judged += [replace(a, learned=i < k) for i, a in enumerate(members_G)]
         return judged
 
-    def lesson(self, attempts: Sequence[Attempt]) -> Sequence[Attempt]:
-        """In training, the first K samples of each question that has something to teach."""
-        if self.stage() != "train":
-            return ()
-        taught = {group for group, vote in self._votes.items() if not self._gated(vote)}
-        k = self._config.learned
-        return [
-            attempt
-            for group, members in by_group(attempts).items()
-            if group in taught
-            for attempt in members[:k]
-        ]
-
-    def extend(self, step: int, attempts: Sequence[Attempt]) -> Mapping[str, float]:
+    def extend(self, step: int, attempts: Sequence[Attempt]) -> Extension:
         """Log each question's vote, and the comparisons that were cut off."""
         stage = self.stage()
         lines = [
@@ -235,7 +225,8 @@ class VoteTask:
         if fresh:
             self._run.append("votes.jsonl", [cut_off_line(step, fresh)])
             self._logged += len(fresh)
-        return self._metrics(stage, len(attempts))
+        metrics = self._metrics(stage, len(attempts))
+        return Extension(metrics=metrics, checkpoints=self._kept_checkpoints())
 
     # -- details -----------------------------------------------------------------------------
 
@@ -274,8 +265,8 @@ class VoteTask:
         )
 
     def _gated(self, vote: Vote) -> bool:
-        """True for a question that is not learned from: too divided, or of one mind."""
-        return vote.share < self._config.min_share or vote.unanimous
+        """Decide whether a question is not learned from: outside training, or with a poor vote."""
+        return self.stage() != "train" or vote.share < self._config.min_share or vote.unanimous
 
     def _metrics(self, stage: Stage, samples: int) -> dict[str, float]:
         votes = list(self._votes.values())
@@ -307,7 +298,7 @@ def vote_loop(task: VoteTask, parts: Parts) -> str:
             task.end_training(parts, *over)
         reason = closed_by(task, parts.budget, parts.run.status.totals)
         if not reason:
-            take_step(task, parts)
+            take_step(task, parts, stage=task.stage())
         elif reason == "interrupt" or task.stage() != "train":
             return task.ended_by(reason)
         else:

@@ -43,8 +43,28 @@ class Sampler(Protocol):
         """Let go of processes and memory; the sampler is not used again."""
 
 
+class Sleeper(Protocol):
+    """Something that need not have its memory while the learner works."""
+
+    def sleep(self) -> None:
+        """Give memory to the learner, if it needs that; nothing is asked until `wake_up`."""
+
+    def wake_up(self) -> None:
+        """Take the memory back."""
+
+
+class NeverAsleep:
+    """A sampler that shares the learner's weights. See `Sleeper`."""
+
+    def sleep(self) -> None:
+        """Keep them: the learner needs them too."""
+
+    def wake_up(self) -> None:
+        """There is nothing to take back."""
+
+
 @runtime_checkable
-class SeparateSampler(Sampler, Protocol):
+class SeparateSampler(Sampler, Sleeper, Protocol):
     """A sampler with weights of its own: it gets adapters as files, and must prove their use."""
 
     @property
@@ -61,12 +81,6 @@ class SeparateSampler(Sampler, Protocol):
         Returns:
             None where that engine is not to be had any more.
         """
-
-    def rest(self) -> None:
-        """Give memory to the learner, if it needs that; nothing is asked until `wake`."""
-
-    def wake(self) -> None:
-        """Take the memory back."""
 
 
 def clean_text(text: str) -> str:

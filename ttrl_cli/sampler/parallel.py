@@ -40,13 +40,13 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
-class Rest:
-    """Give memory to the learner, or take it back."""
+class Sleep:
+    """Give memory to the learner; or take it back, where `on` is false."""
 
-    wake: bool
+    on: bool
 
 
-Order: TypeAlias = Sample | Load | Score | Rest
+Order: TypeAlias = Sample | Load | Score | Sleep
 
 
 class ParallelSampler:
@@ -138,28 +138,32 @@ class ParallelSeparateSampler(ParallelSampler):
 
     _own: SeparateSampler
 
+    def __init__(self, own: SeparateSampler, peers: Peers) -> None:
+        super().__init__(own, peers)
+        ranks, names = range(peers.size), own.copies
+        self._places = {f"{name} of process {r}": (r, name) for r in ranks for name in names}
+
     @property
     def copies(self) -> tuple[str, ...]:
         """The engines of all processes."""
-        names = self._own.copies
-        return tuple(f"{name} of process {r}" for r in range(self._peers.size) for name in names)
+        return tuple(self._places)
 
     def logprobs(self, probes: Sequence[Probe], copy: str) -> list[FloatArray] | None:
         """See `SeparateSampler.logprobs`."""
-        name, _, number = copy.rpartition(" of process ")
-        order = Score(tuple(probes), int(number), name)
+        rank, name = self._places[copy]
+        order = Score(tuple(probes), rank, name)
         self._peers.tell(order)
         return scores(self._own, order, self._peers)
 
-    def rest(self) -> None:
+    def sleep(self) -> None:
         """Every engine."""
-        self._peers.tell(Rest(wake=False))
-        self._own.rest()
+        self._peers.tell(Sleep(on=True))
+        self._own.sleep()
 
-    def wake(self) -> None:
+    def wake_up(self) -> None:
         """Every engine."""
-        self._peers.tell(Rest(wake=True))
-        self._own.wake()
+        self._peers.tell(Sleep(on=False))
+        self._own.wake_up()
 
 
 def share(prompts_P: Sequence[Prompt], peers: Peers) -> list[Prompt]:

@@ -161,13 +161,13 @@ class VllmSampler:
         )
         return [self._score(probe, params) for probe in probes]
 
-    def rest(self) -> None:
-        """See `SeparateSampler.rest`: weights move to the machine's memory, keys and values go."""
+    def sleep(self) -> None:
+        """See `SeparateSampler.sleep`: weights move to the machine's memory, keys and values go."""
         if self._sleeps:
             self._engine.sleep(level=1)
 
-    def wake(self) -> None:
-        """See `SeparateSampler.wake`."""
+    def wake_up(self) -> None:
+        """See `SeparateSampler.wake_up`."""
         if self._sleeps:
             import torch
 

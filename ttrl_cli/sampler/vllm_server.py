@@ -154,10 +154,10 @@ class VllmServerSampler:
             server.lost = str(error)
             return None
 
-    def rest(self) -> None:
+    def sleep(self) -> None:
         """Servers have memory of their own."""
 
-    def wake(self) -> None:
+    def wake_up(self) -> None:
         """They did not rest."""
 
     def cursor(self) -> None:

@@ -20,16 +20,16 @@ from ttrl_cli.grading.votes import VoteGrader
 from ttrl_cli.learner import published
 from ttrl_cli.learner.lora import LoraLearner
 from ttrl_cli.learner.published import AdapterFiles
-from ttrl_cli.loop.step import restore_weights
-from ttrl_cli.loop.sync import (
+from ttrl_cli.loop.staleness import (
     COMPLETION_TOKENS,
     PROMPT_TOKENS,
     ROWS,
-    SyncWatch,
+    SlopeCheck,
     _Reference,
     probes,
     slope,
 )
+from ttrl_cli.loop.step import restore_weights
 from ttrl_cli.models.load import load_model
 from ttrl_cli.records import FloatArray, Probe, Round, Row
 from ttrl_cli.rundir import RunDir
@@ -178,12 +178,14 @@ class Bench:
         self.learner = LoraLearner(load_model(config), config, files)
         self.sampler = kind(**own_model(config))
         self.sampler.load(self.learner.adapter)
-        self.watch = SyncWatch(self.sampler, self.learner)
+        self.watch = SlopeCheck(self.sampler, self.learner)
 
     def step(self, step: int, rows: list[Row]) -> dict[str, float]:
         """One update, as the loop makes it."""
-        self.watch.before(rows, self.learner.adapter)
-        self.learner.update(Round(step=step, rows=tuple(rows), normalizer=1.0))
+        round_ = Round(step=step, rows=tuple(rows), normalizer=1.0)
+        self.watch.before([round_], self.learner.adapter)
+        self.learner.update(round_)
+        self.sampler.load(self.learner.adapter)
         return self.watch.after(self.learner.adapter)
 
 
@@ -308,7 +310,8 @@ def test_an_update_without_rows_says_nothing(config: RunConfig, files: AdapterFi
 def test_going_back_to_older_weights_is_no_change(config: RunConfig, files: AdapterFiles) -> None:
     """After the learner has loaded other weights, an open comparison is forgotten."""
     bench = Bench(config, Stale, files)
-    bench.watch.before([row()], bench.learner.adapter)
+    round_ = Round(step=1, rows=(row(),), normalizer=1.0)
+    bench.watch.before([round_], bench.learner.adapter)
     with torch.no_grad():
         for parameter in bench.learner._model.network.parameters():
             parameter.add_(0.01)
@@ -363,10 +366,10 @@ def test_going_back_to_a_commit_forgets_what_was_open(
             run, VoteGrader(last_number=True), RunView(Console(quiet=True), started=0.0), 0.0
         )
         restore_weights(parts, 2)
-        assert parts.sync is not None
-        parts.sync.before([row()], parts.learner.adapter)
+        round_ = Round(step=3, rows=(row(),), normalizer=1.0)
+        parts.staleness.before([round_], parts.learner.adapter)
         assert restore_weights(parts, 1) == 1
-        assert parts.sync.after(parts.learner.adapter) == {}
+        assert parts.staleness.after(parts.learner.adapter) == {}
 
 
 def test_a_run_without_learning_starts_from_anothers_adapter(

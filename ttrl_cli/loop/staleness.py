@@ -12,14 +12,15 @@ two is true, the first figures are kept and the changes of further updates add u
 so they are where the learner has changed by less than the two differ with the same weights.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from ttrl_cli.errors import StaleSamplerError
 from ttrl_cli.learner.base import ScoringLearner
-from ttrl_cli.records import Adapter, FloatArray, Probe, Row
+from ttrl_cli.records import Adapter, FloatArray, Probe, Round, Row
 from ttrl_cli.sampler.base import SeparateSampler
 
 ROWS = 4
@@ -118,8 +119,40 @@ class _Reference:
         return min(_norm(self.sampler_N - self.learner_N), _MOST_ROUNDING)
 
 
-class SyncWatch:
-    """Watches one sampler and its learner over their updates.
+class StalenessCheck(Protocol):
+    """Measures whether the sampler has what the learner has come to."""
+
+    def before(self, rounds: Sequence[Round], adapter: Adapter) -> None:
+        """Measure before updates on these rounds, by the adapter that both have."""
+
+    def after(self, adapter: Adapter) -> Mapping[str, float]:
+        """Measure once the sampler has loaded what the updates made; return metrics.
+
+        Raises:
+            StaleSamplerError: If it has not followed.
+        """
+
+    def forget(self) -> None:
+        """Both went to other weights at once: what was measured before says nothing any more."""
+
+
+class SharedWeights:
+    """What a sampler shares with the learner cannot be stale. See `StalenessCheck`."""
+
+    def before(self, rounds: Sequence[Round], adapter: Adapter) -> None:
+        """Measure nothing."""
+
+    def after(self, adapter: Adapter) -> Mapping[str, float]:
+        """Return no metrics."""
+        del adapter
+        return {}
+
+    def forget(self) -> None:
+        """Remember nothing."""
+
+
+class SlopeCheck:
+    """Measures one sampler and its learner over their updates. See `StalenessCheck`.
 
     Args:
         sampler: A sampler with weights of its own, maybe several copies of them.
@@ -131,16 +164,14 @@ class SyncWatch:
         self._learner = learner
         self._open: dict[str, _Reference] = {}
 
-    def before(self, rows: Sequence[Row], adapter: Adapter) -> None:
+    def before(self, rounds: Sequence[Round], adapter: Adapter) -> None:
         """Score a probe before an update, by every copy of which nothing older is still open.
 
-        The sampler then rests until `after`.
-
         Args:
-            rows: What the update learns from; a few of them become the probe.
+            rounds: What the updates learn from; a few of their rows become the probe.
             adapter: What the sampler has loaded, and the learner still has.
         """
-        chosen = probes(rows)
+        chosen = probes([row for round_ in rounds for row in round_.rows])
         asked = [copy for copy in self._sampler.copies if copy not in self._open]
         if chosen and asked:
             learner_N = np.concatenate(self._learner.logprobs(chosen))
@@ -148,10 +179,9 @@ class SyncWatch:
                 if (answer := self._sampler.logprobs(chosen, copy)) is not None:
                     sampler_N = np.concatenate(answer)
                     self._open[copy] = _Reference(chosen, adapter.policy, learner_N, sampler_N)
-        self._sampler.rest()
 
     def after(self, adapter: Adapter) -> dict[str, float]:
-        """Hand the sampler the update, and score the probes again: both ought to have it now.
+        """Score the probes again: the sampler has loaded the update.
 
         Args:
             adapter: What the learner has come to.
@@ -163,8 +193,6 @@ class SyncWatch:
         Raises:
             StaleSamplerError: If a copy has not followed.
         """
-        self._sampler.wake()
-        self._sampler.load(adapter)
         learned: dict[int, FloatArray] = {}
         slopes: list[Slope] = []
         gaps: list[float] = []
@@ -188,7 +216,7 @@ class SyncWatch:
         return _metrics(slopes, gaps)
 
     def forget(self) -> None:
-        """Both went to other weights at once: what was scored before says nothing any more."""
+        """See `StalenessCheck.forget`."""
         self._open.clear()
 
 
