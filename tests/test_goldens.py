@@ -4,6 +4,7 @@ Exponentials differ in their last digit from processor to processor. So these ru
 objective without one, and of the others the advantages are compared to nine digits.
 """
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from tests._helpers import Done, digest, read_lines, solve, ttrl, write_lines, write_problem
 
+FIXTURES = Path(__file__).with_name("fixtures")
 LIST = """
 from ttrl_cli import Invalid
 
@@ -142,6 +144,18 @@ def test_a_search_that_is_resumed(tmp_path: Path) -> None:
     done = ttrl("resume", tmp_path / "run", "--steps", 3)
     assert done.code == 0, done.err
     assert digest(tmp_path / "run") == GOLDENS["json"]
+
+
+def test_a_run_of_an_older_release_is_resumed(tmp_path: Path) -> None:
+    """A run of the code that had DeepSpeed goes on, as if the code had never changed."""
+    run = shutil.copytree(FIXTURES / "run_with_deepspeed", tmp_path / "run", symlinks=True)
+    replay = write_lines(tmp_path / "replay", JSONS)
+    config = (run / "config.json").read_text()
+    assert '"deepspeed": false' in config
+    (run / "config.json").write_text(config.replace("REPLAY", str(replay)))
+    done = ttrl("resume", run, "--steps", 3)
+    assert done.code == 0, done.err
+    assert digest(run) == GOLDENS["json"]
 
 
 @pytest.mark.parametrize(
