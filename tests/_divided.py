@@ -59,8 +59,6 @@ def held(network: Any) -> int:
     for parameter in network.parameters():
         own = parameter.to_local() if hasattr(parameter, "to_local") else parameter
         found += own.numel()
-        if hasattr(parameter, "ds_tensor"):  # of DeepSpeed: the part, beside what was gathered
-            found += parameter.ds_tensor.numel()
     return found
 
 

@@ -83,7 +83,7 @@ class Stale(Separate):
 def own_model(config: RunConfig) -> dict[str, Any]:
     """What a separate sampler is made of."""
     return {
-        "model": load_model(config.model_copy(update={"fsdp": False, "deepspeed": False})),
+        "model": load_model(config.model_copy(update={"fsdp": False})),
         "max_tokens": config.max_tokens,
         "temperature": config.temperature,
         "seed": config.seed,

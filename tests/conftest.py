@@ -1,10 +1,14 @@
 """Fixtures that many tests share: a tiny random model that loads like any other."""
 
 import json
+import os
 from pathlib import Path
 from string import ascii_letters
 
 import pytest
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command does, before torch is loaded
+
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import (

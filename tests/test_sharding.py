@@ -1,13 +1,10 @@
 """Base weights divided among two processes, on the CPU: the same updates, half of the weights."""
 
 import json
-import math
 import os
 import socket
 import subprocess
 import sys
-from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +28,13 @@ from tests._helpers import (
 from tests.conftest import make_tiny_model, random_adapter
 from ttrl_cli.api.accelerating import with_accelerate_file
 from ttrl_cli.api.crew import Crew
-from ttrl_cli.api.machinery import Machinery, settle
 from ttrl_cli.config import RunConfig
-from ttrl_cli.errors import SetupError, UsageError
+from ttrl_cli.errors import UsageError
 from ttrl_cli.learner.lora import OPTIMISER_FILE, LoraLearner
 from ttrl_cli.learner.passes import whole
 from ttrl_cli.models.load import load_model
 from ttrl_cli.models.plan import read_shape
-from ttrl_cli.models.sharding import GATHERED, deepspeed
+from ttrl_cli.models.sharding import GATHERED
 from ttrl_cli.peers import told_of_cpu
 
 ROOT = Path(__file__).parents[1]
@@ -60,38 +56,21 @@ FSDP: dict[str, Any] = {
 DEEPSPEED: dict[str, Any] = {
     **{key: value for key, value in FSDP.items() if key != "fsdp_config"},
     "distributed_type": "DEEPSPEED",
-    # what the questionnaire writes
-    "deepspeed_config": {
-        "gradient_accumulation_steps": 1,
-        "gradient_clipping": 1.0,
-        "offload_optimizer_device": "none",
-        "offload_param_device": "none",
-        "zero3_init_flag": True,
-        "zero3_save_16bit_model": False,
-        "zero_stage": 3,
-    },
+    "deepspeed_config": {"zero_stage": 3, "zero3_init_flag": True},
 }
 
 
 def write(path: Path, **changed: Any) -> str:
-    """A configuration file of accelerate's; fsdp_config or deepspeed_config is added to."""
-    base = DEEPSPEED if "deepspeed_config" in changed else FSDP
-    name = "deepspeed_config" if "deepspeed_config" in changed else "fsdp_config"
-    own = base[name] | changed.pop(name, {})
-    path.write_text(yaml.safe_dump(base | {name: own} | changed))
+    """Write a configuration file of accelerate's; fsdp_config is added to."""
+    own = FSDP["fsdp_config"] | changed.pop("fsdp_config", {})
+    path.write_text(yaml.safe_dump(FSDP | {"fsdp_config": own} | changed))
     return str(path)
 
 
-@pytest.fixture(params=["fsdp", "deepspeed"])
-def division(request: pytest.FixtureRequest) -> str:
-    """What divides the weights: the name of an option."""
-    return str(request.param)
-
-
 @pytest.fixture
-def file(tmp_path: Path, division: str) -> str:
+def file(tmp_path: Path) -> str:
     """A file that asks for weights in two parts."""
-    return write(tmp_path / f"{division}.yaml", **{f"{division}_config": {}})
+    return write(tmp_path / "fsdp.yaml")
 
 
 def two_processes(out: Path, model: Path, **options: object) -> list[Any]:
@@ -128,7 +107,7 @@ def deep_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("again", [False, True])
 def test_an_update_is_that_of_undivided_weights(
-    tmp_path: Path, deep_model: Path, division: str, again: bool
+    tmp_path: Path, deep_model: Path, again: bool
 ) -> None:
     """Gradients, probes and KL against the base model to 1e-4; half of the layers each.
 
@@ -142,9 +121,7 @@ def test_an_update_is_that_of_undivided_weights(
     (tmp_path / "one").mkdir()
     alone.save(tmp_path / "one")
 
-    first, second = two_processes(
-        tmp_path / "two", deep_model, checkpointing=again, **{division: True}
-    )
+    first, second = two_processes(tmp_path / "two", deep_model, checkpointing=again, fsdp=True)
 
     ours, theirs = (load_file(tmp_path / name / OPTIMISER_FILE) for name in ("two", "one"))
     assert ours.keys() == theirs.keys()
@@ -167,7 +144,7 @@ def test_an_update_is_that_of_undivided_weights(
         assert layer // 4 < told["most"] - told["held"] <= GATHERED * layer + norms
 
 
-def test_divided_weights_in_bfloat16(tmp_path: Path, deep_model: Path, division: str) -> None:
+def test_divided_weights_in_bfloat16(tmp_path: Path, deep_model: Path) -> None:
     """They score as whole ones do, but for rounding; what turns positions stays float32."""
     # Adam would make steps of gradients that differ by rounding
     given = {"dtype": "bfloat16", "checkpointing": True, "lr": 1e-6}
@@ -176,7 +153,7 @@ def test_divided_weights_in_bfloat16(tmp_path: Path, deep_model: Path, division:
     alone = LoraLearner(loaded, _divided.config(deep_model, **given))
     alone.update(_divided.round_())
     (logp_T,) = alone.logprobs([_divided.probe()])
-    for told in two_processes(tmp_path / "two", deep_model, **given, **{division: True}):
+    for told in two_processes(tmp_path / "two", deep_model, **given, fsdp=True):
         np.testing.assert_allclose(told["logp_T"], logp_T, atol=0.1)
         assert told["buffers"] == ["torch.float32"]
 
@@ -260,30 +237,24 @@ def test_a_run_with_divided_weights_is_as_one_without(
         assert mine["train/grad_norm"] == pytest.approx(other["train/grad_norm"], rel=1e-3)
 
 
+@pytest.mark.parametrize("division", ["FSDP", "DeepSpeed"])
 def test_a_launcher_must_be_told_twice(
-    tmp_path: Path, tiny_model: Path, plugin: str, division: str
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, division: str
 ) -> None:
     """A process launched for divided weights does not quietly hold everything."""
     problem = write_problem(tmp_path / "problem", DISTINCT, seed="a")
-    given = {"PYTHONPATH": plugin, f"ACCELERATE_USE_{division.upper()}": "true"}
-    done = command("solve", problem, *options(tiny_model, gpus=2), "--out", tmp_path / "r", **given)
+    monkeypatch.setenv(f"ACCELERATE_USE_{division.upper()}", "true")
+    given = options(tiny_model, gpus=2, sampler="vllm")
+    done = ttrl("solve", problem, *given, "--out", tmp_path / "r")
     assert done.code == 2, done.err
-    assert f"launched with {division.upper()}" in done.err
+    assert f"launched with {division}" in done.err
 
 
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"deepspeed_config": {"zero_stage": 2}}, "zero_stage must be 3"),
-        ({"deepspeed_config": {"offload_param_device": "cpu"}}, "offload_param_device"),
-        ({"deepspeed_config": {"gradient_accumulation_steps": 8}}, "gradient_accumulation_steps"),
-        ({"deepspeed_config": {"gradient_clipping": 0}}, "gradient_clipping"),
-        ({"deepspeed_config": {"gradient_clipping": True}}, "gradient_clipping"),
-        ({"deepspeed_config": {"gradient_clipping": math.nan}}, "gradient_clipping"),
-        ({"deepspeed_config": {"gradient_clipping": "much"}}, "gradient_clipping"),
-        ({"deepspeed_config": {"zero_stage": None}}, "zero_stage must be 3"),
-        ({"deepspeed_config": {}, "fsdp_config": {"fsdp_version": 2}}, "fsdp_config must be"),
-        ({"deepspeed_config": {}, "distributed_type": "MULTI_GPU"}, "deepspeed_config must be"),
+        (DEEPSPEED, "DeepSpeed is not supported; --fsdp"),
+        ({"distributed_type": "MULTI_GPU"}, "fsdp_config must be"),
         ({"distributed_type": "MEGATRON_LM"}, "MEGATRON_LM"),
         ({"fsdp_config": {"fsdp_version": 1}}, "fsdp_version must be 2"),
         ({"fsdp_config": {"fsdp_offload_params": True}}, "fsdp_offload_params"),
@@ -309,22 +280,6 @@ def test_what_would_be_ignored_is_refused(
         with_accelerate_file(RunConfig(accelerate_config=file))
 
 
-@pytest.mark.parametrize(
-    ("section", "said"),
-    [
-        # what the questionnaire writes for a file of DeepSpeed's own
-        ({"deepspeed_config_file": "ds.json", "zero3_init_flag": True}, "write zero_stage: 3"),
-        ("three", "deepspeed_config must be a section"),
-    ],
-)
-def test_sections_that_say_too_little(tmp_path: Path, section: object, said: str) -> None:
-    """The stage is to stand in the file itself."""
-    file = tmp_path / "asked.yaml"
-    file.write_text(yaml.safe_dump(DEEPSPEED | {"deepspeed_config": section}))
-    with pytest.raises(UsageError, match=said):
-        with_accelerate_file(RunConfig(accelerate_config=str(file)))
-
-
 @pytest.mark.parametrize("text", ["", "- a\n", "{", None])
 def test_what_is_no_file_of_accelerate_is_refused(tmp_path: Path, text: str | None) -> None:
     """Empty, of another kind, broken, missing."""
@@ -347,34 +302,10 @@ def test_a_file_fills_in_what_options_do_not_say(tmp_path: Path) -> None:
     assert (found.dtype, found.device, found.checkpointing) == ("float32", "auto", True)
 
 
-def test_a_file_of_deepspeed_says_how_to_clip(tmp_path: Path) -> None:
-    """The norm of its gradients is --max-grad-norm, unless an option says another."""
-    file = write(tmp_path / "deepspeed.yaml", deepspeed_config={"gradient_clipping": 0.5})
-    found = with_accelerate_file(RunConfig(accelerate_config=file))
-    assert (found.gpus, found.fsdp, found.deepspeed) == (2, False, True)
-    assert found.max_grad_norm == 0.5
-    found = with_accelerate_file(RunConfig(accelerate_config=file, max_grad_norm=2.0))
-    assert found.max_grad_norm == 2.0
-
-
-@pytest.mark.parametrize(("said", "norm"), [("auto", 1.0), (None, 1.0), ("2e-1", 0.2), (2, 2.0)])
-def test_values_that_deepspeed_takes(tmp_path: Path, said: object, norm: float) -> None:
-    """`auto` asks for nothing, text may be a number, and None may be text."""
-    own = {"gradient_clipping": said, "gradient_accumulation_steps": "auto"}
-    own |= {"offload_param_device": "None", "offload_optimizer_device": None}
-    file = write(tmp_path / "deepspeed.yaml", deepspeed_config=own)
-    assert with_accelerate_file(RunConfig(accelerate_config=file)).max_grad_norm == norm
-
-
-def test_options_go_before_a_file(file: str, division: str) -> None:
-    """`--no-fsdp` makes copies; `--no-deepspeed --fsdp` divides by FSDP."""
-    found = with_accelerate_file(
-        RunConfig.model_validate({"accelerate_config": file, division: False})
-    )
-    assert (found.gpus, found.divided) == (2, False)
-    given = RunConfig(accelerate_config=file, deepspeed=False, fsdp=True)
-    assert with_accelerate_file(given).fsdp
-    assert not with_accelerate_file(given).deepspeed
+def test_options_go_before_a_file(file: str) -> None:
+    """`--no-fsdp` makes copies."""
+    found = with_accelerate_file(RunConfig(accelerate_config=file, fsdp=False))
+    assert (found.gpus, found.fsdp) == (2, False)
 
 
 @pytest.mark.parametrize("word", ["1", "yes", "True"])
@@ -399,7 +330,6 @@ def test_a_file_need_not_say_how_many(tmp_path: Path) -> None:
         (["--gpus", 3], "num_processes is 2"),
         (["--gpus", 1], "num_processes is 2"),
         (["--load-in-4bit"], "4 bits"),
-        (["--fsdp", "--deepspeed"], "one way only"),
     ],
 )
 def test_options_that_do_not_go_together(
@@ -428,32 +358,14 @@ def test_the_plan_counts_a_part_of_the_weights(tiny_model: Path, file: str) -> N
     assert gathered == [3 * 4 * shape.linear // shape.layers]
 
 
-def test_dividing_needs_others(tmp_path: Path, tiny_model: Path, division: str) -> None:
+def test_dividing_needs_others(tmp_path: Path, tiny_model: Path) -> None:
     """In one process it is a mistake; as many bytes as before would be there."""
     problem = write_problem(tmp_path / "problem", DISTINCT, seed="a")
-    done = ttrl("solve", problem, "--model", tiny_model, "--sampler", "vllm", f"--{division}")
+    done = ttrl("solve", problem, "--model", tiny_model, "--sampler", "vllm", "--fsdp")
     assert done.code == 2
-    assert f"--{division} divides weights among processes, and there is one" in done.err
-    done = ttrl("doctor", "--model", tiny_model, "--sampler", "vllm", f"--{division}")
+    assert "--fsdp divides weights among processes, and there is one" in done.err
+    done = ttrl("doctor", "--model", tiny_model, "--sampler", "vllm", "--fsdp")
     assert done.code == 2
-
-
-def test_deepspeed_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exit code 3 with what to install, before a model is read."""
-    monkeypatch.setattr("ttrl_cli.api.accelerating.find_spec", lambda _: None)
-    config = RunConfig(deepspeed=True, gpus=2, sampler="vllm")
-    for begin in (settle, partial(Machinery.local, others=None)):  # the latter also resumes
-        with pytest.raises(SetupError, match=r"ttrl-cli\[deepspeed\]"):
-            begin(config)
-
-
-def test_deepspeed_for_another_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a program has imported DeepSpeed for cannot be changed any more."""
-    monkeypatch.setenv("DS_ACCELERATOR", "cpu")
-    cuda = import_module("deepspeed.accelerator.cuda_accelerator").CUDA_Accelerator()
-    monkeypatch.setattr("deepspeed.accelerator.real_accelerator.ds_accelerator", cuda)
-    with pytest.raises(SetupError, match="DS_ACCELERATOR=cpu"):
-        deepspeed(None, [], "cpu")
 
 
 def test_processes_launched_for_gpus_do_not_join_on_the_cpu(
@@ -468,23 +380,21 @@ def test_processes_launched_for_gpus_do_not_join_on_the_cpu(
 
 
 def test_a_sampler_cannot_have_the_divided_model(
-    tmp_path: Path, tiny_model: Path, plugin: str, division: str
+    tmp_path: Path, tiny_model: Path, plugin: str
 ) -> None:
     """A plug-in that asks for the learner's own model is refused, by its name."""
     problem = write_problem(tmp_path / "problem", DISTINCT, seed="a")
     given = options(tiny_model, gpus=2, sampler="sharing")
     run = tmp_path / "run"
-    done = command("solve", problem, *given, f"--{division}", "--out", run, PYTHONPATH=plugin)
+    done = command("solve", problem, *given, "--fsdp", "--out", run, PYTHONPATH=plugin)
     assert done.code == 2, done.err
     assert "--sampler sharing needs them whole" in done.err
 
 
-def test_a_process_that_dies_ends_the_run(
-    tmp_path: Path, tiny_model: Path, plugin: str, division: str
-) -> None:
+def test_a_process_that_dies_ends_the_run(tmp_path: Path, tiny_model: Path, plugin: str) -> None:
     """Exit code 3 and a sentence, wherever in a step the others then are."""
     problem = write_problem(tmp_path / "problem", DISTINCT, seed="a")
     run = tmp_path / "run"
-    given = [*options(tiny_model, gpus=2, steps=10_000), f"--{division}", "--out", run]
+    given = [*options(tiny_model, gpus=2, steps=10_000), "--fsdp", "--out", run]
     process = spawn("solve", problem, *given, PYTHONPATH=plugin)
     assert kill_the_other(run, process).code == 3

@@ -207,7 +207,7 @@ def run_options(folder: Path, **changed: Any) -> list[Any]:
     return [part for k, v in (options | changed).items() for part in (f"--{k}", v)]
 
 
-@pytest.mark.parametrize("more", [[], ["--fsdp"], ["--deepspeed"]], ids=["copies", "fsdp", "zero"])
+@pytest.mark.parametrize("more", [[], ["--fsdp"]], ids=["copies", "fsdp"])
 def test_an_engine_for_each_of_two_processes(tmp_path: Path, more: list[str]) -> None:
     """`--gpus 2` starts two engines, both proven in step, and leaves nothing behind."""
     problem = write_problem(tmp_path / "problem", DISTINCT, seed="a")

@@ -108,12 +108,9 @@ class RunConfig(BaseModel):
     fsdp: bool = False
     """Divide the base weights among the processes (FSDP2) instead of copying them; for samplers
     with weights of their own."""
-    deepspeed: bool = False
-    """The same by DeepSpeed (ZeRO stage 3); needs the extra `deepspeed`."""
     accelerate_config: str | None = None
-    """A file that `accelerate config` wrote, from which `gpus`, `fsdp`, `deepspeed`, `dtype`,
-    `device`, `checkpointing` and `max_grad_norm` are taken where no option says them. It is read
-    when the run begins."""
+    """A file that `accelerate config` wrote, from which `gpus`, `fsdp`, `dtype`, `device` and
+    `checkpointing` are taken where no option says them. It is read when the run begins."""
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
     """Type of the base model's weights; auto is bfloat16 on a GPU and on processors that have
     instructions for it, else float32, which is then several times as fast. The adapter is always
@@ -127,11 +124,6 @@ class RunConfig(BaseModel):
     """Grading processes."""
     keep_checkpoints: Annotated[int, Field(ge=1)] = 2
     """Checkpoints kept; older ones are removed."""
-
-    @property
-    def divided(self) -> bool:
-        """Whether the base weights are divided among the processes."""
-        return self.fsdp or self.deepspeed
 
 
 class SolveConfig(RunConfig):

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ttrl_cli.environment import variable
 from ttrl_cli.errors import SetupError, first_line
 
 if TYPE_CHECKING:
@@ -159,8 +158,7 @@ class Peers:
 
         self._distributed = distributed
         on_cpu = told_of_cpu()
-        # DeepSpeed, where the launcher was told of it, would join in its own way, and say so
-        with _together(), variable("ACCELERATE_USE_DEEPSPEED", "false"):
+        with _together():
             # the usual patience for meeting, and for gradients, which all have at about one time
             state = PartialState(cpu=on_cpu or not torch.cuda.is_available())
             self.rank: int = state.process_index

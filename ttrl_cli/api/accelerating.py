@@ -1,21 +1,16 @@
 """Divided weights, and what a file of accelerate's comes to as options of a run."""
 
-import math
-from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from ttrl_cli import peers
 from ttrl_cli.config import C, RunConfig
-from ttrl_cli.errors import SetupError, UsageError, first_line
+from ttrl_cli.errors import UsageError, first_line
 
 _COPIES = ("NO", "MULTI_GPU", "MULTI_CPU")
-_DIVIDED = ("FSDP", "DEEPSPEED")
 _USED = frozenset(
     {
         "compute_environment",
-        "deepspeed_config",
         "distributed_type",
         "fsdp_config",
         "mixed_precision",
@@ -57,28 +52,6 @@ _FSDP_WITHOUT_EFFECT = frozenset(
         "fsdp_use_orig_params",
     }
 )
-_DEEPSPEED_USED = frozenset({"gradient_clipping", "zero_stage"})
-_DEEPSPEED_WITHOUT_EFFECT = frozenset(
-    {
-        # how processes are started on several machines
-        "deepspeed_exclusion_filter",
-        "deepspeed_hostfile",
-        "deepspeed_inclusion_filter",
-        "deepspeed_multinode_launcher",
-        # memory of the machine while weights are read; what is saved is the adapter, which is whole
-        "zero3_init_flag",
-        "zero3_save_16bit_model",
-    }
-)
-_DEEPSPEED_NOTHING: dict[str, tuple[str, ...]] = {
-    "gradient_accumulation_steps": ("none", "auto", "1"),
-    "gradient_clipping": ("none", "auto"),
-    "offload_optimizer_device": ("none",),
-    "offload_optimizer_nvme_path": ("none",),
-    "offload_param_device": ("none",),
-    "offload_param_nvme_path": ("none",),
-}
-"""Keys of deepspeed_config with the values, in small letters, that ask for nothing."""
 
 
 def with_accelerate_file(config: C) -> C:
@@ -121,43 +94,24 @@ def require_divisible(config: RunConfig) -> None:
     Raises:
         UsageError: If there is such a thing.
     """
-    if not config.divided:
+    if not config.fsdp:
         return
-    option = _division(config)
-    if config.fsdp and config.deepspeed:
-        msg = "--fsdp and --deepspeed: weights can be divided in one way only"
-        raise UsageError(msg)
     if config.gpus == 1:
-        msg = f"{option} divides weights among processes, and there is one; --gpus N"
+        msg = "--fsdp divides weights among processes, and there is one; --gpus N"
         raise UsageError(msg)
     if config.load_in_4bit:
-        msg = f"--load-in-4bit: {option} cannot divide weights in 4 bits"
+        msg = "--load-in-4bit: --fsdp cannot divide weights in 4 bits"
         raise UsageError(msg)
     if config.sampler == "transformers":
         raise UsageError(needs_whole_weights(config))
 
 
-def require_deepspeed(config: RunConfig) -> None:
-    """Refuse a run that needs what is not installed.
-
-    Raises:
-        SetupError: If DeepSpeed is missing.
-    """
-    if config.deepspeed and not find_spec("deepspeed"):
-        msg = "--deepspeed needs DeepSpeed; install it with: pip install 'ttrl-cli[deepspeed]'"
-        raise SetupError(msg)
-
-
 def needs_whole_weights(config: RunConfig) -> str:
     """What is to be said of a sampler that shares the learner's weights."""
     return (
-        f"{_division(config)} divides the weights among processes, and --sampler {config.sampler} "
+        f"--fsdp divides the weights among processes, and --sampler {config.sampler} "
         "needs them whole; use --sampler vllm, or vllm-server:URL,..."
     )
-
-
-def _division(config: RunConfig) -> str:
-    return "--fsdp" if config.fsdp else "--deepspeed"
 
 
 def _read(path: str, where: str) -> dict[str, Any]:
@@ -176,8 +130,14 @@ def _read(path: str, where: str) -> dict[str, Any]:
         msg = f"{where}: {why}"
         raise UsageError(msg) from error
     kind, precision = asked["distributed_type"], asked.get("mixed_precision") or "no"
-    if kind not in (*_COPIES, *_DIVIDED):
-        known = ", ".join((*_DIVIDED, *_COPIES))
+    if kind == "DEEPSPEED":
+        msg = (
+            f"{where}: DeepSpeed is not supported; --fsdp divides weights as its stage 3 does "
+            "(distributed_type FSDP)"
+        )
+        raise UsageError(msg)
+    if kind not in (*_COPIES, "FSDP"):
+        known = ", ".join(("FSDP", *_COPIES))
         msg = f"{where}: distributed_type {kind} is not supported; {known} are"
         raise UsageError(msg)
     if precision not in ("no", "bf16"):
@@ -188,16 +148,15 @@ def _read(path: str, where: str) -> dict[str, Any]:
             hint = "; choose GPUs by CUDA_VISIBLE_DEVICES" if key == "gpu_ids" else ""
             msg = f"{where}: {key} is not supported (got {value!r}){hint}"
             raise UsageError(msg)
-    for kind_of, key in (("FSDP", "fsdp_config"), ("DEEPSPEED", "deepspeed_config")):
-        own = asked.get(key) or {}
-        if not isinstance(own, dict) or (own and kind != kind_of):
-            msg = f"{where}: {key} must be a section, and distributed_type {kind_of} (got {kind})"
-            raise UsageError(msg)
+    own = asked.get("fsdp_config") or {}
+    if not isinstance(own, dict) or (own and kind != "FSDP"):
+        msg = f"{where}: fsdp_config must be a section, and distributed_type FSDP (got {kind})"
+        raise UsageError(msg)
     for key in ("num_processes", "num_machines"):
         if not isinstance(asked.setdefault(key, 0), int):
             msg = f"{where}: {key} must be a whole number (got {asked[key]!r})"
             raise UsageError(msg)
-    empty: dict[str, object] = {"use_cpu": False, "fsdp_config": {}, "deepspeed_config": {}}
+    empty: dict[str, object] = {"use_cpu": False, "fsdp_config": {}}
     return {**empty, **asked, "mixed_precision": precision}
 
 
@@ -207,14 +166,10 @@ def _divided(asked: dict[str, Any], where: str) -> dict[str, object]:
     Raises:
         UsageError: If some of it would be ignored.
     """
-    match asked["distributed_type"]:
-        case "FSDP":
-            own = _checked_fsdp(asked["fsdp_config"], where)
-            return {"fsdp": True, "checkpointing": own.get("fsdp_activation_checkpointing")}
-        case "DEEPSPEED":
-            own = _checked_deepspeed(asked["deepspeed_config"], where)
-            return {"deepspeed": True, "max_grad_norm": own.get("gradient_clipping")}
-    return {}
+    if asked["distributed_type"] != "FSDP":
+        return {}
+    own = _checked_fsdp(asked["fsdp_config"], where)
+    return {"fsdp": True, "checkpointing": own.get("fsdp_activation_checkpointing")}
 
 
 def _checked_fsdp(own: dict[str, Any], where: str) -> dict[str, Any]:
@@ -243,48 +198,3 @@ def _checked_fsdp(own: dict[str, Any], where: str) -> dict[str, Any]:
         )
         raise UsageError(msg)
     return own
-
-
-def _checked_deepspeed(own: dict[str, Any], where: str) -> dict[str, Any]:
-    """The keys of deepspeed_config.
-
-    Raises:
-        UsageError: If one of them would be ignored.
-    """
-    where = f"{where}: deepspeed_config"
-    if own.get("deepspeed_config_file") is not None:
-        msg = f"{where}.deepspeed_config_file is not supported; write zero_stage: 3 in its place"
-        raise UsageError(msg)
-    stage = own.get("zero_stage")
-    if stage != 3:
-        msg = (
-            f"{where}.zero_stage must be 3 (got {stage!r}): what is trained is an adapter, whose "
-            "gradient and moments the other stages would divide; for copies, distributed_type "
-            "MULTI_GPU"
-        )
-        raise UsageError(msg)
-    asked = {
-        key: value
-        for key, value in own.items()
-        if str(value).lower() not in _DEEPSPEED_NOTHING.get(key, ("none",))
-    }
-    for key, value in asked.items():
-        if key not in _DEEPSPEED_USED | _DEEPSPEED_WITHOUT_EFFECT:
-            msg = f"{where}.{key} is not supported (got {value!r})"
-            raise UsageError(msg)
-    if "gradient_clipping" in asked:
-        asked["gradient_clipping"] = _above_zero(asked["gradient_clipping"], where)
-    return asked
-
-
-def _above_zero(norm: object, where: str) -> float:
-    """What a norm comes to: YAML takes 1e-1 for text.
-
-    Raises:
-        UsageError: If it is no number, or not above 0.
-    """
-    with suppress(ValueError):
-        if not isinstance(norm, bool) and 0 < (found := float(str(norm))) < math.inf:
-            return found
-    msg = f"{where}.gradient_clipping must be a number above 0 (got {norm!r})"
-    raise UsageError(msg)

@@ -133,17 +133,19 @@ def _as_launched(config: RunConfig) -> None:
     """Refuse processes that were launched for what this run would not do.
 
     Raises:
-        UsageError: If a launcher was told of FSDP or DeepSpeed and this run was not, or the other
-            way about of the CPU.
+        UsageError: If a launcher was told of FSDP and this run was not, or the other way about of
+            the CPU; or of DeepSpeed.
     """
     import torch
 
     from ttrl_cli.models.load import choose_device
 
-    for name, meant in (("FSDP", config.fsdp), ("DEEPSPEED", config.deepspeed)):
-        if os.environ.get(f"ACCELERATE_USE_{name}", "").lower() == "true" and not meant:
-            msg = f"launched with {name}, which this run is not to use; see --accelerate-config"
-            raise UsageError(msg)
+    if os.environ.get("ACCELERATE_USE_DEEPSPEED", "").lower() == "true":
+        msg = "launched with DeepSpeed, which is not supported; --fsdp divides weights"
+        raise UsageError(msg)
+    if os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true" and not config.fsdp:
+        msg = "launched with FSDP, which this run is not to use; see --accelerate-config"
+        raise UsageError(msg)
     for_gpus = torch.cuda.is_available() and not peers.told_of_cpu()
     if peers.size() > 1 and for_gpus and choose_device(config.device) == "cpu":
         msg = f"launched for GPUs, and the run is to be on the CPU; set {CPU_VARIABLE}=true"

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from ttrl_cli import peers, registry
 from ttrl_cli.api.accelerating import (
     needs_whole_weights,
-    require_deepspeed,
     require_divisible,
     with_accelerate_file,
 )
@@ -111,7 +110,7 @@ class Machinery:
         if made.scorer is None:
             learner = ParallelLearner(learner, crew.peers)
             return replace(made, sampler=sampler, learner=learner, crew=crew)
-        scorer = ParallelScoringLearner(made.scorer, crew.peers, together=config.divided)
+        scorer = ParallelScoringLearner(made.scorer, crew.peers, together=config.fsdp)
         return replace(made, sampler=sampler, learner=scorer, scorer=scorer, crew=crew)
 
     @classmethod
@@ -123,7 +122,6 @@ class Machinery:
         Raises:
             SetupError: If a library is missing, or the model cannot be loaded.
         """
-        require_deepspeed(config)  # a run may be resumed, or followed, where it did not begin
 
         @cache
         def model() -> "LoadedModel":
@@ -139,7 +137,7 @@ class Machinery:
             return words or load_codec(folder_of(config.model), thinking=config.thinking)
 
         def whole_model() -> "LoadedModel":
-            if config.divided:
+            if config.fsdp:
                 raise UsageError(needs_whole_weights(config))
             return model()
 
@@ -259,7 +257,6 @@ def settle(config: C) -> C:
     """
     config = with_accelerate_file(config)
     require_divisible(config)
-    require_deepspeed(config)
     settled: dict[str, object] = {
         "threads": config.threads or max(1, _cores() // config.gpus),
         "workers": workers(config),

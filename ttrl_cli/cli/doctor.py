@@ -95,15 +95,6 @@ def doctor(
             show_default=False,
         ),
     ] = None,
-    deepspeed: Annotated[
-        bool | None,
-        typer.Option(
-            "--deepspeed/--no-deepspeed",
-            help="Divide them by DeepSpeed (ZeRO 3).",
-            rich_help_panel=_PLAN,
-            show_default=False,
-        ),
-    ] = None,
     accelerate_config: Annotated[
         str | None,
         typer.Option(
@@ -138,7 +129,6 @@ def doctor(
         "load_in_4bit": load_in_4bit,
         "gpus": gpus,
         "fsdp": fsdp,
-        "deepspeed": deepspeed,
         "accelerate_config": accelerate_config,
     }
     console = Console()

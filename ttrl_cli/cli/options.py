@@ -74,15 +74,6 @@ Fsdp = Annotated[
         show_default=False,
     ),
 ]
-DeepSpeed = Annotated[
-    bool | None,
-    typer.Option(
-        "--deepspeed/--no-deepspeed",
-        help="Divide them by DeepSpeed (ZeRO 3).",
-        rich_help_panel=ADVANCED,
-        show_default=False,
-    ),
-]
 AccelerateConfig = Annotated[
     str | None,
     typer.Option(

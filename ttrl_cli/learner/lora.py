@@ -81,9 +81,7 @@ class LoraLearner:
     def logprobs(self, probes: Sequence[Probe]) -> list[FloatArray]:
         """See `ScoringLearner.logprobs`."""
         with in_step():
-            found = [self._model.logprobs(probe) for probe in probes]
-            self._model.scatter()
-            return found
+            return [self._model.logprobs(probe) for probe in probes]
 
     def update(self, round_: Round) -> UpdateReport:
         """Take one gradient step on a round; an empty round takes none and still counts.

@@ -83,7 +83,6 @@ class RowRunner:
                     # a prompt that is not shared leads the completion
                     start = len(row.prompt_ids_S) - 1 - len(one.prefix_ids_S)
                     found[place] = logp_T[start : start + len(row.token_ids_T)]
-        self._model.scatter()
         return [found[place] for place in range(len(rows))]
 
     def accumulate(self, rows: Sequence[Row], normalizer: float) -> Seen:
@@ -105,7 +104,6 @@ class RowRunner:
                     most = max(most, float(ratio_N.max()))
             prefix.backward()
         run.collect()
-        self._model.scatter()
         return Seen(sums=tuple(sums.tolist()), most=most)
 
     def _loss(self, batch: MicroBatch) -> TokenLoss:

@@ -4,9 +4,6 @@ Sampler and learner share one `LoadedModel`: one copy of the weights, so the sam
 log-probabilities are the updated adapter's by construction.
 """
 
-import sys
-from collections.abc import Callable
-from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -43,14 +40,12 @@ class LoadedModel:
         codec: Its tokenizer and what goes with it.
         sharded: Whether its weights are divided among processes, which must then run it in step.
         whole_rows: Whether it learns from rows that share no prompt, as its layers then need.
-        divide_again: What divides again what a pass has left whole of divided weights, if any.
     """
 
     network: Any
     codec: Codec
     sharded: bool = False
     whole_rows: bool = False
-    divide_again: Callable[[], None] | None = None
 
     @property
     def dtype(self) -> str:
@@ -66,11 +61,6 @@ class LoadedModel:
     def device(self) -> torch.device:
         """Where the weights live."""
         return next(self.network.parameters()).device  # type: ignore[no-any-return]
-
-    def scatter(self) -> None:
-        """Leave nothing whole of weights that are divided; to be called behind a pass."""
-        if self.divide_again is not None:
-            self.divide_again()
 
     @torch.no_grad()
     def logprobs(self, probe: Probe) -> FloatArray:
@@ -151,17 +141,14 @@ def load_model(config: RunConfig, codec: Codec | None = None) -> LoadedModel:
     device = choose_device(config.device)
     # what is going to be divided need not fit on a GPU as a whole
     with sharding.read_by_everyone():
-        base = _load_base(folder, config, "cpu" if config.divided else device)
+        base = _load_base(folder, config, "cpu" if config.fsdp else device)
     _require_plain_cache(folder, base)
     base.requires_grad_(requires_grad=False)
     # divided weights are gathered by whoever calls a layer as a module, which lean forwards do not
-    lean = weights.supported(base) and not config.divided
+    lean = weights.supported(base) and not config.fsdp
     again = choose_checkpointing(config) and config.train and not lean
     if lean:
         weights.fuse(base)
-    scatter = None
-    if config.deepspeed:
-        scatter = sharding.deepspeed(base, decoder_layers(base, "take no --deepspeed"), device)
     network = _with_adapter(base, config)
     if again:  # inside of what gathers weights, so that both passes have them
         compute_again(decoder_layers(base, "take --no-checkpointing"))
@@ -170,9 +157,8 @@ def load_model(config: RunConfig, codec: Codec | None = None) -> LoadedModel:
     return LoadedModel(
         network=network,
         codec=codec,
-        sharded=config.divided,
-        whole_rows=again or config.divided,
-        divide_again=scatter,
+        sharded=config.fsdp,
+        whole_rows=again or config.fsdp,
     )
 
 
@@ -274,6 +260,5 @@ def dequantise(gguf: Path, folder: Path) -> None:
     # refuses to save it
     del model.config.quantization_config
     model.hf_quantizer = None
-    with redirect_stdout(sys.stderr):  # for DeepSpeed, which transformers imports if it is there
-        model.save_pretrained(folder)
+    model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -283,7 +283,7 @@ def _learner(shape: Shape, config: RunConfig, dtype: str, checkpointing: bool) -
     packed = shape.linear if config.load_in_4bit else 0
     weights = (shape.parameters - packed) * _BYTES[dtype] + int(packed * _FOUR_BITS)
     always = {"weights": weights, "adapter": adapter}
-    if config.divided:  # all but this process's part of the layers is elsewhere
+    if config.fsdp:  # all but this process's part of the layers is elsewhere
         always["weights"] -= shape.linear * _BYTES[dtype] * (config.gpus - 1) // config.gpus
         # also while an engine is awake: probes of what it has are run before it rests
         gathered = GATHERED * shape.linear * _BYTES[dtype] // shape.layers

@@ -145,7 +145,7 @@ class RunDir:
         try:
             totals = Totals(**raw.pop("totals"))
             status = Status(totals=totals, **raw)
-            return cls(path, CONFIGS[status.kind].model_validate(config), status)
+            return cls(path, CONFIGS[status.kind].model_validate(_of_today(config)), status)
         except (KeyError, TypeError, ValueError) as error:
             msg = f"{path}: its status.json or config.json is damaged: {error}"
             raise UsageError(msg) from error
@@ -348,3 +348,14 @@ class RunDir:
             doomed = old.with_name(f".{old.name}.tmp")
             old.rename(doomed)
             shutil.rmtree(doomed)
+
+
+def _of_today(config: Mapping[str, Json]) -> dict[str, Json]:
+    """Return a stored configuration without DeepSpeed, which did what FSDP does.
+
+    Adapter and moments were whole under both, so that such a run goes on under FSDP.
+    """
+    kept = dict(config)
+    if kept.pop("deepspeed", False):
+        kept["fsdp"] = True
+    return kept
