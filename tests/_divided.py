@@ -17,7 +17,7 @@ from tests.conftest import random_adapter
 from ttrl_cli.config import RunConfig
 from ttrl_cli.learner.lora import LoraLearner
 from ttrl_cli.models.load import load_model
-from ttrl_cli.peers import Peers, leave
+from ttrl_cli.process_group import ProcessGroup, leave
 from ttrl_cli.records import Probe, Round, Row
 
 PROMPTS = ([5, 6, 7, 8], [9, 4])
@@ -83,20 +83,20 @@ class Most:
 def main(out: Path, model: Path, given: dict[str, Any]) -> None:
     """Learn with some options more, and say what came of it."""
     torch.set_num_threads(1)
-    peers = Peers()
-    options = config(model, gpus=peers.size, **given)
+    group = ProcessGroup()
+    options = config(model, gpus=group.size, **given)
     loaded = load_model(options)
     random_adapter(loaded, seed=1)
     most = Most(loaded.network)
-    learner = LoraLearner(loaded, options, peers=peers)
+    learner = LoraLearner(loaded, options, group=group)
     report = learner.update(round_())
     (logp_T,) = learner.logprobs([probe()])
-    if peers.rank == 0:
+    if group.rank == 0:
         learner.save(out)
     told = {"held": held(loaded.network), "most": most.found}
     told["buffers"] = sorted({str(b.dtype) for b in loaded.network.buffers()})
     told |= {"metrics": dict(report.metrics), "logp_T": logp_T.tolist()}
-    (out / f"told-{peers.rank}.json").write_text(json.dumps(told))
+    (out / f"told-{group.rank}.json").write_text(json.dumps(told))
     leave()
 
 

@@ -65,7 +65,7 @@ def texts(run: Path) -> list[tuple[str, str, float]]:
 
 
 class Alone:
-    """Peers of which only the numbers are needed."""
+    """ProcessGroup of which only the numbers are needed."""
 
     def __init__(self, rank: int, size: int) -> None:
         self.rank = rank

@@ -26,8 +26,8 @@ from tests._helpers import (
     write_problem,
 )
 from tests.conftest import make_tiny_model, random_adapter
-from ttrl_cli.api.accelerating import with_accelerate_file
-from ttrl_cli.api.crew import Crew
+from ttrl_cli.api.accelerate_config import with_accelerate_file
+from ttrl_cli.api.launch import Launcher
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import UsageError
 from ttrl_cli.learner.lora import OPTIMISER_FILE, LoraLearner
@@ -35,7 +35,7 @@ from ttrl_cli.learner.passes import whole
 from ttrl_cli.models.load import load_model
 from ttrl_cli.models.plan import read_shape
 from ttrl_cli.models.sharding import GATHERED
-from ttrl_cli.peers import told_of_cpu
+from ttrl_cli.process_group import told_of_cpu
 
 ROOT = Path(__file__).parents[1]
 FSDP: dict[str, Any] = {
@@ -376,7 +376,7 @@ def test_processes_launched_for_gpus_do_not_join_on_the_cpu(
     for name, value in {"WORLD_SIZE": "2", "RANK": "0", "ACCELERATE_USE_CPU": "no"}.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(UsageError, match="ACCELERATE_USE_CPU=true"):
-        Crew(RunConfig(gpus=2, device="cpu", sampler="vllm"))
+        Launcher(RunConfig(gpus=2, device="cpu", sampler="vllm"))
 
 
 def test_a_sampler_cannot_have_the_divided_model(

@@ -12,7 +12,7 @@ import torch
 from tests._helpers import DISTINCT, read_lines, ttrl, write_problem
 from tests._separate import Separate, Stale, Twice, own_model
 from ttrl_cli import registry
-from ttrl_cli.api.machinery import Machinery
+from ttrl_cli.api.runtime import Runtime
 from ttrl_cli.config import RunConfig
 from ttrl_cli.console import Console, RunView
 from ttrl_cli.errors import SetupError, StaleSamplerError
@@ -361,8 +361,8 @@ def test_going_back_to_a_commit_forgets_what_was_open(
     options = ["--sampler", "separate", *run_options]
     assert ttrl("solve", problem, "--out", folder, *options).code == 0
     run = RunDir.open(folder)
-    with Machinery.load(run.config) as machinery:
-        parts = machinery.parts(
+    with Runtime.load(run.config) as runtime:
+        parts = runtime.parts(
             run, VoteGrader(last_number=True), RunView(Console(quiet=True), started=0.0), 0.0
         )
         restore_weights(parts, 2)

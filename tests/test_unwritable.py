@@ -26,7 +26,7 @@ from tests._helpers import (
 )
 from tests._ordinary_user import run_as_ordinary_user
 from tests.conftest import make_tiny_model
-from ttrl_cli.api.running import holding
+from ttrl_cli.api.lifecycle import holding
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import SetupError, UnwritableError
 from ttrl_cli.learner.published import AdapterFiles

@@ -24,7 +24,7 @@ import numpy as np
 from _figures import Figure, emit, medians
 from loop_speed import PROBLEM, Clock
 
-from ttrl_cli.api.machinery import Machinery
+from ttrl_cli.api.runtime import Runtime
 from ttrl_cli.config import SolveConfig
 from ttrl_cli.grading.pool import Grader
 from ttrl_cli.learner.null import NullLearner
@@ -141,14 +141,14 @@ class Search:
             groups=GROUPS, group_size=load.samples, workers=load.workers, train=False
         )
         self._run = RunDir.create(out, "solve", loaded.spec.name, config, problem)
-        machinery = Machinery(
+        runtime = Runtime(
             sampler=Paced(streams=streams),
             learner=NullLearner(),
             scorer=None,
             dtype="auto",
             files=None,
         )
-        self._parts: Parts = machinery.parts(self._run, grader, Clock(), time.monotonic())
+        self._parts: Parts = runtime.parts(self._run, grader, Clock(), time.monotonic())
         seeds = roots(loaded, grader.grade_seeds(), GROUPS)
         self._run.append("archive.jsonl", [archive_log.roots_line(seeds)])
         commit(self._parts, Totals())

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ttrl_cli.api.checking import check
-    from ttrl_cli.api.doctoring import doctor, memory_plan, prompt_note
+    from ttrl_cli.api.diagnose import doctor, memory_plan, prompt_note
     from ttrl_cli.api.exporting import export
     from ttrl_cli.api.scaffolding import new
     from ttrl_cli.api.solving import best_known, require_solution, resume, solve
@@ -24,11 +24,11 @@ _MODULES = {
     "best_known": "solving",
     "check": "checking",
     "check_certificate": "verifying",
-    "doctor": "doctoring",
+    "doctor": "diagnose",
     "export": "exporting",
-    "memory_plan": "doctoring",
+    "memory_plan": "diagnose",
     "new": "scaffolding",
-    "prompt_note": "doctoring",
+    "prompt_note": "diagnose",
     "require_solution": "solving",
     "resume": "solving",
     "solve": "solving",

@@ -8,22 +8,17 @@ from pathlib import Path
 
 from ttrl_cli import registry
 from ttrl_cli.api.checking import graded_seeds
-from ttrl_cli.api.machinery import (
-    Machinery,
-    Options,
-    load_words,
-    settle,
-    watch,
-    workers,
-)
-from ttrl_cli.api.running import (
+from ttrl_cli.api.lifecycle import (
     create_run,
     finish,
     finished,
     holding,
     new_folder,
     phases,
+    watch,
 )
+from ttrl_cli.api.runtime import Options, Runtime, load_words
+from ttrl_cli.api.settings import settle, workers
 from ttrl_cli.api.voting import resume_vote
 from ttrl_cli.config import RunConfig, SolveConfig, resolve
 from ttrl_cli.errors import NoSolutionError, SetupError, UsageError
@@ -76,8 +71,8 @@ def solve(
         grader = stack.enter_context(_grader(problem, config, folder))
         seeds = roots(problem, graded_seeds(problem, grader), config.groups)
         codec, template = load_words(config, solve_messages(problem, seeds[0], None), reporter)
-        machinery = stack.enter_context(Machinery.load(config, codec))
-        config = machinery.settled(config)
+        runtime = stack.enter_context(Runtime.load(config, codec))
+        config = runtime.settled(config)
         source = None if start_from is None else str(start_from.resolve())
         create = partial(
             RunDir.create,
@@ -91,7 +86,7 @@ def solve(
         )
         run = create_run(out, problem.spec.name, create)
         stack.enter_context(holding(run))
-        parts = machinery.parts(run, grader, reporter, begun)
+        parts = runtime.parts(run, grader, reporter, begun)
         _begin(run, seeds, parts)
         return _search(run, problem, parts, grader)
 
@@ -128,8 +123,8 @@ def resume(
             return summarise(run, problem.spec.best_known)
         grader = stack.enter_context(_grader(problem, run.solve_config, run.path))
         restored = run.restore()
-        machinery = stack.enter_context(Machinery.load(run.config))
-        parts = machinery.parts(run, grader, reporter, begun)
+        runtime = stack.enter_context(Runtime.load(run.config))
+        parts = runtime.parts(run, grader, reporter, begun)
         if restored is not None:
             restore(parts, *restored)
         else:

@@ -10,21 +10,16 @@ import yaml
 
 from ttrl_cli import registry
 from ttrl_cli.api.exporting import has_adapter
-from ttrl_cli.api.machinery import (
-    Machinery,
-    Options,
-    load_words,
-    settle,
-    watch,
-    workers,
-)
-from ttrl_cli.api.running import (
+from ttrl_cli.api.lifecycle import (
     create_run,
     finish,
     holding,
     new_folder,
     phases,
+    watch,
 )
+from ttrl_cli.api.runtime import Options, Runtime, load_words
+from ttrl_cli.api.settings import settle, workers
 from ttrl_cli.config import VoteConfig, resolve
 from ttrl_cli.errors import UsageError
 from ttrl_cli.grading.comparer import Comparer
@@ -89,8 +84,8 @@ def vote(
     with ExitStack() as stack:
         messages = question_messages(questions.questions[0], asked)
         codec, template = load_words(config, messages, reporter)
-        machinery = stack.enter_context(Machinery.load(config, codec))
-        config = machinery.settled(config)
+        runtime = stack.enter_context(Runtime.load(config, codec))
+        config = runtime.settled(config)
         copies = {"questions.jsonl": raw, "prompt.yaml": _as_yaml(asked)}
         create = partial(
             RunDir.create,
@@ -102,7 +97,7 @@ def vote(
         )
         run = create_run(out, name, create)
         stack.enter_context(holding(run))
-        parts = _parts(machinery, run, reporter, begun)
+        parts = _parts(runtime, run, reporter, begun)
         commit(parts, Totals())
         return _count(run, questions, stack, parts)
 
@@ -128,8 +123,8 @@ def resume_vote(run: RunDir, options: Options, reporter: Reporter, started: floa
         return summarise(run, None)
     restored = run.restore()
     with ExitStack() as stack:
-        machinery = stack.enter_context(Machinery.load(run.config))
-        parts = _parts(machinery, run, reporter, started)
+        runtime = stack.enter_context(Runtime.load(run.config))
+        parts = _parts(runtime, run, reporter, started)
         if restored is None:
             commit(parts, Totals())
         elif run.config.train and not has_adapter(restored[0]):
@@ -167,9 +162,9 @@ def _task(run: RunDir, questions: Questions, comparer: Comparer) -> VoteTask:
     return VoteTask(questions.questions, prompt, run, comparer)
 
 
-def _parts(machinery: Machinery, run: RunDir, reporter: Reporter, started: float) -> Parts:
+def _parts(runtime: Runtime, run: RunDir, reporter: Reporter, started: float) -> Parts:
     grader = VoteGrader(last_number=run.vote_config.last_number)
-    return machinery.parts(run, grader, reporter, started)
+    return runtime.parts(run, grader, reporter, started)
 
 
 def _finished(run: RunDir, questions: Questions) -> bool:

@@ -8,7 +8,7 @@ from ttrl_cli.cli import options as o
 from ttrl_cli.errors import SetupError, UsageError
 
 if TYPE_CHECKING:
-    from ttrl_cli.api.doctoring import Health
+    from ttrl_cli.api.diagnose import Health
     from ttrl_cli.models.plan import Plan
     from ttrl_cli.records import Json
     from ttrl_cli.sandbox.base import Property

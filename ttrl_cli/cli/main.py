@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from ttrl_cli import __version__, environment, peers
+from ttrl_cli import __version__, environ, process_group
 from ttrl_cli.cli import best, check, doctor, export, model, new, resume, show, solve, verify, vote
 from ttrl_cli.errors import OF_THE_SYSTEM, SignalExit, TtrlError
 from ttrl_cli.escapes import visible
@@ -89,7 +89,7 @@ def main() -> None:
     except FileNotFoundError:
         _error("the current folder has been deleted; change to another")
         sys.exit(2)
-    environment.let_waiting_threads_sleep()
+    environ.let_waiting_threads_sleep()
     try:
         if _follows():
             _follow()
@@ -138,10 +138,10 @@ def _follows() -> bool:
     command = next((word for word in words if not word.startswith("-")), "")
     # --version before the command, and --help anywhere, are answered by whoever is asked
     alone = "--help" in words or words[:1] == ["--version"]
-    if alone or not (command in _SHARED or peers.started_here()):
+    if alone or not (command in _SHARED or process_group.started_here()):
         return False
-    peers.require_launched()
-    return peers.rank() > 0
+    process_group.require_launched()
+    return process_group.rank() > 0
 
 
 def _end_in_order() -> None:
@@ -176,7 +176,7 @@ def _out_of_memory(error: RuntimeError) -> bool:
 
 def _follow() -> None:
     """Share the work of a command that runs in another process, whatever the arguments say."""
-    from ttrl_cli.api.crew import follow
+    from ttrl_cli.api.follower import follow
 
     follow()
 

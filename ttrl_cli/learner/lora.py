@@ -26,7 +26,7 @@ from ttrl_cli.learner.shaping import mean_drift, shaped
 from ttrl_cli.learner.shares import share
 from ttrl_cli.models.adapter import load_adapter, save_adapter, write_tensors
 from ttrl_cli.models.load import LoadedModel
-from ttrl_cli.peers import Peers, in_step
+from ttrl_cli.process_group import ProcessGroup, in_step
 from ttrl_cli.records import Adapter, FloatArray, Probe, Round, Row, UpdateReport
 
 OPTIMISER_FILE = "optimizer.safetensors"
@@ -42,7 +42,7 @@ class LoraLearner:
         config: Learning rate, KL coefficient, clipping and micro-batch budget.
         files: Where adapters go for a sampler with weights of its own; None for one that shares
             the model.
-        peers: The processes that each do a part of every update; None where there is but one.
+        group: The processes that each do a part of every update; None where there is but one.
     """
 
     def __init__(
@@ -50,15 +50,15 @@ class LoraLearner:
         model: LoadedModel,
         config: RunConfig,
         files: AdapterFiles | None = None,
-        peers: Peers | None = None,
+        group: ProcessGroup | None = None,
     ) -> None:
-        self._peers = peers
+        self._group = group
         self._model = model
         self._config = config
         self._files = files
         self._published: Path | None = None
         self._policy = 0
-        self._runner = RowRunner(model, config, peers)
+        self._runner = RowRunner(model, config, group)
         self._halved = False
         self._warning = ""
         self._named = [(n, p) for n, p in model.network.named_parameters() if p.requires_grad]
@@ -163,14 +163,14 @@ class LoraLearner:
         places = self._mine(rows)
         base = self._fitting(lambda: self._runner.base_logprobs([rows[place] for place in places]))
         found = dict(zip(places, base, strict=True))
-        if self._peers is not None:
-            for part in self._peers.gather(found):
+        if self._group is not None:
+            for part in self._group.all_gather(found):
                 found |= part
         return tuple(replace(row, base_logprobs_T=found[place]) for place, row in enumerate(rows))
 
     def _mine(self, rows: Sequence[Row]) -> list[int]:
         """The places of the rows that are this process's part of the work."""
-        rank, size = (self._peers.rank, self._peers.size) if self._peers else (0, 1)
+        rank, size = (self._group.rank, self._group.size) if self._group else (0, 1)
         return share(rows, rank, size, whole=self._model.whole_rows)
 
     def _gradient(self, rows: tuple[Row, ...], normalizer: float) -> dict[str, float]:
@@ -209,7 +209,7 @@ class LoraLearner:
             found.append(compute())
         except torch.OutOfMemoryError:
             self._optimiser.zero_grad(set_to_none=True)
-        fits = [bool(found)] if self._peers is None else self._peers.gather(bool(found))
+        fits = [bool(found)] if self._group is None else self._group.all_gather(bool(found))
         if all(fits):
             return found[0]
         if self._halved:
@@ -227,13 +227,13 @@ class LoraLearner:
 
     def _combined(self, seen: Seen) -> Seen:
         """Add up what all processes did: gradients in place, and what they saw."""
-        if self._peers is None:
+        if self._group is None:
             return seen
         for _, parameter in self._named:
             if parameter.grad is None:  # of a process without rows
                 parameter.grad = torch.zeros_like(parameter)
-        self._peers.add([p.grad for _, p in self._named if p.grad is not None])
-        return sum(self._peers.gather(seen), Seen())
+        self._group.all_reduce([p.grad for _, p in self._named if p.grad is not None])
+        return sum(self._group.all_gather(seen), Seen())
 
     def _step(self, lr: float) -> float:
         """Clip and step at this rate; return the gradient's norm before clipping."""

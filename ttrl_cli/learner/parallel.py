@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from ttrl_cli.learner.base import Learner, ScoringLearner
-from ttrl_cli.peers import Peers
+from ttrl_cli.process_group import ProcessGroup
 from ttrl_cli.records import Adapter, FloatArray, Probe, Round, UpdateReport
 
 
@@ -42,13 +42,13 @@ class ParallelLearner:
     same step with the sum.
 
     Args:
-        own: Its own learner, which works with `peers`.
-        peers: The processes.
+        own: Its own learner, which works with `group`.
+        group: The processes.
     """
 
-    def __init__(self, own: Learner, peers: Peers) -> None:
+    def __init__(self, own: Learner, group: ProcessGroup) -> None:
         self._own = own
-        self._peers = peers
+        self._group = group
 
     @property
     def adapter(self) -> Adapter:
@@ -57,7 +57,7 @@ class ParallelLearner:
 
     def update(self, round_: Round) -> UpdateReport:
         """See `Learner.update`."""
-        self._peers.tell(Update(round_))
+        self._group.broadcast(Update(round_))
         return self._own.update(round_)
 
     def save(self, folder: Path) -> None:
@@ -66,12 +66,12 @@ class ParallelLearner:
 
     def load(self, folder: Path, *, policy: int) -> None:
         """See `Learner.load`."""
-        self._peers.tell(Restore(folder.resolve(), policy))
+        self._group.broadcast(Restore(folder.resolve(), policy))
         self._own.load(folder, policy=policy)
 
     def warm_start(self, folder: Path) -> None:
         """See `Learner.warm_start`."""
-        self._peers.tell(Restore(folder.resolve(), None))
+        self._group.broadcast(Restore(folder.resolve(), None))
         self._own.warm_start(folder)
 
 
@@ -80,18 +80,18 @@ class ParallelScoringLearner(ParallelLearner):
 
     Args:
         own: Its own learner.
-        peers: The processes.
+        group: The processes.
         together: Whether it takes all of them to run the model.
     """
 
     _own: ScoringLearner
 
-    def __init__(self, own: ScoringLearner, peers: Peers, *, together: bool) -> None:
-        super().__init__(own, peers)
+    def __init__(self, own: ScoringLearner, group: ProcessGroup, *, together: bool) -> None:
+        super().__init__(own, group)
         self._together = together
 
     def logprobs(self, probes: Sequence[Probe]) -> list[FloatArray]:
         """See `ScoringLearner.logprobs`."""
         if self._together:
-            self._peers.tell(Probed(tuple(probes)))
+            self._group.broadcast(Probed(tuple(probes)))
         return self._own.logprobs(probes)

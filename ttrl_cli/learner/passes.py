@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from ttrl_cli.learner.batch import MicroBatch, cuts, group_rows, idle, micro_batches
-from ttrl_cli.peers import Peers
+from ttrl_cli.process_group import ProcessGroup
 from ttrl_cli.records import FloatArray, IntArray, Row
 
 
@@ -38,7 +38,7 @@ def passes(rows: Sequence[Row], budget: int, device: torch.device) -> Iterator[P
 
 
 def whole_passes(
-    rows: Sequence[Row], budget: int, device: torch.device, in_step_with: Peers | None
+    rows: Sequence[Row], budget: int, device: torch.device, in_step_with: ProcessGroup | None
 ) -> Iterator[Pass]:
     """One pass, of rows that share nothing.
 
@@ -51,7 +51,7 @@ def whole_passes(
     """
     groups = group_rows([whole(row) for row in rows])
     mine = sum(len(cuts(group, budget)) for group in groups)
-    most = mine if in_step_with is None else max(in_step_with.gather(mine))
+    most = mine if in_step_with is None else max(in_step_with.all_gather(mine))
 
     def batches() -> Iterator[MicroBatch]:
         for group in groups:

@@ -13,7 +13,7 @@ from ttrl_cli.learner.head import TokenLoss
 from ttrl_cli.learner.loss import kl_loss, policy_loss
 from ttrl_cli.learner.passes import Pass, passes, whole_passes
 from ttrl_cli.models.load import LoadedModel, choose_checkpointing
-from ttrl_cli.peers import Peers
+from ttrl_cli.process_group import ProcessGroup
 from ttrl_cli.records import FloatArray, Row
 
 
@@ -54,16 +54,16 @@ class RowRunner:
     Args:
         model: The model.
         config: Temperature, loss and micro-batches.
-        peers: The processes, which a model that is divided must be run in step with.
+        group: The processes, which a model that is divided must be run in step with.
 
     Attributes:
         budget: Most padded tokens of a micro-batch.
     """
 
-    def __init__(self, model: LoadedModel, config: RunConfig, peers: Peers | None) -> None:
+    def __init__(self, model: LoadedModel, config: RunConfig, group: ProcessGroup | None) -> None:
         self._model = model
         self._config = config
-        self._peers = peers if model.sharded else None
+        self._group = group if model.sharded else None
         self._checkpointing = choose_checkpointing(config)
         self.budget = config.micro_batch_tokens
 
@@ -127,5 +127,5 @@ class RowRunner:
         """What the model is run on for some rows, in step with the others if it must be."""
         device = self._model.device
         if self._model.whole_rows:
-            return whole_passes(rows, self.budget, device, self._peers)
+            return whole_passes(rows, self.budget, device, self._group)
         return passes(rows, self.budget, device)

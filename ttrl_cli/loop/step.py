@@ -117,7 +117,7 @@ class Reporter(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """The machinery of a run.
+    """What the steps of a run are taken with.
 
     Attributes:
         progress: How far the step under way has come.

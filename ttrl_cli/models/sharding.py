@@ -12,7 +12,7 @@ something that counts for nothing.
 from contextlib import AbstractContextManager
 from typing import Any
 
-from ttrl_cli.environment import variable
+from ttrl_cli.environ import variable
 
 GATHERED = 3
 """Layers that are whole at a time, at most: one is computed, one comes and one goes."""

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from ttrl_cli.peers import Peers
+from ttrl_cli.process_group import ProcessGroup
 from ttrl_cli.records import Adapter, Completion, FloatArray, Json, Probe, Prompt
 from ttrl_cli.sampler.base import Sampler, SeparateSampler
 
@@ -54,28 +54,28 @@ class ParallelSampler:
 
     Args:
         own: Its own sampler.
-        peers: The processes.
+        group: The processes.
     """
 
-    def __init__(self, own: Sampler, peers: Peers) -> None:
+    def __init__(self, own: Sampler, group: ProcessGroup) -> None:
         self._own = own
-        self._peers = peers
+        self._group = group
 
     def load(self, adapter: Adapter) -> None:
         """Every process loads it."""
-        self._peers.tell(Load(adapter))
+        self._group.broadcast(Load(adapter))
         self._own.load(adapter)
 
     def sample(
         self, prompts_P: Sequence[Prompt], *, step: int, stop: Callable[[], bool]
     ) -> Iterator[Completion]:
         """See `Sampler.sample`: its own completions and those of the others, as they come."""
-        self._peers.tell(Sample(tuple(prompts_P), step))
+        self._group.broadcast(Sample(tuple(prompts_P), step))
         told = threading.Event()
         arriving: queue.SimpleQueue[Completion | Future[None]] = queue.SimpleQueue()
-        mine = self._own.sample(share(prompts_P, self._peers), step=step, stop=told.is_set)
+        mine = self._own.sample(share(prompts_P, self._group), step=step, stop=told.is_set)
         sources: list[Iterator[Completion]] = [mine]
-        sources += [self._from(other) for other in range(1, self._peers.size)]
+        sources += [self._from(other) for other in range(1, self._group.size)]
         threads = ThreadPoolExecutor(len(sources))
         for source in sources:
             threads.submit(_pass_on, source, arriving).add_done_callback(arriving.put)
@@ -114,11 +114,11 @@ class ParallelSampler:
         """Make all processes stop sampling."""
         if not told.is_set():
             told.set()
-            self._peers.raise_flag(stop_flag(step))
+            self._group.raise_flag(stop_flag(step))
 
     def _from(self, other: int) -> Iterator[Completion]:
         """What another process draws, until it says that it is done."""
-        while (found := self._peers.receive(other)) is not None:
+        while (found := self._group.receive(other)) is not None:
             yield found
 
 
@@ -138,9 +138,9 @@ class ParallelSeparateSampler(ParallelSampler):
 
     _own: SeparateSampler
 
-    def __init__(self, own: SeparateSampler, peers: Peers) -> None:
-        super().__init__(own, peers)
-        ranks, names = range(peers.size), own.copies
+    def __init__(self, own: SeparateSampler, group: ProcessGroup) -> None:
+        super().__init__(own, group)
+        ranks, names = range(group.size), own.copies
         self._places = {f"{name} of process {r}": (r, name) for r in ranks for name in names}
 
     @property
@@ -152,25 +152,25 @@ class ParallelSeparateSampler(ParallelSampler):
         """See `SeparateSampler.logprobs`."""
         rank, name = self._places[copy]
         order = Score(tuple(probes), rank, name)
-        self._peers.tell(order)
-        return scores(self._own, order, self._peers)
+        self._group.broadcast(order)
+        return scores(self._own, order, self._group)
 
     def sleep(self) -> None:
         """Every engine."""
-        self._peers.tell(Sleep(on=True))
+        self._group.broadcast(Sleep(on=True))
         self._own.sleep()
 
     def wake_up(self) -> None:
         """Every engine."""
-        self._peers.tell(Sleep(on=False))
+        self._group.broadcast(Sleep(on=False))
         self._own.wake_up()
 
 
-def share(prompts_P: Sequence[Prompt], peers: Peers) -> list[Prompt]:
+def share(prompts_P: Sequence[Prompt], group: ProcessGroup) -> list[Prompt]:
     """This process's part of each prompt's samples."""
     cut = []
     for prompt in prompts_P:
-        first, end = (prompt.n * (peers.rank + k) // peers.size for k in (0, 1))
+        first, end = (prompt.n * (group.rank + k) // group.size for k in (0, 1))
         if end > first:
             cut.append(replace(prompt, first=prompt.first + first, n=end - first))
     return cut
@@ -181,7 +181,7 @@ def stop_flag(step: int) -> str:
     return f"stop-{step}"
 
 
-def scores(sampler: SeparateSampler, order: Score, peers: Peers) -> list[FloatArray] | None:
+def scores(sampler: SeparateSampler, order: Score, group: ProcessGroup) -> list[FloatArray] | None:
     """What the process that is asked scores, in all processes."""
-    mine = sampler.logprobs(order.probes, order.copy) if peers.rank == order.rank else None
-    return peers.gather(mine)[order.rank]
+    mine = sampler.logprobs(order.probes, order.copy) if group.rank == order.rank else None
+    return group.all_gather(mine)[order.rank]

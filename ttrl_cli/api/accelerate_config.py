@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from ttrl_cli import peers
+from ttrl_cli import process_group
 from ttrl_cli.config import C, RunConfig
 from ttrl_cli.errors import UsageError, first_line
 
@@ -76,7 +76,7 @@ def with_accelerate_file(config: C) -> C:
             msg = f"--gpus {config.gpus}, but {where}: num_processes is {processes}"
             raise UsageError(msg)
         said["gpus"] = processes
-    if machines > 1 and peers.size() == 1:
+    if machines > 1 and process_group.size() == 1:
         msg = f"{where}: num_machines is {machines}; start it by accelerate launch"
         raise UsageError(msg)
     if "dtype" not in given and asked["mixed_precision"] == "bf16":

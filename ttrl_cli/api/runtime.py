@@ -1,8 +1,6 @@
-"""What solve and vote need to run: sampler and learner, a free folder, a phase kept true."""
+"""What runs: sampler and learner, which share one model where both need one."""
 
 import gc
-import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -10,13 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ttrl_cli import peers, registry
-from ttrl_cli.api.accelerating import (
+from ttrl_cli import process_group, registry
+from ttrl_cli.api.accelerate_config import (
     needs_whole_weights,
-    require_divisible,
-    with_accelerate_file,
 )
-from ttrl_cli.api.crew import Crew
+from ttrl_cli.api.launch import Launcher
 from ttrl_cli.completions import KNOWN, Marks
 from ttrl_cli.config import C, RunConfig
 from ttrl_cli.errors import UsageError
@@ -30,10 +26,9 @@ from ttrl_cli.loop.outgrown import Outgrown
 from ttrl_cli.loop.progress import StepCounter
 from ttrl_cli.loop.staleness import SlopeCheck
 from ttrl_cli.loop.step import Parts, Reporter
-from ttrl_cli.models import store
 from ttrl_cli.objectives import by_name as objective_by_name
-from ttrl_cli.peers import Peers
-from ttrl_cli.records import Json, Message, Watch
+from ttrl_cli.process_group import ProcessGroup
+from ttrl_cli.records import Json, Message
 from ttrl_cli.rundir import RunDir
 from ttrl_cli.sampler.base import Sampler, SeparateSampler
 from ttrl_cli.sampler.parallel import ParallelSampler, ParallelSeparateSampler
@@ -61,14 +56,14 @@ def _no_collection() -> Iterator[None]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Machinery:
+class Runtime:
     """Sampler and learner, which share one model where both need one. Closes like a file.
 
     Attributes:
         dtype: The type of the model's weights; as configured where no model was loaded.
         scorer: The learner, where its weights change.
         files: Where a sampler with weights of its own finds adapters; None for others.
-        crew: The other processes, if there are any.
+        launcher: The other processes, if there are any.
         marks: How the model marks thinking and turns.
     """
 
@@ -77,12 +72,12 @@ class Machinery:
     scorer: ScoringLearner | None
     dtype: str
     files: AdapterFiles | None
-    crew: Crew | None = None
+    launcher: Launcher | None = None
     marks: Marks = KNOWN
 
     @classmethod
     @_no_collection()
-    def load(cls, config: RunConfig, codec: "Codec | None" = None) -> "Machinery":
+    def load(cls, config: RunConfig, codec: "Codec | None" = None) -> "Runtime":
         """Load the model, if anything needs one, here and in all processes that share the work.
 
         Args:
@@ -93,30 +88,30 @@ class Machinery:
             UsageError: If a script is to be shared by several processes.
             SetupError: If it cannot be loaded.
         """
-        crew = Crew(config) if config.gpus > 1 or peers.size() > 1 else None
-        if crew is None:
+        launcher = Launcher(config) if config.gpus > 1 or process_group.size() > 1 else None
+        if launcher is None:
             return cls.local(config, None, codec)
         with ExitStack() as failing:
-            failing.callback(crew.abandon)
-            made = cls.local(config, crew.peers, codec)
+            failing.callback(launcher.kill)
+            made = cls.local(config, launcher.group, codec)
             sampler, learner = made.sampler, made.learner
             if registry.samples_here(config.sampler):
                 if isinstance(sampler, SeparateSampler):
-                    sampler = ParallelSeparateSampler(sampler, crew.peers)
+                    sampler = ParallelSeparateSampler(sampler, launcher.group)
                 else:
-                    sampler = ParallelSampler(sampler, crew.peers)
+                    sampler = ParallelSampler(sampler, launcher.group)
             sampler.load(learner.adapter)
             failing.pop_all()
         if made.scorer is None:
-            learner = ParallelLearner(learner, crew.peers)
-            return replace(made, sampler=sampler, learner=learner, crew=crew)
-        scorer = ParallelScoringLearner(made.scorer, crew.peers, together=config.fsdp)
-        return replace(made, sampler=sampler, learner=scorer, scorer=scorer, crew=crew)
+            learner = ParallelLearner(learner, launcher.group)
+            return replace(made, sampler=sampler, learner=learner, launcher=launcher)
+        scorer = ParallelScoringLearner(made.scorer, launcher.group, together=config.fsdp)
+        return replace(made, sampler=sampler, learner=scorer, scorer=scorer, launcher=launcher)
 
     @classmethod
     def local(
-        cls, config: RunConfig, others: Peers | None, words: "Codec | None" = None
-    ) -> "Machinery":
+        cls, config: RunConfig, others: ProcessGroup | None, words: "Codec | None" = None
+    ) -> "Runtime":
         """What one process has.
 
         Raises:
@@ -172,19 +167,19 @@ class Machinery:
             marks=marks,
         )
 
-    def __enter__(self) -> "Machinery":
+    def __enter__(self) -> "Runtime":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self.crew is not None and kind is None:
-            self.crew.dismiss()
-        elif self.crew is not None:
-            self.crew.abandon()
+        if self.launcher is not None and kind is None:
+            self.launcher.finish()
+        elif self.launcher is not None:
+            self.launcher.kill()
         self.sampler.close()
         if self.files is not None:
             self.files.close()
-        if self.crew is not None and kind is None:
-            self.crew.disband()
+        if self.launcher is not None and kind is None:
+            self.launcher.join()
 
     def settled(self, config: C) -> C:
         """The configuration with what `dtype: auto` is here, for a run resumed elsewhere."""
@@ -246,64 +241,3 @@ def load_words(
 
 def _adapter_folder(config: RunConfig) -> Path | None:
     return None if config.adapter_folder is None else Path(config.adapter_folder)
-
-
-def settle(config: C) -> C:
-    """Fix what depends on the machine or on another option, so that config.json says it all.
-
-    Raises:
-        UsageError: If options contradict each other.
-        SetupError: If the model was never pulled.
-    """
-    config = with_accelerate_file(config)
-    require_divisible(config)
-    settled: dict[str, object] = {
-        "threads": config.threads or max(1, _cores() // config.gpus),
-        "workers": workers(config),
-    }
-    replayed = registry.is_replay(config.sampler)
-    if config.load_in_4bit and not replayed and config.sampler != "transformers":
-        msg = f"--load-in-4bit: --sampler {config.sampler} would sample from other weights"
-        raise UsageError(msg)
-    # unknown names and models that were never pulled are found out before anything is started
-    registry.find_sampler(config.sampler)
-    if replayed:
-        if config.gpus > 1:
-            msg = f"--gpus {config.gpus}: scripted completions need no GPU"
-            raise UsageError(msg)
-        settled["train"] = False
-        kind, _, file = config.sampler.partition(":")
-        settled["sampler"] = f"{kind}:{Path(file).resolve()}" if file else kind
-    else:
-        folder = Path(store.resolve(config.model))
-        named = config.model or store.DEFAULT_MODEL
-        # a path must mean the same when the run is resumed from another folder
-        settled["model"] = str(folder.resolve()) if named.startswith((".", "~")) else named
-    return config.model_copy(update=settled)
-
-
-def workers(config: RunConfig) -> int:
-    """Grading processes: as many as cores, unless the configuration says."""
-    return config.workers or _cores()
-
-
-def _cores() -> int:
-    """Cores this process may use, which taskset and containers can make fewer than there are."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-
-
-def watch(
-    run: RunDir,
-    steps: int,
-    best_known: float | None = None,
-    stages: Mapping[str, int] | None = None,
-) -> Watch:
-    """What the reporter is told of a run."""
-    return Watch(
-        name=run.status.name,
-        path=str(run.path),
-        steps=steps,
-        seconds=run.config.seconds,
-        best_known=best_known,
-        stages=stages or {},
-    )

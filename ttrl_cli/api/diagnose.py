@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ttrl_cli.api.accelerating import require_divisible, with_accelerate_file
+from ttrl_cli.api.accelerate_config import require_divisible, with_accelerate_file
 from ttrl_cli.config import SolveConfig, resolve
 from ttrl_cli.errors import SetupError, UsageError
 from ttrl_cli.records import Message

@@ -1,41 +1,33 @@
-"""The processes that share a run with this one: starting them, following, sending them home."""
+"""Launch the processes that share a run with this one, which is process 0."""
 
 import os
 import socket
 import subprocess
 import sys
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING
 
-from ttrl_cli import peers
+from ttrl_cli import process_group
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import SetupError, UsageError
-from ttrl_cli.learner.parallel import Probed, Restore, Update
-from ttrl_cli.peers import CPU_VARIABLE, SAYS_READY, Peers
-from ttrl_cli.sampler.base import SeparateSampler
-from ttrl_cli.sampler.parallel import Load, Sample, Score, Sleep, scores, share, stop_flag
-
-if TYPE_CHECKING:
-    from ttrl_cli.api.machinery import Machinery
+from ttrl_cli.process_group import CPU_VARIABLE, SAYS_READY, ProcessGroup
 
 _GRACE = 30
 """Seconds that a process has to end when it is told to."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Begin:
+class Begin:
     """Load what this configuration says."""
 
     config: RunConfig
 
 
 @dataclass(frozen=True, slots=True)
-class _End:
+class End:
     """There is nothing more to do."""
 
 
-class Crew:
+class Launcher:
     """The processes of a run, for process 0.
 
     They are those that `accelerate launch` or `torchrun` started, or else are started here: this
@@ -52,26 +44,26 @@ class Crew:
     def __init__(self, config: RunConfig) -> None:
         self._started: list[subprocess.Popen[bytes]] = []
         self._before: dict[str, str | None] = {}
-        if peers.size() not in (1, config.gpus):
-            msg = f"--gpus {config.gpus}: {peers.size()} processes were launched"
+        if process_group.size() not in (1, config.gpus):
+            msg = f"--gpus {config.gpus}: {process_group.size()} processes were launched"
             raise UsageError(msg)
         _as_launched(config)
         try:
-            if peers.size() == 1:
+            if process_group.size() == 1:
                 self._start(config)
-            self.peers = Peers()
-            self.peers.tell(_Begin(config))
+            self.group = ProcessGroup()
+            self.group.broadcast(Begin(config))
         except BaseException:
-            self.abandon()
+            self.kill()
             raise
 
-    def dismiss(self) -> None:
+    def finish(self) -> None:
         """Tell all others that they are done."""
-        self.peers.tell(_End())
+        self.group.broadcast(End())
 
-    def disband(self) -> None:
-        """Leave, and see that they have gone; after all that uses the processes' groups."""
-        peers.leave()
+    def join(self) -> None:
+        """Leave the process group, and wait until the others have ended."""
+        process_group.leave()
         for process in self._started:
             try:
                 process.wait(_GRACE)
@@ -79,12 +71,12 @@ class Crew:
                 process.kill()
         self._forget()
 
-    def abandon(self) -> None:
-        """End all others where they stand: they may be waiting for what is not going to happen."""
+    def kill(self) -> None:
+        """Kill the others at once; they may be blocked in a collective that will never complete."""
         for process in self._started:
             process.kill()
             process.wait()
-        peers.leave()
+        process_group.leave()
         self._forget()
 
     def _forget(self) -> None:
@@ -146,8 +138,8 @@ def _as_launched(config: RunConfig) -> None:
     if os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true" and not config.fsdp:
         msg = "launched with FSDP, which this run is not to use; see --accelerate-config"
         raise UsageError(msg)
-    for_gpus = torch.cuda.is_available() and not peers.told_of_cpu()
-    if peers.size() > 1 and for_gpus and choose_device(config.device) == "cpu":
+    for_gpus = torch.cuda.is_available() and not process_group.told_of_cpu()
+    if process_group.size() > 1 and for_gpus and choose_device(config.device) == "cpu":
         msg = f"launched for GPUs, and the run is to be on the CPU; set {CPU_VARIABLE}=true"
         raise UsageError(msg)
 
@@ -168,61 +160,3 @@ def _on_cpu(config: RunConfig) -> bool:
         msg = f"--gpus {config.gpus}: there are {torch.cuda.device_count()} here"
         raise SetupError(msg)
     return False
-
-
-def _say_ready() -> None:
-    """Let process 0 know that this one has come as far as joining, and then be silent."""
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
-
-
-def follow() -> None:
-    """What a process that is not the first does: as it is told, until it is sent home."""
-    import torch  # noqa: F401 # what takes long is to be done before this process says so
-
-    from ttrl_cli.api.machinery import Machinery
-
-    if peers.started_here():
-        _say_ready()
-    mine = Peers()
-    began: object = mine.tell()
-    assert isinstance(began, _Begin)
-    with Machinery.local(began.config, mine) as machinery:
-        order: object
-        while not isinstance(order := mine.tell(), _End):
-            _obey(order, machinery, mine)
-    peers.leave()
-
-
-def _obey(order: object, machinery: "Machinery", mine: Peers) -> None:
-    """Do what process 0 says."""
-    sampler, learner = machinery.sampler, machinery.learner
-    match order:
-        case Sample(prompts_P, step):
-            told = partial(mine.sees_flag, stop_flag(step))
-            for completion in sampler.sample(share(prompts_P, mine), step=step, stop=told):
-                mine.send(completion)
-            mine.send(None)
-        case Load(adapter):
-            sampler.load(adapter)
-        case Update(round_):
-            learner.update(round_)
-        case Probed(probes):
-            assert machinery.scorer is not None
-            machinery.scorer.logprobs(probes)
-        case Restore(folder, None):
-            learner.warm_start(folder)
-        case Restore(folder, int(policy)):
-            learner.load(folder, policy=policy)
-        case Score():
-            assert isinstance(sampler, SeparateSampler)
-            scores(sampler, order, mine)
-        case Sleep(on):
-            assert isinstance(sampler, SeparateSampler)
-            sampler.sleep() if on else sampler.wake_up()
-        case _:
-            msg = f"nobody knows what to do about {order!r}"
-            raise AssertionError(msg)

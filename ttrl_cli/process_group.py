@@ -145,7 +145,7 @@ def leave() -> None:
         distributed.destroy_process_group()
 
 
-class Peers:
+class ProcessGroup:
     """The processes of a run, seen from one of them.
 
     What is not said to be for one side is called by all of them, in the same order.
@@ -172,8 +172,8 @@ class Peers:
             self._pairs = [None, *pairs]
             self._store = self._open_store()
 
-    def tell(self, message: T | None = None) -> T:
-        """What process 0 says; the argument of the others is not looked at.
+    def broadcast(self, message: T | None = None) -> T:
+        """Return what process 0 says; the argument of the others is not looked at.
 
         Raises:
             SetupError: If another process is not there any more, as all of these methods do.
@@ -184,14 +184,14 @@ class Peers:
         said: Any = box[0]
         return said  # type: ignore[no-any-return]
 
-    def gather(self, value: T) -> list[T]:
-        """What each process has, by number."""
+    def all_gather(self, value: T) -> list[T]:
+        """Return what each process has, by rank."""
         found: list[Any] = [None] * self.size
         with _together():
             self._distributed.all_gather_object(found, value, group=self._objects)
         return found
 
-    def add(self, tensors: Sequence["torch.Tensor"]) -> None:
+    def all_reduce(self, tensors: Sequence["torch.Tensor"]) -> None:
         """Make each tensor the sum of all processes' own, in one transfer."""
         import torch
 
@@ -227,7 +227,7 @@ class Peers:
         host = os.environ.get("MASTER_ADDR", "127.0.0.1")
         if self.rank == 0:
             store = made.TCPStore(host, 0, is_master=True, wait_for_workers=False)
-            self.tell(store.port)
+            self.broadcast(store.port)
             return store
-        port = self.tell(0)
+        port = self.broadcast(0)
         return made.TCPStore(host, port, is_master=False)

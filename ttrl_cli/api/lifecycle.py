@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from ttrl_cli.errors import (
     first_line,
 )
 from ttrl_cli.loop.budget import Budget
+from ttrl_cli.records import Watch
 from ttrl_cli.rundir import RunDir
 
 
@@ -138,3 +139,20 @@ def finished(run: RunDir, steps: int) -> bool:
     """True for a run that is done and has nothing left to spend."""
     budget = Budget(run.config, run.status.totals, started=time.monotonic())
     return run.status.phase == "done" and bool(budget.closed_by(run.status.totals, steps))
+
+
+def watch(
+    run: RunDir,
+    steps: int,
+    best_known: float | None = None,
+    stages: Mapping[str, int] | None = None,
+) -> Watch:
+    """What the reporter is told of a run."""
+    return Watch(
+        name=run.status.name,
+        path=str(run.path),
+        steps=steps,
+        seconds=run.config.seconds,
+        best_known=best_known,
+        stages=stages or {},
+    )
