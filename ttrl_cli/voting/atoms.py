@@ -1,5 +1,6 @@
 """The smallest parts of LaTeX expressions: numbers, variables, brackets, commands."""
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -10,16 +11,19 @@ from ttrl_cli.voting.expression import (
     STRUCTURES,
     Node,
     Unreadable,
+    Verbatim,
     constant,
     negative,
     number,
 )
 from ttrl_cli.voting.tokens import Tokens
+from ttrl_cli.voting.verbatim import is_unclear
 
 _INVERSE = {"sin": "arcsin", "cos": "arccos", "tan": "arctan"}
 _GREEK = frozenset((
-    "alpha", "beta", "gamma", "delta", "epsilon", "varepsilon", "zeta", "eta", "theta", "kappa",
-    "lambda", "mu", "nu", "xi", "rho", "sigma", "tau", "phi", "varphi", "chi", "psi", "omega",
+    "alpha", "beta", "gamma", "delta", "epsilon", "varepsilon", "zeta", "eta", "theta", "vartheta",
+    "kappa", "lambda", "mu", "nu", "xi", "rho", "sigma", "tau", "upsilon", "phi", "varphi", "chi",
+    "psi", "omega", "ell", "hbar",
 ))  # fmt: skip
 _CLOSERS = {"(": (")", "]"), "[": (")", "]"), "{": ("}",), r"\{": (r"\}",)}
 _MATRIX = re.compile(r"\\begin\{[pbB]?matrix\}")
@@ -27,14 +31,30 @@ _WORD = re.compile(r"\\text\s*\{\s*([A-Za-z ]+?)\s*\}")
 _NOTATION = re.compile(r"\\text\{@([^{}]*)\}")
 _OVER_NAMES = frozenset((
     "overline", "bar", "vec", "hat", "widehat", "tilde", "widetilde", "overrightarrow",
-    "overleftrightarrow", "overarc", "dot", "ddot",
+    "overleftrightarrow", "overarc", "dot", "ddot", "mathcal", "mathscr", "mathfrak",
 ))  # fmt: skip
 _BEFORE_NAMES = frozenset(("angle", "measuredangle", "triangle", "odot"))
 _HALF = Fraction(1, 2)
+_INVERSE_OF = ["^", "{", "-", "1", "}", "("]
+_FUNCTION_NAMES = frozenset("fghFGH")
+_ORDER = r"(?:\^(?:\d|\{\d\}))?"
+_LETTER = r"(?:[A-Za-z]|\\[a-z]+)"
+_DERIVATIVE = re.compile(
+    rf"\{{(d|\\partial){_ORDER}(?P<of>{_LETTER})?\}}\{{(?:\1{_LETTER}{_ORDER})+\}}"
+)
+_LONGEST_DERIVATIVE = 24
+_OF_NUMBERS: dict[str, Callable[..., Fraction | int]] = {
+    "gcd": math.gcd,
+    "lcm": math.lcm,
+    "max": max,
+    "min": min,
+}
 
 
 def scalar(node: Node) -> Node:
     """Return the node, which must not be a set, a tuple or the like."""
+    if node.head == "verbatim":
+        raise Verbatim
     if node.head in STRUCTURES:
         raise Unreadable
     return node
@@ -118,6 +138,10 @@ class Atoms(Tokens):
             return constant(name)
         while self.next == PRIME:
             name += self.take()
+        inverse = self.tokens[self.at : self.at + len(_INVERSE_OF)] == _INVERSE_OF
+        if inverse and name in _FUNCTION_NAMES:
+            name += "^-1"
+            self.at += len(_INVERSE_OF) - 1
         # f(x) is one name, f(x+1) a product: so says math-verify
         if self.next == "(" and self.tokens[self.at + 2 : self.at + 3] == [")"]:
             inner = self.tokens[self.at + 1]
@@ -166,6 +190,10 @@ class Atoms(Tokens):
         notation = _NOTATION.fullmatch("\\" + name)
         if notation:
             return Node("word", name=notation[1])
+        if name in _OF_NUMBERS:
+            return self.of_numbers(name)
+        if is_unclear(name.partition("{")[0].strip(), self.tokens) or name == "begin{cases}":
+            raise Verbatim
         raise Unreadable
 
     def named(self, command: str) -> Node:
@@ -219,8 +247,34 @@ class Atoms(Tokens):
         return Node("mul", tuple(factors)) if len(factors) > 1 else factors[0]
 
     def fraction(self) -> Node:
-        """Two arguments."""
+        """Two arguments; dy/dx is a name."""
+        written = self.tokens[self.at : self.at + _LONGEST_DERIVATIVE]
+        derivative = _DERIVATIVE.match("".join(written)) if "d" in written[1] else None
+        if derivative is not None:
+            return self.derivative(derivative)
         return Node("div", (self.argument(), self.argument()))
+
+    def derivative(self, match: re.Match[str]) -> Node:
+        """Return the name of a derivative; d/dx of what follows is math-verify's to work out."""
+        length = 0
+        while length < match.end():
+            length += len(self.take())
+        if not match["of"] and self.next not in ("", ",", ")"):
+            raise Unreadable
+        return Node("symbol", name=re.sub(r"[{}]", "", match[0].replace("}{", "/")))
+
+    def of_numbers(self, name: str) -> Node:
+        """Return the greatest common divisor and the like of numbers."""
+        self.expect("(")
+        items, _ = self.items((")",))
+        if not items or any(item.head != "number" for item in items):
+            raise Unreadable
+        values = [item.value for item in items]
+        if name in ("gcd", "lcm"):
+            if any(value.denominator != 1 for value in values):
+                raise Unreadable
+            return number(_OF_NUMBERS[name](*map(int, values)))
+        return number(_OF_NUMBERS[name](values))
 
     def root(self) -> Node:
         """An argument, and an index in brackets before it."""

@@ -28,7 +28,7 @@ from ttrl_cli.voting.classes import Compare, classes
 from ttrl_cli.voting.decide import decided, says_all, undecided
 from ttrl_cli.voting.known import Canonical
 from ttrl_cli.voting.letters import plain_letter, with_case
-from ttrl_cli.voting.tidy import folded, tidy
+from ttrl_cli.voting.tidy import tidy
 from ttrl_cli.voting.tokens import OR
 
 __all__ = [
@@ -103,8 +103,6 @@ def _spellings(answer: str) -> list[str]:
     What math-verify would misread is given to it as one word, made of the key.
     """
     text, known = tidy(answer), canonical(answer)
-    if known.kind == "text":
-        return [rf"\text{{{folded(text)}}}"]
     if says_all(known) or (known.kind == "system" and is_prose(text)):
         return [rf"\text{{key {known.key.encode().hex()}}}"]
     if known.kind == "named" and is_prose(text):
