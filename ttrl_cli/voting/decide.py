@@ -186,6 +186,8 @@ def _sets(a: Canonical, b: Canonical) -> bool:
     """Each element must have its like; a number is the set of itself."""
     if "union" in (a.kind, b.kind):
         union = a if a.kind == "union" else b
+        if any(part.kind == "number" for part in union.parts):
+            return False  # sets with names
         return not separate(union.parts)  # it may be one of finite sets
     if not {"tuple", "matrix"}.isdisjoint((a.kind, b.kind)):
         return False

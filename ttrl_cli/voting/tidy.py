@@ -9,13 +9,17 @@ import re
 from collections.abc import Sequence
 
 from ttrl_cli.voting.angles import without_degrees
+from ttrl_cli.voting.bounds import with_bounds
 from ttrl_cli.voting.characters import plain_characters
+from ttrl_cli.voting.dates import in_one_date
 from ttrl_cli.voting.expression import PRIME
 from ttrl_cli.voting.gloss import without_gloss
 from ttrl_cli.voting.items import each_item
 from ttrl_cli.voting.notations import in_our_notations
+from ttrl_cli.voting.quantities import in_one_quantity, without_marks
 from ttrl_cli.voting.spellings import in_one_spelling
-from ttrl_cli.voting.styles import peeled, without_styles
+from ttrl_cli.voting.styles import peeled, without_strays, without_styles
+from ttrl_cli.voting.systems import in_one_line
 from ttrl_cli.voting.units import CURRENCY_SIGN, parted, qualified, without_currency
 from ttrl_cli.voting.words import in_symbols, marked_word, without_builder
 
@@ -32,7 +36,7 @@ _PRIME = re.compile(
 )
 _DECORATION = re.compile(
     r"\\(?:left|right|[bB]igg?[lrm]?|limits|nolimits)(?![a-zA-Z])\.?"
-    rf"|\\!|[\"']|{CURRENCY_SIGN}"
+    rf"|\\!|\\?[\"']|{CURRENCY_SIGN}"
 )
 _SPACING = re.compile(r"(?:(?<!\\)\\[,;:>\s]|~|\s)+")
 
@@ -50,11 +54,13 @@ def tidy(answer: str) -> str:
     text = answer.strip()
     if len(text) > MAX_CHARS or (text.isascii() and text.isdigit()):
         return text
-    text = without_styles(_unwrap(plain_characters(text)))
+    text = without_marks(without_styles(_unwrap(plain_characters(text))))
     text = _JOINED_DIGITS.sub(lambda match: re.sub(r"\D", "", match[0]), text)
-    text = _DECORATION.sub("", _PRIME.sub(_primed, text))
+    text = in_one_quantity(text)
+    text = in_one_line(_DECORATION.sub("", _PRIME.sub(_primed, text)))
     text = _SPACING.sub(" ", text).strip().rstrip(".,;: ")
-    text = in_symbols(peeled(text).rstrip(".,;: "))
+    text = in_symbols(without_strays(peeled(text).lstrip("= ").rstrip(".,;: ")))
+    text = in_one_date(with_bounds(text))
     text = in_one_spelling(in_our_notations(without_currency(text)))
     text = _without_thousands_separators(text).strip()
     text = each_item(without_degrees(without_builder(text)), _tidy_items)
