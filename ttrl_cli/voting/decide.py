@@ -148,6 +148,8 @@ def _relations(a: Canonical, b: Canonical) -> bool:
         return _values_of(a, b)
     if EITHER in (a.name, b.name):
         return a.name == b.name and _matched(a.parts, b.parts)
+    if a.kind == b.kind == "relation" and a.parts and b.parts:
+        return len(a.parts) == len(b.parts) and _matched(a.parts, b.parts)
     other = b if a.kind in ("relation", "system") else a
     if other.kind == "named":
         return _equations(a, b)

@@ -6,6 +6,7 @@ directions decide.
 """
 
 import re
+from collections.abc import Sequence
 
 _GROUPS = (
     # directions
@@ -14,7 +15,8 @@ _GROUPS = (
     "east eastward eastwards eastern eastbound", "west westward westwards western westbound",
     "north northward northwards northern northbound",
     "south southward southwards southern southbound",
-    "northeast ne", "northwest nw", "southeast se", "southwest sw",
+    "northeast ne", "northwest nw", "southeast se", "southwest sw", "nne", "ene", "ese", "sse", "ssw",
+    "wsw", "wnw", "nnw",
     "leftward leftwards", "right rightward rightwards", "front", "back rear", "toward towards",
     "away", "top", "bottom", "upper", "lower", "inside", "outside", "inner", "outer",
     "inward inwards", "outward outwards", "into", "forward forwards", "backward backwards",
@@ -27,7 +29,7 @@ _GROUPS = (
     "profit profits", "loss losses", "gain gains gained gaining", "lost lose loses losing",
     "surplus", "deficit", "credit", "debit", "owed owing owes", "owns", "debt",
     "deposit deposits deposited", "withdrawal withdrawals withdrew withdrawn",
-    "spent spend spends spending", "saved saving saves savings", "paid pay pays paying",
+    "spent spend spends spending", "saved saving saves savings", "used", "off", "out", "low", "paid pay pays paying",
     "received receive receives receiving", "bought buy buys buying", "sold sell sells selling",
     "unsold", "discount discounts", "markup", "earned earns", "lent", "income",
     "expense expenses", "revenue", "cost costs", "asset assets", "liability liabilities",
@@ -60,9 +62,11 @@ _KINDS = frozenset((
     "even", "odd", "acute", "obtuse", "convex", "concave", "real", "complex", "imaginary",
     "rational", "irrational", "divisible", "indivisible", "linear", "quadratic", "attractive",
     "repulsive", "inclusive", "exclusive", "disjoint", "largest", "smallest", "biggest",
-    "weekdays", "weekends",
+    "weekdays", "weekends", "male", "female", "hot", "cold", "wet", "dry", "raise", "cut", "red",
+    "blue", "green", "yellow", "black", "white",
 ))  # fmt: skip
 """What decides where no noun follows: 12 even, but not 12 even numbers."""
+_DEGREE = "too"
 _ENDING = re.compile(r"[a-z]{2,}(?:ing|wards?|wise|hill|stream|stairs|bound)|[a-z]{2,}[^e]ed")
 _NO_PARTICIPLES = frozenset((
     "remaining", "string", "spring", "thing", "building", "ceiling", "serving", "painting",
@@ -72,6 +76,15 @@ _NO_PARTICIPLES = frozenset((
     "estimated", "rounded", "asked", "desired", "calculated", "counted", "involved", "requested",
     "hundred", "squared", "cubed", "arranged", "satisfying", "steward", "award", "reward", "ward",
 ))  # fmt: skip
+
+
+def deciding_words(words: Sequence[str]) -> list[str]:
+    """Return what the words behind a number decide, in their order: north of east, too many."""
+    found = []
+    for place, (before, word) in enumerate(zip(("", *words), words, strict=False)):
+        decides = deciding_word(word, last=place == len(words) - 1)
+        found.append(decides or (word if before == _DEGREE else ""))
+    return list(dict.fromkeys(filter(None, found)))
 
 
 def deciding_word(word: str, *, last: bool) -> str:

@@ -5,7 +5,7 @@ the rest: what it cannot read is left to math-verify. It is iterative where inpu
 bounded where it is deep. Unlike math-verify it tells R from r.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from ttrl_cli.voting.atoms import Atoms, scalar
 from ttrl_cli.voting.expression import (
@@ -120,31 +120,32 @@ class _Reader(Atoms):
             return self.verbatim()
 
     def sides(self) -> Node:
-        parts, operators = [self.union()], []
+        parts, operators = [self.side()], []
         while self.next in _RELATIONS:
             operators.append(_RELATIONS[self.take()])
-            named = operators == ["="] and parts[0].head == "symbol"
-            parts.append(self.value() if named else self.union())
-        if len(parts) > 1 and any(part.head == "verbatim" for part in parts[:-1]):
-            raise Verbatim
-        return Node("relation", tuple(parts), " ".join(operators)) if operators else parts[0]
+            parts.append(self.side())
+        if not operators:
+            return parts[0]
+        if any(part.head == "verbatim" for part in parts):
+            parts = _named(parts, operators)
+        return Node("relation", tuple(parts), " ".join(operators))
 
-    def value(self) -> Node:
-        """Return the value of a name, which only its spelling may tell."""
+    def side(self) -> Node:
+        """Return a side of a relation, which only its spelling may tell."""
         start, depth, bars = self.at, self.depth, self.bars
         try:
             return self.union()
         except Verbatim:
             self.at, self.depth, self.bars = start, depth, bars
-            return self.verbatim()
+            return self.verbatim(_RELATIONS)
 
-    def verbatim(self) -> Node:
-        """Return the rest of an element as it is written."""
+    def verbatim(self, ends: Container[str] = ()) -> Node:
+        """Return the rest of an element, or of a side of it, as it is written."""
         start, depth = self.at, 0
         while self.next:
             token = self.next
             closes = token in CLOSING or token.startswith(r"\end")
-            if not depth and (closes or token in SEPARATORS):
+            if not depth and (closes or token in SEPARATORS or token in ends):
                 break
             depth += (token in OPENING or token.startswith(r"\begin")) - closes
             self.take()
@@ -280,3 +281,17 @@ class _Reader(Atoms):
         if self.next == "!":
             raise Unreadable
         return Node("factorial2", (node,))
+
+
+def _named(parts: Sequence[Node], operators: Sequence[str]) -> list[Node]:
+    r"""Return an equation of which one side is verbatim: A \cap B = \emptyset, or C = A^TB.
+
+    Raises:
+        Verbatim: If it is more than a name and its value.
+    """
+    left, right = parts[0], parts[-1]
+    if len(parts) > 2 or operators[0] != "=" or left.head not in ("symbol", "verbatim"):
+        raise Verbatim
+    if left.head == right.head:
+        raise Verbatim
+    return [Node("symbol", name=left.name), right]

@@ -3,8 +3,11 @@ r"""Quantities of several numbers: 6 ft 2 in, 37°30', 7 R 3, 5 to 2, 2 by 3, 5 
 import re
 from fractions import Fraction
 
-_DEGREE = r"\s?(?:\^\s?\{?\s?\\(?:circ|degree)(?![a-zA-Z])\s?\}?|\\degree(?![a-zA-Z]))\s?"
-_MARK = r"\s?(?:'|\^\s?(?:\{\s?\\prime\s?\}|\\prime(?![a-zA-Z]))|\\text\s?\{\s?min\s?\})"
+_GAP = r"(?:\s|\\[,;: ])*"
+_DEGREE = (
+    r"\s?(?:\^\s?\{?\s?\\(?:circ|degree)(?![a-zA-Z])\s?\}?|\\degree(?![a-zA-Z]))" + _GAP
+)
+_MARK = _GAP + r"(?:'|\^\s?(?:\{\s?\\prime\s?\}|\\prime(?![a-zA-Z]))|\\text\s?\{\s?min\s?\})"
 _SECOND_MARK = r"\s?(?:''|\"|\^\s?\{\s?\\prime\s?\\prime\s?\})"
 _NUMBER = r"\d+(?:\.\d+)?"
 _MINUTES = re.compile(

@@ -102,8 +102,8 @@ def without_strays(text: str) -> str:
             opened.append(bracket)
         elif opened:
             opened.pop()
-        elif bracket.end() == len(text) and bracket[0] != "]":
-            return without_strays(text[: bracket.start()].rstrip("\\ "))
+        elif not text[bracket.start() :].strip("\\}) "):
+            return text[: bracket.start()].rstrip("\\ ")
         else:
             return text
     if len(opened) == 1 and not opened[0].start() and opened[0][0] != "[":

@@ -16,7 +16,7 @@ _STARTS = re.compile(rf"\s*{_SIGN}")
 _ENDS = re.compile(rf"{_SIGN}\s*\Z")
 _SIDE_BY_SIDE = re.compile(
     r"(?<=[\w})])\s*,?\s*\\q?quad(?![a-zA-Z])\s*(?=(?:[A-Za-z](?:_\w|_\{\w+\})?|\([a-z,\s]+\))\s*=)"
-    r"|(?<=[\d})])\s+(?=[A-Za-z](?:_\w|_\{\w+\})?\s?=)"
+    r"|(?:(?<=[\d)])|(?<=\d\}))\s+(?=[A-Za-z](?:_\w|_\{\w+\})?\s?=)"
 )
 _ONE_EQUATION = re.compile(rf"[^=<>]*{_SIGN}[^=<>]*")
 

@@ -7,7 +7,7 @@ one (above or below, east or west, profit or loss) is kept as \text{:above}, in 
 import re
 from collections.abc import Sequence
 
-from ttrl_cli.voting.deciding import DECIDING, deciding_word
+from ttrl_cli.voting.deciding import DECIDING, deciding_word, deciding_words
 
 _TEXT = r"\\text\s*\{(?![:@])[^{}]*\}"
 _POWER = r"(?:\s?\^\s?(?:-?\d|\{\s?-?\d\s?\}))?"
@@ -59,7 +59,12 @@ _SHORT_UNITS = frozenset((
     "kHz", "mL", "kN", "MeV", "keV", "cal", "atm", "bar", "psi", "dB", "MW", "GW", "kV", "mW", "rpm",
     "ppm", "gal", "MPa", "pm", *_CODES.split("|"),
 ))  # fmt: skip
-_PLURALS = {
+_SYNONYMS = {
+    "h": "hour", "hr": "hour", "hrs": "hour", "min": "minute", "mins": "minute", "s": "second",
+    "sec": "second", "secs": "second", "lb": "pound", "lbs": "pound", "oz": "ounce", "yd": "yard",
+    "mi": "mile", "km": "kilometer", "m": "meter", "cm": "centimeter", "mm": "millimeter",
+    "kilometre": "kilometer", "metre": "meter", "centimetre": "centimeter", "g": "gram",
+    "kg": "kilogram", "kilometres": "kilometer", "metres": "meter", "centimetres": "centimeter",
     "feet": "foot", "ft": "foot", "in": "inch", "men": "man", "women": "woman",
     "children": "child", "people": "person", "pence": "penny", "pennies": "penny",
 }  # fmt: skip
@@ -128,15 +133,8 @@ def parted(text: str) -> tuple[str, str]:
     unit = _UNIT.search(text)
     if unit is None or not _is_unit(unit[0], text[: unit.start()]):
         return text, east_asian
-    quantity = text[: unit.start()].strip() + "".join(map(qualified, _deciding(unit[0])))
+    quantity = text[: unit.start()].strip() + "".join(map(qualified, deciding_words(_words(unit[0]))))
     return quantity, _in_one_spelling(unit[0]) + east_asian
-
-
-def _deciding(unit: str) -> list[str]:
-    """Return the words of a unit that decide, in their order: north of east is not east of north."""
-    words = _words(unit)
-    found = [deciding_word(word, last=word == words[-1]) for word in words]
-    return list(dict.fromkeys(filter(None, found)))
 
 
 def qualified(word: str) -> str:
@@ -154,8 +152,8 @@ def _singular(match: re.Match[str]) -> str:
     word = match[0] if len(match[0]) < _SHORTEST_PLURAL else match[0].lower()
     if deciding_word(word, last=False) or word in _PREPOSITIONS - {"in"}:
         return ""
-    if word in _PLURALS:
-        return _PLURALS[word]
+    if word in _SYNONYMS:
+        return _SYNONYMS[word]
     return re.sub(r"(?<=ch|sh)es$|(?<!s)s$", "", word) if len(word) >= _SHORTEST_PLURAL else word
 
 
@@ -200,7 +198,7 @@ def _is_unit(unit: str, quantity: str) -> bool:
         return False
     words = _WORD.findall(_COMMAND.sub(" ", unit))
     lower = set(map(str.lower, words))
-    allowed = _PREPOSITIONS if _deciding(unit) else frozenset(())
+    allowed = _PREPOSITIONS if deciding_words(_words(unit)) else frozenset(())
     if not _NO_UNITS.isdisjoint(lower - allowed) and words != ["in"]:
         return False
     if _changes_value(_words(unit)):

@@ -131,6 +131,8 @@ def _with_groups(tokens: Sequence[str], levels: int) -> list[str]:
 def _group(tokens: Sequence[str], levels: int) -> list[str]:
     if tokens[0].startswith(r"\begin"):
         return [written(tokens, levels - 1)]
+    if tokens[0] == "{" and len(tokens) == 3:
+        return [tokens[1]]
     return [tokens[0], written(tokens[1:-1], levels - 1), tokens[-1]]
 
 
