@@ -67,7 +67,8 @@ def _before(match: re.Match[str]) -> str:
 
 
 def _behind(match: re.Match[str]) -> str:
-    return rf"\text{{:{_name(match[1])}}}"
+    closes = match[0].endswith("}") and r"\text" not in match[0]  # \text{ cm or more}
+    return rf"{'}' * closes}\text{{:{_name(match[1])}}}"
 
 
 def _name(phrase: str) -> str:

@@ -41,6 +41,7 @@ _COMMANDS = {
     **dict.fromkeys(("iff", "Leftrightarrow", "Longleftrightarrow"), r"\leftrightarrow "),
     **dict.fromkeys(("backslash", "smallsetminus"), r"\setminus "),
     **dict.fromkeys(("leftarrow", "gets"), r"\gets "),
+    **dict.fromkeys(("ldots", "cdots", "dotsc", "dotsb"), r"\dots "),
     "neq": r"\ne ",
     "varnothing": r"\emptyset ",
     "lbrace": r"\{",

@@ -43,11 +43,12 @@ _ORDINALS = (
 )  # fmt: skip
 _MULTIPLES = frozenset((
     "halves", "quarters", *(f"{ordinal}s" for ordinal in _ORDINALS),
-    "pair", "pairs", "dozens", "gross", "tens", "hundreds", "thousands", "millions", "billions",
+    "dozens", "gross", "tens", "hundreds", "thousands", "millions", "billions",
     "trillions", "lakh", "lakhs", "crore", "crores",
 ))  # fmt: skip
 _LAST_MULTIPLES = frozenset(("half", "quarter", *_ORDINALS))  # but not: 20 third graders
-_OPERATIONS = frozenset(("squared", "cubed", "factorial"))  # but not: 5 cm squared
+_OPERATIONS = frozenset(("squared", "cubed", "factorial", "pair", "pairs"))
+"""What changes the number right before it; but not: 5 cm squared, 12 ordered pairs."""
 _PREPOSITIONS = frozenset(("in", "to", "of", "is", "are", "the", "from", "at"))
 _CODES = (
     "USD|EUR|GBP|JPY|CNY|RMB|INR|CAD|AUD|NZD|HKD|SGD|CHF|KRW|MXN|BRL|RUB|SEK|NOK|DKK|PLN|TRY|ZAR"
@@ -185,7 +186,9 @@ def _changes_value(words: Sequence[str]) -> bool:
     """Decide whether these words make another number of the one before them: 3 halves."""
     if not words:
         return False
-    if words[0] in _OPERATIONS or (words[-1] in _LAST_MULTIPLES and "per" not in words):
+    if words[0] in _OPERATIONS:
+        return True
+    if words[-1] in _LAST_MULTIPLES and "per" not in words:
         return True
     return any(
         word in _MULTIPLES and before != "per"

@@ -17,7 +17,7 @@ _CALCULATED = frozenset(
         " lcm max min det floor ceil sqrt frac binom choose mod bmod pmod langle rangle lfloor"
         " rfloor lceil rceil lvert rvert vert infty pi pm mp le ge ne lt gt in approx cdot times div"
         " cdots mathbb operatorname text begin end emptyset overline overrightarrow bar vec hat"
-        " widehat tilde widetilde angle triangle prime degree circ to left right cup cap setminus"
+        " widehat tilde widetilde angle triangle prime degree left right cup cap setminus"
         " mathcal Re Im quad"
     ).split()
 )
@@ -65,7 +65,7 @@ def is_misread(tokens: Sequence[str]) -> bool:
     for before, token in zip(("", *tokens), tokens, strict=False):
         if token[0] == "\\":
             name = token[1:].partition("{")[0].strip()
-            if is_unclear(name, tokens) or (name in ("to", "circ") and not limit):
+            if is_unclear(name, tokens) and not (limit and name == "to"):
                 return True
         elif not token.isascii() or (token == "*" and before == "^"):
             return True
@@ -94,8 +94,9 @@ def written(tokens: Sequence[str], levels: int = _MOST_LEVELS) -> str:
         if not found:
             continue
         parts = [written(piece, levels - 1) for piece in pieces]
-        if len(found) == 1 and found.isdisjoint(_IN_ORDER):
-            return f" {min(found)} ".join(sorted(parts))
+        if len(found) == 1:
+            ordered = parts if found <= _IN_ORDER else sorted(parts)
+            return f" {min(found)} ".join(ordered)
         break
     return " ".join(_with_groups(tokens, levels))
 
