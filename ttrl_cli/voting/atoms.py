@@ -1,10 +1,10 @@
 """The smallest parts of LaTeX expressions: numbers, variables, brackets, commands."""
 
-import math
 import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
+from ttrl_cli.voting.derivatives import derivative
 from ttrl_cli.voting.expression import (
     FUNCTIONS,
     PRIME,
@@ -16,6 +16,7 @@ from ttrl_cli.voting.expression import (
     negative,
     number,
 )
+from ttrl_cli.voting.products import OF_NUMBERS, of_numbers
 from ttrl_cli.voting.tokens import Tokens
 from ttrl_cli.voting.verbatim import is_unclear
 
@@ -37,18 +38,6 @@ _BEFORE_NAMES = frozenset(("angle", "measuredangle", "triangle", "odot"))
 _HALF = Fraction(1, 2)
 _INVERSE_OF = ["^", "{", "-", "1", "}", "("]
 _FUNCTION_NAMES = frozenset("fghFGH")
-_ORDER = r"(?:\^(?:\d|\{\d\}))?"
-_LETTER = r"(?:[A-Za-z]|\\[a-z]+)"
-_DERIVATIVE = re.compile(
-    rf"\{{(d|\\partial){_ORDER}(?P<of>{_LETTER})?\}}\{{(?:\1{_LETTER}{_ORDER})+\}}"
-)
-_LONGEST_DERIVATIVE = 24
-_OF_NUMBERS: dict[str, Callable[..., Fraction | int]] = {
-    "gcd": math.gcd,
-    "lcm": math.lcm,
-    "max": max,
-    "min": min,
-}
 
 
 def scalar(node: Node) -> Node:
@@ -190,7 +179,7 @@ class Atoms(Tokens):
         notation = _NOTATION.fullmatch("\\" + name)
         if notation:
             return Node("word", name=notation[1])
-        if name in _OF_NUMBERS:
+        if name in OF_NUMBERS:
             return self.of_numbers(name)
         if is_unclear(name.partition("{")[0].strip(), self.tokens) or name == "begin{cases}":
             raise Verbatim
@@ -248,33 +237,19 @@ class Atoms(Tokens):
 
     def fraction(self) -> Node:
         """Two arguments; dy/dx is a name."""
-        written = self.tokens[self.at : self.at + _LONGEST_DERIVATIVE]
-        derivative = _DERIVATIVE.match("".join(written)) if "d" in written[1] else None
-        if derivative is not None:
-            return self.derivative(derivative)
-        return Node("div", (self.argument(), self.argument()))
-
-    def derivative(self, match: re.Match[str]) -> Node:
-        """Return the name of a derivative; d/dx of what follows is math-verify's to work out."""
-        length = 0
-        while length < match.end():
-            length += len(self.take())
-        if not match["of"] and self.next not in ("", ",", ")"):
-            raise Unreadable
-        return Node("symbol", name=re.sub(r"[{}]", "", match[0].replace("}{", "/")))
+        found = derivative(self.tokens, self.at)
+        if found is None:
+            return Node("div", (self.argument(), self.argument()))
+        self.at += found.tokens
+        if found.is_operator and self.next not in ("", ",", ")"):
+            raise Unreadable  # of what follows: math-verify's to work out
+        return Node("symbol", name=found.name)
 
     def of_numbers(self, name: str) -> Node:
         """Return the greatest common divisor and the like of numbers."""
         self.expect("(")
         items, _ = self.items((")",))
-        if not items or any(item.head != "number" for item in items):
-            raise Unreadable
-        values = [item.value for item in items]
-        if name in ("gcd", "lcm"):
-            if any(value.denominator != 1 for value in values):
-                raise Unreadable
-            return number(_OF_NUMBERS[name](*map(int, values)))
-        return number(_OF_NUMBERS[name](values))
+        return of_numbers(name, items)
 
     def root(self) -> Node:
         """An argument, and an index in brackets before it."""

@@ -25,13 +25,16 @@ def _phrases(table: dict[str, str]) -> str:
 
 
 _FIRST = re.compile(
-    rf"{_START}(?:\\text\s*\{{)?\s*({_phrases(_BEFORE)})(?![a-zA-Z])\s*(\}})?\s*{_VALUE}", re.IGNORECASE
+    rf"{_START}(?:\\text\s*\{{)?\s*({_phrases(_BEFORE)})(?![a-zA-Z])\s*(\}})?\s*{_VALUE}",
+    re.IGNORECASE,
 )
 _LAST = re.compile(
     rf"(?<=[\w}}%)])\s*,?\s*(?:\\text\s*\{{)?\s*({_phrases(_BEHIND)})(?![a-zA-Z])\s*\}}?(?=\s*(?:\Z|[,;)]))",
     re.IGNORECASE,
 )
-_SIGN = re.compile(rf"{_START}(\\[gl]e(?:q|qslant)?|\\neq?|\\not\s?=|[<>]=?)(?![a-zA-Z])\s*(?!=){_VALUE}")
+_SIGN = re.compile(
+    rf"{_START}(\\[gl]e(?:q|qslant)?|\\neq?|\\not\s?=|[<>]=?)(?![a-zA-Z])\s*(?!=){_VALUE}"
+)
 _MEANING = [
     (re.compile(phrases, re.IGNORECASE), name)
     for table in (_BEFORE, _BEHIND)

@@ -20,9 +20,13 @@ _YEAR_FIRST = re.compile(
     _ALONE.format(r"(?P<year>[12]\d{3})([-/])(?P<month>0\d|1[0-2])\2(?P<day>[0-2]\d|3[01])")
 )
 _YEAR_LAST = re.compile(
-    _ALONE.format(r"(?:([0-2]?\d|3[01])/([0-2]?\d|3[01])/|([0-2]\d|3[01])-([0-2]\d|3[01])-)([12]\d{3})")
+    _ALONE.format(
+        r"(?:([0-2]?\d|3[01])/([0-2]?\d|3[01])/|([0-2]\d|3[01])-([0-2]\d|3[01])-)([12]\d{3})"
+    )
 )
-_CHINESE = re.compile(r"(?P<year>[12]\d{3})\s?年\s?(?P<month>\d{1,2})\s?月\s?(?P<day>\d{1,2})\s?[日号]")
+_CHINESE = re.compile(
+    r"(?P<year>[12]\d{3})\s?年\s?(?P<month>\d{1,2})\s?月\s?(?P<day>\d{1,2})\s?[日号]"
+)
 _NUMBER = {name: place for place, names in enumerate(_MONTHS, start=1) for name in names.split("|")}
 
 

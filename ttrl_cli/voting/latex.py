@@ -111,7 +111,7 @@ class _Reader(Atoms):
                 raise Unreadable
 
     def relation(self) -> Node:
-        """Return an element of a list: an expression, a relation, or what only its spelling tells."""
+        """Return an element of a list: an expression, a relation, or something verbatim."""
         start, depth, bars = self.at, self.depth, self.bars
         try:
             return self.sides()

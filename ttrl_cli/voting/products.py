@@ -1,11 +1,20 @@
-r"""What factors side by side are: a mixed number, a name of capitals, matrices, vectors."""
+r"""What factors side by side are: a mixed number, matrices, vectors; and functions of numbers."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
+from fractions import Fraction
 
-from ttrl_cli.voting.expression import Node, number
+from ttrl_cli.voting.expression import Node, Unreadable, number
 
 _VECTORS = (r"\vec(", r"\overrightarrow(", r"\hat(")
 _INVERTED = number(-1)
+OF_NUMBERS: dict[str, Callable[..., Fraction | int]] = {
+    "gcd": math.gcd,
+    "lcm": math.lcm,
+    "max": max,
+    "min": min,
+}
+_OF_INTEGERS = frozenset(("gcd", "lcm"))
 
 
 def is_capital(node: Node) -> bool:
@@ -49,3 +58,19 @@ def _is_turned(node: Node) -> bool:
         return False
     exponent = node.args[1]
     return exponent == _INVERTED or exponent.name == "T"
+
+
+def of_numbers(name: str, items: Sequence[Node]) -> Node:
+    """Return the greatest common divisor, the maximum and the like of numbers.
+
+    Raises:
+        Unreadable: If some are no numbers, or no integers where they must be.
+    """
+    values = [item.value for item in items]
+    if not items or any(item.head != "number" for item in items):
+        raise Unreadable
+    if name in _OF_INTEGERS and any(value.denominator != 1 for value in values):
+        raise Unreadable
+    if name in _OF_INTEGERS:
+        return number(OF_NUMBERS[name](*map(int, values)))
+    return number(OF_NUMBERS[name](values))

@@ -4,9 +4,7 @@ import re
 from fractions import Fraction
 
 _GAP = r"(?:\s|\\[,;: ])*"
-_DEGREE = (
-    r"\s?(?:\^\s?\{?\s?\\(?:circ|degree)(?![a-zA-Z])\s?\}?|\\degree(?![a-zA-Z]))" + _GAP
-)
+_DEGREE = r"\s?(?:\^\s?\{?\s?\\(?:circ|degree)(?![a-zA-Z])\s?\}?|\\degree(?![a-zA-Z]))" + _GAP
 _MARK = _GAP + r"(?:'|\^\s?(?:\{\s?\\prime\s?\}|\\prime(?![a-zA-Z]))|\\text\s?\{\s?min\s?\})"
 _SECOND_MARK = r"\s?(?:''|\"|\^\s?\{\s?\\prime\s?\\prime\s?\})"
 _NUMBER = r"\d+(?:\.\d+)?"
@@ -21,9 +19,13 @@ _MEASURE = (
     "|yrs?|dollars?|cents?|pence|gal|gallons?|qts?|quarts?|pts?|pints?|cups?|dozens?|tons?"
 )
 _UNIT = rf"\s?(?:\\text\s?\{{\s?(?:{_MEASURE})\.?\s?\}}|(?:{_MEASURE})\.?(?![a-zA-Z]))"
-_MIXED = re.compile(rf"({_NUMBER}{_UNIT})((?:\s?(?:,|and|\\text\s?\{{\s?and\s?\}})?\s?{_NUMBER}{_UNIT})+)")
+_MIXED = re.compile(
+    rf"({_NUMBER}{_UNIT})((?:\s?(?:,|and|\\text\s?\{{\s?and\s?\}})?\s?{_NUMBER}{_UNIT})+)"
+)
 _ONE = re.compile(rf"({_NUMBER})(?:\s?\\text\s?\{{\s?|\s?)({_MEASURE})\.?(?![a-zA-Z])")
-_DOLLARS = re.compile(rf"\\?\$\s?(\d+)(?:,|\s|and|\\text\s?\{{\s?and\s?\}})+(\d+)(\s?(?:\\text\s?\{{)?\s?cents?)")
+_DOLLARS = re.compile(
+    r"\\?\$\s?(\d+)(?:,|\s|and|\\text\s?\{\s?and\s?\})+(\d+)(\s?(?:\\text\s?\{)?\s?cents?)"
+)
 
 _OPEN, _CLOSE = r"[\s~]*(?:\\text\s?\{)?\s*", r"\s*\}?[\s~]*"
 _REMAINDER = re.compile(
@@ -60,7 +62,7 @@ def without_marks(text: str) -> str:
 
 def in_one_quantity(text: str) -> str:
     """Return what several numbers and words say as one quantity, as a list, or as one word."""
-    if text[:1] == "0" or "0" in text and _PREFIXED.search(text):
+    if text[:1] == "0" or ("0" in text and _PREFIXED.search(text)):
         text = _PREFIXED.sub(_in_base, text)
     if "cent" in text:
         text = _DOLLARS.sub(r"\1 dollars, \2\3", text)
@@ -106,7 +108,11 @@ def _parts(text: str) -> str:
     """Return the answers to the parts of a question as named values: (a) 3 (b) 5."""
     labels = list(_LABEL.finditer(text))
     names = [label[1] for label in labels]
-    if len(names) < 2 or labels[0].start() or not any(names == list(of[: len(names)]) for of in _LABELS):
+    if (
+        len(names) < 2
+        or labels[0].start()
+        or not any(names == list(of[: len(names)]) for of in _LABELS)
+    ):
         return text
     ends = [*(label.start() for label in labels[1:]), len(text)]
     values = [

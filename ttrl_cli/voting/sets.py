@@ -1,7 +1,6 @@
 """Sets and lists of answers, and several equations as one answer."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from ttrl_cli.voting.equations import named
 from ttrl_cli.voting.expression import EITHER, LIST, MIXED, Verbatim

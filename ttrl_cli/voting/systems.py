@@ -1,6 +1,7 @@
 r"""Equations on lines of their own: \begin{cases} x = 1 \\ y = 2 \end{cases} is x = 1, y = 2."""
 
 import re
+from itertools import pairwise
 
 _ALIGNED = "aligned|align|alignedat|alignat|gathered|gather|split|eqnarray|multline|flalign"
 _ENVIRONMENT = re.compile(
@@ -54,26 +55,21 @@ def _listed(match: re.Match[str]) -> str:
         opened = match["brace"] is not None and match["closed"] is None
         if not opened and not (name == "array" and all(map(_RELATION.search, rows))):
             return match[0]
-    if "cases" in name or name == "array":
-        if any(not _is_aligned(row) for row in rows):
-            return rf"\begin{{cases}}{body}\end{{cases}}{match['closed'] or ''}"
+    if ("cases" in name or name == "array") and not all(map(_is_aligned, rows)):
+        return rf"\begin{{cases}}{body}\end{{cases}}{match['closed'] or ''}"
     return _joined(body.replace("&", " ")) + (match["closed"] or "")
 
 
 def _is_aligned(row: str) -> bool:
     """Decide whether a row is one equation, its sides in columns."""
     cells = [cell for cell in row.split("&") if cell.strip(" ,")]
-    return all(
-        _STARTS.match(after) or _ENDS.search(before)
-        for before, after in zip(cells, cells[1:], strict=False)
-    )
+    return all(_STARTS.match(after) or _ENDS.search(before) for before, after in pairwise(cells))
 
 
 def _joined(text: str) -> str:
     """Return rows as a list; one that begins with a sign goes on with the row before."""
     found = ""
-    for row in _ROW.split(text):
-        row = row.strip().rstrip(",;.").rstrip()
-        if row:
+    for line in _ROW.split(text):
+        if row := line.strip().rstrip(",;.").rstrip():
             found += row if not found else f" {row}" if _STARTS.match(row) else f", {row}"
     return found

@@ -57,8 +57,8 @@ _SHORT_UNITS = frozenset((
     "cm", "mm", "km", "dm", "ft", "in", "yd", "mi", "lb", "oz", "kg", "mg", "ml", "hr",
     "sq", "cu", "cc", "sec", "min", "hrs", "lbs", "mph", "deg", "rad", "day", "men", "yrs", "per",
     "Rs", "mol", "kJ", "Hz", "Pa", "kPa", "kW", "kWh", "eV", "mA", "mV", "nm", "ms", "MHz", "GHz",
-    "kHz", "mL", "kN", "MeV", "keV", "cal", "atm", "bar", "psi", "dB", "MW", "GW", "kV", "mW", "rpm",
-    "ppm", "gal", "MPa", "pm", *_CODES.split("|"),
+    "kHz", "mL", "kN", "MeV", "keV", "cal", "atm", "bar", "psi", "dB", "MW", "GW", "kV", "mW",
+    "rpm", "ppm", "gal", "MPa", "pm", *_CODES.split("|"),
 ))  # fmt: skip
 _SYNONYMS = {
     "h": "hour", "hr": "hour", "hrs": "hour", "min": "minute", "mins": "minute", "s": "second",
@@ -134,7 +134,9 @@ def parted(text: str) -> tuple[str, str]:
     unit = _UNIT.search(text)
     if unit is None or not _is_unit(unit[0], text[: unit.start()]):
         return text, east_asian
-    quantity = text[: unit.start()].strip() + "".join(map(qualified, deciding_words(_words(unit[0]))))
+    quantity = text[: unit.start()].strip() + "".join(
+        map(qualified, deciding_words(_words(unit[0])))
+    )
     return quantity, _in_one_spelling(unit[0]) + east_asian
 
 

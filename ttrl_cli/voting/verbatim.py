@@ -10,16 +10,12 @@ from collections.abc import Iterable, Sequence
 
 from ttrl_cli.voting.tokens import CLOSING, OPENING
 
-_CALCULATED = frozenset(
-    (
-        "lim int iint iiint oint sum prod log ln lg exp sin cos tan cot sec csc arcsin arccos arctan"
-        " arccot arcsec arccsc sinh cosh tanh coth arsinh arcosh artanh arcsinh arccosh arctanh gcd"
-        " lcm max min det floor ceil sqrt frac binom choose mod bmod pmod langle rangle lfloor"
-        " rfloor lceil rceil lvert rvert vert infty pi pm mp le ge ne lt gt in approx cdot times div"
-        " cdots mathbb operatorname text begin end emptyset overline overrightarrow bar vec hat"
-        " widehat tilde widetilde angle triangle prime degree left right cup cap setminus"
-        " mathcal Re Im quad"
-    ).split()
+_CALCULATED = re.compile(
+    r"lim|i{0,3}int|oint|sum|prod|log|ln|lg|exp|(?:arc|ar)?(?:sin|cos|tan|cot|sec|csc)h?|coth|gcd|lcm"
+    r"|max|min|det|floor|ceil|[lr](?:floor|ceil|angle)|sqrt|frac|binom|choose|[bp]?mod|[lr]?vert|infty"
+    r"|pi|pm|mp|[lg][et]|ne|in|approx|cdots?|times|div|mathbb|mathcal|operatorname|text|begin|end"
+    r"|emptyset|overline|overrightarrow|bar|vec|(?:wide)?(?:hat|tilde)|angle|triangle|prime|degree"
+    r"|left|right|cup|cap|setminus|Re|Im"
 )
 """Commands that math-verify reads as what they are, or that our reader takes care of."""
 _SETS = frozenset((r"\cup", r"\cap", r"\setminus"))
@@ -45,7 +41,9 @@ _BROKEN_END = re.compile(r"(?<!\\)[-+*/^_=<>]\Z|\\(?:cdot|times|pm|le|ge|ne|lt|g
 
 def is_calculated(command: str) -> bool:
     """Decide whether math-verify knows what a command, without its backslash, stands for."""
-    return command in _CALCULATED or not command.isalpha() or bool(_GREEK.fullmatch(command))
+    if not command.isalpha():
+        return True
+    return bool(_CALCULATED.fullmatch(command) or _GREEK.fullmatch(command))
 
 
 def is_unclear(command: str, tokens: Iterable[str]) -> bool:
