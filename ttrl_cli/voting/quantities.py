@@ -54,7 +54,9 @@ _AND = re.compile(r"[\s,;]+(?:and)?\s*\Z")
 
 
 def without_marks(text: str) -> str:
-    """Return degrees and minutes in degrees, and feet and inches in words."""
+    """Return degrees and minutes in degrees; feet and inches, dollars and cents in words."""
+    if "$" in text and "cent" in text:
+        text = _DOLLARS.sub(r"\1 dollars, \2\3", text)
     if "'" not in text and "prime" not in text and "min" not in text:
         return text
     return _FEET.sub(r"\1 ft, \2 in", _MINUTES.sub(_degrees, text))
@@ -64,8 +66,6 @@ def in_one_quantity(text: str) -> str:
     """Return what several numbers and words say as one quantity, as a list, or as one word."""
     if text[:1] == "0" or ("0" in text and _PREFIXED.search(text)):
         text = _PREFIXED.sub(_in_base, text)
-    if "cent" in text:
-        text = _DOLLARS.sub(r"\1 dollars, \2\3", text)
     if "and" in text:
         text = _AND_A_PART.sub(_mixed_number, text)
     if text[:1].isdigit():
