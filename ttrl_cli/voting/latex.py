@@ -287,11 +287,13 @@ def _named(parts: Sequence[Node], operators: Sequence[str]) -> list[Node]:
     r"""Return an equation of which one side is verbatim: A \cap B = \emptyset, or C = A^TB.
 
     Raises:
-        Verbatim: If it is more than a name and its value.
+        Verbatim: If it is more than a name, perhaps steps, and a value.
     """
     left, right = parts[0], parts[-1]
-    if len(parts) > 2 or operators[0] != "=" or left.head not in ("symbol", "verbatim"):
+    if set(operators) != {"="} or left.head == right.head == "verbatim":
         raise Verbatim
-    if left.head == right.head:
+    if len(parts) > 2 and right.head != "verbatim":
+        return [Node("symbol", name=left.name or "steps"), right]
+    if len(parts) > 2 or left.head not in ("symbol", "verbatim"):
         raise Verbatim
     return [Node("symbol", name=left.name), right]

@@ -44,7 +44,13 @@ def set_key(parts: Sequence[Canonical]) -> str:
 
 
 def _once_per_notation(parts: Sequence[Canonical]) -> list[Canonical]:
-    """Return the elements without decimals of what is also there as a fraction: 1/2 or 0.5."""
+    """Return the elements without decimals of what is also there as a fraction: 1/2 or 0.5.
+
+    And without repetitions of one of several points, which are solutions and no data.
+    """
+    points = {part.key: part for part in parts}
+    if len(points) > 1 and all(part.kind == "tuple" and part.parts[1:] for part in parts):
+        return list(points.values())
     exact = {part.key for part in parts if not part.decimal}
     return [part for part in parts if not part.decimal or part.key not in exact]
 

@@ -27,6 +27,11 @@ MAX_CHARS = 1000
 """Longer answers are taken as they are: equal to nothing but themselves."""
 
 _WRAPPED = re.compile(r"(?:\\\((.*)\\\)|\\\[(.*)\\\]|\*\*(.*)\*\*|\\f?boxed\{(.*)\})", re.DOTALL)
+_DOUBLED = re.compile(  # of JSON in JSON: \\\\frac is no new line
+    r"(?<!\\)\\\\(?=(?:[dtc]?frac|sqrt|left|right|[lg]eq?|neq?|pi|cdot|times|text|math(?:rm|bf|bb)|infty|pm"
+    r"|theta|alpha|beta|cup|cap|in|boxed|overline|circ|binom|log|ln|sin|cos|tan|q?quad|approx"
+    r"|begin|end)(?![a-zA-Z]))"
+)
 _SEPARATOR = r"\{,\}|,\\!|\\!|\\[,;: ]|\{\s*\\[,;:! ]\s*\}|\{\s+\}|~|\s"
 _JOINED_DIGITS = re.compile(rf"(?<![\d.,}}])[1-9]\d{{0,2}}(?:(?:{_SEPARATOR})\s*\d{{3}})+(?!\d)")
 _THOUSANDS = re.compile(r"([^,()\[\]{}]*(?<![\d.,]))([1-9]\d{0,2}(?:,\d{3})+)(?!\d)([^,]*)")
@@ -54,7 +59,8 @@ def tidy(answer: str) -> str:
     text = answer.strip()
     if len(text) > MAX_CHARS or (text.isascii() and text.isdigit()):
         return text
-    text = without_marks(without_styles(_unwrap(plain_characters(text))))
+    text = _unwrap(plain_characters(text))
+    text = without_marks(without_styles(_DOUBLED.sub(r"\\", text)))
     text = _JOINED_DIGITS.sub(lambda match: re.sub(r"\D", "", match[0]), text)
     text = in_one_line(_DECORATION.sub("", _PRIME.sub(_primed, text)))
     text = _SPACING.sub(" ", text).strip().rstrip(".,;: ")
