@@ -346,7 +346,8 @@ UNITS: Kind = (
         for unit in (
             "J", "N", "W", "V", "A", "K", "Hz", "Pa", "kPa", "mol", "kJ", "kWh", "eV", "mA", "mL",
             "nm", "mol/L", "kJ/mol", "J/K", "g/mol", "N m", "N/m", "W/m^2", "m/s", "m/s^2",
-            "m·s^{-2}", "m s^{-2}", "m s^-2", "kg m/s", "J/(kg K)", "J/(kg·K)", "km/h", "rad/s", "cm³/s",
+            "m·s^{-2}", "m s^{-2}", "m s^-2", "kg m/s", "J/(kg K)", "J/(kg·K)", "km/h", "rad/s",
+            "cm³/s",
         )
     ]
     + [
@@ -378,8 +379,8 @@ BOUNDS: Kind = (
         (phrase, other)
         for phrase in (
             "at least 8", "8 or more", r"8\text{ or more}", "8 and above", "at most 8",
-            "8 or fewer", r"8\text{ or less}", "more than 8", "less than 8", "over 8", "under 8", "up to 8",
-            r"\ge 8", r"\le 8", "> 8", "<8", r"\ne 8", "about 8", "at least 8 cm", "8% or more",
+            "8 or fewer", r"8\text{ or less}", "more than 8", "less than 8", "over 8", "under 8",
+            "up to 8", r"\ge 8", r"\le 8", "> 8", "<8", r"\ne 8", "about 8", "at least 8 cm", "8% or more",
             r"\$8\text{ or more}",
         )
         for other in ("8", "9")
@@ -403,9 +404,7 @@ KINDS = {
     "units": UNITS,
     "bounds": BOUNDS,
 }
-OPPOSITES = [
-    tuple(pair.split("/"))
-    for pair in """
+_OPPOSITES = """
     uphill/downhill upstream/downstream rising/falling climbing/sinking increasing/decreasing
     spent/saved paid/received bought/sold lent/borrowed earned/spent discount/markup front/back
     toward/away prime/composite inside/outside forward/backward win/lose deposit/withdrawal
@@ -414,8 +413,7 @@ OPPOSITES = [
     accelerating/decelerating compressed/stretched entering/leaving loaded/unloaded
     passed/failed overestimate/underestimate revenue/expense import/export inward/outward
     used/left red/blue odd/even real/imaginary upper/lower top/bottom extra/missing NE/SW
-""".split()
-]
+"""
 PHRASES = [
     ("too many", "too few"), ("too high", "too low"), ("too long", "too short"),
     ("north of east", "east of north"), ("to the front", "to the back"), ("km N", "km S"),
