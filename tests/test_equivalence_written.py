@@ -380,8 +380,8 @@ BOUNDS: Kind = (
         for phrase in (
             "at least 8", "8 or more", r"8\text{ or more}", "8 and above", "at most 8",
             "8 or fewer", r"8\text{ or less}", "more than 8", "less than 8", "over 8", "under 8",
-            "up to 8", r"\ge 8", r"\le 8", "> 8", "<8", r"\ne 8", "about 8", "at least 8 cm", "8% or more",
-            r"\$8\text{ or more}",
+            "up to 8", r"\ge 8", r"\le 8", "> 8", "<8", r"\ne 8", "about 8", "at least 8 cm",
+            "8% or more", r"\$8\text{ or more}",
         )
         for other in ("8", "9")
     ]
