@@ -4,6 +4,8 @@ Each table is a kind: pairs that are the same, and pairs that are different.
 """
 
 import re
+import time
+from itertools import combinations
 
 import pytest
 
@@ -480,3 +482,32 @@ def test_broken_formulas_ask_nobody(answer: str) -> None:
     for other in ("44", "7", r"\frac{65}{2}", r"\{4, 9\}", "x = 4", "(1, 2)", r"\foo{5}"):
         assert decided(canonical(answer), canonical(other)) is False
     assert decided(canonical(answer), canonical(f" {answer} ")) is True
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "5 ft 2 in ", "5 to ", "2 by ", "(a) 3 ", "7 R ", "/(kg K)", "kg·", "at least ", "5 or more ",
+        "January 5, ", "2021-03-", "1/5/", r"x=1\\", "x=1,y=2;", r"\begin{cases}", r"\begin{cases}1&2",
+        r"\neg ", r"p \land q \lor ", r"(p \land ", r"\{\{", r"\vec a\times ", "B^{-1}C", "dy/dx",
+        "too ", "CoNiS", "ivx", "37°30'", "$2 and 5 cents", r"\\frac", "5 and a half ", "0x1F ", "u=1 ",
+    ],
+)  # fmt: skip
+def test_canonical_never_stalls(part: str) -> None:
+    """A kilobyte of what looks like these kinds ends soon; the bound is a guard against blow-up."""
+    canonical.cache_clear()
+    started = time.process_time()
+    for answer in (part * (999 // len(part)), "5" + part * (900 // len(part)) + "!"):
+        assert canonical(answer).key
+    assert time.process_time() - started < 5
+
+
+def test_keys_are_consistent() -> None:
+    """Over all answers of all kinds verdicts are symmetric, and equal keys are the same."""
+    pairs = [pair for kind in KINDS.values() for pairs in kind for pair in pairs]
+    answers = list(dict.fromkeys(answer for pair in pairs for answer in pair))[::2]
+    known = {answer: canonical(answer) for answer in answers}
+    for a, b in combinations(answers, 2):
+        verdict = decided(known[a], known[b])
+        assert verdict is decided(known[b], known[a]), (a, b)
+        assert (known[a].key != known[b].key) or verdict, (a, b)

@@ -20,19 +20,19 @@ _MEASURE = (
 )
 _UNIT = rf"\s?(?:\\text\s?\{{\s?(?:{_MEASURE})\.?\s?\}}|(?:{_MEASURE})\.?(?![a-zA-Z]))"
 _MIXED = re.compile(
-    rf"({_NUMBER}{_UNIT})((?:\s?(?:,|and|\\text\s?\{{\s?and\s?\}})?\s?{_NUMBER}{_UNIT})+)"
+    rf"{_NUMBER}{_UNIT}(?:\s*+(?:,|and|\\text\s?\{{\s?and\s?\}})?+\s*+{_NUMBER}{_UNIT}){{1,3}}+"
 )
 _ONE = re.compile(rf"({_NUMBER})(?:\s?\\text\s?\{{\s?|\s?)({_MEASURE})\.?(?![a-zA-Z])")
 _DOLLARS = re.compile(
     r"\\?\$\s?(\d+)(?:,|\s|and|\\text\s?\{\s?and\s?\})+(\d+)(\s?(?:\\text\s?\{)?\s?cents?)"
 )
 
-_OPEN, _CLOSE = r"[\s~]*(?:\\text\s?\{)?\s*", r"\s*\}?[\s~]*"
+_OPEN, _CLOSE = r"[\s~]*+(?:\\text\s?\{\s*+)?+", r"\s*+\}?+[\s~]*+"
 _REMAINDER = re.compile(
     rf"(\d+)[\s,]*{_OPEN}(?:[Rr]\.?|rem\.?|(?:with\s)?(?:an?\s|the\s)?remainder(?:\s(?:of|is))?){_CLOSE}(\d+)"
     r"(?:\s*\})?"
 )
-_TO = re.compile(rf"{_NUMBER}(?:{_OPEN}to{_CLOSE}{_NUMBER})+")
+_TO = re.compile(rf"{_NUMBER}(?:{_OPEN}to{_CLOSE}{_NUMBER}){{1,3}}+")
 _WORD_TO = re.compile(rf"{_OPEN}to{_CLOSE}")
 _OUT_OF = re.compile(rf"(\d+){_OPEN}(?:out\s?of|over|in\s?every){_CLOSE}(\d+)")
 _SHAPES = r"(?:matrix|matrices|grid|board|array|rectangle|table)"

@@ -16,7 +16,7 @@ _PIECES = (
     rf"(?:/\s*)?(?:\\mu\s?)?{_TEXT}{_POWER}",
     rf"(?:/\s*)?(?<=[\s/}}\d])[A-Za-z]+\.?{_POWER}",
     rf"(?:\\cdot|\\times)\s*(?:{_TEXT}|[A-Za-z]{{1,4}}(?![A-Za-z])){_POWER}",
-    rf"/\s?\((?:[A-Za-z]{{1,4}}{_POWER}(?:\s|\\cdot\s?)?){{1,3}}\)",
+    rf"/\s?\((?:[A-Za-z]{{1,4}}+{_POWER}(?:\s|\\cdot\s?)?){{1,3}}+\)",
     rf"(?:\\cdot\s*|\\times\s*)?\\frac\s*\{{(?:{_TEXTS}|\s?1\s?)\}}\s*\{{{_TEXTS}\}}{_POWER}",
     r"[kM]?\\(?:Omega|ell|AA)(?![A-Za-z])",
     r"\\mu\s?[AFVWglmsL](?![A-Za-z])",
