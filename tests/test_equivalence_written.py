@@ -487,10 +487,13 @@ def test_broken_formulas_ask_nobody(answer: str) -> None:
 @pytest.mark.parametrize(
     "part",
     [
-        "5 ft 2 in ", "5 to ", "2 by ", "(a) 3 ", "7 R ", "/(kg K)", "kg·", "at least ", "5 or more ",
-        "January 5, ", "2021-03-", "1/5/", r"x=1\\", "x=1,y=2;", r"\begin{cases}", r"\begin{cases}1&2",
+        "5 ft 2 in ", "5 to ", "2 by ", "(a) 3 ", "7 R ", "/(kg K)", "kg·", "at least ",
+        "5 or more ",
+        "January 5, ", "2021-03-", "1/5/", r"x=1\\", "x=1,y=2;", r"\begin{cases}",
+        r"\begin{cases}1&2",
         r"\neg ", r"p \land q \lor ", r"(p \land ", r"\{\{", r"\vec a\times ", "B^{-1}C", "dy/dx",
-        "too ", "CoNiS", "ivx", "37°30'", "$2 and 5 cents", r"\\frac", "5 and a half ", "0x1F ", "u=1 ",
+        "too ", "CoNiS", "ivx", "37°30'", "$2 and 5 cents", r"\\frac", "5 and a half ", "0x1F ",
+        "u=1 ",
     ],
 )  # fmt: skip
 def test_canonical_never_stalls(part: str) -> None:
