@@ -76,6 +76,9 @@ _NO_PARTICIPLES = frozenset((
     "required", "expected", "shaded", "colored", "coloured", "ordered", "numbered", "combined",
     "estimated", "rounded", "asked", "desired", "calculated", "counted", "involved", "requested",
     "hundred", "squared", "cubed", "arranged", "satisfying", "steward", "award", "reward", "ward",
+    "traveled", "travelled", "walked", "covered", "completed", "scored", "worked", "planted",
+    "baked", "produced", "created", "formed", "played", "visited", "selected", "obtained",
+    "working", "training",
 ))  # fmt: skip
 
 

@@ -29,7 +29,7 @@ _QUANTITY = re.compile(
     r"(?:[\d.,+\-*/:^{}() %]|\\(?:frac|sqrt|pi|cdot|times|pm)(?![a-zA-Z]))*"
 )
 _PLAIN_QUANTITY = re.compile(
-    r"[-+\d.,/ ]*\d\s*(?:\\(?:times|cdot)\s*10\s*\^\s*(?:-?\d+|\{\s*-?\d+\s*\})\s*)?"
+    r"[-+\d.,/ ]*\d\s*(?:(?:\\(?:times|cdot)\s*10\s*)?\^\s*(?:-?\d+|\{\s*-?\d+\s*\})\s*)?"
 )
 _QUALIFIERS = re.compile(r"(?:\s*\\text\{:[^{}]*\})+\s*\Z")
 _NO_UNITS = frozenset((
@@ -70,7 +70,7 @@ _SYNONYMS = {
     "children": "child", "people": "person", "pence": "penny", "pennies": "penny",
 }  # fmt: skip
 _SHORTEST_PLURAL = 4
-_LETTER_UNITS = frozenset("mgshlLJNWVAKCFTM")
+_LETTER_UNITS = frozenset("mgshlLJNWVAKCFT")
 _WORD = re.compile(r"[A-Za-z]+")
 
 _ABBREVIATED = re.compile(
