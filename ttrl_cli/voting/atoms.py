@@ -4,22 +4,27 @@ import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
+from ttrl_cli.voting.derivatives import derivative
 from ttrl_cli.voting.expression import (
     FUNCTIONS,
     PRIME,
     STRUCTURES,
     Node,
     Unreadable,
+    Verbatim,
     constant,
     negative,
     number,
 )
+from ttrl_cli.voting.products import OF_NUMBERS, of_numbers
 from ttrl_cli.voting.tokens import Tokens
+from ttrl_cli.voting.verbatim import is_unclear
 
 _INVERSE = {"sin": "arcsin", "cos": "arccos", "tan": "arctan"}
 _GREEK = frozenset((
-    "alpha", "beta", "gamma", "delta", "epsilon", "varepsilon", "zeta", "eta", "theta", "kappa",
-    "lambda", "mu", "nu", "xi", "rho", "sigma", "tau", "phi", "varphi", "chi", "psi", "omega",
+    "alpha", "beta", "gamma", "delta", "epsilon", "varepsilon", "zeta", "eta", "theta", "vartheta",
+    "kappa", "lambda", "mu", "nu", "xi", "rho", "sigma", "tau", "upsilon", "phi", "varphi", "chi",
+    "psi", "omega", "ell", "hbar",
 ))  # fmt: skip
 _CLOSERS = {"(": (")", "]"), "[": (")", "]"), "{": ("}",), r"\{": (r"\}",)}
 _MATRIX = re.compile(r"\\begin\{[pbB]?matrix\}")
@@ -27,14 +32,18 @@ _WORD = re.compile(r"\\text\s*\{\s*([A-Za-z ]+?)\s*\}")
 _NOTATION = re.compile(r"\\text\{@([^{}]*)\}")
 _OVER_NAMES = frozenset((
     "overline", "bar", "vec", "hat", "widehat", "tilde", "widetilde", "overrightarrow",
-    "overleftrightarrow", "overarc", "dot", "ddot",
+    "overleftrightarrow", "overarc", "dot", "ddot", "mathcal", "mathscr", "mathfrak",
 ))  # fmt: skip
 _BEFORE_NAMES = frozenset(("angle", "measuredangle", "triangle", "odot"))
 _HALF = Fraction(1, 2)
+_INVERSE_OF = ["^", "{", "-", "1", "}", "("]
+_FUNCTION_NAMES = frozenset("fghFGH")
 
 
 def scalar(node: Node) -> Node:
     """Return the node, which must not be a set, a tuple or the like."""
+    if node.head == "verbatim":
+        raise Verbatim
     if node.head in STRUCTURES:
         raise Unreadable
     return node
@@ -118,6 +127,10 @@ class Atoms(Tokens):
             return constant(name)
         while self.next == PRIME:
             name += self.take()
+        inverse = self.tokens[self.at : self.at + len(_INVERSE_OF)] == _INVERSE_OF
+        if inverse and name in _FUNCTION_NAMES:
+            name += "^-1"
+            self.at += len(_INVERSE_OF) - 1
         # f(x) is one name, f(x+1) a product: so says math-verify
         if self.next == "(" and self.tokens[self.at + 2 : self.at + 3] == [")"]:
             inner = self.tokens[self.at + 1]
@@ -166,6 +179,10 @@ class Atoms(Tokens):
         notation = _NOTATION.fullmatch("\\" + name)
         if notation:
             return Node("word", name=notation[1])
+        if name in OF_NUMBERS:
+            return self.of_numbers(name)
+        if is_unclear(name.partition("{")[0].strip(), self.tokens) or name == "begin{cases}":
+            raise Verbatim
         raise Unreadable
 
     def named(self, command: str) -> Node:
@@ -219,8 +236,20 @@ class Atoms(Tokens):
         return Node("mul", tuple(factors)) if len(factors) > 1 else factors[0]
 
     def fraction(self) -> Node:
-        """Two arguments."""
-        return Node("div", (self.argument(), self.argument()))
+        """Two arguments; dy/dx is a name."""
+        found = derivative(self.tokens, self.at)
+        if found is None:
+            return Node("div", (self.argument(), self.argument()))
+        self.at += found.tokens
+        if found.is_operator and self.next not in ("", ",", ")"):
+            raise Unreadable  # of what follows: math-verify's to work out
+        return Node("symbol", name=found.name)
+
+    def of_numbers(self, name: str) -> Node:
+        """Return the greatest common divisor and the like of numbers."""
+        self.expect("(")
+        items, _ = self.items((")",))
+        return of_numbers(name, items)
 
     def root(self) -> Node:
         """An argument, and an index in brackets before it."""

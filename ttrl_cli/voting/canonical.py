@@ -1,20 +1,30 @@
 """What is known of an answer without a computer algebra system."""
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 
 from ttrl_cli.voting.equations import VALUE_OF, label_of, name_of, named, zero
-from ttrl_cli.voting.expression import LIST, Node, Unreadable, difference, is_fixed, number
+from ttrl_cli.voting.expression import (
+    LIST,
+    Node,
+    Unreadable,
+    Verbatim,
+    difference,
+    is_fixed,
+    number,
+)
 from ttrl_cli.voting.items import split_outside
 from ttrl_cli.voting.known import Canonical, known_number, rational_number, spelled
 from ttrl_cli.voting.latex import read
 from ttrl_cli.voting.regions import ORDERS, all_but, inequality, union_of
-from ttrl_cli.voting.sets import set_of
+from ttrl_cli.voting.sets import BRACED, point, set_key, set_of, system_of
 from ttrl_cli.voting.tidy import MAX_CHARS, folded, tidy
-from ttrl_cli.voting.tokens import OR
+from ttrl_cli.voting.tokens import OR, tokens
 from ttrl_cli.voting.units import EAST_ASIAN, without_units
+from ttrl_cli.voting.verbatim import is_misread, written
 
 _COMMAND = re.compile(r"\\(?:begin|end|mathbb|operatorname)\*?\s*\{[^{}]*\}|\\(?!text)[A-Za-z]+")
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]+")
@@ -41,9 +51,10 @@ def canonical(answer: str) -> Canonical:
         if text.endswith("%"):
             return _percentage(text[:-1])
         return _of(read(text))
+    except Verbatim:
+        return _assigned(text) or _as_written(text)
     except (Unreadable, RecursionError):
-        words = _wordy(text) or _TWO_VALUES.search(text)
-        return _assigned(text) or (_text(text) if words else _opaque(text))
+        return _assigned(text) or _unread(text)
 
 
 def is_prose(text: str) -> bool:
@@ -78,8 +89,30 @@ def _text(text: str) -> Canonical:
     return Canonical(key=f"text {folded(text)}", kind="text")
 
 
-def _opaque(text: str) -> Canonical:
+def _unread(text: str) -> Canonical:
+    """Return an answer that we cannot read: words, what math-verify would misread, or neither."""
+    if _wordy(text) or _TWO_VALUES.search(text):
+        return _text(text)
+    try:
+        misread = is_misread(tokens(text))
+    except Unreadable:
+        misread = True
+    if misread:
+        return _as_written(text)
     return Canonical(key=f"? {''.join(text.split())}", kind="opaque", fixed=False)
+
+
+def _as_written(text: str) -> Canonical:
+    """Return an answer that only its spelling tells."""
+    try:
+        found = written(tokens(text))
+    except Unreadable:
+        found = " ".join(text.split())
+    return _verbatim(found)
+
+
+def _verbatim(found: str) -> Canonical:
+    return Canonical(key=f"as written {found}", kind="text")
 
 
 def _assigned(text: str) -> Canonical | None:
@@ -121,21 +154,13 @@ def _percentage(text: str) -> Canonical:
 
 
 def _of(node: Node) -> Canonical:
-    if node.head == "union":
-        return union_of([_of(arg) for arg in node.args])
-    if node.head in ("tuple", "matrix"):
-        return _structure(node)
-    if node.head == "set":
-        return set_of([_element(arg, node) for arg in node.args], node.name)
-    if node.head == "relation":
-        return _relation(node)
-    if node.head == "word":
-        return _text(node.name)
+    if node.head in _KNOWN:
+        return _KNOWN[node.head](node)
     return known_number(node)
 
 
 def _structure(node: Node) -> Canonical:
-    parts = [_of(arg) for arg in _in_proportion(node)]
+    parts = [_nested(arg) for arg in _in_proportion(node)]
     brackets = node.name or node.head
     return Canonical(
         key=f"{brackets}<{'; '.join(part.key for part in parts)}>",
@@ -154,21 +179,43 @@ def _in_proportion(node: Node) -> tuple[Node, ...]:
     return tuple(Node("div", (arg, first)) for arg in node.args)
 
 
+def _set(node: Node) -> Canonical:
+    if node.name:
+        return set_of([_element(arg, node) for arg in node.args], node.name)
+    inner = [_nested(arg) if arg.head == "set" else _element(arg, node) for arg in node.args]
+    return set_of(inner, node.name)
+
+
+def _nested(node: Node) -> Canonical:
+    """Return what stands within a set or a tuple: a set there is an element, and not its own."""
+    known = _of(node)
+    if node.head != "set" or node.name:
+        return known
+    parts = known.parts if known.kind == "set" and known.name != BRACED else (known,)
+    return Canonical(
+        key=f"braced{set_key(parts)}",
+        kind="set",
+        name=BRACED,
+        parts=parts,
+        fixed=all(part.fixed for part in parts),
+    )
+
+
 def _element(node: Node, whole: Node) -> Canonical:
     r"""Return an element of a set or list; \sin\pi = 0 beside other equations has its name."""
     if all(arg.head == "relation" and arg.name == "=" for arg in whole.args):
         left, right = node.args
         if is_fixed(left) and is_fixed(right):
             return named(f"{VALUE_OF}{spelled(left)}", _of(right))
-    return _of(node)
+    return _relation(node, within=True) if node.head == "relation" else _of(node)
 
 
-def _relation(node: Node) -> Canonical:
+def _relation(node: Node, *, within: bool = False) -> Canonical:
     operators = node.name.split()
     if set(operators) <= ORDERS:
         return inequality(node, operators)
     if set(operators) == {"="}:
-        return _equation(node)
+        return _equation(node, within=within)
     if len(operators) > 1:
         raise Unreadable
     left, right = node.args
@@ -176,17 +223,25 @@ def _relation(node: Node) -> Canonical:
         return all_but(node) or zero(difference(left, right), "!=")
     if left.head == "symbol":
         return named(left.name, _of(right))
+    if operators == ["in"] and left.head == "tuple" and name_of(left):
+        return point(name_of(left), _of(right))
     if operators == ["~"]:
         return _of(left)
     raise Unreadable
 
 
-def _equation(node: Node) -> Canonical:
-    """Return a named value, a polynomial that is zero, or the result of a calculation."""
+def _equation(node: Node, *, within: bool) -> Canonical:
+    """Return a named value, a polynomial that is zero, or the result of a calculation.
+
+    (x, y) = (1, 2) alone is x = 1, y = 2; within a list it is one of several points.
+    """
     first, last = node.args[0], node.args[-1]
     if all(map(is_fixed, node.args)):
         return _of(last)
     name = name_of(first)
+    if name and first.head == "tuple":
+        found = point(name, _of(last))
+        return found if within else system_of(found)
     if name:
         return _named_by_equation(name, first, last)
     label = label_of(first) if is_fixed(last) else ""
@@ -206,3 +261,14 @@ def _named_by_equation(name: str, left: Node, right: Node) -> Canonical:
         return known
     equation = zero(difference(left, right), "=")
     return replace(known, values=equation.values, degree=equation.degree, fixed=False)
+
+
+_KNOWN: dict[str, Callable[[Node], Canonical]] = {
+    "union": lambda node: union_of([_of(arg) for arg in node.args]),
+    "tuple": _structure,
+    "matrix": _structure,
+    "set": _set,
+    "relation": _relation,
+    "word": lambda node: _text(node.name),
+    "verbatim": lambda node: _verbatim(node.name),
+}

@@ -15,7 +15,12 @@ _COMMANDS = {
     "×": "times", "·": "cdot", "⋅": "cdot", "∙": "cdot", "∞": "infty", "±": "pm", "∓": "mp",
     **dict.fromkeys("°º˚", "degree"),
     "≤": "le", "⩽": "le", "≦": "le", "≥": "ge", "⩾": "ge", "≧": "ge", "≠": "ne", "≈": "approx",
-    "∈": "in", "∪": "cup", "∩": "cap", "∨": "lor", "∖": "setminus", "∣": "mid", "∅": "emptyset",
+    "∈": "in", "∉": "notin", "∪": "cup", "∩": "cap", "∨": "lor", "∧": "land", "¬": "neg",
+    "→": "to", "⟶": "to", "←": "gets", "⇒": "Rightarrow", "⟹": "Rightarrow", "⇔": "iff", "⟺": "iff",
+    "↔": "leftrightarrow", "∀": "forall", "∃": "exists", "⊂": "subset", "⊃": "supset",
+    "⊆": "subseteq", "⊇": "supseteq", "⊕": "oplus", "⊗": "otimes", "⊥": "perp", "∥": "parallel",
+    "≡": "equiv", "∘": "circ", "∂": "partial", "∇": "nabla", "∫": "int", "∑": "sum", "∏": "prod",
+    "∖": "setminus", "∣": "mid", "∅": "emptyset",
     "∠": "angle", "△": "triangle", "⌊": "lfloor", "⌋": "rfloor", "⌈": "lceil", "⌉": "rceil",
     **{sign: f"mathbb{{{letter}}}" for sign, letter in zip("ℝℤℕℚℂ", "RZNQC", strict=True)},
 }  # fmt: skip

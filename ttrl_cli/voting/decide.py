@@ -5,16 +5,16 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ttrl_cli.voting.equations import VALUE_OF, named
-from ttrl_cli.voting.expression import LIST, PRIME
+from ttrl_cli.voting.expression import EITHER, LIST, PRIME
 from ttrl_cli.voting.known import Canonical
 from ttrl_cli.voting.regions import BRACKETS, separate
-from ttrl_cli.voting.sets import set_key, set_of
+from ttrl_cli.voting.sets import BRACED, set_key, set_of
 
 ROUNDED = 1.01e-6
 """math-verify rounds decimals to six places."""
 RELATIVE = 1e-8
 _CURVE = "y"
-_FUNCTION_OF = re.compile(rf"([a-zA-Z]{PRIME}*)\([a-z]\)")
+_FUNCTION_OF = re.compile(rf"([a-zA-Z]{PRIME}*(?:\^-1)?)\([a-z]\)")
 _REGIONS = frozenset(("tuple", "union", "relation"))
 
 
@@ -41,13 +41,13 @@ def says_all(a: Canonical) -> bool:
     """Decide whether an answer is the same as those with its key only.
 
     Its notation is none of math-verify's: a number with a deciding word, a list with
-    repetitions, names that are calculations.
+    repetitions, names that are calculations, sets of sets, words, what only its spelling tells.
     """
     if a.kind == "tuple" and a.name not in (*BRACKETS, "row", "mod", "::"):
         return True
     if a.kind == "set" and a.name == LIST:
         return len({part.key for part in a.parts}) < len(a.parts) or any(map(says_all, a.parts))
-    if a.kind == "text":
+    if a.kind == "text" or a.name in (BRACED, EITHER):
         return True
     return a.name.startswith(VALUE_OF) or any(map(says_all, a.parts))
 
@@ -146,6 +146,10 @@ def _relations(a: Canonical, b: Canonical) -> bool:
         return _coordinates(a, b)
     if {a.kind, b.kind} == {"system", "set"}:
         return _values_of(a, b)
+    if EITHER in (a.name, b.name):
+        return a.name == b.name and _matched(a.parts, b.parts)
+    if a.kind == b.kind == "relation" and a.parts and b.parts:
+        return len(a.parts) == len(b.parts) and _matched(a.parts, b.parts)
     other = b if a.kind in ("relation", "system") else a
     if other.kind == "named":
         return _equations(a, b)
@@ -184,9 +188,13 @@ def _sets(a: Canonical, b: Canonical) -> bool:
     """Each element must have its like; a number is the set of itself."""
     if "union" in (a.kind, b.kind):
         union = a if a.kind == "union" else b
+        if any(part.kind == "number" for part in union.parts):
+            return False  # sets with names
         return not separate(union.parts)  # it may be one of finite sets
     if not {"tuple", "matrix"}.isdisjoint((a.kind, b.kind)):
         return False
+    if BRACED in (a.name, b.name):
+        return a.name == b.name and _matched(a.parts, b.parts)
     if LIST in (a.name, b.name):
         return _lists(a, b)
     return _matched(_elements(a), _elements(b))

@@ -11,6 +11,8 @@ We follow math-verify, with these exceptions:
 - (1, 2) is no set: math-verify takes it for {1, 2} but not for {2, 1}, which are one set.
 - 50\% is 1/2 and is 50, but 50 is not 1/2: an answer joins no class with an answer that is surely
   different from it.
+- What it would misread is told by its spelling alone, and not asked of it: p \land q, A^TB, 7 R 3,
+  commands that it does not know, formulas that are broken off (`verbatim`).
 - R and r are two letters, a list keeps its repetitions, words that decide are no units, a numeral
   has its base, 10:30 is a time of day (docs/voting.md).
 - i is the imaginary unit, odd roots of negative numbers are real, 2(3) is 6 and 1 000 a thousand,
@@ -28,7 +30,7 @@ from ttrl_cli.voting.classes import Compare, classes
 from ttrl_cli.voting.decide import decided, says_all, undecided
 from ttrl_cli.voting.known import Canonical
 from ttrl_cli.voting.letters import plain_letter, with_case
-from ttrl_cli.voting.tidy import folded, tidy
+from ttrl_cli.voting.tidy import tidy
 from ttrl_cli.voting.tokens import OR
 
 __all__ = [
@@ -103,8 +105,6 @@ def _spellings(answer: str) -> list[str]:
     What math-verify would misread is given to it as one word, made of the key.
     """
     text, known = tidy(answer), canonical(answer)
-    if known.kind == "text":
-        return [rf"\text{{{folded(text)}}}"]
     if says_all(known) or (known.kind == "system" and is_prose(text)):
         return [rf"\text{{key {known.key.encode().hex()}}}"]
     if known.kind == "named" and is_prose(text):

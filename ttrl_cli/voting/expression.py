@@ -6,12 +6,14 @@ from typing import NamedTuple
 FUNCTIONS = frozenset(
     ("sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh")
 )
-STRUCTURES = frozenset(("tuple", "set", "union", "matrix", "relation", "word"))
+STRUCTURES = frozenset(("tuple", "set", "union", "matrix", "relation", "word", "verbatim"))
 """Heads of what is no number."""
 LIST = ","
 """The name of a set that is written as a list, in which repetitions count."""
 EITHER = "or"
 """The name of a set that is written as alternatives, with "or" between them."""
+MIXED = "mixed"
+"""The name of a set that is written with "or" and with commas."""
 PRIME = "\N{PRIME}"
 
 
@@ -19,13 +21,21 @@ class Unreadable(ValueError):
     """The text is not in the part of LaTeX that this reader knows."""
 
 
+class Verbatim(Unreadable):
+    r"""Nobody can read the text but as it is written: 7 R 3, p \land q, A^TB.
+
+    To take it for a product, as math-verify does, would make it the same as 3 R 7, p \lor q, BA^T.
+    """
+
+
 class Node(NamedTuple):
     """An expression.
 
     Heads: number, symbol, constant (pi, e, i, oo); add, mul, div, pow, root (base, index) and the
     functions of `FUNCTIONS`, abs, floor, ceil, factorial, factorial2, binom, log (argument, base);
-    tuple (name: its brackets), set (name: `LIST`, `EITHER` or none), union, matrix (rows),
-    relation (name: operators), word. A product of capital letters alone has the name "word".
+    tuple (name: its brackets), set (name: `LIST`, `EITHER`, `MIXED` or none), union, matrix (rows),
+    relation (name: operators), word, verbatim (name: its tokens). A product of capital letters
+    alone has the name "word".
     """
 
     head: str

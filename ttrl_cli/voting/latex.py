@@ -5,16 +5,27 @@ the rest: what it cannot read is left to math-verify. It is iterative where inpu
 bounded where it is deep. Unlike math-verify it tells R from r.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from ttrl_cli.voting.atoms import Atoms, scalar
-from ttrl_cli.voting.expression import EITHER, LIST, Node, Unreadable, negative, number
-from ttrl_cli.voting.tokens import OR, QUALIFIER, SEPARATORS, split, tokens
+from ttrl_cli.voting.expression import (
+    EITHER,
+    LIST,
+    MIXED,
+    Node,
+    Unreadable,
+    Verbatim,
+    negative,
+    number,
+)
+from ttrl_cli.voting.products import has_vector, is_capital, is_matrix_product, is_mixed
+from ttrl_cli.voting.tokens import CLOSING, OPENING, OR, QUALIFIER, SEPARATORS, split, tokens
+from ttrl_cli.voting.verbatim import written
 
 MAX_DEPTH = 20
 _RELATIONS = {
     "=": "=", "<": "<", ">": ">", "\\lt": "<", "\\gt": ">", "\\le": "<=", "\\ge": ">=",
-    "\\ne": "!=", "\\in": "in", "\\approx": "~",
+    "\\ne": "!=", "\\in": "in", "\\approx": "~", "\\equiv": "=",
 }  # fmt: skip
 _TIMES = frozenset(("*", r"\cdot", r"\times"))
 _STOPS = frozenset((
@@ -34,7 +45,8 @@ def read(text: str) -> Node:
         readings = _readings(pieces[0])
         return readings[0] if len(readings) == 1 else Node("set", tuple(readings))
     nodes = tuple(node for piece in pieces for node in _readings(piece))
-    return Node("set", nodes, EITHER if separators == {OR} else LIST)
+    name = LIST if OR not in separators else EITHER if separators == {OR} else MIXED
+    return Node("set", nodes, name)
 
 
 def _readings(piece: Sequence[str]) -> list[Node]:
@@ -99,11 +111,45 @@ class _Reader(Atoms):
                 raise Unreadable
 
     def relation(self) -> Node:
-        parts, operators = [self.union()], []
+        """Return an element of a list: an expression, a relation, or something verbatim."""
+        start, depth, bars = self.at, self.depth, self.bars
+        try:
+            return self.sides()
+        except Verbatim:
+            self.at, self.depth, self.bars = start, depth, bars
+            return self.verbatim()
+
+    def sides(self) -> Node:
+        parts, operators = [self.side()], []
         while self.next in _RELATIONS:
             operators.append(_RELATIONS[self.take()])
-            parts.append(self.union())
-        return Node("relation", tuple(parts), " ".join(operators)) if operators else parts[0]
+            parts.append(self.side())
+        if not operators:
+            return parts[0]
+        if any(part.head == "verbatim" for part in parts):
+            parts = _named(parts, operators)
+        return Node("relation", tuple(parts), " ".join(operators))
+
+    def side(self) -> Node:
+        """Return a side of a relation, which only its spelling may tell."""
+        start, depth, bars = self.at, self.depth, self.bars
+        try:
+            return self.union()
+        except Verbatim:
+            self.at, self.depth, self.bars = start, depth, bars
+            return self.verbatim(_RELATIONS)
+
+    def verbatim(self, ends: Container[str] = ()) -> Node:
+        """Return the rest of an element, or of a side of it, as it is written."""
+        start, depth = self.at, 0
+        while self.next:
+            token = self.next
+            closes = token in CLOSING or token.startswith(r"\end")
+            if not depth and (closes or token in SEPARATORS or token in ends):
+                break
+            depth += (token in OPENING or token.startswith(r"\begin")) - closes
+            self.take()
+        return Node("verbatim", name=written(self.tokens[start : self.at]))
 
     def union(self) -> Node:
         parts = [self.residue()]
@@ -150,16 +196,22 @@ class _Reader(Atoms):
     def product(self) -> Node:
         node = self.chain()
         ratio = [node]
+        operators = set()
         while self.next in _TIMES or self.next in ("/", ":"):
             operator = self.take()
+            operators.add(operator)
             sign = self.take() if self.next == "-" else ""
             factor = scalar(self.chain())
             if sign:
                 factor = negative(factor)
+            if operator == r"\times" and has_vector(node) and has_vector(factor):
+                raise Verbatim  # the order of a cross product counts
             ratio.append(factor)
             node = Node("mul" if operator in _TIMES else "div", (scalar(node), factor))
             if operator == ":" and self.next == ":":
                 return self.proportion(ratio)
+        if len(ratio) > 1 and operators <= _TIMES and is_matrix_product(ratio):
+            raise Verbatim
         return node
 
     def proportion(self, parts: list[Node]) -> Node:
@@ -177,15 +229,25 @@ class _Reader(Atoms):
         """Factors with nothing in between; a number before a fraction makes a mixed number."""
         factors = [self.factor()]
         while not self.stops():
-            if self.next[0].isdigit() and self.tokens[self.at - 1][0].isdigit():
-                raise Unreadable
+            self.refuse_number(factors[-1])
             factors.append(self.factor())
+        if is_matrix_product(factors):
+            raise Verbatim
         if len(factors) == 1:
             return factors[0]
-        if len(factors) == 2 and _mixed(*factors):
+        if len(factors) == 2 and is_mixed(*factors):
             return Node("add", tuple(factors))
-        name = "word" if all(map(_capital, factors)) else ""
+        name = "word" if all(map(is_capital, factors)) else ""
         return Node("mul", tuple(map(scalar, factors)), name)
+
+    def refuse_number(self, last: Node) -> None:
+        """Refuse a number behind another or a letter: 1 2 3, 7 R 3 and H2O are no products."""
+        if not (self.next[0].isdigit() or (self.next[0] == "." and len(self.next) > 1)):
+            return
+        if last.head in ("number", "symbol") or last.name in ("e", "i"):
+            raise Verbatim
+        if self.tokens[self.at - 1][0].isdigit():
+            raise Unreadable
 
     def stops(self) -> bool:
         """Return whether no factor follows."""
@@ -221,15 +283,17 @@ class _Reader(Atoms):
         return Node("factorial2", (node,))
 
 
-def _capital(node: Node) -> bool:
-    return node.head == "symbol" and node.name.isascii() and node.name.isupper()
+def _named(parts: Sequence[Node], operators: Sequence[str]) -> list[Node]:
+    r"""Return an equation of which one side is verbatim: A \cap B = \emptyset, or C = A^TB.
 
-
-def _mixed(whole: Node, part: Node) -> bool:
-    """1 and 1/2, both of whole numbers."""
-    return (
-        whole.head == "number"
-        and whole.value.denominator == 1
-        and part.head == "div"
-        and all(arg.head == "number" and arg.value > 0 for arg in part.args)
-    )
+    Raises:
+        Verbatim: If it is more than a name, perhaps steps, and a value.
+    """
+    left, right = parts[0], parts[-1]
+    if set(operators) != {"="} or left.head == right.head == "verbatim":
+        raise Verbatim
+    if len(parts) > 2 and right.head != "verbatim":
+        return [Node("symbol", name=left.name or "steps"), right]
+    if len(parts) > 2 or left.head not in ("symbol", "verbatim"):
+        raise Verbatim
+    return [Node("symbol", name=left.name), right]

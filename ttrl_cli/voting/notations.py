@@ -50,7 +50,7 @@ _NUMERAL = r"(\d[\dA-Fa-f]*(?:\.[\dA-Fa-f]+)?|[A-F][\dA-F]+)"
 _BASE = r"(\d{1,2}|[a-z](?![A-Za-z])|" + "|".join(_BASES) + ")"
 _IN = r"(?:in\s+)?base"
 _BASE_NUMERAL = re.compile(
-    rf"(?<![\w.\\^])(?:{_NUMERAL}|\(\s*{_NUMERAL}\s*\)|(?:\\text\s*)?\{{\s*{_NUMERAL}\s*\}})\s*(?:"
+    rf"(?<![\w.\\^])(?:{_NUMERAL}|\(\s*{_NUMERAL}\s*\)|\[\s*{_NUMERAL}\s*\]|(?:\\text\s*)?\{{\s*{_NUMERAL}\s*\}})\s*(?:"
     rf"_\s*{_BASE}"
     rf"|_\s*\{{\s*\(?\s*(?:base\s*)?{_BASE}\s*\)?\s*\}}"
     rf"|_\s*\{{\s*\\text\s*\{{\s*base\s*\}}\s*{_BASE}\s*\}}"

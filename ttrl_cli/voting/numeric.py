@@ -131,6 +131,12 @@ def _factorial(value: complex) -> complex:
     return complex(math.gamma(_real(value) + 1))
 
 
+def _double_factorial(value: complex) -> complex:
+    n = _real(value)
+    halves = 2 ** (n / 2) * math.gamma(n / 2 + 1)
+    return complex(halves * (2 / math.pi) ** ((1 - math.cos(math.pi * n)) / 4))
+
+
 def _binomial(n: complex, k: complex) -> complex:
     return _factorial(n) / (_factorial(k) * _factorial(n - k))
 
@@ -158,6 +164,7 @@ _RULES: dict[str, Callable[..., complex]] = {
     "floor": _rounded(math.floor),
     "ceil": _rounded(math.ceil),
     "factorial": _factorial,
+    "factorial2": _double_factorial,
     "binom": _binomial,
     "sin": _angle(cmath.sin),
     "cos": _angle(cmath.cos),

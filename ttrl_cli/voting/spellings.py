@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
+from ttrl_cli.voting.conditions import with_conditions
+
 Replacement: TypeAlias = str | Callable[[re.Match[str]], str]
 Step: TypeAlias = tuple[str, re.Pattern[str], Replacement]
 """A text that must be there for the pattern to be found, the pattern, and what replaces it."""
@@ -31,16 +33,28 @@ _COMMANDS = {
     **dict.fromkeys(("leqslant", "leqq", "leq"), r"\le "),
     **dict.fromkeys(("geqslant", "geqq", "geq"), r"\ge "),
     **dict.fromkeys(("vert", "lvert", "rvert", "Vert", "lVert", "rVert"), "|"),
-    **dict.fromkeys(("land", "wedge"), ", "),
+    **dict.fromkeys(("land", "wedge"), r"\wedge "),
+    **dict.fromkeys(("lor", "vee"), r"\vee "),
+    **dict.fromkeys(("lnot", "neg"), r"\neg "),
+    **dict.fromkeys(("implies", "Rightarrow", "Longrightarrow", "rightarrow"), r"\to "),
+    **dict.fromkeys(("longrightarrow", "to"), r"\to "),
+    **dict.fromkeys(("iff", "Leftrightarrow", "Longleftrightarrow"), r"\leftrightarrow "),
+    **dict.fromkeys(("backslash", "smallsetminus"), r"\setminus "),
+    **dict.fromkeys(("leftarrow", "gets"), r"\gets "),
+    **dict.fromkeys(("ldots", "cdots", "dotsc", "dotsb"), r"\dots "),
     "neq": r"\ne ",
     "varnothing": r"\emptyset ",
     "lbrace": r"\{",
     "rbrace": r"\}",
-    "vee": r"\lor ",
     "div": "/",
     "colon": ":",
 }
 _COMMAND = re.compile(rf"\\({'|'.join(_COMMANDS)})(?![a-zA-Z])")
+_NEGATED = {
+    "=": r"\ne ", "<": r"\ge ", ">": r"\le ", r"\le": ">", r"\ge": "<", r"\in": r"\notin ",
+    r"\lt": r"\ge ", r"\gt": r"\le ",
+}  # fmt: skip
+_NOT = re.compile(r"\\not\s*(=|<|>|\\(?:le|ge|in|lt|gt)(?![a-zA-Z]))")
 _NAMES = "sqrt|pi|arcsin|arccos|arctan|sinh|cosh|tanh|sin|cos|tan|csc|cot|ln|log|exp"
 _STEPS = steps((
     ("|", r"\\\|", "|"),
@@ -80,6 +94,13 @@ _STEPS = steps((
     # math-verify reads 1.42e2 as a product with Euler's number
     ("e", r"(?<![\w.}])(\d+(?:\.\d+)?|\.\d+)[eE]\s?([+-]?\d+)(?![\w.])", r"\1 \\times 10^{\2}"),
     ("E", r"(?<![\w.}])(\d+(?:\.\d+)?|\.\d+)[eE]\s?([+-]?\d+)(?![\w.])", r"\1 \\times 10^{\2}"),
+    ("10", r"(?<=\d)\s?[xX]\s?(?=10\s?\^)", r"\\times "),
+    ("negative", r"^negative\s+(?=[\d\\])", "-"),
+    ("minus", r"^minus\s+(?=[\d\\])", "-"),
+    ("ly ", r"^(?:exactly|only)\s+(?=[\d\\-])", ""),
+    ("d", r"(?<![A-Za-z\\])(d[a-zA-Z])/(d[a-z])(?![a-zA-Z])", r"\\frac{\1}{\2}"),
+    ("quad", r"(?<=\d)\s*,?\s*\\q?quad(?![a-zA-Z])\s*(?=\w+\s?=)", ", "),
+    ("quad", r"\\q?quad(?![a-zA-Z])", " "),
     ("/", r"^(-?\d+) (\d+/\d+)$", r"\1 \\frac{\2}"),
     ("/", r"\\frac\{(\d+)/(\d+)\}", r"\\frac{\1}{\2}"),
 ))  # fmt: skip
@@ -90,6 +111,8 @@ def in_one_spelling(text: str) -> str:
     """Return the text with each command and operator in the spelling that our reader knows."""
     if "\\" in text:
         text = _COMMAND.sub(lambda match: _COMMANDS[match[1]], text)
+        text = _NOT.sub(lambda match: _NEGATED[match[1]], text) if "\\not" in text else text
+        text = with_conditions(text)
         text = _REPEATING.sub(_repeating, replaced(text, _STEPS))
     else:
         text = replaced(text, _STEPS)

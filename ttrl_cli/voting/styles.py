@@ -15,15 +15,24 @@ _SWITCHES = (
     "|boldmath|unboldmath|normalfont|displaystyle|textstyle|scriptstyle|scriptscriptstyle"
 )
 _SPACES = (
-    "quad|qquad|enspace|thinspace|medspace|thickspace|negthinspace|nobreakspace|space|hfill|hfil"
-    "|newline|noindent|centering|strut|mathstrut|null|relax|hline"
+    "enspace|thinspace|medspace|thickspace|negthinspace|nobreakspace|space|hfill|hfil"
+    "|noindent|centering|strut|mathstrut|null|relax|hline"
 )
 _STEPS = steps(
     [
         ("\\", pattern, replacement)
         for pattern, replacement in (
             (rf"\\\\\*?\s*\[\s*{_LENGTH}\s*\]|\\\\\*", r"\\\\ "),
-            (r"\\(?:cr|tabularnewline)(?![a-zA-Z])", r"\\\\ "),
+            (r"\\(?:cr|tabularnewline|newline)(?![a-zA-Z])", r"\\\\ "),
+            (
+                r"\\(?:mathbf|boldsymbol|bm|pmb)\s*\{\s*([A-Za-z])\s*\}(?=\s*\\(?:times|cdot)\s*\\[bmp])",
+                r"\\vec{\1}",
+            ),
+            (
+                r"(\\vec\{[A-Za-z]\}\s*\\(?:times|cdot)\s*)\\(?:mathbf|boldsymbol|bm|pmb)"
+                r"\s*\{\s*([A-Za-z])\s*\}",
+                r"\1\\vec{\2}",
+            ),
             (r"\\(?:[hv]space\*?|mspace|[hv]?phantom)\s*\{[^{}]*\}", " "),
             (rf"\\(?:hskip|mskip|kern|mkern)\s*{_LENGTH}", " "),
             (r"\\(?:tag\*?|label)\s*\{[^{}]*\}", ""),
@@ -57,7 +66,9 @@ _POWER_IN_TEXT = re.compile(r"(\\text\s*\{[^{}]*\^)\s*\{\s*(-?\d)\s*\}")
 _STYLED_MATHEMATICS = re.compile(r"\\text(?=\s*\{[^{}]*\{)")
 _MOST_POWERS = 4
 _TRAILING = re.compile(r"(?:\s|\\(?:\\|[,;:!>]|(?=\Z|\s)))+\Z")
-_GROUP = re.compile(r"(?:\\text(?!\s*\{[@:])|\\[df]?box|\\f?boxed)?\s*\{")
+_WORD = r"\s*\{\s*[A-Za-z][A-Za-z ]*[A-Za-z]\s*\}"
+_GROUP = re.compile(rf"(?:\\text(?!\s*\{{[@:]|{_WORD})|\\[df]?box|\\f?boxed)?\s*\{{")
+_BRACKET = re.compile(r"\\?[{}]|[()\[\]]")
 
 
 def without_styles(text: str) -> str:
@@ -78,6 +89,25 @@ def peeled(text: str) -> str:
         if not _balanced(inner):
             break
         text = inner.strip()
+    return text
+
+
+def without_strays(text: str) -> str:
+    """Return the text without brackets at its ends that nothing closes, or nothing opened."""
+    if text[-1:] not in ("}", ")") and text[:1] not in ("{", "(") and text[:2] != r"\{":
+        return text
+    opened: list[re.Match[str]] = []
+    for bracket in _BRACKET.finditer(text):
+        if bracket[0][-1] in "{([":
+            opened.append(bracket)
+        elif opened:
+            opened.pop()
+        elif not text[bracket.start() :].strip("\\}) "):
+            return text[: bracket.start()].rstrip("\\ ")
+        else:
+            return text
+    if len(opened) == 1 and not opened[0].start() and opened[0][0] != "[":
+        return text[opened[0].end() :].strip()
     return text
 
 

@@ -9,13 +9,17 @@ import re
 from collections.abc import Sequence
 
 from ttrl_cli.voting.angles import without_degrees
+from ttrl_cli.voting.bounds import with_bounds
 from ttrl_cli.voting.characters import plain_characters
+from ttrl_cli.voting.dates import in_one_date
 from ttrl_cli.voting.expression import PRIME
 from ttrl_cli.voting.gloss import without_gloss
 from ttrl_cli.voting.items import each_item
 from ttrl_cli.voting.notations import in_our_notations
+from ttrl_cli.voting.quantities import in_one_quantity, without_marks
 from ttrl_cli.voting.spellings import in_one_spelling
-from ttrl_cli.voting.styles import peeled, without_styles
+from ttrl_cli.voting.styles import peeled, without_strays, without_styles
+from ttrl_cli.voting.systems import in_one_line
 from ttrl_cli.voting.units import CURRENCY_SIGN, parted, qualified, without_currency
 from ttrl_cli.voting.words import in_symbols, marked_word, without_builder
 
@@ -23,6 +27,11 @@ MAX_CHARS = 1000
 """Longer answers are taken as they are: equal to nothing but themselves."""
 
 _WRAPPED = re.compile(r"(?:\\\((.*)\\\)|\\\[(.*)\\\]|\*\*(.*)\*\*|\\f?boxed\{(.*)\})", re.DOTALL)
+_DOUBLED = re.compile(  # of JSON in JSON: \\\\frac is no new line
+    r"(?<!\\)\\\\(?=(?:[dtc]?frac|sqrt|left|right|[lg]eq?|neq?|pi|cdot|times|text|math(?:rm|bf|bb)|infty|pm"
+    r"|theta|alpha|beta|cup|cap|in|boxed|overline|circ|binom|log|ln|sin|cos|tan|q?quad|approx"
+    r"|begin|end)(?![a-zA-Z]))"
+)
 _SEPARATOR = r"\{,\}|,\\!|\\!|\\[,;: ]|\{\s*\\[,;:! ]\s*\}|\{\s+\}|~|\s"
 _JOINED_DIGITS = re.compile(rf"(?<![\d.,}}])[1-9]\d{{0,2}}(?:(?:{_SEPARATOR})\s*\d{{3}})+(?!\d)")
 _THOUSANDS = re.compile(r"([^,()\[\]{}]*(?<![\d.,]))([1-9]\d{0,2}(?:,\d{3})+)(?!\d)([^,]*)")
@@ -32,7 +41,7 @@ _PRIME = re.compile(
 )
 _DECORATION = re.compile(
     r"\\(?:left|right|[bB]igg?[lrm]?|limits|nolimits)(?![a-zA-Z])\.?"
-    rf"|\\!|[\"']|{CURRENCY_SIGN}"
+    rf"|\\!|\\?[\"']|{CURRENCY_SIGN}"
 )
 _SPACING = re.compile(r"(?:(?<!\\)\\[,;:>\s]|~|\s)+")
 
@@ -50,12 +59,15 @@ def tidy(answer: str) -> str:
     text = answer.strip()
     if len(text) > MAX_CHARS or (text.isascii() and text.isdigit()):
         return text
-    text = without_styles(_unwrap(plain_characters(text)))
+    text = _unwrap(plain_characters(text))
+    text = without_marks(without_styles(_DOUBLED.sub(r"\\", text)))
     text = _JOINED_DIGITS.sub(lambda match: re.sub(r"\D", "", match[0]), text)
-    text = _DECORATION.sub("", _PRIME.sub(_primed, text))
+    text = in_one_line(_DECORATION.sub("", _PRIME.sub(_primed, text)))
     text = _SPACING.sub(" ", text).strip().rstrip(".,;: ")
-    text = in_symbols(peeled(text).rstrip(".,;: "))
-    text = in_one_spelling(in_our_notations(without_currency(text)))
+    text = in_symbols(without_strays(peeled(text).lstrip("= ").rstrip(".,;: ")))
+    text = in_one_date(with_bounds(text))
+    text = in_one_quantity(in_our_notations(without_currency(text)))
+    text = in_one_spelling(text)
     text = _without_thousands_separators(text).strip()
     text = each_item(without_degrees(without_builder(text)), _tidy_items)
     text = _INLINE.sub(r"\1", text).strip()

@@ -17,6 +17,7 @@ _PHRASES = [
             r"real(?:s| numbers?| values?)?(?: (?:of |for )?[a-z])?|(?:the )?reals?(?: numbers)?",
             r"\mathbb{R}",
         ),
+        (r"(?:(?:a|one) )?half", r"\frac{1}{2}"),
         (r"(?:the )?(?:limit )?(?:does not exist|doesnt exist|dne)", "does not exist"),
         (
             r"(?:there are |has )?(?:infinitely many|an infinite number of|infinite)"
@@ -31,10 +32,18 @@ _SHORT_WORD = (  # alone, and no product: cat, but not abc
     "|end|eve|eye|few|fly|fry|ice|ink|inn|its|key|new|oak|oar|off|oil|old|one|our|out|owl|own|pea"
     "|sea|see|she|shy|six|sky|tea|the|tie|toe|try|two|use|way|who|why)"
 )
+_WORDS_OF_TWO = "he|hi|ho|we|us|it|is|so|go|no|to|up|do|by|my|of|on|if|in|ok|oh|eh|hm"
+_ROMAN = r"[ivx]{2,}|(?=[ivxlcdm]{3})m{0,3}(?:cm|cd|d?c{0,3})(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3})"
+_ELEMENTS = (
+    "He|Li|Be|Ne|Na|Mg|Al|Si|Cl|Ar|Ca|Sc|Ti|Cr|Mn|Fe|Co|Ni|Cu|Zn|Ga|Ge|As|Se|Br|Kr|Rb|Sr|Zr|Nb|Mo"
+    "|Ag|Cd|Sn|Sb|Te|Xe|Cs|Ba|Pt|Au|Hg|Pb|Bi|Ra|Th"
+)
+_SUBSTANCE = rf"(?:{_ELEMENTS}|[HBCNOFPSKIU])*(?:{_ELEMENTS})(?:{_ELEMENTS}|[HBCNOFPSKIU])*"
 _CAPITALS = 2
 _CAPITALS_OF_VALUE = 3  # V = IR is a product
 _WORD = re.compile(
     rf"\\text\s*\{{\s*([A-Za-z][A-Za-z ]+)\}}|({_SHORT_WORD})|([A-Z]{{{_CAPITALS},}})"
+    rf"|({_WORDS_OF_TWO}|{_ROMAN}|\((?:{_ROMAN})\)|{_SUBSTANCE}|(?=[a-z]{{3}}\Z)[a-z]*([a-z])[a-z]*\5[a-z]*)"
 )
 _NUMBERS = r"(?:[-+\d.,/\s(){}|^]|\\(?:frac|sqrt|pi|infty|l[et]|g[et]|ne|cdot)(?![a-zA-Z])|[<>=])"
 _BUILT = re.compile(
@@ -63,9 +72,9 @@ def in_symbols(text: str) -> str:
 def marked_word(text: str, *, named: bool) -> str:
     r"""Return a word as \text{@word}, so that CAB is no product; V = IR is, being named."""
     word = _WORD.fullmatch(text)
-    if word is None or (named and word[3] and len(word[3]) < _CAPITALS_OF_VALUE):
+    if word is None or (named and len(word[3] or word[4] or text) < _CAPITALS_OF_VALUE):
         return text
-    written = word[1] or word[2] or word[3]
+    written = (word[1] or word[0]).strip("()")
     return rf"\text{{@{written.strip()}}}"
 
 
