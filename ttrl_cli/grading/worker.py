@@ -157,9 +157,9 @@ def _certificate(work: Callable[[Checker], Certificate]) -> Certificate | str:
         return clean(str(error))[:REASON_CHARS] or "it was refused"
 
 
-def attack(attacked: Attack) -> str:
+def attack(attacked: Attack, known: Json) -> str:
     """What is wrong with the verifier, as this attack tells; empty if nothing is."""
-    return finding(_checker(_problems[0]), attacked)
+    return finding(_checker(_problems[0]), attacked, known)
 
 
 def load(problem: Problem, sandbox: str, run: Path | None) -> Loaded:
@@ -279,7 +279,7 @@ def grade_solution(problem: Problem, text: str, *, parent_data: Json, seed: int)
     except Malformed as error:
         verdict = Verdict(status=Status.MALFORMED, reason=clean(str(error)))
     if verdict.valid:
-        verdict = _judge(problem, data)
+        verdict = _judge(problem, data, parent_data)
     return dataclasses.replace(
         verdict,
         seconds=time.monotonic() - started - compiling,
@@ -290,13 +290,13 @@ def grade_solution(problem: Problem, text: str, *, parent_data: Json, seed: int)
     )
 
 
-def _judge(problem: Problem, data: Json) -> Verdict:
+def _judge(problem: Problem, data: Json, known: Json = None) -> Verdict:
     timed_by_itself = isinstance(problem.spec.verifier, Command)
     limit = nullcontext() if timed_by_itself else _at_most(problem.spec.limits.seconds)
     try:
         checker = _checker(problem)
         with limit:
-            return checker.judge(data)
+            return checker.judge(data, known)
     except ProblemError as error:  # its files changed since they were first loaded
         return Verdict(status=Status.FAILED, reason=str(error))
 
