@@ -8,6 +8,7 @@ import contextlib
 import json
 import math
 import os
+import pwd
 import random
 import signal
 import subprocess
@@ -1263,6 +1264,26 @@ class TestEnvironment:
             "    return [getpass.getuser(), said, len(homes), os.access(homes.pop(), os.W_OK)]"
         )
         assert returned(sandbox, source) == ["candidate", "candidate candidate\n", 1, True]
+
+    @attack(Property.ENVIRONMENT)
+    def test_a_program_has_an_entry_of_its_user(self, sandbox: Sandbox) -> None:
+        """The list of users and groups names a program's own ids in Python, and no unknown one."""
+        source = (
+            "import grp, os, pathlib, pwd\n"
+            "def run():\n"
+            "    own = pwd.getpwuid(os.getuid())\n"
+            "    assert pwd.getpwnam(own.pw_name).pw_uid == own.pw_uid == os.getuid()\n"
+            "    assert os.path.isdir(own.pw_dir) and pathlib.Path('candidate.py').owner()\n"
+            "    assert grp.getgrgid(os.getgid()).gr_gid == os.getgid()\n"
+            "    for find, key in ((pwd.getpwuid, 12345678), (pwd.getpwnam, 'no such user'),\n"
+            "                      (grp.getgrgid, 12345678), (grp.getgrnam, 'no such user')):\n"
+            "        try:\n"
+            "            return find(key)\n"
+            "        except KeyError: pass\n"
+            "    return own.pw_name"
+        )
+        named = returned(sandbox, source)
+        assert named == ("candidate" if sandbox.isolated else pwd.getpwuid(os.getuid()).pw_name)
 
 
 class TestOtherProcesses:

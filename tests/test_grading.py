@@ -606,6 +606,34 @@ else:
         )
         assert done.stderr == ""
 
+    def test_closing_breaks_a_start_off(self, tmp_path: Path) -> None:
+        """A pool that ends while the fork server imports waits for nothing and leaves nothing."""
+        (tmp_path / "slow_to_import.py").write_text(
+            "import time\nif __name__ != 'slow_to_import': raise ImportError\ntime.sleep(600)\n"
+        )
+        script = tmp_path / "main.py"
+        script.write_text("""
+import os
+from ttrl_cli.grading.workers import Workers
+
+if __name__ == "__main__":
+    for preload in (["slow_to_import"], ["slow_to_import"], []):
+        workers = Workers(count=2, initializer=int, arguments=(), preload=preload, wait=False)
+        if not preload:
+            workers.submit("a", abs, -3, timeout=60)
+            print(workers.take(wait=True))
+        workers.close()
+""")
+        done = subprocess.run(
+            [sys.executable, str(script)],
+            check=True,
+            capture_output=True,  # to the end of all processes that have it
+            text=True,
+            timeout=60,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        )
+        assert (done.stdout, done.stderr) == ("[('a', 3)]\n", "")
+
 
 class TestLoading:
     @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ import dataclasses
 import multiprocessing
 import os
 import signal
-import sys
 import tempfile
 import threading
 import time
@@ -23,7 +22,6 @@ from typing import NoReturn
 
 from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.errors import Invalid, ProblemError, SetupError
-from ttrl_cli.escapes import VisibleStream
 from ttrl_cli.grading.attacks import Attack, finding
 from ttrl_cli.grading.choose import CONTAINERS
 from ttrl_cli.grading.environment import interpreter
@@ -83,8 +81,6 @@ class Loaded:
 
 def prepare() -> None:
     """Prepare a worker process for any problem's code; called once in each."""
-    os.dup2(2, 1)  # our standard output is the result: what a verifier prints is not
-    sys.stdout = sys.stderr = VisibleStream.over(sys.stderr)  # it may print what it was given
     # a verifier's own processes start as they would anywhere, not by the fork server of the workers
     multiprocessing.set_start_method(None, force=True)
     os.register_at_fork(after_in_child=_be_ordinary)
