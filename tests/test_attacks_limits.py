@@ -1273,17 +1273,19 @@ class TestEnvironment:
             "def run():\n"
             "    own = pwd.getpwuid(os.getuid())\n"
             "    assert pwd.getpwnam(own.pw_name).pw_uid == own.pw_uid == os.getuid()\n"
-            "    assert os.path.isdir(own.pw_dir) and pathlib.Path('candidate.py').owner()\n"
+            "    assert pathlib.Path('candidate.py').owner() == own.pw_name\n"
             "    assert grp.getgrgid(os.getgid()).gr_gid == os.getgid()\n"
             "    for find, key in ((pwd.getpwuid, 12345678), (pwd.getpwnam, 'no such user'),\n"
             "                      (grp.getgrgid, 12345678), (grp.getgrnam, 'no such user')):\n"
             "        try:\n"
             "            return find(key)\n"
             "        except KeyError: pass\n"
-            "    return own.pw_name"
+            "    return [own.pw_name, own.pw_dir]"
         )
         named = returned(sandbox, source)
-        assert named == ("candidate" if sandbox.isolated else pwd.getpwuid(os.getuid()).pw_name)
+        entry = pwd.getpwuid(os.getuid())
+        outside = [entry.pw_name, entry.pw_dir]
+        assert named == (["candidate", "/tmp"] if sandbox.isolated else outside)
 
 
 class TestOtherProcesses:
