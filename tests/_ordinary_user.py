@@ -20,6 +20,7 @@ from shutil import ignore_patterns
 from ttrl_cli.sandbox.inside import kernel
 
 USER = 65534
+_IF_MAIN = 'if __name__ == "__main__":\n    main()\n'
 _REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -57,13 +58,13 @@ def run_as_ordinary_user(
 def own_python(folder: Path) -> Path:
     """Make a virtual environment whose files the ordinary user owns, the interpreter's too.
 
-    Candidates find numpy and scipy in it; tests find all packages that we have.
+    Candidates find numpy, scipy and pytest in it; tests find all packages that we have.
 
     Args:
         folder: Where to make it; every user may enter it.
 
     Returns:
-        The interpreter.
+        The interpreter; `ttrl` lies beside it.
     """
     real = Path(sys.executable).resolve()
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -74,10 +75,13 @@ def own_python(folder: Path) -> Path:
     (folder / "pyvenv.cfg").write_text(f"home = {real.parent}\n")
     ours = [path for path in sys.path if path.endswith("site-packages")]
     (packages / "ours.pth").write_text("\n".join([str(_REPOSITORY), *ours]) + "\n")
-    for name in ("numpy", "scipy"):
+    for name in ("numpy", "scipy", "pytest"):
         for part in (Path(find(name)).parent, Path(find(name)).parent.with_name(f"{name}.libs")):
             if part.exists():
                 shutil.copytree(part, packages / part.name, ignore=ignore_patterns("tests"))
+    ttrl = python.with_name("ttrl")
+    ttrl.write_text(f"#!{python}\nfrom ttrl_cli.cli.main import main\n\n" + _IF_MAIN)
+    ttrl.chmod(0o755)
     for path in (folder, *folder.rglob("*")):
         os.chown(path, USER, USER)
     return python

@@ -392,6 +392,7 @@ class TestMemory:
         assert result.status is Status.MEMORY or result.data <= SMALL.memory_mb
         still_works(sandbox)
 
+    @pytest.mark.attacks(Property.MEMORY)
     @pytest.mark.parametrize(("sandbox", "flags"), HOLDING, indirect=["sandbox"])
     def test_memory_of_all_processes_counts(self, sandbox: Sandbox, flags: str) -> None:
         """Processes that each stay below the limit are ended for what they hold together."""
@@ -429,6 +430,7 @@ class TestMemory:
         )
         assert returned(sandbox, source) == [[], 4096]
 
+    @pytest.mark.attacks(Property.MEMORY)
     @pytest.mark.parametrize("sandbox", ["process"], indirect=True)
     def test_memory_that_no_process_shows_counts(self, sandbox: Sandbox) -> None:
         """Shared memory that was filled, and then dropped from every page table, still counts."""

@@ -150,7 +150,6 @@ def test_what_is_no_file_of_accelerates(tmp_path: Path, raw: bytes, why: str):
         ("name: null", "no value: write one, or"),
         ("name: ~", "no value: write one, or"),
         ("statement: NULL", "no value: write one, or"),
-        ("seeds: [null]", "no value: write one, or"),
         ("solution: {kind: program, entry: }", "no value: write one, or"),
     ],
 )
