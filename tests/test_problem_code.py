@@ -176,9 +176,7 @@ MOVES = {
     "into a folder": "os.chdir('deep')",
     "out of it": "os.chdir('/')",
     "through a descriptor": "os.fchdir(os.open('/', os.O_RDONLY))",
-    "into a folder that is gone": (
-        "os.mkdir('gone'); os.chdir('gone'); os.rmdir(os.getcwd())"
-    ),
+    "into a folder that is gone": ("os.mkdir('gone'); os.chdir('gone'); os.rmdir(os.getcwd())"),
 }
 
 
@@ -197,9 +195,7 @@ def test_each_function_is_called_there(tmp_path: Path, case: str):
         def score(data): return int(read(data)) + sum(data)
         """
     here = Path.cwd()
-    made = checker(
-        tmp_path, verify, render="verify.py:read", certify="verify.py:read"
-    )
+    made = checker(tmp_path, verify, render="verify.py:read", certify="verify.py:read")
     for data in ([1], [2]):
         verdict = made.judge(data)
         assert (verdict.status, verdict.shown) == (Status.OK, "40"), verdict.reason

@@ -96,7 +96,7 @@ def test_marks_in_the_other_files(tmp_path: Path):
 
 ACCELERATE = {
     "a.yaml": "# größer\ndistributed_type: MULTI_CPU\nnum_processes: 3\nmixed_precision: bf16\n",
-    "a.json": '{\n"distributed_type": "MULTI_CPU", "num_processes": 3, "mixed_precision": "bf16"}\n',
+    "a.json": '{\n"distributed_type": "MULTI_CPU", "num_processes": 3,\n"mixed_precision": "bf16"}',
 }
 
 
@@ -243,7 +243,9 @@ def test_a_truth_value_in_a_prompt_file(tmp_path: Path, key: str):
 def test_truth_values_stay_what_they_are(tmp_path: Path):
     """A truth value is one where one is wanted, and 1 is a number."""
     run = {"train": False, "thinking": True, "groups": 1, "lr": 1}
-    config = resolve(SolveConfig, load_problem(write_problem(tmp_path, run=run)).spec.run, {}, where="")
+    config = resolve(
+        SolveConfig, load_problem(write_problem(tmp_path, run=run)).spec.run, {}, where=""
+    )
     assert (config.train, config.thinking, config.groups, config.lr) == (False, True, 1, 1.0)
 
 

@@ -178,9 +178,7 @@ def test_seeds_of_several_forms(tmp_path: Path):
     """What the verifier returns for one of the seeds is data, whatever the parent's are like."""
     keys = {"solution": {"kind": "json"}, "seeds": ["seed.txt", "other.txt"]}
     verify = "def verify(data): return ' '.join(map(str, data)) if len(data) > 3 else data\n"
-    folder = write_problem(
-        tmp_path, verify + "def score(data): return 1\n", seed="[1]", **keys
-    )
+    folder = write_problem(tmp_path, verify + "def score(data): return 1\n", seed="[1]", **keys)
     (folder / "other.txt").write_text("[1, 2, 3, 4]")
     made = Checker(load_problem(folder))
     assert made.judge([5, 6, 7, 8, 9], [1]).data == "5 6 7 8 9"
@@ -210,7 +208,7 @@ def test_a_run_learns_nothing_of_remarks(tmp_path: Path):
 
 @pytest.mark.parametrize("kind", ["json", "program"])
 def test_check_finds_it(tmp_path: Path, kind: str):
-    """`ttrl check` says of which data the verifier returned a remark, and that verify returns data."""
+    """`ttrl check` names the data of which the verifier returned a remark."""
     seed = {"json": "[1, 2]", "program": "def run():\n    return [1, 2]\n"}[kind]
     verify = VERDICTS.replace(
         "    if len(data)",

@@ -39,7 +39,7 @@ class Echo:
         self._thread.start()
 
     def close(self) -> None:
-        """Show what has been written so far; a process that still has the pipe is not waited for."""
+        """Show what has been written; wait for no process that still has the pipe."""
         self.writer.close()
         self._end.close()
         self._thread.join(END_SECONDS)

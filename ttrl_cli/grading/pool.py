@@ -144,9 +144,7 @@ class Grader:
             known: What the verifier returned for an honest solution.
         """
         for place, attacked in enumerate(attacks):
-            self._workers.submit(
-                f"attack {place}", worker.attack, attacked, known, timeout=seconds
-            )
+            self._workers.submit(f"attack {place}", worker.attack, attacked, known, timeout=seconds)
         found = self._wait_for([f"attack {place}" for place in range(len(attacks))])
         return [f.reason if isinstance(f, Failure) else f for f in found]
 

@@ -8,28 +8,30 @@ was given hold no such value. What is a part of those data is never a verdict.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ttrl_cli.records import Json
 
-_JUDGEMENTS = frozenset(
-    "ok okay valid isvalid success successful passed pass correct iscorrect accepted accept "
-    "feasible isfeasible verified verdict status result".split()
-)
+_JUDGEMENTS = {
+    *("ok", "okay", "valid", "isvalid", "success", "successful", "passed", "pass", "correct"),
+    *("iscorrect", "accepted", "accept", "feasible", "isfeasible", "verified", "verdict"),
+    *("status", "result"),
+}
 """Keys whose value says whether the data are valid."""
-_REMARKS = frozenset(
-    "reason reasons message messages msg why error errors err warning warnings info detail details "
-    "explanation feedback comment comments note notes".split()
-)
-_BESIDE = frozenset("score value metrics data solution code".split())
+_REMARKS = {
+    *("reason", "reasons", "message", "messages", "msg", "why", "error", "errors", "err"),
+    *("warning", "warnings", "info", "detail", "details", "explanation", "feedback"),
+    *("comment", "comments", "note", "notes"),
+}
+_BESIDE = {"score", "value", "metrics", "data", "solution", "code"}
 """Keys that verdicts have beside these."""
-_WORDS = frozenset(
-    "ok okay valid invalid success failure passed failed pass fail accepted rejected correct "
-    "incorrect error wrong feasible infeasible".split()
-)
+_WORDS = {
+    *("ok", "okay", "valid", "invalid", "success", "failure", "passed", "failed", "pass", "fail"),
+    *("accepted", "rejected", "correct", "incorrect", "error", "wrong", "feasible", "infeasible"),
+}
 """Words that a verdict begins with."""
 _ANSWERS = _WORDS | {"true", "false", "yes", "no"}
 """Words that are a verdict as a whole, where the data are not a text themselves."""
@@ -70,14 +72,22 @@ def differs(returned: object, given: Json, known: Json) -> bool:
         return not isinstance(known, str) or _brings_words(returned, known)
     if _is_number(returned):
         return returned in (-1, 0, 1) and isinstance(known, list | dict)
-    if isinstance(returned, tuple | list) and len(returned) > 1 and _is_flag(returned[0]):
-        said = [part for part in returned[1:] if isinstance(part, str)]
-        as_before = isinstance(known, list) and any(_texts(known))
-        return not as_before and any(not _holds(given, part) for part in said)
+    if isinstance(returned, tuple | list):
+        return _remarks_where_none_were(returned, given, known)
     if isinstance(returned, Mapping):
-        as_before = isinstance(known, dict) and (not returned or known.keys() & returned.keys())
+        before = known.keys() if isinstance(known, dict) else None
+        as_before = before is not None and (not returned or not before.isdisjoint(returned))
         return not as_before and {*map(_plain_key, returned)} <= _JUDGEMENTS | _REMARKS
     return False
+
+
+def _remarks_where_none_were(returned: Sequence[Any], given: Json, known: Json) -> bool:
+    """Decide whether a sequence is a flag and a text, and known data have no text in them."""
+    if len(returned) < 2 or not _is_flag(returned[0]):
+        return False
+    said = [part for part in returned[1:] if isinstance(part, str)]
+    as_before = isinstance(known, list) and any(_texts(known))
+    return not as_before and any(not _holds(given, part) for part in said)
 
 
 def may_be_verdict(returned: object, given: Json) -> bool:

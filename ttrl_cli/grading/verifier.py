@@ -83,7 +83,7 @@ class Checker:
 
         Args:
             data: The data.
-            known: Data that the verifier has returned before, such as the parent's; None if unknown.
+            known: Data that the verifier has returned before: the parent's. None if unknown.
         """
         try:
             return self.verdict(data, known)
