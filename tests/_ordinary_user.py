@@ -13,11 +13,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
+from shutil import ignore_patterns
 
 from ttrl_cli.sandbox.inside import kernel
 
 USER = 65534
+_IF_MAIN = 'if __name__ == "__main__":\n    main()\n'
 _REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -50,6 +53,46 @@ def run_as_ordinary_user(
     finally:
         for folder in (home, temporary, staging):
             shutil.rmtree(folder)
+
+
+def own_python(folder: Path) -> Path:
+    """Make a virtual environment whose files the ordinary user owns, the interpreter's too.
+
+    Candidates find numpy, scipy and pytest in it; tests find all packages that we have.
+
+    Args:
+        folder: Where to make it; every user may enter it.
+
+    Returns:
+        The interpreter; `ttrl` lies beside it.
+    """
+    real = Path(sys.executable).resolve()
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    python, packages = folder / "bin" / "python", folder / "lib" / version / "site-packages"
+    for each in (python.parent, packages):
+        each.mkdir(parents=True)
+    shutil.copy2(real, python)
+    (folder / "pyvenv.cfg").write_text(f"home = {real.parent}\n")
+    ours = [path for path in sys.path if path.endswith("site-packages")]
+    (packages / "ours.pth").write_text("\n".join([str(_REPOSITORY), *ours]) + "\n")
+    for name in ("numpy", "scipy", "pytest"):
+        for part in (Path(find(name)).parent, Path(find(name)).parent.with_name(f"{name}.libs")):
+            if part.exists():
+                shutil.copytree(part, packages / part.name, ignore=ignore_patterns("tests"))
+    ttrl = python.with_name("ttrl")
+    ttrl.write_text(f"#!{python}\nfrom ttrl_cli.cli.main import main\n\n" + _IF_MAIN)
+    ttrl.chmod(0o755)
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, USER, USER)
+    return python
+
+
+def find(name: str) -> str:
+    """Where a package's own file is."""
+    spec = find_spec(name)
+    assert spec is not None
+    assert spec.origin is not None
+    return spec.origin
 
 
 def needed() -> list[Path]:

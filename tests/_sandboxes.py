@@ -7,9 +7,10 @@ runs on each backend that claims the property. Attacks use canaries of our own o
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 
@@ -19,6 +20,8 @@ from ttrl_cli.sandbox.base import Program, ProgramResult, Property, Surroundings
 from ttrl_cli.sandbox.session import Sandbox
 from ttrl_cli.sandbox.view import kept
 
+Test = TypeVar("Test", bound=Callable[..., Any])
+
 LIMITS = Limits(seconds=5, memory_mb=512, cpus=1, output_mb=1, disk_mb=16, processes=24)
 SHORT = LIMITS.model_copy(update={"seconds": 0.3})
 
@@ -27,10 +30,15 @@ _WAYS = {Path(path).parts[2] for path in kept(Surroundings()) if path.startswith
 EMPTY = sorted({"candidate.py", *_WAYS})
 
 
-def attack(*properties: Property) -> pytest.MarkDecorator:
+def attack(*properties: Property) -> Callable[[Test], Test]:
     """Run a test on every backend that claims these properties; it names what it attacks."""
     names = [name for name, backend in BACKENDS.items() if backend.claims.issuperset(properties)]
-    return pytest.mark.parametrize("sandbox", names, indirect=True)
+
+    def marked(test: Test) -> Test:
+        of_the_sandbox = pytest.mark.attacks(*properties)
+        return of_the_sandbox(pytest.mark.parametrize("sandbox", names, indirect=True)(test))
+
+    return marked
 
 
 def run(

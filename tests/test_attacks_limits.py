@@ -8,6 +8,7 @@ import contextlib
 import json
 import math
 import os
+import pwd
 import random
 import signal
 import subprocess
@@ -391,6 +392,7 @@ class TestMemory:
         assert result.status is Status.MEMORY or result.data <= SMALL.memory_mb
         still_works(sandbox)
 
+    @pytest.mark.attacks(Property.MEMORY)
     @pytest.mark.parametrize(("sandbox", "flags"), HOLDING, indirect=["sandbox"])
     def test_memory_of_all_processes_counts(self, sandbox: Sandbox, flags: str) -> None:
         """Processes that each stay below the limit are ended for what they hold together."""
@@ -428,6 +430,7 @@ class TestMemory:
         )
         assert returned(sandbox, source) == [[], 4096]
 
+    @pytest.mark.attacks(Property.MEMORY)
     @pytest.mark.parametrize("sandbox", ["process"], indirect=True)
     def test_memory_that_no_process_shows_counts(self, sandbox: Sandbox) -> None:
         """Shared memory that was filled, and then dropped from every page table, still counts."""
@@ -1263,6 +1266,28 @@ class TestEnvironment:
             "    return [getpass.getuser(), said, len(homes), os.access(homes.pop(), os.W_OK)]"
         )
         assert returned(sandbox, source) == ["candidate", "candidate candidate\n", 1, True]
+
+    @attack(Property.ENVIRONMENT)
+    def test_a_program_has_an_entry_of_its_user(self, sandbox: Sandbox) -> None:
+        """The list of users and groups names a program's own ids in Python, and no unknown one."""
+        source = (
+            "import grp, os, pathlib, pwd\n"
+            "def run():\n"
+            "    own = pwd.getpwuid(os.getuid())\n"
+            "    assert pwd.getpwnam(own.pw_name).pw_uid == own.pw_uid == os.getuid()\n"
+            "    assert pathlib.Path('candidate.py').owner() == own.pw_name\n"
+            "    assert grp.getgrgid(os.getgid()).gr_gid == os.getgid()\n"
+            "    for find, key in ((pwd.getpwuid, 12345678), (pwd.getpwnam, 'no such user'),\n"
+            "                      (grp.getgrgid, 12345678), (grp.getgrnam, 'no such user')):\n"
+            "        try:\n"
+            "            return find(key)\n"
+            "        except KeyError: pass\n"
+            "    return [own.pw_name, own.pw_dir]"
+        )
+        named = returned(sandbox, source)
+        entry = pwd.getpwuid(os.getuid())
+        outside = [entry.pw_name, entry.pw_dir]
+        assert named == (["candidate", "/tmp"] if sandbox.isolated else outside)
 
 
 class TestOtherProcesses:

@@ -250,18 +250,15 @@ class TestBugsOfTheProblem:
         monkeypatch: pytest.MonkeyPatch,
         call: str,
     ) -> None:
-        """A verifier that hangs, or silently ends its worker, is tried twice, then FAILED.
-
-        The first is ended by the worker itself, the second noticed when the whole job is late.
-        """
+        """A verifier that hangs is tried twice, one that ends its worker three times; both FAIL."""
         monkeypatch.setattr("ttrl_cli.grading.worker.SLACK_SECONDS", 2.5)
         note = tmp_path / "tries"
         verdict = one(start(make(_counting(note, call)), 1), '"die"')
         assert verdict.status is Status.FAILED
         late = "verifying took more than 1 s (limits.seconds), 2 times"
-        hung = "grading took more than 3.5 s, 2 times"
-        assert verdict.reason == (late if "sleep" in call else hung)
-        assert note.read_text() == "xx"
+        died = "the grading worker died, 3 times (exit status 70)"
+        assert verdict.reason == (late if "sleep" in call else died)
+        assert note.read_text() == ("xx" if "sleep" in call else "xxx")
 
     @pytest.mark.parametrize("waiting", [False, True])
     def test_an_idle_worker_that_dies_is_replaced(
@@ -605,6 +602,32 @@ else:
             [sys.executable, str(script)], check=True, capture_output=True, text=True
         )
         assert done.stderr == ""
+
+    def test_closing_breaks_a_start_off(self, tmp_path: Path) -> None:
+        """A pool that ends while the fork server imports waits for nothing and leaves nothing."""
+        (tmp_path / "slow_to_import.py").write_text("import time\ntime.sleep(600)\n")
+        script = tmp_path / "main.py"
+        script.write_text("""
+import os
+from ttrl_cli.grading.workers import Workers
+
+if __name__ == "__main__":
+    for preload in (["slow_to_import"], ["slow_to_import"], []):
+        workers = Workers(count=2, initializer=int, arguments=(), preload=preload, wait=False)
+        if not preload:
+            workers.submit("a", abs, -3, timeout=60)
+            print(workers.take(wait=True))
+        workers.close()
+""")
+        done = subprocess.run(
+            [sys.executable, str(script)],
+            check=True,
+            capture_output=True,  # to the end of all processes that have it
+            text=True,
+            timeout=60,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        )
+        assert (done.stdout, done.stderr) == ("[('a', 3)]\n", "")
 
 
 class TestLoading:

@@ -172,6 +172,38 @@ def test_other_functions_run_there_too(tmp_path: Path, key: str):
         assert made.judge([1]).shown == "40"
 
 
+MOVES = {
+    "into a folder": "os.chdir('deep')",
+    "out of it": "os.chdir('/')",
+    "through a descriptor": "os.fchdir(os.open('/', os.O_RDONLY))",
+    "into a folder that is gone": ("os.mkdir('gone'); os.chdir('gone'); os.rmdir(os.getcwd())"),
+}
+
+
+@pytest.mark.parametrize("case", MOVES)
+def test_each_function_is_called_there(tmp_path: Path, case: str):
+    """A function that changes the working directory moves no other, nor the next call."""
+    target(tmp_path)
+    verify = f"""
+        import os
+        def read(data):
+            with open("target.json") as file:
+                found = file.read()
+            {MOVES[case]}
+            return found
+        def verify(data): return [*data, int(read(data))]
+        def score(data): return int(read(data)) + sum(data)
+        """
+    here = Path.cwd()
+    made = checker(tmp_path, verify, render="verify.py:read", certify="verify.py:read")
+    for data in ([1], [2]):
+        verdict = made.judge(data)
+        assert (verdict.status, verdict.shown) == (Status.OK, "40"), verdict.reason
+        assert verdict.score == 80 + data[0]
+        assert made.certify(data, "").value == 40
+        assert Path.cwd() == here
+
+
 def test_a_resumed_run_has_siblings_and_data(tmp_path: Path):
     """A run's own copy of the problem has what verify.py imports and opens, when it is resumed."""
     target(tmp_path / "p")

@@ -2,13 +2,17 @@
 
 import codecs
 import json
+import re
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
+from ttrl_cli.api.accelerating import with_accelerate_file
 
 from tests._helpers import ttrl, write_lines, write_problem
-from ttrl_cli.errors import ProblemError
-from ttrl_cli.problem import load_problem
+from ttrl_cli.config import SolveConfig, resolve
+from ttrl_cli.errors import ProblemError, UsageError
+from ttrl_cli.problem import Limits, load_problem
 
 # -- files as editors and shells write them --------------------------------------------------
 
@@ -90,6 +94,41 @@ def test_marks_in_the_other_files(tmp_path: Path):
         assert (voted / "prompt.yaml").read_text() == "system: Be kind.\n"
 
 
+ACCELERATE = {
+    "a.yaml": "# größer\ndistributed_type: MULTI_CPU\nnum_processes: 3\nmixed_precision: bf16\n",
+    "a.json": '{\n"distributed_type": "MULTI_CPU", "num_processes": 3,\n"mixed_precision": "bf16"}',
+}
+
+
+@pytest.mark.parametrize("name", ACCELERATE)
+@pytest.mark.parametrize("mark", MARKED)
+def test_marks_in_a_file_of_accelerates(tmp_path: Path, name: str, mark: str):
+    """A file of accelerate's is read with a byte order mark as without."""
+    path = tmp_path / name
+    path.write_bytes(MARKED[mark](ACCELERATE[name]))
+    config = with_accelerate_file(SolveConfig(accelerate_config=str(path)))
+    assert (config.gpus, config.dtype) == (3, "bfloat16")
+    assert config.accelerate_config == str(path)
+
+
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (b"distributed_type: \xe9\n", "save it as UTF-8"),
+        (b"\xff\xfe\x00\xd8", "is not UTF-16; save it as UTF-8"),
+        (b"distributed_type: 'NO'\nno_such_key: 1\n", "{path} had unknown keys (['no_such_key'])"),
+    ],
+)
+def test_what_is_no_file_of_accelerates(tmp_path: Path, raw: bytes, why: str):
+    """What cannot be read is refused, and the file is called what the user calls it."""
+    path = tmp_path / "a.yaml"
+    path.write_bytes(raw)
+    with pytest.raises(UsageError) as caught:
+        with_accelerate_file(SolveConfig(accelerate_config=str(path)))
+    assert str(caught.value).startswith(f"--accelerate-config {path}: ")
+    assert why.format(path=path) in str(caught.value)
+
+
 # -- values that YAML reads in its own way ---------------------------------------------------
 
 
@@ -107,6 +146,11 @@ def test_marks_in_the_other_files(tmp_path: Path):
         ("solution: {kind: program, entry: off}", "a truth value"),
         ("best_known_source: 2026", "a number"),
         ("prompt: {system: yes}", "a truth value"),
+        ("name:", "no value: write one, or"),
+        ("name: null", "no value: write one, or"),
+        ("name: ~", "no value: write one, or"),
+        ("statement: NULL", "no value: write one, or"),
+        ("solution: {kind: program, entry: }", "no value: write one, or"),
     ],
 )
 def test_text_that_wants_quotes(tmp_path: Path, line: str, taken: str):
@@ -119,7 +163,8 @@ def test_text_that_wants_quotes(tmp_path: Path, line: str, taken: str):
     (folder / "problem.yaml").write_text("\n".join([*kept, line, ""]))
     done = ttrl("check", folder)
     assert done.code == 2
-    assert f"; YAML takes it for {taken}: put it in quotes" in done.err
+    taken += "" if "write" in taken else ":"
+    assert f"; YAML takes it for {taken} put it in quotes" in done.err
     assert f"problem.yaml: {key}" in done.err
 
 
@@ -143,6 +188,65 @@ def test_other_empty_values_are_refused(tmp_path: Path, line: str):
         file.write(f"{line}\n")
     with pytest.raises(ProblemError):
         load_problem(folder)
+
+
+def numeric(section: type[BaseModel]) -> list[str]:
+    """The keys of a section that are numbers."""
+    return [
+        name
+        for name, field in section.model_fields.items()
+        if re.search(r"\b(int|float)\b", str(field.annotation))
+    ]
+
+
+@pytest.mark.parametrize("value", [True, False])
+@pytest.mark.parametrize(
+    ("section", "key"),
+    [
+        *(("limits", key) for key in numeric(Limits)),
+        *(("run", key) for key in numeric(SolveConfig)),
+        ("", "best_known"),
+    ],
+)
+def test_a_truth_value_is_no_number(tmp_path: Path, section: str, key: str, value: bool):
+    """Yes and no are not taken for 1 and 0, of any key that is a number."""
+    keys = {section: {key: value}} if section else {key: value}
+    with pytest.raises(ProblemError) as caught:
+        load_problem(write_problem(tmp_path, **keys))
+    where = f"{section}.{key}" if section else key
+    assert f"problem.yaml: {where}: Input should be a number, and is a truth value" in str(
+        caught.value
+    )
+    assert f"(got {value})" in str(caught.value)
+
+
+def test_which_keys_are_numbers():
+    """Keys that are looked at above are all there are, as far as they are known by hand."""
+    assert numeric(Limits) == [
+        "seconds", "memory_mb", "cpus", "output_mb", "disk_mb", "processes", "compile_seconds",
+        "gpus", "repeats",
+    ]  # fmt: skip
+    assert {"groups", "samples", "kl", "clip", "threads", "epsilon"} < set(numeric(SolveConfig))
+    assert {"train", "thinking", "sampler"}.isdisjoint(numeric(SolveConfig))
+
+
+@pytest.mark.parametrize("key", ["temperature", "epochs", "min_share"])
+def test_a_truth_value_in_a_prompt_file(tmp_path: Path, key: str):
+    """Options of a vote neither take a truth value for a number."""
+    questions = write_lines(tmp_path / "q.jsonl", [{"question": "1?"}])
+    (tmp_path / "q.yaml").write_text(f"run: {{{key}: on}}\n")
+    done = ttrl("vote", questions, "--sampler", f"replay:{write_lines(tmp_path / 'r', ['1'])}")
+    assert done.code == 2
+    assert f"run.{key}: Input should be a number, and is a truth value" in done.err
+
+
+def test_truth_values_stay_what_they_are(tmp_path: Path):
+    """A truth value is one where one is wanted, and 1 is a number."""
+    run = {"train": False, "thinking": True, "groups": 1, "lr": 1}
+    config = resolve(
+        SolveConfig, load_problem(write_problem(tmp_path, run=run)).spec.run, {}, where=""
+    )
+    assert (config.train, config.thinking, config.groups, config.lr) == (False, True, 1, 1.0)
 
 
 def test_a_required_section_that_is_empty(tmp_path: Path):

@@ -158,6 +158,71 @@ def test_commands_on_a_terminal(desk: Path, arguments: tuple[str, ...]):
     assert SHOWN[:14] in said  # what stands in a frame is broken into lines
 
 
+PRINTERS = {
+    "print": "print(text); print(text, file=sys.stderr)",
+    "a descriptor": "os.write(1, text.encode()); os.write(2, text.encode())",
+    "a process": "subprocess.run(['cat'], input=text.encode()); run_to_stderr(text)",
+    "a process of multiprocessing": (
+        "p = multiprocessing.get_context('fork').Process(target=print, args=(text,))\n"
+        "    p.start(); p.join()"
+    ),
+    "C": "ctypes.CDLL(None).puts(text.encode()); ctypes.CDLL(None).fflush(None)",
+    "bytes that are no text": "os.write(2, b'\\xff\\x9b2J' + text.encode())",
+    "a worker that is killed": "os.write(2, text.encode()); os.kill(os.getpid(), 9)",
+    "a worker that is too late": "os.write(2, text.encode()); time.sleep(600)",
+    "much": "subprocess.run(['sh', '-c', 'yes | head -c 4000000']); os.write(2, text.encode())",
+    "a process that stays": (
+        "os.write(2, text.encode()); subprocess.Popen(['setsid', 'sleep', '600'])"
+    ),
+}
+PRINTS = """
+import ctypes, multiprocessing, os, subprocess, sys, time
+
+def run_to_stderr(text):
+    subprocess.run(["sh", "-c", "cat 1>&2"], input=text.encode())
+
+def verify(text):
+    if text == "1":
+        return text
+    {0}
+    return text
+
+def score(text):
+    return len(text) + 1
+"""
+
+
+@pytest.mark.parametrize("case", PRINTERS)
+def test_whatever_a_verifier_starts(case: str, tmp_path: Path):
+    """What a verifier, its processes and code in C print is escaped, whole, and stops nothing."""
+    problem = write_problem(
+        tmp_path / "p", PRINTS.replace("{0}", PRINTERS[case]), limits={"seconds": 3}
+    )
+    (tmp_path / "s.txt").write_text(ATTACK)
+    done = command("verify", problem, tmp_path / "s.txt", "--json")
+    fails = case.startswith("a worker")
+    assert done.code == (3 if fails else 0), done.err[-2000:]
+    assert done.out == "" if fails else done.json["valid"]
+    assert controls(done.err) == set()
+    assert SHOWN in done.err
+    if case == "much":
+        assert done.err.count("y\n") == 2_000_000
+    if case == "bytes that are no text":
+        assert "\\xff\\x9b2J" in done.err
+
+
+def test_nobody_reads_what_a_verifier_prints(tmp_path: Path):
+    """A command whose standard error is closed ends as always."""
+    problem = write_problem(
+        tmp_path / "p", PRINTS.replace("{0}", PRINTERS["much"]), limits={"seconds": 20}
+    )
+    (tmp_path / "s.txt").write_text("22")
+    words = f"{SCRIPT} verify {problem} {tmp_path / 's.txt'} --json"
+    for where in ("2>&-", "2>/dev/full", "2> >(true)"):
+        done = subprocess.run(["bash", "-c", f"{words} {where}"], capture_output=True, check=True)
+        assert json.loads(done.stdout)["valid"]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [("verify", "--certificate", "c.json"), ("show", "run", "--json"), ("best", "run", "--data")],

@@ -27,7 +27,7 @@ from tests._helpers import (
 from tests._ordinary_user import run_as_ordinary_user
 from tests.conftest import make_tiny_model
 from ttrl_cli.api.lifecycle import holding
-from ttrl_cli.config import RunConfig
+from ttrl_cli.config import RunConfig, VoteConfig
 from ttrl_cli.errors import SetupError, UnwritableError
 from ttrl_cli.learner.published import AdapterFiles
 from ttrl_cli.models.adapter import write_tensors
@@ -37,11 +37,12 @@ ROOT = os.geteuid() == 0
 
 
 @pytest.fixture
-def small(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 600 KiB."""
+def small(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A file system of 600 KiB, or with the options of a parameter."""
     folder = tmp_path / "small"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(folder)]
+    options = getattr(request, "param", "size=600k")
+    mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
     if not ROOT or subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("only root, and not in every container, may mount a file system")
     yield folder
@@ -95,6 +96,38 @@ def test_a_disk_that_is_full_from_the_start(tmp_path: Path, small: Path):
     assert done.code == 3
     assert "No space left on device" in done.err
     assert not run.exists()
+
+
+TINY = ["size=4k", "size=20k", "size=28k", "nr_inodes=3", "nr_inodes=9", "nr_inodes=13"]
+
+
+@pytest.mark.parametrize("small", TINY, indirect=True)
+@pytest.mark.parametrize("kind", ["solve", "vote"])
+def test_a_disk_that_fills_at_the_start(tmp_path: Path, small: Path, kind: str):
+    """A run that fails as it begins leaves nothing, or what `ttrl resume` goes on with."""
+    run = small / "run"
+    replay = write_lines(tmp_path / "r", ["5" if kind == "solve" else "Answer: 5"])
+    sampler = ("--sampler", f"replay:{replay}")
+    if kind == "solve":
+        asked = ("solve", write_problem(tmp_path / "p"), "--steps", 1)
+    else:
+        asked = ("vote", write_lines(tmp_path / "q", [{"question": "5?"}]), "--n", 2, "--steps", 0)
+    done = ttrl(*asked, "--out", run, *sampler)
+    assert done.code == 3
+    assert "No space left on device" in done.err
+    subprocess.run(["mount", "-o", "remount,size=20m,nr_inodes=9999", str(small)], check=True)
+    again = ("resume", run) if run.exists() else (*asked, "--out", run, *sampler)
+    assert (f"ttrl resume {run}" in done.err) == run.exists()
+    assert ttrl(*again).code == 0
+    assert ttrl("show", run, "--json").json["status"] == "done"
+
+
+def test_a_run_that_cannot_be_begun_leaves_nothing(tmp_path: Path):
+    """Whatever goes wrong while a run's folder is made, the folder is taken away."""
+    broken: dict[str, object] = {"questions.jsonl": KeyboardInterrupt}
+    with pytest.raises(TypeError):
+        RunDir.create(tmp_path / "run", "vote", "q", VoteConfig(), broken)  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_problem_that_does_not_fit(tmp_path: Path, small: Path):

@@ -5,9 +5,10 @@ line, and a run's config.json. Importable without torch.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from ttrl_cli.errors import UsageError
 
@@ -19,7 +20,31 @@ SandboxName = Literal["auto", "bwrap", "namespaces", "process"]
 SearchName = Literal["puct", "best-of-n", "epsilon-greedy"]
 
 
-class RunConfig(BaseModel):
+class Written(BaseModel):
+    """What people write into a file, key by key.
+
+    A truth value is not taken for a number: `cpus: yes` is a mistake, and not one core.
+    """
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_truth_value(cls, value: Any, info: ValidationInfo) -> Any:
+        name = info.field_name
+        if isinstance(value, bool) and name is not None:
+            kinds = _kinds(cls.model_fields[name].annotation)
+            if bool not in kinds and kinds & {int, float}:
+                kind, message = "truth_value", "Input should be a number, and is a truth value"
+                raise PydanticCustomError(kind, message)
+        return value
+
+
+def _kinds(annotation: Any) -> set[Any]:
+    """Return the types that an annotation is made of."""
+    parts = get_args(annotation)
+    return set().union(*map(_kinds, parts)) if parts else {annotation}
+
+
+class RunConfig(Written):
     """What solve and vote have in common, frozen. Unknown keys are refused."""
 
     model_config = ConfigDict(

@@ -7,8 +7,7 @@ printed for people passes through `visible`. JSON needs less: it escapes all of 
 
 import json
 import re
-from io import TextIOWrapper
-from typing import Any, Self, TextIO
+from typing import Any
 
 # Control characters but tab and newline, DEL, those of 8 bits; marks and overrides of direction;
 # line and paragraph separators; what has no width, but the joiners that scripts and emoji need;
@@ -32,16 +31,3 @@ def dumps(value: Any, *, indent: int | None = None) -> str:
     """
     # DEL is the one control character that JSON leaves as it is; it can only stand in a string
     return json.dumps(value, indent=indent, allow_nan=False).replace("\x7f", "\\u007f")
-
-
-class VisibleStream(TextIOWrapper):
-    """A stream for people: whatever is written to it passes through `visible`."""
-
-    @classmethod
-    def over(cls, stream: TextIO) -> Self:
-        """Make one of a stream, which is not written to any more."""
-        return cls(stream.buffer, "utf-8", "backslashreplace", line_buffering=True)
-
-    def write(self, text: str) -> int:
-        """Write a text."""
-        return super().write(visible(text))

@@ -7,14 +7,21 @@ from typing import Any, get_origin
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from ttrl_cli.config import Written
 from ttrl_cli.records import Json
 
 _CONTAINERS = (dict, list, tuple, Mapping)
-_NOT_TEXT = {bool: "truth value", int: "number", float: "number", datetime.date: "date"}
-"""What YAML makes of a word such as no, 007, 1.10 or 2026-08-01 without quotes."""
+_NOT_TEXT = {
+    bool: "a truth value",
+    int: "a number",
+    float: "a number",
+    datetime.date: "a date",
+    type(None): "no value",
+}
+"""What YAML makes of a word such as no, 007, 1.10, 2026-08-01 or null without quotes."""
 
 
-class Section(BaseModel):
+class Section(Written):
     """A part of a file that people write: keys it does not know are refused.
 
     A section or list that is there and empty (`limits:` with nothing below) is its default.
@@ -89,5 +96,6 @@ def first_error(error: ValidationError) -> tuple[str, str]:
     why = f"{first['msg']} (got {first.get('input')!r})"
     if first["type"] == "string_type":
         taken = [name for kind, name in _NOT_TEXT.items() if isinstance(first["input"], kind)]
-        why += f"; YAML takes it for a {taken[0]}: put it in quotes" if taken else ""
+        write = "write one, or " if first["input"] is None else ""
+        why += f"; YAML takes it for {taken[0]}: {write}put it in quotes" if taken else ""
     return key, why

@@ -1,11 +1,13 @@
 """Divided weights, and what a file of accelerate's comes to as options of a run."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from ttrl_cli import process_group
 from ttrl_cli.config import C, RunConfig
 from ttrl_cli.errors import UsageError, first_line
+from ttrl_cli.reading import read_user_text
 
 _COPIES = ("NO", "MULTI_GPU", "MULTI_CPU")
 _USED = frozenset(
@@ -120,15 +122,7 @@ def _read(path: str, where: str) -> dict[str, Any]:
     Raises:
         UsageError: If it cannot be read, or asks for what is not there.
     """
-    from accelerate.commands.config.config_args import load_config_from_file
-    from yaml import YAMLError
-
-    try:
-        asked: dict[str, Any] = load_config_from_file(path).to_dict()
-    except (OSError, ValueError, TypeError, AttributeError, YAMLError) as error:
-        why = first_line(error) if Path(path).is_file() else "there is no such file"
-        msg = f"{where}: {why}"
-        raise UsageError(msg) from error
+    asked = _loaded(path, where)
     kind, precision = asked["distributed_type"], asked.get("mixed_precision") or "no"
     if kind == "DEEPSPEED":
         msg = (
@@ -158,6 +152,27 @@ def _read(path: str, where: str) -> dict[str, Any]:
             raise UsageError(msg)
     empty: dict[str, object] = {"use_cpu": False, "fsdp_config": {}}
     return {**empty, **asked, "mixed_precision": precision}
+
+
+def _loaded(path: str, where: str) -> dict[str, Any]:
+    """What accelerate's reader makes of the file, which is handed to it in UTF-8.
+
+    Raises:
+        UsageError: If it cannot be read.
+    """
+    from accelerate.commands.config.config_args import load_config_from_file
+    from yaml import YAMLError
+
+    with TemporaryDirectory() as folder:
+        copy = Path(folder, Path(path).name)
+        try:
+            copy.write_text(read_user_text(Path(path)), encoding="utf-8")
+            asked: dict[str, Any] = load_config_from_file(str(copy)).to_dict()
+        except (OSError, ValueError, TypeError, AttributeError, YAMLError) as error:
+            why = first_line(error).replace(str(copy), path)
+            msg = f"{where}: {why if Path(path).is_file() else 'there is no such file'}"
+            raise UsageError(msg) from error
+    return asked
 
 
 def _divided(asked: dict[str, Any], where: str) -> dict[str, object]:

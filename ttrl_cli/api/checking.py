@@ -135,6 +135,6 @@ def _attacked(problem: Problem, grader: Grader, honest: Verdict) -> tuple[int, t
     score = grader.grade_data(given).score
     tried = attacks(given, score, text=text, strict_json=strict)
     seconds = 2 * min(spec.limits.seconds, ATTACK_SECONDS) + SLACK_SECONDS
-    found = grader.attack(tried, seconds)
+    found = grader.attack(tried, seconds, honest.data)
     pairs = zip(tried, found, strict=True)
     return len(tried), tuple(Finding(attack=a.name, what=what) for a, what in pairs if what)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ttrl_cli.errors import Invalid
-from ttrl_cli.grading.functions import BrokenProblemError, UnkeptDataError
+from ttrl_cli.grading.functions import BrokenProblemError, NotDataError, UnkeptDataError
 from ttrl_cli.grading.verifier import Checker
 from ttrl_cli.records import Json, Verdict
 
@@ -110,14 +110,23 @@ def attacks(honest: Json, score: float | None, *, text: bool, strict_json: bool)
     return [attack for attack in found if not strict_json or _fits_json(attack.data)]
 
 
-def finding(checker: Checker, attack: Attack) -> str:
-    """What is wrong with the verifier, as this attack tells; empty if nothing is."""
+def finding(checker: Checker, attack: Attack, known: Json = None) -> str:
+    """What is wrong with the verifier, as this attack tells; empty if nothing is.
+
+    Args:
+        checker: Has the verifier.
+        attack: What to try on it.
+        known: What it returned for an honest solution; None if unknown.
+    """
     with warnings.catch_warnings():  # a verifier may warn of overflows; what counts is its verdict
         warnings.simplefilter("ignore")
         try:
-            first, second = (_outcome(checker, copy.deepcopy(attack.data)) for _ in range(2))
+            tried = (copy.deepcopy(attack.data) for _ in range(2))
+            first, second = [_outcome(checker, data, known) for data in tried]
         except UnkeptDataError as error:
             return str(error) if attack.finite else _NOT_FINITE
+        except NotDataError as error:
+            return str(error)
         except BrokenProblemError as error:
             return f"crashes instead of raising Invalid: {error}"
     if first is None or second is None:
@@ -131,10 +140,10 @@ def finding(checker: Checker, attack: Attack) -> str:
     return ""
 
 
-def _outcome(checker: Checker, data: Any) -> Verdict | None:
+def _outcome(checker: Checker, data: Any, known: Json) -> Verdict | None:
     """The verdict; None where the verifier refused."""
     try:
-        return checker.verdict(data)
+        return checker.verdict(data, known)
     except Invalid:
         return None
 

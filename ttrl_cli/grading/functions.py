@@ -29,6 +29,10 @@ class UnkeptDataError(BrokenProblemError):
     """A verifier accepted data and returned what is no plain, finite data."""
 
 
+class NotDataError(BrokenProblemError):
+    """A verifier returned a verdict in the place of data."""
+
+
 class Home:
     """A problem's folder, as its own code finds it.
 
@@ -58,11 +62,7 @@ class Home:
         before, path = frozenset(sys.modules), list(sys.path)
         here = os.open(".", getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY)
         try:
-            try:
-                os.chdir(self._folder)
-            except OSError as error:
-                msg = f"{self._folder} cannot be entered: {error.strerror}"
-                raise BrokenProblemError(msg) from error
+            self.settle()
             hidden = self._take_names()
             sys.path[:0] = [*self._added, *self._places]
             try:
@@ -75,6 +75,18 @@ class Home:
         finally:
             os.fchdir(here)
             os.close(here)
+
+    def settle(self) -> None:
+        """Make the folder the working directory, which the problem's code may have changed.
+
+        Raises:
+            BrokenProblemError: If there is no such folder any more.
+        """
+        try:
+            os.chdir(self._folder)
+        except OSError as error:
+            msg = f"{self._folder} cannot be entered: {error.strerror}"
+            raise BrokenProblemError(msg) from error
 
     def _take_names(self) -> dict[str, ModuleType]:
         """Put the problem's own modules in place; return those of others that they stand before."""

@@ -135,15 +135,16 @@ class Grader:
         found = self._one(worker.certify_again, construction)
         return found.reason if isinstance(found, Failure) else found
 
-    def attack(self, attacks: Sequence[Attack], seconds: float) -> list[str]:
+    def attack(self, attacks: Sequence[Attack], seconds: float, known: Json) -> list[str]:
         """Wait until all attacks have been tried: what each has found, empty where nothing.
 
         Args:
             attacks: What to try on the verifier.
             seconds: Most that the two calls of one may take.
+            known: What the verifier returned for an honest solution.
         """
         for place, attacked in enumerate(attacks):
-            self._workers.submit(f"attack {place}", worker.attack, attacked, timeout=seconds)
+            self._workers.submit(f"attack {place}", worker.attack, attacked, known, timeout=seconds)
         found = self._wait_for([f"attack {place}" for place in range(len(attacks))])
         return [f.reason if isinstance(f, Failure) else f for f in found]
 

@@ -24,10 +24,12 @@ from ttrl_cli.errors import Invalid
 from ttrl_cli.grading.command import CommandVerifier, check_command
 from ttrl_cli.grading.functions import (
     BrokenProblemError,
-    Function,
+    NotDataError,
     UnkeptDataError,
     load_functions,
 )
+from ttrl_cli.grading.parse import Malformed, parse_json
+from ttrl_cli.grading.returned import differs, is_verdict, may_be_verdict
 from ttrl_cli.problem import Command, Problem
 from ttrl_cli.records import Json, Status, Verdict
 from ttrl_cli.sandbox.inside.program import UnsendableError, plain
@@ -70,15 +72,21 @@ class Checker:
         self.problem = problem
         loaded = load_functions(problem)
         self._functions, self._home = loaded.by_key, loaded.home
+        self._seeds: list[Json] | None = None
         self._command: CommandVerifier | None = None
         if isinstance(problem.spec.verifier, Command):
             check_command(problem, problem.spec.verifier)
             self._command = CommandVerifier(problem, problem.spec.verifier)
 
-    def judge(self, data: Json) -> Verdict:
-        """Verdict on data, which the problem's code may change as it likes."""
+    def judge(self, data: Json, known: Json = None) -> Verdict:
+        """Verdict on data, which the problem's code may change as it likes.
+
+        Args:
+            data: The data.
+            known: Data that the verifier has returned before: the parent's. None if unknown.
+        """
         try:
-            return self.verdict(data)
+            return self.verdict(data, known)
         except Invalid as refusal:
             return Verdict(status=Status.INVALID, reason=_short(str(refusal) or "invalid"))
         except BrokenProblemError as error:
@@ -86,14 +94,20 @@ class Checker:
             status = Status.FAILED if ours else Status.INVALID
             return Verdict(status=status, reason=_short(str(error)))
 
-    def verdict(self, data: Json) -> Verdict:
+    def verdict(self, data: Json, known: Json = None) -> Verdict:
         """Verdict on data, where the problem's code works.
+
+        Args:
+            data: The data.
+            known: As for `judge`.
 
         Raises:
             Invalid: If that refuses the data.
             BrokenProblemError: If it does anything but what it must.
         """
-        return self._verdict(self._scored(data))
+        with self._home.entered():
+            scored = self._scored(data, known)
+        return self._verdict(scored)
 
     def certify(self, data: Json, text: str) -> Certificate:
         """A bound that verified data prove, checked again where we know how.
@@ -110,7 +124,7 @@ class Checker:
             msg = "the problem has no certify"
             raise BrokenProblemError(msg)
         with self._home.entered():
-            found = _call("certify", self._functions["certify"], data)
+            found = self._call("certify", data)
         if isinstance(found, Certificate):
             return certificate.check(found.document())
         spec = self.problem.spec
@@ -145,26 +159,63 @@ class Checker:
         # data were verified when they were kept; what verifying makes of them now may be rounded
         return self.certify(verdict.data if key == "text" else solution, str(solution))
 
-    def _scored(self, data: Json) -> Scored:
-        with self._home.entered():
-            return self._scored_here(data)
-
-    def _scored_here(self, data: Json) -> Scored:
+    def _scored(self, data: Json, known: Json) -> Scored:
         if self._command is not None:
             answer = self._command.ask(data)
             shown = self._render(answer["data"])
             return _scored(answer["data"], answer, shown)
-        verified = _call("verifier", self._functions["verifier"], data)
-        _require_data(verified, data)
+        verified = self._call("verifier", data)
+        self._require_data(verified, data, known)
         # the copy is taken before the score sees the data, and could change them
         kept = _plain(verified)
-        scored = _call("score", self._functions["score"], verified)
+        scored = self._call("score", verified)
         return _scored(kept, _as_mapping(scored), self._render(verified))
+
+    def _call(self, key: str, data: object) -> Any:
+        """Call one of the problem's functions, in the problem's folder."""
+        self._home.settle()
+        try:
+            return self._functions[key](data)
+        except Invalid:
+            raise
+        except BaseException as error:  # the problem's code may raise anything, SystemExit too
+            msg = f"{key} raised {type(error).__name__}: {error}"
+            raise BrokenProblemError(msg) from error
+
+    def _require_data(self, verified: object, given: Json, known: Json) -> None:
+        """Refuse a verdict in the place of verified data."""
+        if not (is_verdict(verified, given) or self._is_new(verified, given, known)):
+            return
+        msg = (
+            f"verifier returned {verified!r:.80} and not data: verify returns the data that it has "
+            "verified, and raises Invalid for what it refuses"
+        )
+        raise NotDataError(msg)
+
+    def _is_new(self, verified: object, given: Json, known: Json) -> bool:
+        """Decide whether a value is a verdict, as the verifier returns other data."""
+        if not may_be_verdict(verified, given):
+            return False
+        before = self._of_seeds() if known is None else [known, *self._of_seeds()]
+        return bool(before) and all(differs(verified, given, other) for other in before)
+
+    def _of_seeds(self) -> list[Json]:
+        """Return what the verifier makes of the seeds; nothing where these are to be run first."""
+        if self._seeds is None:
+            self._seeds = []
+            kind = self.problem.spec.solution.kind
+            for seed in self.problem.seeds if kind != "program" else ():
+                with contextlib.suppress(Malformed, Invalid, BrokenProblemError):
+                    data = parse_json(seed.text) if kind == "json" else seed.text
+                    verified = self._call("verifier", data)
+                    if not is_verdict(verified, data):
+                        self._seeds.append(_plain(verified))
+        return self._seeds
 
     def _render(self, verified: object) -> str:
         if "render" not in self._functions:
             return ""
-        shown = _call("render", self._functions["render"], verified)
+        shown = self._call("render", verified)
         if isinstance(shown, str):
             return clean(shown)
         msg = f"render must return text (got {type(shown).__name__})"
@@ -205,38 +256,6 @@ def _exact(found: object) -> Fraction:
 def clean(text: str) -> str:
     """Text that can be written as UTF-8: lone surrogates become question marks."""
     return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _call(key: str, function: Function, data: object) -> Any:
-    """Call one of the problem's functions."""
-    try:
-        return function(data)
-    except Invalid:
-        raise
-    except BaseException as error:  # the problem's code may raise anything, SystemExit too
-        msg = f"{key} raised {type(error).__name__}: {error}"
-        raise BrokenProblemError(msg) from error
-
-
-def _require_data(verified: object, given: Json) -> None:
-    """Refuse a truth value, alone or with a message, in the place of verified data."""
-    answer = verified
-    if isinstance(verified, tuple) and len(verified) == 2 and _is_remark(verified[1]):
-        answer = verified[0]
-    if isinstance(verified, Mapping) and not isinstance(given, Mapping):
-        answer = verified.get("valid", verified)
-    if answer is given or not (answer is None or isinstance(answer, bool | np.bool_)):
-        return
-    msg = (
-        f"verifier returned {verified!r:.80} and not data: verify returns the data that it has "
-        "verified, and raises Invalid for what it refuses"
-    )
-    raise BrokenProblemError(msg)
-
-
-def _is_remark(value: object) -> bool:
-    """Whether a value beside a truth value cannot be a part of data that are pairs."""
-    return value is None or isinstance(value, str | list | tuple | Mapping | np.ndarray)
 
 
 def _plain(verified: object) -> Json:

@@ -10,7 +10,6 @@ import dataclasses
 import multiprocessing
 import os
 import signal
-import sys
 import tempfile
 import threading
 import time
@@ -23,7 +22,6 @@ from typing import NoReturn
 
 from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.errors import Invalid, ProblemError, SetupError
-from ttrl_cli.escapes import VisibleStream
 from ttrl_cli.grading.attacks import Attack, finding
 from ttrl_cli.grading.choose import CONTAINERS
 from ttrl_cli.grading.environment import interpreter
@@ -83,8 +81,6 @@ class Loaded:
 
 def prepare() -> None:
     """Prepare a worker process for any problem's code; called once in each."""
-    os.dup2(2, 1)  # our standard output is the result: what a verifier prints is not
-    sys.stdout = sys.stderr = VisibleStream.over(sys.stderr)  # it may print what it was given
     # a verifier's own processes start as they would anywhere, not by the fork server of the workers
     multiprocessing.set_start_method(None, force=True)
     os.register_at_fork(after_in_child=_be_ordinary)
@@ -157,9 +153,9 @@ def _certificate(work: Callable[[Checker], Certificate]) -> Certificate | str:
         return clean(str(error))[:REASON_CHARS] or "it was refused"
 
 
-def attack(attacked: Attack) -> str:
+def attack(attacked: Attack, known: Json) -> str:
     """What is wrong with the verifier, as this attack tells; empty if nothing is."""
-    return finding(_checker(_problems[0]), attacked)
+    return finding(_checker(_problems[0]), attacked, known)
 
 
 def load(problem: Problem, sandbox: str, run: Path | None) -> Loaded:
@@ -279,7 +275,7 @@ def grade_solution(problem: Problem, text: str, *, parent_data: Json, seed: int)
     except Malformed as error:
         verdict = Verdict(status=Status.MALFORMED, reason=clean(str(error)))
     if verdict.valid:
-        verdict = _judge(problem, data)
+        verdict = _judge(problem, data, parent_data)
     return dataclasses.replace(
         verdict,
         seconds=time.monotonic() - started - compiling,
@@ -290,13 +286,13 @@ def grade_solution(problem: Problem, text: str, *, parent_data: Json, seed: int)
     )
 
 
-def _judge(problem: Problem, data: Json) -> Verdict:
+def _judge(problem: Problem, data: Json, known: Json = None) -> Verdict:
     timed_by_itself = isinstance(problem.spec.verifier, Command)
     limit = nullcontext() if timed_by_itself else _at_most(problem.spec.limits.seconds)
     try:
         checker = _checker(problem)
         with limit:
-            return checker.judge(data)
+            return checker.judge(data, known)
     except ProblemError as error:  # its files changed since they were first loaded
         return Verdict(status=Status.FAILED, reason=str(error))
 

@@ -29,13 +29,16 @@ from concurrent.futures import TimeoutError as CallTimeoutError
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import forkserver
+from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 import pebble
+import psutil
 
 from ttrl_cli.errors import SetupError
+from ttrl_cli.grading.echo import Echo, take_over
 
 TRIES_WHEN_DYING = 3
 TRIES_WHEN_HANGING = 2
@@ -126,10 +129,11 @@ class Workers:
         # killed workers leave their temporary files behind: all have a folder that is ours
         folder = tempfile.mkdtemp(prefix="ttrl-")
         self._remove_folder = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self._echo = Echo()
         self._options = {
             "max_workers": count,
             "initializer": _initialize,
-            "initargs": (folder, initializer, arguments),
+            "initargs": (folder, self._echo.writer, initializer, arguments),
         }
         self._running: dict[Hashable, _Call] = {}
         self._ended: queue.SimpleQueue[tuple[_Call, Any]] = queue.SimpleQueue()
@@ -142,6 +146,7 @@ class Workers:
         self._heard = time.monotonic()
         self._longest = 0.0
         self._pool, self._starting = self._start()
+        _open.add(self)
         if wait:
             self._starting.result()
 
@@ -205,19 +210,26 @@ class Workers:
                 results += self._settle(call)
 
     def close(self) -> None:
-        """Kill all workers and forget what they were doing."""
+        """Kill all workers and forget what they were doing; a start under way is broken off."""
         self._closed = True
         self._running.clear()
+        _open.discard(self)
+        if self._server is not None and not self._starting.done() and not _open:
+            self._context.end()
+            _end_server(self._server)  # it may be importing for seconds yet, and nobody needs it
         self._starting.exception()  # waits for it
         self._stop()
+        self._echo.close()
         self._remove_folder()
 
     def _start(self) -> tuple[Any, Future[Any]]:
         """A new pool, and a thread that starts its processes once the fork server is ready."""
         context = self._context = _Context()
         context.set_forkserver_preload(self._preload)
+        before = _fork_servers()
         with _quiet_environment():
             forkserver.ensure_running()  # only this one takes the environment from us
+        self._server = next(iter(_fork_servers() - before), None)
         pool = pebble.ProcessPool(context=context, **self._options)
         thread = ThreadPoolExecutor(1)
         starting = thread.submit(_start_processes, pool)
@@ -285,8 +297,32 @@ class Workers:
         return [(call.key, Failure(reason=reason))]
 
 
-def _initialize(folder: str, initializer: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+_open: weakref.WeakSet[Workers] = weakref.WeakSet()
+"""Pools of this process that are not closed: all start their processes by one fork server."""
+
+
+def _fork_servers() -> set[psutil.Process]:
+    """Return the fork servers that this process has started, of which one at most is running."""
+    found = set()
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):  # it has just ended
+            if any("multiprocessing.forkserver" in word for word in child.cmdline()):
+                found.add(child)
+    return found
+
+
+def _end_server(server: psutil.Process) -> None:
+    """Kill a fork server. Another one is started when it is needed."""
+    with contextlib.suppress(psutil.NoSuchProcess, ChildProcessError):
+        server.kill()
+        os.waitid(os.P_PID, server.pid, os.WEXITED | os.WNOWAIT)  # multiprocessing reaps it
+
+
+def _initialize(
+    folder: str, printed: Connection, initializer: Callable[..., None], arguments: tuple[Any, ...]
+) -> None:
     """Runs first in each new worker."""
+    take_over(printed)
     tempfile.tempdir = folder
     initializer(*arguments)
 

@@ -160,8 +160,10 @@ def copy_folder(source: Path, target: Path, *, most_bytes: int) -> None:
     if size > most_bytes:
         msg = f"{source} holds {size / 2**20:.0f} MiB, more than {most_bytes / 2**20:.0f} MiB"
         raise ValueError(msg)
+    with writing(target):
+        target.mkdir()
     try:
-        shutil.copytree(source, target, ignore=_left_out)
+        shutil.copytree(source, target, ignore=_left_out, dirs_exist_ok=True)
     except shutil.Error as error:
         origin, copy, why = error.args[0][0]  # the first of all that went wrong, in words
         number = re.match(r"\[Errno (\d+)\] ([^:]*)", why)

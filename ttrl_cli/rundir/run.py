@@ -128,7 +128,7 @@ class RunDir:
             keep_source(path, source)
             run.write_config(config)
             run.write_status(run.status)
-        except (UnwritableError, UsageError):
+        except BaseException:
             shutil.rmtree(path, ignore_errors=True)  # there is nothing in it yet to go on with
             raise
         return run

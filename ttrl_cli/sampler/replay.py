@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
+from ttrl_cli.config import Written
 from ttrl_cli.errors import UsageError
 from ttrl_cli.reading import as_utf8
 from ttrl_cli.records import Adapter, Completion, Json, Prompt
@@ -23,7 +24,7 @@ _NO_INTS = np.empty(0, dtype=np.int64)
 _NO_FLOATS = np.empty(0, dtype=np.float64)
 
 
-class ReplayLine(BaseModel):
+class ReplayLine(Written):
     """One line of a replay file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)

@@ -18,6 +18,8 @@ import traceback
 import types
 from typing import Any
 
+from .users import name_user
+
 NAME = "candidate"
 FILE = f"{NAME}.py"
 REASON_CHARS = 1500
@@ -31,6 +33,7 @@ def run(request: dict[str, Any], descriptor: int) -> None:
     """Answer one request, then end at once, whatever threads the program left running."""
     own = os.getpid()
     seed_generators(request["arguments"].get("seed") or 0)
+    name_user()
     kind, payload = answer(request)
     if os.getpid() == own:  # else a process that it forked came back from the entry, too
         send(descriptor, kind, payload)

@@ -1,0 +1,208 @@
+"""Tell data that a verifier returned from a verdict in their place.
+
+What `verify` returns is the data, and data may be any JSON value. A verifier that answers whether
+the data are valid (`False`, `(False, "too long")`, `{"ok": False}`, `"too long"`) would make them
+valid by that. Some values say so by themselves. Others may be data as well: a text or 0 is a
+verdict only where the same verifier is known to return something else, and where the data that it
+was given hold no such value. What is a part of those data is never a verdict.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ttrl_cli.records import Json
+
+_JUDGEMENTS = {
+    *("ok", "okay", "valid", "isvalid", "success", "successful", "passed", "pass", "correct"),
+    *("iscorrect", "accepted", "accept", "feasible", "isfeasible", "verified", "verdict"),
+    *("status", "result"),
+}
+"""Keys whose value says whether the data are valid."""
+_REMARKS = {
+    *("reason", "reasons", "message", "messages", "msg", "why", "error", "errors", "err"),
+    *("warning", "warnings", "info", "detail", "details", "explanation", "feedback"),
+    *("comment", "comments", "note", "notes"),
+}
+_BESIDE = {"score", "value", "metrics", "data", "solution", "code"}
+"""Keys that verdicts have beside these."""
+_WORDS = {
+    *("ok", "okay", "valid", "invalid", "success", "failure", "passed", "failed", "pass", "fail"),
+    *("accepted", "rejected", "correct", "incorrect", "error", "wrong", "feasible", "infeasible"),
+}
+"""Words that a verdict begins with."""
+_ANSWERS = _WORDS | {"true", "false", "yes", "no"}
+"""Words that are a verdict as a whole, where the data are not a text themselves."""
+_FIRST_WORD = re.compile(r"\W*([^\W_]+)")
+_WORDING = re.compile(r"\b[^\W\d_]{3,}\W+(?:\w+\W+)*?[^\W\d_]{3,}\b")
+"""Two words: one alone may be what spells a number."""
+
+
+def is_verdict(returned: object, given: Json) -> bool:
+    """Decide whether a value can only be a verdict, whatever else the verifier returns.
+
+    Args:
+        returned: What the verifier returned.
+        given: The data that it was given.
+    """
+    if returned is given:
+        return False
+    if isinstance(returned, str):
+        return _is_answer(returned, given)
+    if isinstance(returned, tuple):
+        return _judges_first(returned, given) or _remarks_last(returned, given)
+    if isinstance(returned, Mapping):
+        return _judges_by_key(returned, given)
+    return _is_truth(returned) or isinstance(returned, BaseException)
+
+
+def differs(returned: object, given: Json, known: Json) -> bool:
+    """Decide whether a value is a verdict, because the verifier is known to return other data.
+
+    Args:
+        returned: What the verifier returned.
+        given: The data that it was given.
+        known: Data that it has returned for a solution that is valid.
+    """
+    if returned is given or known is None or _holds(given, returned):
+        return False
+    if isinstance(returned, str):
+        return not isinstance(known, str) or _brings_words(returned, known)
+    if _is_number(returned):
+        return returned in (-1, 0, 1) and isinstance(known, list | dict)
+    if isinstance(returned, tuple | list):
+        return _remarks_where_none_were(returned, given, known)
+    if isinstance(returned, Mapping):
+        before = known.keys() if isinstance(known, dict) else None
+        as_before = before is not None and (not returned or not before.isdisjoint(returned))
+        return not as_before and {*map(_plain_key, returned)} <= _JUDGEMENTS | _REMARKS
+    return False
+
+
+def _remarks_where_none_were(returned: Sequence[Any], given: Json, known: Json) -> bool:
+    """Decide whether a sequence is a flag and a text, and known data have no text in them."""
+    if len(returned) < 2 or not _is_flag(returned[0]):
+        return False
+    said = [part for part in returned[1:] if isinstance(part, str)]
+    as_before = isinstance(known, list) and any(_texts(known))
+    return not as_before and any(not _holds(given, part) for part in said)
+
+
+def may_be_verdict(returned: object, given: Json) -> bool:
+    """Decide whether `differs` may hold, whatever is known: for what it costs to know more."""
+    return any(differs(returned, given, known) for known in ([0], {"": 0}, 0.5, "0"))
+
+
+def _is_truth(value: object) -> bool:
+    truth = isinstance(value, bool | np.bool_)
+    if isinstance(value, np.ndarray):
+        truth = value.ndim == 0 and value.dtype == np.bool_
+    return truth or value is None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+
+
+def _is_flag(value: object) -> bool:
+    return _is_truth(value) or (_is_number(value) and value in (-1, 0, 1))
+
+
+def _is_answer(text: str, given: Json) -> bool:
+    """Decide whether a text is an answer such as "ok", or begins as one: "invalid: too long"."""
+    found = _FIRST_WORD.match(text)
+    if found is None or _holds(given, found[1]):
+        return False
+    word = found[1].casefold()
+    whole = text.strip(" .!").casefold() == word
+    return word in _WORDS or (whole and word in _ANSWERS and not isinstance(given, str))
+
+
+def _judges_first(returned: tuple[Any, ...], given: Json) -> bool:
+    """Decide whether a tuple is a truth value and what is to be said of it, or the data."""
+    if len(returned) < 2:
+        return False
+    first, *rest = returned
+    said = [part for part in rest if isinstance(part, str)]
+    if not _is_truth(first):
+        return _is_flag(first) and any(_is_answer(part, given) for part in said)
+    if any(part is given for part in rest):
+        return True
+    if _holds(given, first):
+        return any(not _holds(given, part) for part in said)
+    return bool(said) or (len(rest) == 1 and (rest[0] is None or _is_container(rest[0])))
+
+
+def _remarks_last(returned: tuple[Any, ...], given: Json) -> bool:
+    """Decide whether a tuple is the data as they were given, and a remark: (data, "ok")."""
+    if len(returned) != 2 or returned[0] is not given:
+        return False
+    last = returned[1]
+    return _is_truth(last) or last == "" or (isinstance(last, str) and _is_answer(last, given))
+
+
+def _judges_by_key(returned: Mapping[Any, Any], given: Json) -> bool:
+    """Decide whether a mapping says whether data are valid, by a key that those do not have."""
+    held = given if isinstance(given, Mapping) else {}
+    judged = {
+        _plain_key(key): bool(value) if _is_truth(value) else value
+        for key, value in returned.items()
+        if _plain_key(key) in _JUDGEMENTS and key not in held and _judges(value)
+    }
+    if not judged:
+        return False
+    keys = {_plain_key(key) for key in returned}
+    if keys <= _JUDGEMENTS | _REMARKS | _BESIDE:
+        return True
+    refuses = any(judged.get(key, True) is False for key in ("ok", "valid", "isvalid"))
+    return refuses or ("valid" in judged and not isinstance(given, Mapping))
+
+
+def _judges(value: object) -> bool:
+    word = isinstance(value, str) and value.casefold() in _ANSWERS
+    return (_is_truth(value) and value is not None) or word
+
+
+def _plain_key(key: object) -> str:
+    return re.sub(r"[^a-z]", "", str(key).casefold())
+
+
+def _is_container(value: object) -> bool:
+    return isinstance(value, list | tuple | Mapping | np.ndarray)
+
+
+def _brings_words(returned: str, known: str) -> bool:
+    """Decide whether a text is in words where data are known to be text and in none."""
+    return bool(known and _WORDING.search(returned) and not _WORDING.search(known))
+
+
+def _holds(given: Json, part: object) -> bool:
+    """Decide whether a text, number or truth value is somewhere in data."""
+    if isinstance(part, str):
+        folded = part.strip().casefold()
+        return bool(folded) and folded in "".join(_texts(given)).casefold()
+    if _is_truth(part):
+        return any(isinstance(leaf, bool) and leaf == part for leaf in _leaves(given))
+    if not _is_number(part):
+        return False
+    same = (_is_number(leaf) and leaf == part for leaf in _leaves(given))
+    return any(same) or any(str(part) in text for text in _texts(given))
+
+
+def _texts(data: Json) -> Iterator[str]:
+    return (leaf for leaf in _leaves(data) if isinstance(leaf, str))
+
+
+def _leaves(data: Json) -> Iterator[Any]:
+    """Yield what is in data and holds nothing, in order, and the keys."""
+    waiting = [data]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Mapping):
+            waiting += [*value.values(), *value]
+        elif isinstance(value, list | tuple):
+            waiting += reversed(value)
+        else:
+            yield value
