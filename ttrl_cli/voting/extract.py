@@ -54,7 +54,7 @@ from ttrl_cli.voting import answers
 from ttrl_cli.voting.answers import Hit, Reader
 from ttrl_cli.voting.boxes import last_box
 from ttrl_cli.voting.choices import choice_of, lone_choice
-from ttrl_cli.voting.sentences import value_in
+from ttrl_cli.voting.sentences import is_answer, is_value, value_in
 from ttrl_cli.voting.trim import clean
 
 Rule = Literal[
@@ -93,7 +93,7 @@ def extract(
         marks: How the model marks thinking and turns.
     """
     said = _said(text, marks)
-    read = _as_it_stands if choices else value_in
+    read = _reader(choices)
     for rule, find in _finders(read, choices, last_number):
         found = find(said)
         answer = _answer(found.answer, choices) if found else None
@@ -101,6 +101,15 @@ def extract(
             instead = _instead(said, found, rule, read, choices)
             return instead or Extraction(answer=answer, rule=rule)
     return None
+
+
+def _reader(choices: Mapping[str, str] | None) -> Reader:
+    if not choices:
+        return Reader(value=value_in, counts=is_answer)
+    return Reader(
+        value=_as_it_stands,
+        counts=lambda said: choice_of(said, choices) is not None or is_answer(said),
+    )
 
 
 def _answer(found: str, choices: Mapping[str, str] | None) -> str | None:
@@ -129,7 +138,13 @@ def _instead(
     """Return the answer that a text gives later, where it takes back the one that was found."""
     if rule not in ("boxed", "answer-tag", "answer-line"):
         return None
-    later = answers.taken_back(text, found.end, read, retracted=rule != "boxed" or bool(choices))
+    later = answers.taken_back(
+        text,
+        found.end,
+        read,
+        replaces=is_value if not choices and is_value(found.answer) else read.counts,
+        retracted=rule != "boxed" or bool(choices),
+    )
     answer = _answer(later, choices) if later else None
     return Extraction(answer=answer, rule="answer-is") if answer else None
 
