@@ -67,7 +67,7 @@ _SUBJECT = re.compile(r"\s(?:is|are|est|ist|es|son|sind)\s(?:the|le|la|l'|der|di
 _WORDS = re.compile(r"[^\W\d_]{2,}")
 _MATHEMATICS = re.compile(r"\$[^$\n]*\$|\\\([^\n]*?\\\)|\\[A-Za-z]+")
 _MORE = re.compile(  # what a value goes on with: 2x + 1, 2:3, 25 π, 2 1/2, 3...; 5 or more, 1 in 5
-    r"\s?[-−+*/^=<>_!(\\:×·÷√±]|[–—~]\d|\s?[°′'’]\s?\d|\s\d|\s(?![aày]\s)[^\W\d_](?![^\W\d_])"
+    r"\s?[-−+*/^=<>_!(\\:×·÷√±]|[–—~]\d|\s?[°′'’]\s?\d|\s\d|\s(?![aày]\s)[^\W\d_一-鿿](?![^\W\d_])"
     r"|\s?,?\s?(?:\.\.\.|…|\b(?:and\sso\son|etc)\b)"
     r"|,?\s(?:or|and)\s(?:more|less|fewer|above|below|greater|higher|lower|larger|smaller|bigger|so)\b"
     r"|\s(?:at\s(?:least|most)|to|through|times|more|less|mod|choose|squared|cubed|factorial|in\sbase)\b"
