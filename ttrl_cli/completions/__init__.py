@@ -37,6 +37,6 @@ def visible(
             very end, which nothing opened: an answer, or a draft whose beginning the prompt opened.
     """
     said = first_turn(spoken(text, marks, gap=gap), marks, solution=solution)
-    if draft and not said.strip():
+    if draft and not said.strip() and text.strip():
         return first_turn(spoken(text, marks, gap=gap, draft=True), marks, solution=solution)
     return said

@@ -1,11 +1,12 @@
 r"""From a completion to its final answer: the text that is voted on (TTRL, arXiv 2504.16084).
 
 The rules, most trusted first. The first that finds an answer wins, and of several answers by one
-rule the last in the text; what is blank or only holds a place ("...", \boxed{}) is passed over.
+rule the last in the text; of tags, lines and sentences the last that is a value, a name, yes or no,
+if there is one, for the others are remarks ("The answer is unique."). What is blank or only holds a place ("...", \boxed{}) is passed over.
 
 boxed        \boxed{...} or \fbox{...}, closed, the innermost of nested ones; \{ and \} do not
              count as its braces; also \boxed 5 and <|begin_of_box|>5<|end_of_box|>. A box that was
-             cut off is none. Boxes with nothing but a comma, "and" or "or" between them (and names,
+             cut off is none. Boxes with nothing but a comma, ";", "and" or "or" between them (and names,
              "y =") are one answer together: "2, 9". A label in the box ("Answer:") is left out.
 answer-tag   <answer>...</answer>; one that was never closed holds its first line.
 answer-line  "Answer: 5", "**Final Answer:** 5", "Answer = 5", at the start of a line or sentence;
@@ -27,7 +28,8 @@ German (Die Antwort ist 5) and Spanish (La respuesta es 5); digits may be of ful
 A sentence as an answer ("The smallest n is 41", "There are 26 of them") is the value that it says;
 `sentences` has the rule. An answer by one of the first three rules is taken back by a later
 sentence or line that says what the answer is, if the text says so before that ("Wait", "wrong"); a
-box also by an answer that is called final or correct and is a value. That is reported as answer-is.
+box also by an answer that is called final or correct and is a value. A value gives way to values
+alone. That is reported as answer-is.
 
 On a line an answer ends with its sentence, or before ", because", ", so", ", not" and the like.
 What wraps it ($...$, **...**, quotes, \text{...}) and the final dot are taken off; units stay.
