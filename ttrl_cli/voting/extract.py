@@ -2,12 +2,14 @@ r"""From a completion to its final answer: the text that is voted on (TTRL, arXi
 
 The rules, most trusted first. The first that finds an answer wins, and of several answers by one
 rule the last in the text; of tags, lines and sentences the last that is a value, a name, yes or no,
-if there is one, for the others are remarks ("The answer is unique."). What is blank or only holds a place ("...", \boxed{}) is passed over.
+if there is one, for the others are remarks ("The answer is unique."). What is blank or only holds a
+place ("...", \boxed{}) is passed over.
 
 boxed        \boxed{...} or \fbox{...}, closed, the innermost of nested ones; \{ and \} do not
              count as its braces; also \boxed 5 and <|begin_of_box|>5<|end_of_box|>. A box that was
-             cut off is none. Boxes with nothing but a comma, ";", "and" or "or" between them (and names,
-             "y =") are one answer together: "2, 9". A label in the box ("Answer:") is left out.
+             cut off is none. Boxes with nothing but a comma, ";", "and" or "or" between them (and
+             names, "y =") are one answer together: "2, 9". A label in the box ("Answer:") is left
+             out.
 answer-tag   <answer>...</answer>; one that was never closed holds its first line.
 answer-line  "Answer: 5", "**Final Answer:** 5", "Answer = 5", at the start of a line or sentence;
              a heading "### Answer" over the answer; "#### 5" (GSM8K). Under a heading, and within
