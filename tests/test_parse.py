@@ -573,10 +573,18 @@ class TestValuesInATextWithoutFences:
         assert found(text, kind="json", expected=frozenset({"list"})) == (want, "value-in-text")
 
     @pytest.mark.parametrize(
-        "text", ["It is 18.", 'Take {"points": [9, 9]}.', "[9, 9", "The sum of 9 and 9", "[9, 9,]"]
+        "text",
+        [
+            "It is 18.",
+            'Take {"points": [9, 9]}.',
+            "[9, 9",
+            "The sum of 9 and 9",
+            "[9, 9,]",
+            "[9]\ud800",
+        ],
     )
     def test_what_is_no_list(self, text: str) -> None:
-        """Numbers, a list within an object, and what was cut off are no list."""
+        """Numbers, a list within an object, what was cut off and a broken text are no list."""
         assert found(text, kind="json", expected=frozenset({"list"})) == (text, "text")
 
     @pytest.mark.parametrize(

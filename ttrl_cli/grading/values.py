@@ -19,6 +19,7 @@ _LINE = re.compile(
     r"^[^\w\n]{0,8}(?:final\s)?(?:answer|solution|result)[^\w\n:=]{0,4}[:=](?!=)(.*)$",
     re.IGNORECASE | re.MULTILINE,
 )
+_HALF = re.compile("[\ud800-\udfff]")
 _OUTSIDE = re.compile(r"[\[{]")
 _INSIDE = re.compile(r'"(?:[^"\\\n]|\\.)*+"?|[\[\]{}]')
 _OPENING = {"]": "[", "}": "{"}
@@ -45,6 +46,8 @@ def read_value(text: str) -> tuple[str, str]:
 
 def last_value(text: str, expected: frozenset[str]) -> str | None:
     """Return the last value of an expected kind that a text gives; None if it gives none."""
+    if _HALF.search(text):
+        return None  # a text that is broken is malformed as a whole
     tags = [found[1] for found in _TAG.finditer(text)][-_MOST_TRIES:]
     lines = [found[1] for found in _LINE.finditer(text)][-_MOST_TRIES:]
     for content in [*lines, *tags][::-1]:
