@@ -561,6 +561,7 @@ class TestValuesInATextWithoutFences:
             ("Solution: [9, 9]", "[9, 9]"),
             ("<answer>[9,9]</answer>", "[9,9]"),
             ("<answer>\nIt is [9, 9].\n</answer> Each is in [0, 9].", "[9, 9]"),
+            ("`[9, 9]`", "[9, 9]"),
             ("First [1], then `[9, 9]`", "[9, 9]"),
             ("Numbers in [0, 9) are allowed, so **[9, 9]** it is.", "[9, 9]"),
             ("I take\n\n[\n  9,\n  9\n]\n\nfor its sum.", "[\n  9,\n  9\n]"),

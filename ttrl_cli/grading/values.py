@@ -19,7 +19,7 @@ _LINE = re.compile(
     r"^[^\w\n]{0,8}(?:final\s)?(?:answer|solution|result)[^\w\n:=]{0,4}[:=](?!=)(.*)$",
     re.IGNORECASE | re.MULTILINE,
 )
-_HALF = re.compile("[\ud800-\udfff]")
+_LETTER = re.compile(r"[^\W\d_]")
 _OUTSIDE = re.compile(r"[\[{]")
 _INSIDE = re.compile(r'"(?:[^"\\\n]|\\.)*+"?|[\[\]{}]')
 _OPENING = {"]": "[", "}": "{"}
@@ -46,8 +46,11 @@ def read_value(text: str) -> tuple[str, str]:
 
 def last_value(text: str, expected: frozenset[str]) -> str | None:
     """Return the last value of an expected kind that a text gives; None if it gives none."""
-    if _HALF.search(text):
-        return None  # a text that is broken is malformed as a whole
+    value, kind = read_value(text.strip(_AROUND))
+    if kind in expected & CONTAINERS:
+        return value
+    if not _LETTER.search(text):
+        return None  # no prose, but JSON that is broken
     tags = [found[1] for found in _TAG.finditer(text)][-_MOST_TRIES:]
     lines = [found[1] for found in _LINE.finditer(text)][-_MOST_TRIES:]
     for content in [*lines, *tags][::-1]:
