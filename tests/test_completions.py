@@ -19,6 +19,11 @@ PAIRS = [
     ("<|begin_of_thought|>", "<|end_of_thought|>"),
     ("<|START_THINKING|>", "<|END_THINKING|>"),
     ("<|inner_prefix|>", "<|inner_suffix|>"),
+    *(("<analysis>", "</analysis>"), ("<scratch_pad>", "</scratch_pad>"), ("<cot>", "</cot>")),
+    *(("<inner_monologue>", "</inner_monologue>"), ("<monologue>", "</monologue>")),
+    *(("<internal_thoughts>", "</internal_thoughts>"), ("<deliberation>", "</deliberation>")),
+    *(("<chain_of_thought>", "</chain_of_thought>"), ("<Scratch-Pad>", "</scratch-pad>")),
+    *(("<thinking_process>", "</thinking_process>"), ("<reflections>", "</reflections>")),
     ("<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"),
     ("<|channel|>commentary to=f<|message|>", "<|channel|>final <|constrain|>json<|message|>"),
 ]
@@ -93,6 +98,60 @@ class TestThinking:
         """In a fenced block, in quotes and in code within a line a tag opens and closes nothing."""
         assert visible(text) == text
 
+    def test_a_word_that_other_tags_are_called_by(self) -> None:
+        """<internal> is thinking where it is closed, and a final analysis is none."""
+        assert visible("<internal>6</internal>7") == "7"
+        for text in ("#include <internal>\nint main() {}", "7</internal>", "a Box<internal> of 7"):
+            assert visible(text) == text
+        assert visible("<final_analysis>7</final_analysis>") == "<final_analysis>7</final_analysis>"
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "We use the <think> tag.",
+            "I write <think> tags, then an answer.",
+            "Between <think> and </think> I reason.",
+            "**<think>** begins it, “</think>” ends it.",
+            "Without <think>, nothing is hidden.",
+            "It ends at the </reasoning> tag.",
+            "la balise <think> ouvre; le </think> ferme.",
+            "我用<think>标签。",
+        ],
+    )
+    def test_a_tag_that_is_a_word_of_a_sentence(self, text: str) -> None:
+        """In running prose, in bold and in curly quotes a tag opens and closes nothing."""
+        assert visible(text) == text
+        assert visible(f"<think>draft {text}</think>said") == "said"
+
+    @pytest.mark.parametrize(
+        "text", ["Now <think> 6 or", "Yes. <think>the 6", "So\n<think> tags 6"]
+    )
+    def test_a_tag_that_opens_thinking_behind_words(self, text: str) -> None:
+        """A tag that no article or noun belongs to opens a block, wherever it stands."""
+        assert "6" not in visible(text)
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("said</think>", "said"),
+            ("said\n</think>\n\n", "said\n\n\n"),
+            ("said</think></s>", "said"),
+            ("draft</think>said</think>", "said"),
+            ("<think>draft</think>said</think>", "said"),
+            ("<think><think>draft</think>draft</think>", ""),
+            (f"{F}python\nx = 0\n</think>", ""),
+        ],
+    )
+    def test_a_closing_tag_at_the_very_end(self, text: str, said: str) -> None:
+        """Where nothing opened it and nothing would be left, it loses nothing; but see drafts."""
+        assert visible(text) == said
+
+    def test_where_the_prompt_opened_it_the_end_is_no_stray(self) -> None:
+        """A completion of a prompt that opens thinking is a draft up to its closing tag."""
+        opened = Marks(opened=True)
+        assert visible("draft</think>", opened) == ""
+        assert visible("draft</think>said</think>", opened) == "said"
+
     def test_a_draft_that_left_its_fence_open(self) -> None:
         """The closing tag counts, though it stands behind an opening fence."""
         assert visible(f"{F}python\nx = 0\n</think>\nsaid\n{F}\n1\n{F}") == f"\nsaid\n{F}\n1\n{F}"
@@ -157,6 +216,9 @@ class TestRunOn:
             ),
             *("<start_of_turn>user\nTom?", "</s>\nTom", "<|eot_id|>", "<｜User｜>Tom?", "<|user|>"),
             "## The solution so far\n\nTom",
+            *("Question 2: Tom?", "question: Tom?", "Next question: Tom?", "Example: Tom?"),
+            *("Example 3: Tom?", "Input: Tom", "### Example 2\nTom?", "**Question 2**\nTom?"),
+            *("Exercise 4. Tom?", "Q2: Tom?", "human: Tom?", "例2：汤姆", "下一题：汤姆"),
         ],
     )
     def test_the_text_ends_where_a_turn_begins(self, mark: str) -> None:
@@ -218,8 +280,24 @@ class TestRunOn:
         assert visible(text) == "Question: 2 + 2?\nAnswer: 4\n\n"
 
     def test_a_token_in_a_block_that_is_never_closed(self) -> None:
-        """A turn that ends within a block ends it."""
+        """A turn that ends within a block ends it, on a line of its own or behind one."""
         assert visible(f"{F}python\nx = 1\n<|im_end|>\nuser") == f"{F}python\nx = 1\n"
+        assert visible(f"{F}python\nx = 1<|im_end|>\nuser") == f"{F}python\nx = 1"
+        assert visible(f"{F}\nx = 1 </s></s>\n") == f"{F}\nx = 1 </s>"
+        quoted = f"{F}python\nx = '<|im_end|>'\n"
+        assert visible(quoted) == quoted
+
+    @pytest.mark.parametrize("token", ["<|im_end|>", "</s>", "<|eot_id|>", "<|im_end|>\nuser\n9"])
+    def test_a_token_glued_to_a_closing_fence(self, token: str) -> None:
+        """It closes the block, and the turn ends there."""
+        assert visible(f"{F}\nx = 1\n{F}{token}") == f"{F}\nx = 1\n{F}"
+
+    def test_examples_are_a_part_of_a_solution(self) -> None:
+        """Where a solution is asked for, an example behind a block begins no turn."""
+        text = f"{F}\nx\n{F}\nExample: 1\nInput: 2\n{F}\ny\n{F}"
+        assert visible(text, solution=True) == text
+        asked = f"{F}\nx\n{F}\nQuestion 2: another?\n{F}\ny\n{F}"
+        assert visible(asked, solution=True) == f"{F}\nx\n{F}\n"
 
     def test_drafts_do_not_end_a_text(self) -> None:
         """A label within thinking is thinking."""
@@ -232,7 +310,9 @@ class TestRunOn:
         *("<think>", "</think>", "[THINK][/THINK]", "<think ", "<|channel|>", "assistantfinal"),
         *(f"{F}\n</think>\n", f"{F}\n", "Q: \n", "a:\n", "Question", "<", "[", " ", "\n", "`"),
         *("<|im_end|>", "analysis", "<|channel|>analysis", '"<think>"', "</s>", "#", "**"),
-        *("</think> ", "</think><think>", "<think> ", "' </think>"),
+        *("</think> ", "</think><think>", "<think> ", "' </think>", "the <think> tag ", "<a"),
+        *("Question 2: \n", "answer: 1\nQ2. \n", "answer", "*<think>* ", "a_", "<internal>"),
+        *("</s> x</s>", f"{F}</s>\n", f"{F}</s>", "<answer>", "next ", "Example ", "</think>\n"),
     ],
 )
 def test_reading_takes_linear_time(piece: str) -> None:

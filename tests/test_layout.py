@@ -10,7 +10,7 @@ import torch
 from transformers import AutoTokenizer
 
 from tests.conftest import make_tiny_model, random_adapter
-from ttrl_cli.completions import Marks
+from ttrl_cli.completions import CHANNELS, Marks
 from ttrl_cli.completions.marks import Tag
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import UsageError
@@ -67,6 +67,52 @@ def words(codec: Codec, prompt_text: str, written: str) -> str:
 def test_a_sentence_ends_the_thinking(codec: Codec, asked: str, written: str, forced: str) -> None:
     """An open block is closed, a closed one left alone; without any the sentence stands alone."""
     assert words(codec, asked, written) == forced
+
+
+REASON = Tag(opening="[REASON]", closing="[/REASON]")
+DELIBERATE = Tag(opening="<deliberate>", closing="</deliberate_at_length>")
+
+
+@pytest.mark.parametrize(
+    ("asked", "written", "forced"),
+    [
+        ("<assistant>", "let me see", FORCED),
+        ("<assistant>", "[REASON]let me see", "\n\nSo:\n[/REASON]\n\n"),
+        ("<assistant>[REASON]", "let me see", "\n\nSo:\n[/REASON]\n\n"),
+        ("<assistant>", "<deliberate>a", "\n\nSo:\n</deliberate_at_length>\n\n"),
+        ("<assistant>", "<think>let me see", "\n\nSo:\n</think>\n\n"),
+        ("<assistant>", "[REASON]a[/REASON]the answer", ""),
+        ("<assistant>[REASON]", "a[/REASON]the answer", ""),
+        ("<assistant>", "[REASON]a[/REASON]hm<think>b", "\n\nSo:\n</think>\n\n"),
+        ("<user>[REASON]?<end><assistant>", "let me see", FORCED),
+    ],
+)
+def test_the_tag_that_is_open_is_closed(
+    codec: Codec, asked: str, written: str, forced: str
+) -> None:
+    """What closes the thinking is the tag that belongs to the one that opened it."""
+    marks = Marks(thinking=(REASON, DELIBERATE), turns=("<end>",))
+    assert words(replace(codec, marks=marks), asked, written) == forced
+
+
+def test_a_model_that_speaks_harmony(tmp_path: Path) -> None:
+    """Its analysis ends where its final channel begins."""
+    folder = make_tiny_model(tmp_path)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_special_tokens({"additional_special_tokens": list(CHANNELS)})
+    tokenizer.save_pretrained(folder)
+    codec = load_codec(str(folder))
+    final = "<|end|><|start|>assistant<|channel|>final<|message|>"
+    thinking = "<|channel|>analysis<|message|>hm"
+    assert words(codec, "<assistant>", thinking) == f"\n\nSo:\n{final}\n\n"
+    assert words(codec, "<assistant>", f"{thinking}{final}7") == ""
+
+
+def test_room_is_set_aside_for_the_longest_tag(codec: Codec) -> None:
+    """Whichever tag the model opens, its closing one fits."""
+    marks = Marks(thinking=(REASON, DELIBERATE))
+    longest = len("\n\nSo:\n</deliberate_at_length>\n\n") + 6
+    assert ANSWER.longest(replace(codec, marks=marks)) == longest
 
 
 def test_the_second_phase_has_its_room_set_aside(codec: Codec) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -430,3 +431,188 @@ class TestTags:
         assert found(f"{draft}\n</think>{F}python\nrun = 2\n{F}", marks=opened)[0] == "run = 2"
         with pytest.raises(Malformed):
             find_solution(draft, "program", "python", marks=opened)
+
+    @pytest.mark.parametrize(
+        "code",
+        [
+            "def run():\n    return ['<think>draft', '</think>']",
+            "def run():\n    a = '<|im_start|>user'\n    return [a, '[INST] b']",
+            'def run():\n    """Hide\n\n    <reasoning>\n    """\n    return [9, 9]',
+            "run = lambda: '<think>'.join('ab')",
+            "def run():\n    return '''\n<|im_end|>\n'''",
+        ],
+    )
+    @pytest.mark.parametrize("end", ["", "\n", "<|im_end|>", "\n</s>\n"])
+    def test_a_bare_program_may_hold_any_text(self, code: str, end: str) -> None:
+        """A completion that is nothing but a program is taken before tags are looked at."""
+        assert found(code + end) == (code, "text")
+
+    @pytest.mark.parametrize(
+        "value",
+        ['["<think>", "a"]', '["<think>a", "</think>"]', '["<|im_start|>user", "[INST] b"]'],
+    )
+    def test_a_bare_value_may_hold_any_text(self, value: str) -> None:
+        """A completion that is nothing but JSON is taken before tags are looked at."""
+        for end in ("", "\n", "<|im_end|>"):
+            assert found(value + end, kind="json") == (value, "text")
+        other = f'{{"a": {value}}}'
+        assert found(other, kind="json", expected=frozenset({"list"})) == (other, "text")
+
+    def test_a_bare_cpp_program_may_hold_any_string(self) -> None:
+        """Tags in its strings are code; a turn that begins outside of them ends it."""
+        code = '#include <cstdio>\nint main() { puts("<think>a <|im_end|>b"); }'
+        assert found(code, language="cpp") == (code, "text")
+        assert found(f"{code}\n<|im_start|>user\nint main() {{}}", language="cpp")[0] != code
+
+    def test_drafts_are_no_bare_programs(self) -> None:
+        """What the prompt's open thinking holds is a draft, also where all of it parses."""
+        with pytest.raises(Malformed, match="holds no solution"):
+            find_solution(PROGRAM, "program", "python", marks=Marks(opened=True))
+        text = f"<think>\nrun = 1\n</think>\n{PROGRAM}"
+        assert program(text) == PROGRAM.strip()
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            f"{F}python\n{PROGRAM}{F}\n</think>",
+            f"{PROGRAM}</think>\n",
+            f"{F}\n{PROGRAM}{F}</think>",
+        ],
+    )
+    def test_a_closing_tag_at_the_very_end(self, text: str) -> None:
+        """What can be a solution counts before one that nothing opened."""
+        assert program(text) == PROGRAM.strip()
+
+
+class TestUsage:
+    @pytest.mark.parametrize(
+        "usage",
+        [
+            "from solution import run\nprint(run())",
+            "import run",
+            "for run in range(3):\n    print(run)",
+            "with open('log') as run:\n    pass",
+            "run = 3",
+            "run = start(3)",
+            "run: int = 0",
+            "a, run = 1, 2",
+            "try:\n    pass\nexcept ValueError as run:\n    pass",
+            "def run(): ...",
+            "def run():\n    pass",
+            "def run():\n    'Return the list.'\n    raise NotImplementedError",
+            "def run():\n    raise NotImplementedError('to do')",
+            "async def run():\n    return None",
+            "class run:\n    pass",
+        ],
+    )
+    def test_an_example_of_use_does_not_beat_the_program(self, usage: str) -> None:
+        """Only a function, a class or another name of one is the entry, where there is one."""
+        text = f"{F}python\n{PROGRAM}{F}\nUse it:\n{F}python\n{usage}\n{F}"
+        assert found(text) == (PROGRAM.strip(), "block")
+        untagged = f"{F}\n{PROGRAM}{F}\nUse it:\n{F}python\n{usage}\n{F}"
+        assert found(untagged) == (PROGRAM.strip(), "untagged-block")
+        assert found(f"{F}python\n{usage}\n{F}") == (usage, "block")
+
+    @pytest.mark.parametrize(
+        "better",
+        [
+            "run = max",
+            "run = lambda: [8]",
+            "class run(list):\n    x = 1",
+            "def run():\n    return [8]",
+        ],
+    )
+    def test_a_later_program_still_does(self, better: str) -> None:
+        """Of two that define the entry the later one counts."""
+        text = f"{F}python\n{PROGRAM}{F}\nBetter:\n{F}python\n{better}\n{F}"
+        assert found(text) == (better, "block")
+
+    def test_what_is_weaker_goes_in_order(self) -> None:
+        """A call's result goes before a stub, that before an import, and a constant is last."""
+        ranked = ["run = 3", "import run", "def run(): ...", "run = partial(max, 1)"]
+        for worse, better in pairwise(ranked):
+            text = f"{F}python\n{better}\n{F}\n{F}python\n{worse}\n{F}"
+            assert found(text) == (better, "block")
+
+    def test_a_helper_that_is_imported_later_is_the_one_defined(self) -> None:
+        """What a program lacks comes from where it is defined, and not from an example of use."""
+        helper = "def nines():\n    return [9, 9]"
+        main = "def run():\n    return nines()"
+        usage = "from helpers import nines"
+        text = "\n".join(f"{F}python\n{part}\n{F}" for part in (helper, main, usage))
+        assert found(text) == (f"{helper}\n\n{main}", "joined-blocks")
+
+    @pytest.mark.parametrize("end", ["<|im_end|>", "</s>", "<|eot_id|>\n", "</answer>", "[/INST]"])
+    def test_a_token_glued_to_the_closing_fence(self, end: str) -> None:
+        """It still closes the block."""
+        assert found(f"So:\n{F}python\n{PROGRAM}{F}{end}") == (PROGRAM.strip(), "block")
+
+    def test_a_block_in_an_answer_tag(self) -> None:
+        """The tag may stand on the line of the fence."""
+        text = f"<answer>{F}python\n{PROGRAM}{F}</answer>"
+        assert found(text) == (PROGRAM.strip(), "block")
+
+
+class TestValuesInATextWithoutFences:
+    @pytest.mark.parametrize(
+        ("text", "want"),
+        [
+            ("The best is [9,9].", "[9,9]"),
+            ("Solution: [9, 9]", "[9, 9]"),
+            ("<answer>[9,9]</answer>", "[9,9]"),
+            ("<answer>\nIt is [9, 9].\n</answer> Each is in [0, 9].", "[9, 9]"),
+            ("`[9, 9]`", "[9, 9]"),
+            ("First [1], then `[9, 9]`", "[9, 9]"),
+            ("Numbers in [0, 9) are allowed, so **[9, 9]** it is.", "[9, 9]"),
+            ("I take\n\n[\n  9,\n  9\n]\n\nfor its sum.", "[\n  9,\n  9\n]"),
+            ('We say "a b" and take ["]", 9].', '["]", 9]'),
+            ("[as said: [[9], [9]] is best]", "[[9], [9]]"),
+        ],
+    )
+    def test_a_list_in_prose(self, text: str, want: str) -> None:
+        """The last list that parses counts, one in an answer tag before it."""
+        assert found(text, kind="json", expected=frozenset({"list"})) == (want, "value-in-text")
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "It is 18.",
+            'Take {"points": [9, 9]}.',
+            "[9, 9",
+            "The sum of 9 and 9",
+            "[9, 9,]",
+            "[9]\ud800",
+        ],
+    )
+    def test_what_is_no_list(self, text: str) -> None:
+        """Numbers, a list within an object, what was cut off and a broken text are no list."""
+        assert found(text, kind="json", expected=frozenset({"list"})) == (text, "text")
+
+    @pytest.mark.parametrize(
+        ("text", "want"),
+        [
+            ("Answer: 18", "18"),
+            ("We add.\n**Solution:** `18`.", "18"),
+            ("<answer> 18 </answer>", "18"),
+            ("Final answer: 1.5e3", "1.5e3"),
+        ],
+    )
+    def test_a_number_that_is_said_to_be_the_answer(self, text: str, want: str) -> None:
+        """Alone in an answer tag or behind a label, a number is a value."""
+        assert found(text, kind="json", expected=frozenset({"number"})) == (want, "value-in-text")
+
+    def test_a_number_in_passing(self) -> None:
+        """Within a sentence it is none."""
+        text = "The sum of 9 and 9 is 18."
+        assert found(text, kind="json", expected=frozenset({"number"})) == (text, "text")
+
+    @pytest.mark.parametrize(
+        "piece", ["[", "{", "[]", '["', '\\"', "]", "<answer>", "[1,", "answer: "]
+    )
+    def test_it_takes_linear_time(self, piece: str) -> None:
+        """A megabyte of any piece is looked through in about a second; quadratic were hours."""
+        started = time.process_time()
+        text = f"x [{piece * (1_000_000 // len(piece))}"
+        with contextlib.suppress(Malformed):
+            find_solution(text, "json", "python")
+        assert time.process_time() - started < 20

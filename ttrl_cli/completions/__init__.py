@@ -1,13 +1,31 @@
 """What counts of a completion, for both commands: `visible` leaves out thinking and run-on."""
 
-from ttrl_cli.completions.marks import CHANNELS, KNOWN, Marks, marks_of
+from ttrl_cli.completions.marks import CHANNELS, HARMONY, KNOWN, THINK, Marks, Tag, marks_of
 from ttrl_cli.completions.thinking import spoken
-from ttrl_cli.completions.turns import first_turn
+from ttrl_cli.completions.turns import first_turn, without_end
 
-__all__ = ["CHANNELS", "KNOWN", "Marks", "marks_of", "spoken", "visible"]
+__all__ = [
+    "CHANNELS",
+    "HARMONY",
+    "KNOWN",
+    "THINK",
+    "Marks",
+    "Tag",
+    "marks_of",
+    "spoken",
+    "visible",
+    "without_end",
+]
 
 
-def visible(text: str, marks: Marks = KNOWN, *, gap: str = "", solution: bool = False) -> str:
+def visible(
+    text: str,
+    marks: Marks = KNOWN,
+    *,
+    gap: str = "",
+    solution: bool = False,
+    draft: bool = True,
+) -> str:
     """Return what a completion says: its first turn, without thinking.
 
     Args:
@@ -15,5 +33,10 @@ def visible(text: str, marks: Marks = KNOWN, *, gap: str = "", solution: bool = 
         marks: How the model marks thinking and turns.
         gap: What stands for a block that was cut out.
         solution: Whether a solution is asked for, and no final answer.
+        draft: Whether a text that says nothing else says what stands before a closing tag at its
+            very end, which nothing opened: an answer, or a draft whose beginning the prompt opened.
     """
-    return first_turn(spoken(text, marks, gap=gap), marks, solution=solution)
+    said = first_turn(spoken(text, marks, gap=gap), marks, solution=solution)
+    if draft and not said.strip() and text.strip():
+        return first_turn(spoken(text, marks, gap=gap, draft=True), marks, solution=solution)
+    return said

@@ -4,8 +4,9 @@ A fence is a line of three or more backticks or tildes. It opens a block, whose 
 word behind the marks (`python` of "```python title=x", "```{.python}" and "```Python:main.py"), and
 only a bare fence of the same marks, and at least as many of them, closes that. It closes at no more
 than three spaces of indent (CommonMark), or three more than a fence that is itself indented by four
-or more: a fence in the docstring of a program is no end of the program. What is found here is
-linear in the length of the text.
+or more: a fence in the docstring of a program is no end of the program. Tags and tokens that a
+model glues on behind a fence (</s>, <|im_end|>, </answer>) are no part of it, nor is a tag before
+it (<answer>). What is found here is linear in the length of the text.
 """
 
 import re
@@ -16,6 +17,8 @@ from textwrap import dedent
 _SPACE = " \t\u00a0\r"  # a space that does not break is a space, too
 _TAG = re.compile(r"[\s{.]*(?:lang(?:uage)?-)?(\w[\w+#.-]*)")
 _MOST_INDENT = 3
+_GLUED = re.compile(r"(?:<[^<>\s`]{1,40}>|\[/?INST\])(?:[ \t]*(?:<[^<>\s`]{1,40}>|\[/?INST\]))*+")
+_BEFORE = re.compile(r"<[A-Za-z_]{1,16}>[ \t]*(?=```|~~~)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +68,15 @@ def fence_of(line: str) -> Fence | None:
     if "```" not in line and "~~~" not in line:
         return None
     bare = line.strip(_SPACE)
+    bare = bare[before.end() :] if (before := _BEFORE.match(bare)) else bare
     if not bare.startswith(("```", "~~~")):
         return None
     marks = bare[: len(bare) - len(bare.lstrip(bare[0]))]
     info = bare[len(marks) :].strip(_SPACE)
     if marks[0] == "`" and "`" in info:
         return None  # code within a line
+    if _GLUED.fullmatch(info):
+        info = ""
     blank = line[: len(line) - len(line.lstrip(_SPACE))]
     return Fence(marks=marks, info=info, indent=len(blank.expandtabs(4)))
 

@@ -41,7 +41,33 @@ class Marks:
 
 
 QUOTES = "'\"`"
-"""What a mark stands in that is only mentioned."""
+"""What a mark stands in that is only mentioned in code."""
+_AROUND = {**dict(zip(QUOTES, QUOTES, strict=True)), "“": "”", "”": "”", "„": "“", "‘": "’"}
+_AROUND |= {"«": "»", "「": "」", "『": "』", "(": ")", "（": "）", "*": "*"}
+"""What a mark stands in that is only mentioned in a text."""
+_BEFORE = re.compile(  # words that a mark stands behind as a word of a sentence
+    r"(?:^|[^\w<>/])(?:the|an?|this|that|these|those|my|your|our|its|no|any|each|every|and|or|of|between"
+    r"|without|via|called|named|us(?:e|es|ed|ing)|writ(?:e|ing)|tags?|tokens?|opening|closing|le|la"
+    r"|balises?|das|dem|den|tags|el|etiquetas?)[ ]\Z",
+    re.IGNORECASE,
+)
+_BEHIND = re.compile(r"[ ](?![ ]*(?:\n|\Z))|[,.;:!?)](?=\s|\Z)")
+_NOUN = re.compile(
+    r"(?P<spaced>[ -](?:(?:opening|closing)[ ])?(?:tags?|tokens?|blocks?|sections?|elements?"
+    r"|markers?|delimiters?)\b)|[ ]?(?:标签|标记)",
+    re.IGNORECASE,
+)
+_JOINED = r"[ ]?(?:and|or|to|&|/|,|\.{3}|…|und|et|y|和)[ ]?"
+_PAIRED = re.compile(rf"{_JOINED}[<\[]/")  # <think> and </think>
+_PAIR = re.compile(rf"[>\]]{_JOINED}\Z")
+_LONGEST_WORD = 14
+THINK = Tag(opening="<think>", closing="</think>")
+"""What most models write around their thinking."""
+HARMONY = Tag(
+    opening="<|channel|>analysis<|message|>",
+    closing="<|end|><|start|>assistant<|channel|>final<|message|>",
+)
+"""What thinking stands between in harmony."""
 KNOWN = Marks()
 """The known families alone: for scripted completions, and where a template says nothing."""
 
@@ -89,8 +115,19 @@ def _key(tag: str) -> str:
 
 
 def is_mentioned(text: str, start: int, end: int) -> bool:
-    """Decide whether a mark stands alone in quotes or in code within a line."""
-    quote = text[start - 1 : start] if start else ""
-    if not quote or quote not in QUOTES or text[end : end + 1] != quote:
-        return False
-    return "``" not in (text[max(0, start - 2) : start], text[end : end + 2])
+    """Decide whether a mark is only spoken of: in quotes, in bold, or as a word of a sentence."""
+    before = text[start - 1 : start] if start else ""
+    if before and text[end : end + 1] == _AROUND.get(before):
+        return "``" not in (text[max(0, start - 2) : start], text[end : end + 2])
+    return _in_prose(text, start, end)
+
+
+def _in_prose(text: str, start: int, end: int) -> bool:
+    """Decide whether a mark is a word of a sentence, such as "the <think> tag"."""
+    before = text[max(0, start - _LONGEST_WORD) : start]
+    if noun := _NOUN.match(text, end):
+        word = before.rstrip(" ") if noun["spaced"] and before[-1:] == " " else before
+        return word[-1:].isalnum() and (word != before or not noun["spaced"])
+    if _PAIRED.match(text, end) or (text[start + 1 : start + 2] == "/" and _PAIR.search(before)):
+        return True
+    return bool(_BEFORE.search(before)) and _BEHIND.match(text, end) is not None

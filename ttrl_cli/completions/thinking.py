@@ -1,10 +1,12 @@
 """Thinking, which never counts: one function for solve and vote.
 
-Known are <think>, <thinking>, <thought>, <reasoning>, <reflection> and <scratchpad>, in any case,
-with attributes or a prefix (<seed:think>); [THINK]; the tokens <|begin_of_thought|>,
-<|START_THINKING|>, <|think|>, <|inner_prefix|> and ◁think▷; the channels of harmony
-(analysis and commentary are thinking, final is not), also as they read when the special tokens are
-left out: "analysis...assistantfinal...". The tags of the model's chat template count besides.
+Known are <think>, <thinking>, <thought>, <reasoning>, <reflection>, <scratchpad>, <analysis>,
+<monologue>, <deliberation> and <cot>, in any case, with attributes, a prefix (<seed:think>,
+<inner_monologue>, <chain_of_thought>) or <..._process>; <internal> where it is closed; [THINK]; the
+tokens <|begin_of_thought|>, <|START_THINKING|>, <|think|>, <|inner_prefix|> and ◁think▷; the
+channels of harmony (analysis and commentary are thinking, final is not), also as they read when the
+special tokens are left out: "analysis...assistantfinal...". The tags of the model's chat template
+count besides.
 
     a block          ends at the first closing tag of its family; if there is none, at the last of
                      another family; if there is none either, with the text
@@ -12,8 +14,11 @@ left out: "analysis...assistantfinal...". The tags of the model's chat template 
     a fenced block   outside of thinking holds code, and a tag in it is code. But a block that was
                      never closed is a draft's: a closing tag ends it if the fences that follow come
                      in pairs, and there is no quote on its line
-    a mention        is a tag that stands alone in quotes or backticks: it opens and closes nothing
+    a mention        is a tag that stands alone in quotes, backticks or bold, or that is a word of a
+                     sentence ("the <think> tag"): it opens and closes nothing
     <think/>         is nothing
+    a closing tag    at the very end, which nothing opened, closes nothing where it would leave
+                     nothing, unless it ends a draft that left its fence open
 
 Every step is linear in the length of the text.
 """
@@ -27,12 +32,19 @@ from typing import NamedTuple
 
 from ttrl_cli.completions.fences import Fence, fence_of
 from ttrl_cli.completions.marks import QUOTES, Marks, is_mentioned
+from ttrl_cli.completions.turns import first_turn
 
 _XML = (
-    r"<\s*+(?P<end>/\s*+)?(?:[a-z]{1,16}[:_])?"
-    r"(?P<name>think(?:ing)?|thoughts?|reasoning|reflection|scratchpad)(?:\s[^<>]*+|/)?>"
+    r"<\s*+(?P<end>/\s*+)?(?!final)(?:[a-z]{1,16}[:_-]){0,2}"
+    r"(?P<name>think(?:ing)?|thoughts?|reasoning|reflections?|scratch[_-]?pad|analysis|monologue"
+    r"|deliberation|cot|internal)(?:[_-](?:process|trace|steps?))?(?:\s[^<>]*+|/)?>"
 )
-_ONE_FAMILY = {"thinking": "think", "thought": "think", "thoughts": "think"}
+_ONE_FAMILY = {
+    **dict.fromkeys(("thinking", "thought", "thoughts"), "think"),
+    **dict.fromkeys(("scratch_pad", "scratch-pad"), "scratchpad"),
+    "reflections": "reflection",
+}
+_ONLY_CLOSED = "internal"  # a word that a tag of something else may be called by
 _HARMONY = r"(?:<\|start\|>\s?assistant\s?)?<\|channel\|>\s?"
 _MESSAGE = r"(?:[^<]{0,80}(?:<\|constrain\|>[^<]{0,40})?<\|message\|>)"
 _TOKENS = {  # family: what opens a block, and what closes it
@@ -50,7 +62,10 @@ _TOKENS = {  # family: what opens a block, and what closes it
 _BARE = "bare"  # harmony without its special tokens
 _BARE_START = re.compile(r"\s*(?:analysis|commentary)(?=(?P<text>[A-Z0-9\"'(*$\\#-])?)")
 _BARE_FINAL = "assistantfinal"
-_HINTS = r"think|thought|reasoning|reflection|scratchpad|<\|channel|<\|inner_|assistantfinal"
+_HINTS = (
+    r"think|thought|reasoning|reflection|scratch|analysis|monologue|deliberation|cot[\s>]|internal"
+    r"|<\|channel|<\|inner_|assistantfinal"
+)
 
 
 class _Tag(NamedTuple):
@@ -62,15 +77,17 @@ class _Tag(NamedTuple):
     opens: bool
 
 
-def spoken(text: str, marks: Marks, *, gap: str = "") -> str:
+def spoken(text: str, marks: Marks, *, gap: str = "", draft: bool = False) -> str:
     """Return the text outside of thinking.
 
     Args:
         text: A completion whose lines end in newlines alone.
         marks: The tags of the model's chat template, and whether the prompt opened one.
         gap: What stands for each block that was cut out. A fence behind one begins a line anyhow.
+        draft: Whether to keep what stands before closing tags at the very end that nothing opened.
     """
     tags = _Tags(text, marks)
+    stray = tags.stray(marks) if draft else len(text)
     start = seen = tags.end_of_block(0, "") if marks.opened else 0
     kept: list[str] = []
     fence: Fence | None = None  # of the block of code that a tag stands in
@@ -81,13 +98,16 @@ def spoken(text: str, marks: Marks, *, gap: str = "") -> str:
         seen = tag.end
         if fence is not None and not tags.ends_draft(tag):
             continue
-        fence = None
         if tag.opens:
             kept.append(text[start : tag.start])
             start = seen = tags.end_of_block(tag.end, tag.family)
+        elif tag.start >= stray and fence is None:
+            kept.append(text[start : tag.start])
+            start = tag.end
         else:
             kept.clear()
             start = tag.end
+        fence = None
     return _joined([*kept, text[start:]], gap)
 
 
@@ -101,7 +121,7 @@ class _Tags:
     def __init__(self, text: str, marks: Marks) -> None:
         self._text = text
         self._looked, self._quoted = 0, False  # how far, and whether a quote stands on its line
-        self.all = list(_tags(text, marks))
+        self.all = _without_lone(list(_tags(text, marks)))
         closing = [tag for tag in self.all if not tag.opens]
         self._closing: dict[str, list[_Tag]] = {"": closing}
         for tag in closing:
@@ -115,6 +135,18 @@ class _Tags:
             return own[after].end
         last = self._closing[""][-1:]
         return last[0].end if last and last[0].start >= start else len(self._text)
+
+    def stray(self, marks: Marks) -> int:
+        """Return where the closing tags at the end of the text begin that nothing opened."""
+        closing = len(self._closing[""])
+        left = closing - (len(self.all) - closing) - marks.opened
+        end = len(self._text)
+        for tag in reversed(self.all):
+            behind = self._text[tag.end : end]
+            if tag.opens or left <= 0 or (behind.strip() and first_turn(behind, marks).strip()):
+                break
+            left, end = left - 1, tag.start
+        return end
 
     def ends_draft(self, tag: _Tag) -> bool:
         """Decide whether a tag within a block of code ends a draft that left its fence open.
@@ -154,6 +186,13 @@ def _tags(text: str, marks: Marks) -> Iterator[_Tag]:
         start, end = found.span()
         if text[end - 2] != "/" and not is_mentioned(text, start, end):
             yield _Tag(start, end, family, side == "open")
+
+
+def _without_lone(tags: list[_Tag]) -> list[_Tag]:
+    """Leave out the tags that only count as a pair, where they are none."""
+    if {tag.opens for tag in tags if tag.family == _ONLY_CLOSED} == {True, False}:
+        return tags
+    return [tag for tag in tags if tag.family != _ONLY_CLOSED]
 
 
 @lru_cache(maxsize=8)

@@ -3,17 +3,20 @@ r"""Run-on: a completion ends where the marks of a prompt's turn begin again.
 A turn begins again at
 
     a label      "Question:", "Q:", "Problem:", "User:", "Human:", "Instruction:" at the start of a
-                 line, perhaps in bold or as a heading; also 问题, 题目, 用户, Frage, Pregunta, and
-                 headings of our own prompts. "Question 2:" is a part of one answer, and no label
+                 line, in any case, perhaps with a number, with "Next" before it, in bold or as a
+                 heading; also 问题, 题目, 用户, Frage, Pregunta, and headings of our own prompts.
+                 Where a final answer is asked for also "Example:", "Exercise:", "Input:" and kin:
+                 a solution may come with an example
     a token      of a chat template, written as text: <|im_start|>, <|eot_id|>, [INST], </s> and
                  those of the model at hand
 
 A label begins one only where an answer stands before it, for the question may be said over again
 anywhere on the way to the answer: a box, an answer tag, an answer line, "#### 5" or nothing but a
-number; where a solution is asked for, a closed block, or JSON alone. Tokens of the answer's own
-turn, with which the completion begins, are left out. Nothing in a fenced block begins a turn, but
-for a token at the start of a line in a block that is never closed. Every step is linear in the
-length of the text.
+number or a letter; where a solution is asked for, a closed block, or JSON alone. A numbered label
+("Question 2:") names a part of one answer where a numbered label of its kind ("Question 1:") stands
+before the answer. Tokens of the answer's own turn, with which the completion begins, are left out.
+Nothing in a fenced block begins a turn, but for a token at the start or the end of a line in a
+block that is never closed. Every step is linear in the length of the text.
 """
 
 import re
@@ -21,13 +24,20 @@ from functools import lru_cache
 
 from ttrl_cli.completions.fences import Fence, fence_of
 from ttrl_cli.completions.marks import Marks, is_mentioned
+from ttrl_cli.completions.names import ANNOUNCED
 
 _LABEL = re.compile(
     r"[ \t]{0,3}(?:>[ \t]?)?(?P<heading>\#{1,6}[ \t]*)?[*_]{0,3}"
-    r"(?:Question|QUESTION|Q|Problem|PROBLEM|User|USER|Human|HUMAN|Instruction|INSTRUCTION"
-    r"|问题|题目|用户|Frage|Pregunta)"
-    r"[*_]{0,3}(?:[ \t\u00a0]?[:：]|(?(heading)[ \t]*\Z|(?!)))"
-    r"|\#\#[ ](?:The[ ]solution[ ]so[ ]far|Your[ ]task)[ \t]*\Z"
+    r"(?:(?:the[ ])?(?:next|new|another|second|third|follow-?up|similar|bonus|extra|sample|nächste"
+    r"|siguiente|下一?[个道]?)[ ]?)?"
+    r"(?P<word>question|q|problem|user|human|instructions?|问题|题目?|用户|frage|pregunta"
+    r"|(?P<example>examples?|exercise|input|task|query|prompt|test[ ]case|assistant|student"
+    r"|beispiel|aufgabe|ejemplo|ejercicio|problema|exemple|exercice|problème|例题?|例子|输入|练习))"
+    r"(?P<number>[ \t]?(?:\#|no\.?|nr\.?)?[ \t]?(?:\d{1,3}|\(\d{1,3}\)|[一二三四五六七八九十]))?"
+    r"[*_]{0,3}(?:[ \t\u00a0]?[:：]|(?(heading)[ \t]*\Z|(?!))"
+    r"|(?(number)(?:[.)][ \t]|[ \t]*\Z)|(?!)))"
+    r"|\#\#[ ](?:The[ ]solution[ ]so[ ]far|Your[ ]task)[ \t]*\Z",
+    re.IGNORECASE,
 )
 _TOKEN = (
     r"<\|im_(?:start|end|sep)\|>|<\|(?:eot_id|eom_id|start_header_id|end_header_id|begin_of_text"
@@ -36,14 +46,9 @@ _TOKEN = (
     r"|<｜(?:User|Assistant|begin▁of▁sentence|end▁of▁sentence)｜>"
     r"|<\|(?:START|END)_OF_TURN_TOKEN\|>"
 )
-_ANSWERED = re.compile(
-    r"\\(?:boxed|fbox)(?![a-z])|</answer>|<\|end_of_box\|>|^[ \t]*\#{4}[ \t]*\S"
-    r"|(?:\b(?:answers?|ans|réponse|antwort|respuesta|result|solution)\b|答案)[^\w\n]{0,8}"
-    r"(?:\b(?:is|are|est|ist|lautet|es)\b|[是为]|[:：=])[^\w\n]{0,8}[\w\\]",
-    re.IGNORECASE | re.MULTILINE,
-)
+_ANSWERED = re.compile(ANNOUNCED, re.IGNORECASE | re.MULTILINE)
 _TAIL = 64  # characters in which the end of a solution is sought
-_BARE = re.compile(r"[\s$*\\(]{0,8}[-+−]?\d[\d.,/]{0,40}[\s$*\\).%]{0,16}")
+_BARE = re.compile(r"[\s$*\\(]{0,8}(?:[-+−]?\d[\d.,/]{0,40}|[A-Z])[\s$*\\).%]{0,16}")
 
 
 def first_turn(text: str, marks: Marks, *, solution: bool = False) -> str:
@@ -57,28 +62,61 @@ def first_turn(text: str, marks: Marks, *, solution: bool = False) -> str:
     token = _token(marks)
     beginning = _beginning(marks).match(text)
     text = text[beginning.end() if beginning else 0 :]
+    labels = _Labels(text, solution=solution)
     fence: Fence | None = None
-    answered = False
-    place = seen = late = 0  # where the line begins; how far was looked; a token in an open block
+    place = late = 0  # where the line begins; a token in a block that is open
     for line in text.split("\n"):
         found = fence_of(line)
         if fence is None:
-            if line and _LABEL.match(line):
-                answered = answered or _answers(text, seen, place, solution=solution)
-                if answered:
-                    return text[:place]
-                seen = place
-            end = _token_in(line, token)
-            if end is not None:
-                return text[: place + end]
+            if line and labels.end(line, place):
+                return text[:place]
             fence, late = found, 0
         elif found is not None and found.closes(fence):
             fence = None
-            answered = answered or solution
-        elif not late and token.match(line.lstrip()):
-            late = place
+            labels.answered |= solution
+        elif not late and (at := _token_at_an_end(line, token)) is not None:
+            late = place + at
+        if (fence is None or fence is found) and (at := _token_in(line, token)) is not None:
+            return text[: place + at]
         place += len(line) + 1
     return text[:late] if fence is not None and late else text
+
+
+def without_end(text: str, marks: Marks) -> str:
+    """Return a text without the tokens of turns at its end."""
+    text = text.rstrip()
+    line = text.rfind("\n") + 1
+    at = _token_at_an_end(text[line:], _token(marks))
+    return text if at is None else text[: line + at]
+
+
+class _Labels:
+    """The labels of a text, line by line.
+
+    Attributes:
+        answered: Whether an answer stands before the line.
+    """
+
+    def __init__(self, text: str, *, solution: bool) -> None:
+        self.answered = False
+        self._text, self._solution = text, solution
+        self._seen = 0  # how far was looked for an answer
+        self._numbered: set[str] = set()  # labels that number the parts of the answer
+
+    def end(self, line: str, place: int) -> bool:
+        """Decide whether a line that begins at a place begins another turn."""
+        label = _LABEL.match(line)
+        if label is None or (label["example"] and self._solution):
+            return False
+        word = (label["word"] or "").lower()
+        self.answered = self.answered or _answers(
+            self._text, self._seen, place, solution=self._solution
+        )
+        self._seen = place
+        if label["number"] and (not self.answered or word in self._numbered):
+            self._numbered.add(word)
+            return False
+        return self.answered
 
 
 def _answers(text: str, start: int, end: int, *, solution: bool) -> bool:
@@ -98,6 +136,18 @@ def _token_in(line: str, token: re.Pattern[str]) -> int | None:
         (at.start() for at in token.finditer(line) if not is_mentioned(line, at.start(), at.end())),
         None,
     )
+
+
+def _token_at_an_end(line: str, token: re.Pattern[str]) -> int | None:
+    """Return where the tokens begin that a line begins or ends with; None if there are none."""
+    if token.match(line.lstrip()):
+        return 0
+    start, end = None, len(line)
+    for at in reversed(list(token.finditer(line))):
+        if line[at.end() : end].strip():
+            break
+        start = end = at.start()
+    return start
 
 
 @lru_cache(maxsize=8)

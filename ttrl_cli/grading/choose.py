@@ -8,13 +8,15 @@ Python   the last block of the best rank that parses and defines the entry; toge
          blocks that define names it lacks, if there are any. If no block does, all of a rank
          joined in order. Then the whole text, if that is a program; then what other pairs of
          fences hold (a fence in a string may have cut a program in two, a missing one may have
-         joined it with prose); then what stands before the first fence.
+         joined it with prose); then what stands before the first fence. A function, a class or
+         another name of one defines; only where there is none, what a call returned, a function
+         without a body, an import, and last a constant or a loop's variable (`Binding`).
 C++      the last block with a main, behind those without where it includes nothing and they do;
          else what other fences hold, or what stands before the first, with a main; else all of a
          rank joined.
 json     the last block that parses to the expected kind of value: that of the seeds; else the
          whole text, what other fences hold, or what stands before the first, if that does; else
-         the last block that parses at all.
+         the last block that parses at all; in a text without any fence, what `values` finds.
 text     the last block.
 
 Where nothing fits, the last closed block of the best rank is tried, for what it makes go wrong.
@@ -27,9 +29,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ttrl_cli.completions.fences import Block, block, blocks, fence_of
-from ttrl_cli.grading.source import MAX_PARSED_TOGETHER, Source, SourceReader, has_main, includes
-from ttrl_cli.records import Json
-from ttrl_cli.sandbox.protocol import MalformedError, read_json
+from ttrl_cli.grading.source import (
+    MAX_PARSED_TOGETHER,
+    Binding,
+    Source,
+    SourceReader,
+    has_main,
+    includes,
+)
+from ttrl_cli.grading.values import last_value, read_value
 
 WANTED = {
     "python": re.compile(r"(?:[ci]|micro)?py(?:thon)?[\d.]*"),
@@ -37,7 +45,6 @@ WANTED = {
     "json": re.compile(r"json[5c]?"),
 }
 """Tags of a language, and of json."""
-CONTAINERS = frozenset({"list", "dict"})
 _MOST_BLOCKS = 16  # of one rank that are looked at, the last ones
 _MOST_PAIRS = 8  # fences tried as the beginning of a program, and as its end, of each kind
 _RULES = ("block", "untagged-block", "other-block")
@@ -119,41 +126,26 @@ def choose_text(found: Blocks) -> Found:
     return Found(text=chosen.body, rule=found.rule(chosen))
 
 
-def choose_json(found: Blocks, expected: frozenset[str]) -> Found:
-    """Return the last value of an expected kind."""
+def choose_json(found: Blocks, expected: frozenset[str]) -> Found | None:
+    """Return the last value of an expected kind, or a block that parses; None without any."""
     any_kind: Found | None = None
     for rank in range(len(_RULES)):
         for chosen in reversed(found.ranked(rank)):
-            text, kind = _value(chosen.body)
+            text, kind = read_value(chosen.body)
             if kind in expected:
                 return Found(text=text, rule=found.rule(chosen))
             if kind and any_kind is None:
                 any_kind = Found(text=text, rule=found.rule(chosen))
     for rule, other in _others(found):
-        text, kind = _value(other)
+        text, kind = read_value(other)
         if kind in expected:
             return Found(text=text, rule=rule)
-    return any_kind or found.last()
+    value = None if found.all else last_value(found.text, expected)
+    return any_kind if value is None else Found(text=value, rule="value-in-text")
 
 
-def kind_of(value: Json) -> str:
-    """Name the kind of a JSON value; all numbers are of one."""
-    return "number" if type(value) in (int, float) else type(value).__name__
-
-
-def _value(text: str) -> tuple[str, str]:
-    """Return JSON as it parses, and the kind of its value: empty if it does not parse."""
-    plain = text.strip()
-    for variant in dict.fromkeys([plain, plain.replace("\u00a0", " ")]):
-        try:
-            return variant, kind_of(read_json(variant))
-        except MalformedError:
-            continue
-    return plain, ""
-
-
-def choose_cpp(found: Blocks) -> Found:
-    """Return the last program with a main, or all blocks joined."""
+def choose_cpp(found: Blocks) -> Found | None:
+    """Return the last program with a main, or several blocks joined; None without any."""
     for rank in range(len(_RULES)):
         ranked = found.ranked(rank)
         for chosen in reversed(ranked):
@@ -167,33 +159,43 @@ def choose_cpp(found: Blocks) -> Found:
         if has_main(other) and found.all:
             return Found(text=other, rule=rule)
     best = next(filter(None, map(found.ranked, range(len(_RULES)))), [])
-    return _joined(best) if len(best) > 1 else found.last()
+    return _joined(best) if len(best) > 1 else None
 
 
-def choose_python(found: Blocks, entry: str) -> Found:
-    """Return the last program that defines the entry."""
+def choose_python(found: Blocks, entry: str) -> Found | None:
+    """Return the last program that defines the entry, as a function where one does."""
+    best: tuple[Found, Binding] | None = None
+    for program, binding in _programs(found, entry):
+        if binding == Binding.CALLABLE:
+            return program
+        if best is None or binding > best[1]:
+            best = program, binding
+    return best[0] if best else None
+
+
+def _programs(found: Blocks, entry: str) -> Iterator[tuple[Found, Binding]]:
+    """Yield what may be the program, the most likely first, and what the entry is in it."""
     reader = SourceReader(entry)
     for rank in range(len(_RULES)):
-        if program := _program(found, reader, rank):
-            return program
+        ranked = found.ranked(rank)
+        for chosen in reversed(ranked):
+            if source := reader.solution(chosen.body):
+                yield _with_helpers(found, reader, chosen, source), source.defines[entry]
+        if len(ranked) > 1 and (joined := reader.solution(_joined(ranked).text)):
+            yield Found(text=joined.text, rule="joined-blocks"), joined.defines[entry]
     for rule, other in _others(found):
         if source := reader.solution(other):
-            return Found(text=source.text, rule=rule)
-    return found.last()
+            yield Found(text=source.text, rule=rule), source.defines[entry]
 
 
-def _program(found: Blocks, reader: SourceReader, rank: int) -> Found | None:
-    """Return the last program of a rank, with what it lacks."""
-    ranked = found.ranked(rank)
-    for chosen in reversed(ranked):
-        if source := reader.solution(chosen.body):
-            together = _helpers(chosen, source, found.up_to(max(rank, 1)), reader)
-            joined = reader.solution(_joined(together).text) if len(together) > 1 else None
-            if joined is not None:
-                return Found(text=joined.text, rule="joined-blocks")
-            return Found(text=source.text, rule=found.rule(chosen))
-    joined = reader.solution(_joined(ranked).text) if len(ranked) > 1 else None
-    return None if joined is None else Found(text=joined.text, rule="joined-blocks")
+def _with_helpers(found: Blocks, reader: SourceReader, chosen: Block, source: Source) -> Found:
+    """Return a program with what it lacks of others."""
+    rank = found.rank(chosen.tag)
+    together = _helpers(chosen, source, found.up_to(max(rank, 1)), reader)
+    joined = reader.solution(_joined(together).text) if len(together) > 1 else None
+    if joined is not None:
+        return Found(text=joined.text, rule="joined-blocks")
+    return Found(text=source.text, rule=found.rule(chosen))
 
 
 def _helpers(
@@ -210,7 +212,8 @@ def _helpers(
     waiting = lacks.copy()
     while waiting:
         name = waiting.pop()
-        place = max((p for p, other in sources.items() if name in other.defines), default=None)
+        define = [(o.defines[name], p) for p, o in sources.items() if name in o.defines]
+        place = max(define)[1] if define else None
         if place is not None and place not in taken:
             taken.add(place)
             waiting |= sources[place].lacks - lacks

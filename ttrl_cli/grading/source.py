@@ -9,7 +9,9 @@ import ast
 import builtins
 import re
 import warnings
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import IntEnum
 from textwrap import dedent
 
 MAX_PARSED = 100_000
@@ -19,7 +21,26 @@ MAX_PARSED_TOGETHER = 400_000
 _GIVEN = frozenset(dir(builtins)) | {"__file__", "__name__", "__doc__"}
 _FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 _MAIN = re.compile(r"^(?:[^\n\"/]|/(?!/))*?\bmain[ \t]*\(", re.MULTILINE)
+_STRING = re.compile(r'"(?:[^"\\\n]|\\.)*+"?')
+_BEGINS = re.compile(
+    r"\s*(?:#\s*(?:include|define|pragma)|//|/\*|using\b|import\b|int\b|namespace\b)"
+)
 _INCLUDE = re.compile(r"^[ \t]*(?:#[ \t]*include|import)\b", re.MULTILINE)
+
+
+class Binding(IntEnum):
+    """What a name is bound to in a module, as far as its text tells; more is better."""
+
+    CONSTANT = 0
+    """A value, a loop's variable, and whatever else."""
+    IMPORT = 1
+    """Something of another module's: what an example of use begins with."""
+    STUB = 2
+    """A function without a body."""
+    RESULT = 3
+    """What a call returned, which may be a function."""
+    CALLABLE = 4
+    """A function, a class, or another name of one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +49,12 @@ class Source:
 
     Attributes:
         text: Its text, without a common indent or spaces that do not break, if it needed that.
-        defines: Names that it binds as a module.
+        defines: Names that it binds as a module, and to what at best.
         lacks: Names that it uses and nowhere binds; all names where it imports `*` are bound.
     """
 
     text: str
-    defines: frozenset[str]
+    defines: Mapping[str, Binding]
     lacks: frozenset[str]
 
 
@@ -93,18 +114,58 @@ def _facts(text: str, tree: ast.Module) -> Source:
     return Source(text=text, defines=_defined(tree), lacks=frozenset(lacks))
 
 
-def _defined(tree: ast.Module) -> frozenset[str]:
-    """Return the names that a module binds, in whatever branch."""
-    names: set[str] = set()
+def _defined(tree: ast.Module) -> dict[str, Binding]:
+    """Return the names that a module binds, in whatever branch, and to what at best."""
+    names: dict[str, Binding] = {}
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            names.add(node.id)
-        names.update(_bound_by(node))
+        for name, binding in _bindings(node):
+            names[name] = max(binding, names.get(name, binding))
         if not isinstance(node, _FUNCTION | ast.ClassDef | ast.Lambda):
             waiting += ast.iter_child_nodes(node)
-    return frozenset(names)
+    return names
+
+
+def _bindings(node: ast.AST) -> Iterator[tuple[str, Binding]]:
+    """Yield the names that a node binds by itself, and to what."""
+    if isinstance(node, _FUNCTION | ast.ClassDef):
+        yield node.name, Binding.STUB if _is_stub(node) else Binding.CALLABLE
+    elif isinstance(node, ast.Import | ast.ImportFrom):
+        yield from ((name, Binding.IMPORT) for name in _bound_by(node))
+    elif isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr) and node.value:
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        names = [target.id for target in targets if isinstance(target, ast.Name)]
+        yield from ((name, _value_of(node.value)) for name in names)
+    elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        yield node.id, Binding.CONSTANT
+    else:
+        yield from ((name, Binding.CONSTANT) for name in _bound_by(node))
+
+
+def _value_of(value: ast.expr) -> Binding:
+    """Return what a name is bound to by an assignment."""
+    if isinstance(value, ast.Lambda | ast.Name | ast.Attribute):
+        return Binding.CALLABLE
+    return Binding.RESULT if isinstance(value, ast.Call) else Binding.CONSTANT
+
+
+def _is_stub(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
+    """Decide whether a function or a class does nothing: its body is still to be written."""
+    return all(map(_does_nothing, node.body))
+
+
+def _does_nothing(statement: ast.stmt) -> bool:
+    """Decide whether a statement is pass, a constant, return None or NotImplementedError."""
+    if isinstance(statement, ast.Expr):
+        return isinstance(statement.value, ast.Constant)
+    if isinstance(statement, ast.Return):
+        value = statement.value
+        return value is None or (isinstance(value, ast.Constant) and value.value is None)
+    if isinstance(statement, ast.Raise):
+        raised = statement.exc.func if isinstance(statement.exc, ast.Call) else statement.exc
+        return isinstance(raised, ast.Name) and raised.id == "NotImplementedError"
+    return isinstance(statement, ast.Pass)
 
 
 def _bound_by(node: ast.AST) -> list[str]:
@@ -128,3 +189,13 @@ def has_main(text: str) -> bool:
 def includes(text: str) -> bool:
     """Decide whether a C++ program includes a header."""
     return _INCLUDE.search(text) is not None
+
+
+def is_bare_cpp(text: str) -> bool:
+    """Decide whether a text is nothing but a C++ program, as far as its ends tell."""
+    return has_main(text) and _BEGINS.match(text) is not None and text.rstrip().endswith("}")
+
+
+def without_strings(text: str) -> str:
+    """Return C++ with its string literals empty; raw ones stay as they are."""
+    return _STRING.sub('""', text)

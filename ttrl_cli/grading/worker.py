@@ -23,10 +23,10 @@ from typing import NoReturn
 from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.errors import Invalid, ProblemError, SetupError
 from ttrl_cli.grading.attacks import Attack, finding
-from ttrl_cli.grading.choose import CONTAINERS
 from ttrl_cli.grading.environment import interpreter
 from ttrl_cli.grading.functions import BrokenProblemError
 from ttrl_cli.grading.parse import Malformed, find_solution, kind_of, parse_json
+from ttrl_cli.grading.values import CONTAINERS
 from ttrl_cli.grading.verifier import REASON_CHARS, Checker, clean
 from ttrl_cli.grading.workers import TOO_LATE
 from ttrl_cli.problem import Command, Problem, Seed

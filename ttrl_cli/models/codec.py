@@ -10,9 +10,10 @@ from huggingface_hub import snapshot_download
 from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 from transformers.utils import logging as transformers_logging
 
-from ttrl_cli.completions import CHANNELS, KNOWN, Marks, marks_of
+from ttrl_cli.completions import CHANNELS, HARMONY, KNOWN, THINK, Marks, Tag, marks_of
 from ttrl_cli.errors import SetupError, first_line
 from ttrl_cli.models import store
+from ttrl_cli.models.protected import plain_ids, protect
 from ttrl_cli.models.template import PLAIN_MARK, Template, template_of
 from ttrl_cli.records import IntArray, Message
 
@@ -49,12 +50,39 @@ class Codec:
         return (f"\n{PLAIN_MARK}",) if self.template.plain else ()
 
     def encode(self, messages: "Iterable[Message]") -> IntArray:
-        """Token ids [S] of a conversation laid out by the chat template, ready for an answer.
+        """Return the token ids [S] of a conversation laid out by the chat template.
+
+        It is ready for an answer. Special tokens that stand as text in a message are plain text:
+        see `protected`.
 
         Raises:
             UsageError: If the template refuses it.
         """
-        return self.ids(self.template.text(tuple(messages)))
+        asked = tuple(messages)
+        own = frozenset(word for tag in self.thinking for word in (tag.opening, tag.closing))
+        protected = protect(asked, self._special_texts(), own)
+        if protected is None:
+            return self.ids(self.template.text(asked))
+        parts = [
+            self._plain_ids(text) if is_token else self.ids(text)
+            for text, is_token in protected.pieces(self.template.text(protected.messages))
+        ]
+        return np.concatenate(parts)
+
+    @property
+    def thinking(self) -> tuple[Tag, ...]:
+        """The tags that the model may write around its thinking."""
+        harmony = (HARMONY,) if CHANNELS[0] in self.tokenizer.get_added_vocab() else ()
+        return tuple(dict.fromkeys((*self.marks.thinking, THINK, *harmony)))
+
+    def _special_texts(self) -> list[str]:
+        """Return the texts of the special tokens."""
+        added = self.tokenizer.added_tokens_decoder.values()
+        return [str(token) for token in added if token.special]
+
+    def _plain_ids(self, text: str) -> IntArray:
+        """Return the token ids of a special token's text as plain text, where that can be."""
+        return np.asarray(plain_ids(self.tokenizer, text), dtype=np.int64)
 
     def ends(self, token_ids: "Sequence[int]") -> bool:
         """Whether the last of the tokens of a completion makes it end."""

@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ttrl_cli import seeding
+from ttrl_cli.completions import Tag
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import UsageError
 from ttrl_cli.models.codec import Codec
 from ttrl_cli.records import BoolArray, Completion, FloatArray, IntArray, Overflow, Prompt
 from ttrl_cli.sampler.base import clean_text
 
-_OPEN, _CLOSE = "<think>", "</think>"
-_PROMPT_END = 16
+_PROMPT_END = 32
 """Tokens at the end of a prompt in which a chat template may have opened the thinking."""
 
 
@@ -33,22 +33,27 @@ class Answer:
     sentence: str
 
     def words(self, codec: Codec, prompt_ids_S: IntArray, token_ids_T: IntArray) -> IntArray:
-        """The tokens that are forced on the model behind what it has written; none if it answers.
+        """Return the tokens that are forced on the model behind what it has written.
 
-        A thinking block that is open is closed.
+        None if it answers. A thinking block that is open is closed by the tag that belongs to it.
         """
         written = codec.raw(token_ids_T)
-        if _CLOSE in written and not _is_open(written):
+        if any(tag.closing in written for tag in codec.thinking) and not _open(codec, written):
             return np.empty(0, dtype=np.int64)
-        thinking = _is_open(codec.raw(prompt_ids_S[-_PROMPT_END:]) + written)
-        return codec.ids(self._forced(thinking=thinking))
+        asked = codec.raw(prompt_ids_S[-_PROMPT_END:])
+        for turn in codec.marks.turns:
+            asked = asked.rpartition(turn)[2]  # what a question says of tags opens nothing
+        tag = _open(codec, asked + written)
+        return codec.ids(self._forced(tag))
 
     def longest(self, codec: Codec) -> int:
-        """The most tokens that the second phase can take, the forced ones included."""
-        return self.tokens + len(codec.ids(self._forced(thinking=True)))
+        """Return the most tokens that the second phase can take, the forced ones included."""
+        forced = (self._forced(tag) for tag in (None, *codec.thinking))
+        return self.tokens + max(len(codec.ids(text)) for text in forced)
 
-    def _forced(self, *, thinking: bool) -> str:
-        return f"\n\n{self.sentence}\n{_CLOSE}\n\n" if thinking else f"\n\n{self.sentence}\n\n"
+    def _forced(self, tag: Tag | None) -> str:
+        closing = f"\n{tag.closing}" if tag else ""
+        return f"\n\n{self.sentence}{closing}\n\n"
 
 
 def answer_of(config: RunConfig) -> Answer | None:
@@ -171,6 +176,8 @@ class Layout:
         return replace(completion, overflow=overflow)
 
 
-def _is_open(text: str) -> bool:
-    """Whether a thinking block is open at the end of a text."""
-    return text.rfind(_OPEN) > text.rfind(_CLOSE)
+def _open(codec: Codec, text: str) -> Tag | None:
+    """Return the tag of the thinking block that is open at the end of a text, if one is."""
+    last = max(codec.thinking, key=lambda tag: text.rfind(tag.opening))
+    closed = max(text.rfind(tag.closing) for tag in codec.thinking)
+    return last if text.rfind(last.opening) > closed else None

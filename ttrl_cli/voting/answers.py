@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from ttrl_cli.completions import names
+from ttrl_cli.voting import phrases
 from ttrl_cli.voting.sentences import is_value
 from ttrl_cli.voting.trim import clean, value_of
 
@@ -21,74 +23,66 @@ class Hit:
     end: int
 
 
-Reader = Callable[[str], str]
-"""What an answer line's value says; the value itself, unless it is a sentence."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """How what a text announces as its answer is read.
 
-_EN = (
-    r"(?:(?:so|thus|hence|therefore|and)\b,?\s{1,3})?(?:(?:the|my|our|your)\s{1,3})?"
-    r"(?:(?:final|correct|right|best|exact|short|numerical|actual|true)\s{1,3}){0,2}"
-    r"(?:answers?|ans|(?:correct|right|best)\s(?:option|choice))"
-    r"(?:\s(?:to|for)\s[^\n:：=.?!]{1,60}?)?"
-)
-_FR = (
-    r"(?:(?:donc|ainsi)\b,?\s{1,3})?(?:(?:la|ma|notre|les)\s{1,3})?(?:bonnes?\s)?réponses?"
-    r"(?:\s(?:finale|correcte|exacte)s?)?"
-)
-_DE = (
-    r"(?:(?:also|somit|daher|damit)\b,?\s{1,3})?(?:(?:die|meine|unsere)\s{1,3})?"
-    r"(?:(?:endgültige|finale|richtige|korrekte|abschließende)n?\s)?(?:antwort(?:en)?)"
-)
-_ES = (
-    r"(?:(?:entonces|así\sque)\b,?\s{1,3})?(?:(?:la|mi|nuestra|las)\s{1,3})?respuestas?"
-    r"(?:\s(?:final|correcta|definitiva)(?:es|s)?)?"
-)
-_ZH = r"(?:所以|因此|故|于是|那么|综上[,，]?)?\s?(?:最终|最后|正确|标准)?的?答案(?:应该|应)?"
-_RESULT = (
-    r"(?:(?:the|le|das|el)\s)?(?:(?:final|end)\s{1,3})?(?:result|résultat(?:\sfinal)?|(?:end)?ergebnis"
-    r"|resultado(?:\sfinal)?|最终结果|结果)"
-)
-_SOLUTION = r"(?:(?:the|la|die)\s)?(?:final\s)?(?:solution|lösung|solución)"
+    Attributes:
+        value: What an answer line's value says; the value itself, unless it is a sentence.
+        counts: Whether a text is an answer, and no words about one ("unique").
+    """
+
+    value: Callable[[str], str]
+    counts: Callable[[str], bool]
+
+
 _START = r"(?:^(?:[^\w\n]|_){0,40}+|(?:(?<=[.!?:]\s)|(?<=[。！？]))(?:[^\w\n]|_){0,8}+)"
-_COLON = r"(?:[^\w\n:：=.,;!?]|_){0,10}(?:[:：]|=(?!=)|$)[*_]*"
-_GSM8K = r"^\#{4}[^\S\n]*(?=[-+−]?[$€£]?\d[\d,./]*%?[^\S\n]*$)"
+_COLON = r"(?:[^\w\n:：=.,;!?]|_){0,10}(?:[:：】]|=(?!=)|$)[*_]*"
 _FLAGS = re.IGNORECASE | re.MULTILINE
 
 
-def _line_of(names: str) -> re.Pattern[str]:
+def _line_of(called: str) -> re.Pattern[str]:
     note = r"(?:\s?[(（][^()（）\n]{1,40}[)）])?"
-    return re.compile(rf"{_START}(?:{names}){note}{_COLON}|{_GSM8K}", _FLAGS)
+    return re.compile(rf"{_START}(?:{called}){note}{_COLON}|{names.GSM8K}", _FLAGS)
 
 
-_RESULT_LINE = re.compile(rf"{_START}(?:{_RESULT}|(?P<last>{_SOLUTION})){_COLON}", _FLAGS)
+_RESULT_LINE = re.compile(rf"{_START}(?:{names.RESULT}|(?P<last>{names.SOLUTION})){_COLON}", _FLAGS)
 _CODE = re.compile(r"\s*answers?\s*=")  # an assignment: `answer = a + b`
 _MARKS = re.compile(r"[\s*_]*")
-_IS_EN = rf"\b{_EN}[\s*_]{{1,4}}(?:is|are|(?:would|will)\sbe|equals)\b"
+_GAP = r"[\s*_]{1,4}"
+_GAP_ZH = r"[\s*_:：]{0,4}"
+_IS_EN = rf"\b{names.EN}{_GAP}{names.IS_EN}\b"
 _IS_OTHERS = (
-    rf"\b{_FR}[\s*_]{{1,4}}(?:est|sont)\b|\b{_DE}[\s*_]{{1,4}}(?:ist|sind|lautet|lauten)\b"
-    rf"|\b{_ES}[\s*_]{{1,4}}(?:es|son)\b|{_ZH}[\s*_]{{0,4}}就?(?:是|为|等于)"
-    r"|(?:故|所以|因此|应)选(?:择)?(?!取|项)"
+    rf"\b{names.FR}{_GAP}{names.IS_FR}\b|\b{names.DE}{_GAP}{names.IS_DE}\b"
+    rf"|\b{names.ES}{_GAP}{names.IS_ES}\b|{names.ZH}{_GAP_ZH}就?{names.IS_ZH}"
+    rf"|(?:{names.ZH}{_GAP_ZH}应?|故|所以|因此|应|本题|我){names.CHOSEN_ZH}"
 )
-_OTHERS = re.compile(r"réponse|antwort|respuesta|答案|选", re.IGNORECASE)
-_LINE = (_line_of(_EN), _line_of(f"{_EN}|{_FR}|{_DE}|{_ES}|{_ZH}"))
+_OTHERS = re.compile(r"réponse|antwort|respuesta|答案|选|opción|alternativa|option", re.IGNORECASE)
+_EVERY = f"{names.EN}|{names.FR}|{names.DE}|{names.ES}|{names.ZH}"
+_LINE = (_line_of(names.EN), _line_of(_EVERY))
 """An answer line: in English, and in any language; the first is the faster one."""
 _IS = (re.compile(_IS_EN, _FLAGS), re.compile(f"{_IS_EN}|{_IS_OTHERS}", _FLAGS))
 """A sentence that says what the answer is, likewise."""
 _SUPPOSED = re.compile(
-    r"\b(?:if|unless|whether|suppos(?:e|ing)|assum(?:e|ing)|si|wenn|falls|ob)(?:\s(?:that|que))?\s+\Z"
+    rf"\b(?:{phrases.SUPPOSING}|whether|suppos(?:e|ing)|assum(?:e|ing)|ob)(?:\s(?:that|que))?\s+\Z"
     r"|(?:如果|若|假设|假如|是否)\s*\Z",
     re.IGNORECASE,
 )
 _FILLER = re.compile(
-    r"\A[\s:：,，]*(?:(?:therefore|thus|then|hence|indeed|simply|just|actually|clearly|definitely"
-    r"|probably|(?:most\s)?likely|still|also|now|that|equal\sto|(?:\w+\s)?to\sbe|donc|somit|entonces"
-    r"|(?:approximately|about|around|roughly|exactly)(?=\s[-+−$\\\d]))\b[\s,:：]*){0,4}"
+    rf"\A[\s:：,，]*(?:(?:(?:{phrases.THEREFORE}|{phrases.THEREFORE_ELSEWHERE}|indeed|simply|just"
+    r"|actually|clearly|definitely|probably|(?:most\s)?likely|still|now|that|equal\sto"
+    rf"|(?:\w+\s)?to\sbe)\b|(?:{phrases.ROUGHLY}|exactly)(?=\s[-+−$\\\d]))[\s,:：]*){{0,4}}"
 )
 _ABOUT_IT = re.compile(
     r"[\s*_]*(?:(?:not|never|near|obtained|found|given|determined|calculated|computed|derived"
-    r"|based|in\s(?:the\sform|terms|simplest|lowest|its)|nicht|pas)\b"
-    r"|(?:correct|incorrect|right|wrong|reasonable|valid|obvious|clear|below|above|as\sfollows"
-    r"|correcte|fausse|richtig|falsch|korrekt|correcta|incorrecta|不?正确的?|错误?的?|什么|多少)"
-    r"[\s.。!:*]*\Z)",
+    r"|based|in\s(?:the\sform|terms|simplest|lowest|its|line|agreement)|nicht|pas"
+    r"|consistent\swith|independent\sof)\b"
+    r"|(?:also\s|now\s|indeed\s|then\s)?(?:correct|incorrect|right|wrong|reasonable|valid|obvious"
+    r"|clear|below|above|as\sfollows|unique|consistent|plausible|unambiguous|complete|exact|final"
+    r"|known|the\ssame|unchanged|easy|trivial|correcte|fausse|cohérente|vérifiée|richtig|falsch"
+    r"|korrekt|eindeutig|bestätigt|correcta|incorrecta|única|不?正确的?|错误?的?|唯一的?|什么|多少"
+    r"|an?\s(?:\w+\s)?(?:integer|whole\snumber|number|fraction|value|constant))[\s.。!:*]*\Z"
+    r"|(?:also\s|now\s|thus\s)?(?:verified|confirmed|checked|validated|supported|proven|proved)\b[^\d$\\]*\Z)",
     re.IGNORECASE,
 )
 _TAG = re.compile(r"<\s*+(/\s*+)?answer\s*+>", re.IGNORECASE)
@@ -111,14 +105,14 @@ _RETRACTED = re.compile(
     re.IGNORECASE,
 )
 _HYPOTHETICAL = re.compile(
-    r"\b(?:if|unless|suppos\w+|assum\w+|in\swhich\scase|otherwise|were|would|could|might|instead"
+    rf"\b(?:{phrases.SUPPOSING}|suppos\w+|assum\w+|in\swhich\scase|otherwise|were|would|could|might|instead"
     r"|book|textbook|where|someone|students|people|many|common|typical|tempting|part"
-    r"|si|wenn|falls|wäre|würde|serait|sería)\b|如果|假设|假如|若",
+    r"|wäre|würde|serait|sería)\b|如果|假设|假如|若",
     re.IGNORECASE,
 )
 _WOULD = re.compile(r"\b(?:would|will)\sbe\b", re.IGNORECASE)
 _ROUNDED = re.compile(
-    r"[\s:：*$(\\]*(?:approx|about\b|around\b|roughly\b|nearly\b|almost\b|close\sto|rounded|≈|~|∼|sim\b"
+    rf"[\s:：*$(\\]*(?:(?:{phrases.ROUGHLY}|nearly|almost|close\sto|rounded|sim)(?![^\W_])|≈|~|∼|approx"
     r"|environ\b|etwa\b|ungefähr|约)",
     re.IGNORECASE,
 )
@@ -129,20 +123,24 @@ _MOST_CHARACTERS = 60  # of an answer that replaces another
 
 def tag(text: str, read: Reader) -> Hit | None:
     """Return what the last answer tag holds that is not blank."""
+    return _said(_tags(text, read), read)
+
+
+def _tags(text: str, read: Reader) -> Iterator[Hit]:
+    """Yield what the answer tags hold, the last first."""
     end, closed = len(text), False
     for found in reversed(list(_TAG.finditer(text))):
         content = text[found.end() : end].strip()
         if found[1] is None:
             content = content if closed else content.partition("\n")[0]
-            if answer := within(content, read) or read(clean(content)):
-                return Hit(answer=answer, end=end)
+            if answer := within(content, read) or read.value(clean(content)):
+                yield Hit(answer=answer, end=end)
         end, closed = found.start(), found[1] is not None
-    return None
 
 
 def line(text: str, read: Reader) -> Hit | None:
-    """Return what the last answer line says."""
-    return next(_lines(text, read), None)
+    """Return what the last answer line says that says an answer."""
+    return _said(_lines(text, read), read)
 
 
 def _lines(text: str, read: Reader) -> Iterator[Hit]:
@@ -152,14 +150,18 @@ def _lines(text: str, read: Reader) -> Iterator[Hit]:
             continue
         first = region.partition("\n")[0]
         within_it = region if _MARKS.fullmatch(first) else first
-        said = _last_meant(within_it, _sentences(within_it, read))
-        if answer := said.answer if said else read(clean(value_of(region))):
+        said = _said(_meant(within_it, _sentences(within_it, read)), read)
+        answer = said.answer if said else ""
+        if not said or not read.counts(answer):
+            own = read.value(clean(value_of(region)))
+            answer = own if not said or read.counts(own) else answer
+        if answer:
             yield Hit(answer=answer, start=match.start(), end=match.end())
 
 
 def sentence(text: str, read: Reader) -> Hit | None:
     """Return what the last sentence says that says what the answer is."""
-    return next(_sentences(text, read), None)
+    return _said(_sentences(text, read), read)
 
 
 def _sentences(text: str, read: Reader) -> Iterator[Hit]:
@@ -169,8 +171,18 @@ def _sentences(text: str, read: Reader) -> Iterator[Hit]:
         value = value_of(_FILLER.sub("", region, count=1)).strip()
         if _SUPPOSED.search(before) or _ABOUT_IT.match(value) or value.endswith(("?", "？")):
             continue
-        if answer := read(clean(value.rstrip("!！"))):
+        if answer := read.value(clean(value.rstrip("!！"))):
             yield Hit(answer=answer, start=match.start(), end=match.end())
+
+
+def _said(hits: Iterator[Hit], read: Reader) -> Hit | None:
+    """Return the first of the hits that is an answer; the first of all where none is."""
+    words: Hit | None = None
+    for hit in hits:
+        if read.counts(hit.answer):
+            return hit
+        words = words or hit
+    return words
 
 
 def result(text: str) -> Hit | None:
@@ -190,20 +202,24 @@ def within(content: str, read: Reader) -> str:
     return found.answer if found else ""
 
 
-def taken_back(text: str, start: int, read: Reader, *, retracted: bool) -> str:
+def taken_back(
+    text: str, start: int, read: Reader, *, replaces: Callable[[str], bool], retracted: bool
+) -> str:
     """Return the final answer that a text gives instead of one before; empty if it gives none.
 
     Args:
         text: A text.
         start: Where the answer before ends.
         read: See `Reader`.
+        replaces: Whether an answer may stand in for the one before.
         retracted: Take words for it, such as "Wait", whatever the answer; else an answer that is
             called final or correct replaces another without, if it is a value.
     """
     after = text[start:]
     back = _RETRACTED.search(after)
     for found in (_sentences, _lines):
-        hit = _last_meant(after, found(after, read))
+        meant = _meant(after, found(after, read))
+        hit = next((hit for hit in meant if replaces(hit.answer)), None)
         if hit is None or len(hit.answer) > _MOST_CHARACTERS:
             continue
         taken = back is not None and back.start() < hit.start
@@ -212,9 +228,9 @@ def taken_back(text: str, start: int, read: Reader, *, retracted: bool) -> str:
     return ""
 
 
-def _last_meant(text: str, hits: Iterator[Hit]) -> Hit | None:
-    """Return the first of the answers that is meant for the question."""
-    return next((hit for hit in hits if not _is_supposed(text, hit)), None)
+def _meant(text: str, hits: Iterator[Hit]) -> Iterator[Hit]:
+    """Yield those of the answers that are meant for the question."""
+    return (hit for hit in hits if not _is_supposed(text, hit))
 
 
 def _is_supposed(text: str, hit: Hit) -> bool:

@@ -1,8 +1,8 @@
 r"""The boxes of a text: \boxed{...}, \fbox{...}, \boxed 5 and <|begin_of_box|>...<|end_of_box|>.
 
 A box counts if it is closed, holds no other box and is not blank; \{ and \} do not count as its
-braces. Boxes that nothing but commas, "and" or "or" stands between, perhaps with a name ("x =")
-before each, are one answer together.
+braces. Boxes that nothing but commas, semicolons, "and" or "or" stands between, perhaps with a name
+("x =") before each, are one answer together.
 """
 
 import re
@@ -15,11 +15,11 @@ _TOKENS = re.compile(
     r"<\|begin_of_box\|>((?:(?!<\|(?:begin|end)_of_box\|>)[\s\S])*+)<\|end_of_box\|>"
 )
 _WORD = r"(?:and|or|und|oder|et|ou|y|o|e|和|或|及|与)"
+_SPACE = r"(?:[\s$*_()]|\\[,;:!()\[\]]|\\(?:q?quad|left|right)\b|\\ )*+"
 _BETWEEN = re.compile(
-    r"(?:[\s$*_;]|\\[,;:!()\[\]]|\\q?quad\b|\\ )*+"
-    rf"(?:[,，、;]\s*(?:\\text\s?\{{\s?{_WORD}\s?\}}|{_WORD}\b)?|\\text\s?\{{\s?{_WORD}\s?\}}|(?<![^\W_]){_WORD}(?![^\W_]))"
-    r"(?:[\s$*_]|\\[,;:!()\[\]]|\\q?quad\b|\\ )*+(?:also\s+)?"
-    r"(?:[A-Za-z](?:_\{?\w{1,3}\}?)?\s*+=\s*+\$?)?"
+    rf"{_SPACE}(?:[,，、;；]\s*(?:\\text\s?\{{\s?{_WORD}\s?\}}|{_WORD}\b)?|\\text\s?\{{\s?{_WORD}\s?\}}"
+    rf"|(?<![^\W_]){_WORD}(?![^\W_])|\\(?:lor|land|vee|wedge)\b|\\?&)"
+    rf"{_SPACE}(?:also\s+)?(?:[A-Za-z](?:_\{{?\w{{1,3}}\}}?)?\s*+=\s*+\$?)?"
 )
 _LONGEST_BETWEEN = 80
 

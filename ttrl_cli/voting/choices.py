@@ -7,12 +7,17 @@ from ttrl_cli.voting.trim import clean
 
 _MACRO = re.compile(r"\\(?:text\w*|math\w+|mbox|operatorname)\s*\{([^{}]*)\}")
 _LATEX_MARKS = re.compile(r"\\[ ,;]|[$~*]")
+_WIDE = str.maketrans("（）［］：，", "()[]:,")
 _AND = (  # further letters: ", B and C"; but not: ", I think"
     r"(?:[)\]]?\s?(?:,|;|&|/|and\b|or\b)\s?(?:and\s|or\s)?"
     r"(?![AI]\s(?!and\b|or\b)\w)[(\[]?[A-Z](?![\w'’])[)\]]?)+"
 )
 _OPTION = r"\b(?i:options?|choices?|letters?)\b[\s:*(]{1,6}"
-_NAMED = r"(?i:(?:the\s)?(?:option|choice|answer|letter)\b[\s:]*+)"
+_THE = r"(?:(?:the|la|le|el|die|das|der|den)\s|l['’])"
+_NAMED = (  # what a letter is called, perhaps: the option, la respuesta, la
+    rf"(?i:{_THE}?(?:option|choice|answer|letter|opción|alternativa|respuesta|letra|réponse|lettre"
+    rf"|proposition|antwort|buchstabe|möglichkeit|选项|选择)(?![a-z])[\s:]*+|{_THE}(?=[(\[]?[A-Z]\b))"
+)
 _LONE = re.compile(rf"(?:{_NAMED})?[\s({{\[\"']*([A-Za-z])[\s)}}\].:;,\"']*")
 _LABEL = re.compile(
     rf"(?:{_NAMED}[(\[]?([A-Z])(?![\w'’])[)\]]?+|[(\[]\s?([A-Za-z])\s?[)\]]"
@@ -48,7 +53,9 @@ def _whole(found: str, choices: Mapping[str, str]) -> str | None:
 
 def _plain(text: str) -> str:
     """A text without the LaTeX that may stand around a letter."""
-    return _LATEX_MARKS.sub(" ", _MACRO.sub(r"\1", _MACRO.sub(r"\1", text))).strip()
+    return (
+        _LATEX_MARKS.sub(" ", _MACRO.sub(r"\1", _MACRO.sub(r"\1", text))).translate(_WIDE).strip()
+    )
 
 
 def _fold(text: str) -> str:
@@ -73,11 +80,14 @@ def _lone_letters(choices: Mapping[str, str]) -> re.Pattern[str]:
         rf"(?<!\w)[(\[]{letter}[)\]]",  # (B), but not P(B)
         rf"{_OPTION}{letter}(?![\w'’]|(?<=I)\s(?!is\b)\w)",  # option B, but not: the option I took
         rf"\b(?i:answer)[\s:*]{{1,6}}{letter}(?=[.,;:*]|[^\S\n]*$)",  # but not: answer: A city
-        rf"\b(?i:is|be|choose|select|pick|so|thus|hence|therefore),?[\s*]{{1,4}}{letter}"
+        rf"\b(?i:is|be|choose|select|pick|so|thus|hence|therefore|ist|est|es|wähle|choisis|elijo),?"
+        rf"[\s*]{{1,4}}{letter}"
         r"(?=\**(?:[.;:!](?:\s|\Z)|[^\S\n]*$))",  # I choose B.
         rf"(?<!\w){letter}[\s*]{{1,3}}(?:is|looks|seems)\s(?:the\s)?(?:correct|right|best|true)\b",
         rf"^[^\w\n(]{{0,10}}{letter}(?=[.)]|\W{{0,4}}$)",  # a line "B. Paris", or "**B**"
         rf"\*\*{letter}(?=[.):]|\*\*)",  # **B. Paris** is
+        rf"选(?:择|项)?[\s:：*(（]{{0,4}}{letter}(?![A-Za-z])",  # 选B
+        rf"(?<![A-Za-z]){letter}(?:选项)?(?:是|为)?正确",  # B正确
         rf"(?<=[.!?]\s){letter}[.)]?[^\S\n]*$",  # Paris. B.
     )
     return re.compile("|".join(patterns), re.MULTILINE)

@@ -1,12 +1,15 @@
 r"""From a completion to its final answer: the text that is voted on (TTRL, arXiv 2504.16084).
 
 The rules, most trusted first. The first that finds an answer wins, and of several answers by one
-rule the last in the text; what is blank or only holds a place ("...", \boxed{}) is passed over.
+rule the last in the text; of tags, lines and sentences the last that is a value, a name, yes or no,
+if there is one, for the others are remarks ("The answer is unique."). What is blank or only holds a
+place ("...", \boxed{}) is passed over.
 
 boxed        \boxed{...} or \fbox{...}, closed, the innermost of nested ones; \{ and \} do not
              count as its braces; also \boxed 5 and <|begin_of_box|>5<|end_of_box|>. A box that was
-             cut off is none. Boxes with nothing but a comma, "and" or "or" between them (and names,
-             "y =") are one answer together: "2, 9". A label in the box ("Answer:") is left out.
+             cut off is none. Boxes with nothing but a comma, ";", "and" or "or" between them (and
+             names, "y =") are one answer together: "2, 9". A label in the box ("Answer:") is left
+             out.
 answer-tag   <answer>...</answer>; one that was never closed holds its first line.
 answer-line  "Answer: 5", "**Final Answer:** 5", "Answer = 5", at the start of a line or sentence;
              a heading "### Answer" over the answer; "#### 5" (GSM8K). Under a heading, and within
@@ -27,7 +30,8 @@ German (Die Antwort ist 5) and Spanish (La respuesta es 5); digits may be of ful
 A sentence as an answer ("The smallest n is 41", "There are 26 of them") is the value that it says;
 `sentences` has the rule. An answer by one of the first three rules is taken back by a later
 sentence or line that says what the answer is, if the text says so before that ("Wait", "wrong"); a
-box also by an answer that is called final or correct and is a value. That is reported as answer-is.
+box also by an answer that is called final or correct and is a value. A value gives way to values
+alone. That is reported as answer-is.
 
 On a line an answer ends with its sentence, or before ", because", ", so", ", not" and the like.
 What wraps it ($...$, **...**, quotes, \text{...}) and the final dot are taken off; units stay.
@@ -54,7 +58,7 @@ from ttrl_cli.voting import answers
 from ttrl_cli.voting.answers import Hit, Reader
 from ttrl_cli.voting.boxes import last_box
 from ttrl_cli.voting.choices import choice_of, lone_choice
-from ttrl_cli.voting.sentences import value_in
+from ttrl_cli.voting.sentences import is_answer, is_value, value_in
 from ttrl_cli.voting.trim import clean
 
 Rule = Literal[
@@ -93,7 +97,7 @@ def extract(
         marks: How the model marks thinking and turns.
     """
     said = _said(text, marks)
-    read = _as_it_stands if choices else value_in
+    read = _reader(choices)
     for rule, find in _finders(read, choices, last_number):
         found = find(said)
         answer = _answer(found.answer, choices) if found else None
@@ -101,6 +105,15 @@ def extract(
             instead = _instead(said, found, rule, read, choices)
             return instead or Extraction(answer=answer, rule=rule)
     return None
+
+
+def _reader(choices: Mapping[str, str] | None) -> Reader:
+    if not choices:
+        return Reader(value=value_in, counts=is_answer)
+    return Reader(
+        value=_as_it_stands,
+        counts=lambda said: choice_of(said, choices) is not None or is_answer(said),
+    )
 
 
 def _answer(found: str, choices: Mapping[str, str] | None) -> str | None:
@@ -129,7 +142,13 @@ def _instead(
     """Return the answer that a text gives later, where it takes back the one that was found."""
     if rule not in ("boxed", "answer-tag", "answer-line"):
         return None
-    later = answers.taken_back(text, found.end, read, retracted=rule != "boxed" or bool(choices))
+    later = answers.taken_back(
+        text,
+        found.end,
+        read,
+        replaces=is_value if not choices and is_value(found.answer) else read.counts,
+        retracted=rule != "boxed" or bool(choices),
+    )
     answer = _answer(later, choices) if later else None
     return Extraction(answer=answer, rule="answer-is") if answer else None
 

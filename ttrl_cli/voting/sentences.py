@@ -12,16 +12,18 @@ that denies or answers by yes or no, and one that has no such verb ("She has 3 l
 
 import re
 
+from ttrl_cli.completions import names
+from ttrl_cli.voting import phrases
 from ttrl_cli.voting.trim import clean
 
 _VERB = re.compile(
-    r"(?<![^\W_])(?:is|are|was|were|be|equals?(?:\sto)?|est|sont|vaut|ist|sind|beträgt|lautet|es(?!\sgibt)|son"
+    rf"(?<![^\W_])(?:{names.COPULA}|was|were|be|equals?(?:\sto)?|vaut|beträgt"
     r"|il\sy\s(?:en\s)?a|es\sgibt|hay)(?![^\W_])|(?<![=<>!≠≤≥:])=(?!=)|是|为|等于|共?有(?=\s?\d)",
     re.IGNORECASE,
 )
 _THERE_IS = re.compile(r"il\sy\s(?:en\s)?a|es\sgibt|hay|共?有", re.IGNORECASE)
 _HEDGE = re.compile(
-    r"[\s:：]*(?:(?:exactly|about|around|approximately|roughly|only|just|equal\sto|simply|therefore)"
+    rf"[\s:：]*(?:(?:{phrases.ROUGHLY}|{phrases.THEREFORE}|exactly|only|just|equal\sto|simply)"
     r"\s+){0,2}",
     re.IGNORECASE,
 )
@@ -32,16 +34,16 @@ _NUMBER = (
     r"(?:\s?\\?%|\s?°|\^\{?\\circ\}?)?"
 )
 _FORMULA = r"\$[^$\n]{1,200}\$|\\\([^\n]{1,200}?\\\)|\*\*[^*\n]{1,100}\*\*"
-_VALUE = re.compile(rf"(?:{_FORMULA}|{_NUMBER})(?![^\W一-鿿])")
+_VALUE = re.compile(rf"(?:{_FORMULA}|{_NUMBER})(?![^\W一-鿿]|[.,]\d)")
 _SCALE = re.compile(
     r"\s?(?:[ap]\.?m\b\.?|o['’]clock|dozen|hundred|thousand|(?:m|b|tr)illion|percent|million(?:en|es|s)"
     r"|万|亿)",
     re.IGNORECASE,
 )
-_LIST = re.compile(r"\s?(?:,\s?(?:(?:and|or)\b)?|\b(?:and|or|et|ou|und|oder|y|o)\b|和|或|、)\s?")
+_LIST = re.compile(rf"\s?(?:,\s?(?:(?:and|or)\b)?|\b(?:{phrases.JOINING})\b|和|或|、)\s?")
 _CLAUSE = re.compile(  # what joins two clauses
-    r"[,，;；]|\b(?:and|or|so|but|then|while|whereas|thus|hence|therefore|since|because"
-    r"|et|ou|donc|mais|und|oder|also|aber|y|o|pero)\b|和|或|而|所以|因此",
+    rf"[,，;；]|\b(?:{phrases.JOINING}|{phrases.THEREFORE}|{phrases.THEREFORE_ELSEWHERE}|but|while"
+    rf"|whereas|{phrases.BECAUSE}|mais|aber|pero)\b|和|或|而|{phrases.THEREFORE_ZH}",
     re.IGNORECASE,
 )
 _WITHIN = re.compile(  # what begins a clause within a sentence, up to its verb
@@ -64,14 +66,39 @@ _RANGE = re.compile(r"\b(?:between|from|entre|zwischen|von|de)\b", re.IGNORECASE
 _SUBJECT = re.compile(r"\s(?:is|are|est|ist|es|son|sind)\s(?:the|le|la|l'|der|die|das|el)\b")
 _WORDS = re.compile(r"[^\W\d_]{2,}")
 _MATHEMATICS = re.compile(r"\$[^$\n]*\$|\\\([^\n]*?\\\)|\\[A-Za-z]+")
-_MORE = re.compile(  # what a value goes on with: 2x + 1, 2:3, 5 or more
-    r"\s?[-−+*/^=<>_!(\\:×√]|\s(?:(?:or|and)\s(?:more|less|fewer|above|below|greater|higher|lower)|at\s(?:least|most)|to|through"
-    r"|times|more|less|mod)\b"
+_MORE = re.compile(  # what a value goes on with: 2x + 1, 2:3, 25 π, 2 1/2, 3...; 5 or more, 1 in 5
+    r"\s?[-−+*/^=<>_!(\\:×·÷√±]|[–—~]\d|\s?[°′'’]\s?\d|\s\d|\s(?![aày]\s)[^\W\d_一-鿿](?![^\W\d_])"
+    r"|\s?,?\s?(?:\.\.\.|…|\b(?:and\sso\son|etc)\b)"
+    r"|,?\s(?:or|and)\s(?:more|less|fewer|above|below|greater|higher|lower|larger|smaller|bigger|so)\b"
+    r"|\s(?:at\s(?:least|most)|to|through|times|more|less|mod|choose|squared|cubed|factorial|in\sbase)\b"
+    r"|\s(?:over|in|out\sof|of|by|past|per|bis|sur)\s\d|\s(?:January|February|March|April|May|June"
+    r"|July|August|September|October|November|December)\b"
 )
+_UNIT = r"\s(?:(?:square|cubic|sq\.?|cu\.?)\s)?(?!to\b|mod\b)[^\W\d_]{1,12}(?:/[^\W\d_]{1,8})?\.?"
+_COMPOUND = re.compile(  # 5 feet 3 inches; 3 May 2020
+    rf"{_UNIT}(?:,?\s)\s?{_NUMBER}(?:{_UNIT}(?:\s{_NUMBER}(?:{_UNIT})?)?)?(?=\s?(?:\Z|[,.;)]))"
+)
+_MORE_BEHIND_UNIT = re.compile(  # 5 cm by 3 cm, 8 km north, 5 degrees below zero, 2 years older
+    rf"(?:{_UNIT})?\s(?:by|past|over|times|plus|minus)\s\d"
+    rf"|(?:{_UNIT})?\s(?:to\sthe\s|due\s|in\s(?:the\s)?)?(?:(?:north|south)?-?(?:east|west)|north|south"
+    r"|left|right|(?:counter|anti)?clockwise|above|below|under|before|after|ago|ahead|behind|profit"
+    r"|loss|a\.?d|b\.?c|more|less|fewer|older|younger|taller|shorter|longer|higher|lower|faster"
+    r"|slower|heavier|lighter)\b",
+    re.IGNORECASE,
+)
+_THERE = re.compile(r"\bthere\s\Z", re.IGNORECASE)
 _LEAD = re.compile(
-    r"\A(?:therefore|thus|hence|so|then|donc|also|因此|所以)\s?[,，]\s?", re.IGNORECASE
+    rf"\A(?:{phrases.THEREFORE}|{phrases.THEREFORE_ELSEWHERE}|{phrases.THEREFORE_ZH})\s?[,，]\s?",
+    re.IGNORECASE,
+)
+_ALONE = re.compile(  # answers in words: yes, none; a name, a title
+    r"(?i:yes|no|true|false|none|neither|both|never|always|undefined|infinity|infinite|impossible"
+    r"|(?:infinitely|no|all|any|none|there\s(?:is|are)\sno)\b.{0,40}|does\snot\sexist|oui|non|vrai|faux"
+    r"|aucune?|ja|nein|wahr|falsch|keine?|sí|verdadero|falso|是|否|对|错|无解|不存在)"
+    r"|(?:[A-Z][\w.'’-]*(?:\s(?:[A-Z][\w.'’-]*|of|the|de|van|von|and)){0,4})"
 )
 _LONGEST = 400
+_MOST_WORDS = 2  # of a unit
 
 
 def value_in(text: str) -> str:
@@ -88,11 +115,21 @@ def value_in(text: str) -> str:
     if any(_values(plain, verb.end()) for verb in verbs[:-1]):
         return plain
     value = _values(plain, last.end())
+    if value and _is_more(plain, last, value):
+        return plain
     if not value:
         rest = plain[last.end() :].strip(" :：")
-        said = _first_value(plain) if _words(rest) else rest
+        said = _first_value(plain) if _words(rest) and not _is_measure(rest) else rest
         return clean(said) if said and not _UNCLEAR.search(plain) else plain
     return plain if _is_unclear(plain, last.end(), value) else clean(value)
+
+
+def _is_more(text: str, verb: re.Match[str], value: str) -> bool:
+    """Decide whether words behind a value and its unit make another one of it ("5 km north")."""
+    if _THERE.search(text[: verb.start()]) or _THERE_IS.fullmatch(verb[0]):
+        return False  # of what is counted, words say which
+    end = text.index(value, verb.end()) + len(value)
+    return _MORE_BEHIND_UNIT.match(text, end) is not None
 
 
 def _is_unclear(text: str, start: int, value: str) -> bool:
@@ -101,6 +138,13 @@ def _is_unclear(text: str, start: int, value: str) -> bool:
     main = text[:end] + _TAIL.split(text[end:], maxsplit=1)[0]
     others = _ANOTHER.search(text, end)
     return bool(_UNCLEAR.search(main) or (others and not _RANGE.search(text, end, others.start())))
+
+
+def _is_measure(text: str) -> bool:
+    """Decide whether a text is nothing but a quantity of several units, or a date."""
+    value = _VALUE.match(text)
+    measure = value and _COMPOUND.match(text, value.end())
+    return bool(measure) and not text[measure.end() :].strip(" .") if measure else False
 
 
 def _first_value(text: str) -> str:
@@ -152,14 +196,25 @@ def _values(text: str, start: int) -> str:
         if between is None or not _VALUE.match(text, between.end()):
             break
         end = between.end()
-    goes_on = _MORE.match(text, end)
-    return text[start:end].strip() if count and not goes_on else ""
+    return text[start:end].strip() if count and not _goes_on(text, end) else ""
+
+
+def _goes_on(text: str, end: int) -> bool:
+    """Decide whether a value goes on behind a place, so that what stands before is a part of it."""
+    return bool(_MORE.match(text, end) or _COMPOUND.match(text, end))
 
 
 def is_value(text: str) -> bool:
     """Decide whether a text is a value: a number or a formula, perhaps with a unit."""
-    begins = _VALUE.match(text) or re.match(r"\\|[(\[{]|[A-Za-z](?:_\w)?\s?=", text)
-    return begins is not None and re.search(r"[\d\\$]", text) is not None and _words(text) <= 2
+    begins = re.match(rf"{_NUMBER}|{_FORMULA}|\\|[(\[{{|]|[A-Za-z](?:_\w)?\s?=", text)
+    if begins is not None and re.search(r"[\d\\$]", text) is not None:
+        return _words(text) <= _MOST_WORDS
+    return _words(text) == 0 and re.search(r"[^\W_]|∞|∅", text) is not None
+
+
+def is_answer(text: str) -> bool:
+    """Decide whether a text is an answer by itself, and no words about one, such as "unique"."""
+    return is_value(text) or _ALONE.fullmatch(text) is not None
 
 
 def _words(text: str) -> int:

@@ -13,17 +13,34 @@ _END = re.compile(
     r"""
     \n
     | (?P<stop>
-        (?: (?<!\.[A-Za-z]) (?<!\bDr) (?<!\bMr) (?<!\bMs) (?<!\bSt) (?<!\bMrs)  # p.m., Dr. Who
+        (?: (?<!\.[A-Za-z])                                                    # p.m.
             (?<![A-Z]\.\s[A-Z]) (?!\.\s[A-Z]\.) \.                              # J. K. Rowling
             | (?<!\\) [!?] )                                                   # not \!
         [*_"'”’)\]$]* (?=\s+[^\sa-z=+*/<>^-])
         | [。！？] )
+    | \s? 【
     | ,? \s (?:because|since|parce\sque|puisque|weil|porque) \b
     | , \s (?:which|where|as|so|thus|hence|therefore|but|not|car|donc|denn|da|pues|ya\sque) \b
     | [，,] \s? (?:因为|所以|因此|其中|即|而不|不是)
     """,
     re.VERBOSE,
 )
+_TITLE = re.compile(  # its dot ends no sentence
+    r"(?<![^\W_])(?:Drs?|Mrs?|Ms|Sr|Sra|Mme|Prof|St|Ste|Mt|Ft|Rev|Gen|Col|Capt|Lt|Sgt|vs|approx|ca|cf"
+    r"|aprox|env|bzw|incl|excl|est|viz|resp)\Z",
+    re.IGNORECASE,
+)
+_COUNTED = re.compile(  # nor does its one before a number
+    r"(?<![^\W_])(?:nos?|nr|núm|pp?|figs?|eqs?|chs?|vols?|secs?|thm|art|ex|prob|abb|mio|jan|feb|mar|apr"
+    r"|jun|jul|aug|sept?|oct|nov|dec)\Z",
+    re.IGNORECASE,
+)
+_MEASURED = re.compile(r"\d\s?(?:(?:sq|cu)\.?\s)?[A-Za-z]{1,4}\Z")  # nor that of a unit of several
+_NUMBER = re.compile(
+    r"\.\s+[-+−$(\\]?\d[\d.,/]*+(?P<more>\s(?:is|are|was|has|does|can|cannot|isn|divides)\b)?"
+)
+_UNIT = re.compile(r"\s?(?:[A-Za-z]{1,8}\b\.?)(?=\s*(?:\Z|[,.;)\n]|[a-z]+\s*(?:\Z|[.\n])))")
+_LONGEST_SHORT = 16  # characters in which an abbreviation is sought
 _FINAL_DOT = re.compile(r"(?<![.\\])(?<!\\right)[.,;:。]\Z")  # not an ellipsis, \, or \right.
 _WRAPPERS = (
     *(("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("```", "```"), ("`", "`")),
@@ -51,11 +68,25 @@ def _end_of(region: str) -> re.Match[str] | None:
     """Return where an answer ends; a factorial within a formula ends none."""
     dollars = place = 0
     for end in _END.finditer(region):
+        if region[end.start()] == "." and _is_short(region, end.start()):
+            continue
         dollars += region.count("$", place, end.start())
         place = end.start()
         if dollars % 2 == 0 or (end["stop"] or "")[:1] != "!" or "$" in end["stop"]:
             return end
     return None
+
+
+def _is_short(text: str, dot: int) -> bool:
+    """Decide whether a dot belongs to an abbreviation, and ends no sentence."""
+    before = text[max(0, dot - _LONGEST_SHORT) : dot]
+    if _TITLE.search(before):
+        return True
+    number = _NUMBER.match(text, dot)
+    if number is None or number["more"]:
+        return False
+    measured = _MEASURED.search(before) and _UNIT.match(text, number.end())
+    return bool(_COUNTED.search(before) or measured)
 
 
 def clean(value: str) -> str:

@@ -1,0 +1,62 @@
+r"""What an answer is called, and how a text announces one, in five languages.
+
+Both the end of a turn (a label behind an answer) and the answer itself are found by these.
+"""
+
+_ANSWER_EN = r"answers?|ans"
+_ANSWER_FR = r"réponses?"
+_ANSWER_DE = r"antwort(?:en)?"
+_ANSWER_ES = r"respuestas?"
+_ANSWER_ZH = r"答案"
+_IS_EN = r"is|are"
+_IS_FR = r"est|sont"
+_IS_DE = r"ist|sind|lautet|lauten"
+_IS_ES = r"es(?!\sgibt)|son"
+_IS_ZH = r"是|为|等于"
+
+EN = (
+    r"(?:(?:so|thus|hence|therefore|and)\b,?\s{1,3})?(?:(?:the|my|our|your)\s{1,3})?"
+    r"(?:(?:final|correct|right|best|exact|short|numerical|actual|true)\s{1,3}){0,2}"
+    rf"(?:{_ANSWER_EN}|(?:correct|right|best)\s(?:option|choice))"
+    r"(?:\s(?:to|for)\s[^\n:：=.?!]{1,60}?)?"
+)
+FR = (
+    r"(?:(?:donc|ainsi)\b,?\s{1,3})?(?:(?:la|ma|notre|les)\s{1,3})?(?:bonnes?\s)?"
+    rf"(?:{_ANSWER_FR}|(?:bonne\s)?option(?=\scorrecte))(?:\s(?:finale|correcte|exacte)s?)?"
+)
+DE = (
+    r"(?:(?:also|somit|daher|damit)\b,?\s{1,3})?(?:(?:die|meine|unsere)\s{1,3})?"
+    r"(?:(?:endgültige|finale|richtige|korrekte|abschließende)n?\s)?"
+    rf"(?:{_ANSWER_DE}|(?<=richtige\s)option)"
+)
+ES = (
+    r"(?:(?:entonces|así\sque)\b,?\s{1,3})?(?:(?:la|mi|nuestra|las)\s{1,3})?"
+    rf"(?:{_ANSWER_ES}|(?:opción|alternativa)(?=\scorrecta))(?:\s(?:final|correcta|definitiva)(?:es|s)?)?"
+)
+ZH = (
+    r"(?:所以|因此|故|于是|那么|综上[,，]?)?\s?(?:本题|此题)?的?(?:最终|最后|正确|标准)?的?"
+    rf"(?:{_ANSWER_ZH}|正确选项)(?:应该|应)?"
+)
+RESULT = (
+    r"(?:(?:the|le|das|el)\s)?(?:(?:final|end)\s{1,3})?(?:result|résultat(?:\sfinal)?|(?:end)?ergebnis"
+    r"|resultado(?:\sfinal)?|最终结果|结果)"
+)
+SOLUTION = r"(?:(?:the|la|die)\s)?(?:final\s)?(?:solution|lösung|solución)"
+IS_EN = rf"(?:{_IS_EN}|(?:would|will)\sbe|equals)"
+IS_FR = rf"(?:{_IS_FR})"
+IS_DE = rf"(?:{_IS_DE})"
+IS_ES = rf"(?:{_IS_ES})"
+IS_ZH = rf"(?:{_IS_ZH})"
+COPULA = f"{_IS_EN}|{_IS_FR}|{_IS_DE}|{_IS_ES}"
+"""Verbs that say what something is, but for Chinese ones."""
+CHOSEN_ZH = r"选(?:择)?(?!取|项)"
+GSM8K = r"^\#{4}[^\S\n]*(?=[-+−]?[$€£]?\d[\d,./]*%?[^\S\n]*$)"
+_NAMES = rf"(?:\b(?:{_ANSWER_EN}|{_ANSWER_FR}|{_ANSWER_DE}|{_ANSWER_ES})\b|{_ANSWER_ZH})"
+_BEFORE_VALUE = r"[^\w\n]{0,8}[\w\\]"
+ANNOUNCED = (
+    r"\\(?:boxed|fbox)(?![a-z])|</answer\s?>|<\|end_of_box\|>|^[ \t]*\#{4}[ \t]*[-+−$€£\d]"
+    rf"|(?:{_NAMES}|\b(?:result|solution)\b)[^\w\n]{{0,8}}(?:\b(?:{COPULA})\b|{_IS_ZH}|[:：=】])"
+    rf"{_BEFORE_VALUE}|[故案]选{_BEFORE_VALUE}"
+    rf"|^[^\w\n]{{0,8}}(?:\w{{1,16}}[ ])?{_NAMES}[^\w\n]{{0,8}}\n\s{{0,4}}{_BEFORE_VALUE}"
+)
+"""Where an answer is given, to be read with IGNORECASE and MULTILINE."""
