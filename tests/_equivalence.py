@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from typing import TypeAlias
 
-from ttrl_cli.voting.equivalence import Compare, canonical, classes, decided
+from ttrl_cli.equivalence.math_verify import Compare, canonical, classes, decided
 
 Pair: TypeAlias = tuple[str, str]
 Case: TypeAlias = tuple[str, str, bool]

@@ -10,7 +10,7 @@ from ttrl_cli.config import RunConfig
 from ttrl_cli.models.adapter import load_adapter
 from ttrl_cli.models.load import LoadedModel, load_model
 from ttrl_cli.records import Adapter, FloatArray, Probe
-from ttrl_cli.registry import SamplerContext
+from ttrl_cli.sampler.registry import SamplerContext
 from ttrl_cli.sampler.transformers import TransformersSampler
 
 

@@ -18,8 +18,8 @@ import pytest
 
 from tests.conftest import make_tiny_model
 from ttrl_cli.config import SolveConfig
-from ttrl_cli.models.codec import Codec, load_codec
-from ttrl_cli.models.plan import plan_here
+from ttrl_cli.models.memory_plan import plan_here
+from ttrl_cli.models.tokenizer import Codec, load_codec
 from ttrl_cli.sampler.vllm import VllmSampler
 from ttrl_cli.sampler.vllm_engine import start_engine
 

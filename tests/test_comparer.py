@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from ttrl_cli.equivalence.math_verify import canonical, classes, decided
 from ttrl_cli.grading.comparer import STRIKES, Comparer, _prepare
-from ttrl_cli.grading.workers import Failure, Workers
-from ttrl_cli.voting.equivalence import canonical, classes, decided
+from ttrl_cli.grading.process_pool import Failure, ProcessPool
 
 TOWER = r"\sum_{k=1}^{2} 9^{9^{9}}"
 """Hangs math-verify with whatever it is compared."""
@@ -249,7 +249,7 @@ def _fits(size: int) -> bool:
 
 def test_memory_is_limited() -> None:
     """A comparison that wants more memory than the limit gets an error, not the memory."""
-    workers = Workers(count=1, initializer=_prepare, arguments=(1 << 30,), retry=False)
+    workers = ProcessPool(count=1, initializer=_prepare, arguments=(1 << 30,), retry=False)
     try:
         workers.submit("small", _fits, 100 << 20, timeout=30.0)
         workers.submit("large", _fits, 1 << 30, timeout=30.0)
@@ -267,7 +267,7 @@ class TestWorkersWithoutRetry:
         self, function: Callable[[], None], seconds: float
     ) -> None:
         """A call that hangs or dies fails at once, having been made once."""
-        workers = Workers(count=1, initializer=int, arguments=(), retry=False)
+        workers = ProcessPool(count=1, initializer=int, arguments=(), retry=False)
         started = time.monotonic()
         try:
             workers.submit("one", function, timeout=seconds)
@@ -283,7 +283,7 @@ def one_result(
     function: Callable[..., object], *arguments: object, seconds: float, cpu_seconds: float
 ) -> object:
     """The result of one call in a worker that tries twice."""
-    workers = Workers(count=1, initializer=int, arguments=(), retry_dead=False)
+    workers = ProcessPool(count=1, initializer=int, arguments=(), retry_dead=False)
     try:
         workers.submit("one", function, *arguments, timeout=seconds, cpu_seconds=cpu_seconds)
         ((_, result),) = workers.take(wait=True)
@@ -313,7 +313,7 @@ class TestCpuTime:
 
     def test_each_call_has_its_own(self) -> None:
         """What earlier calls of a worker took does not count."""
-        workers = Workers(count=1, initializer=int, arguments=(), retry=False)
+        workers = ProcessPool(count=1, initializer=int, arguments=(), retry=False)
         try:
             for call in range(8):
                 workers.submit(call, _burn, 0.2, timeout=600.0, cpu_seconds=1.0)

@@ -4,10 +4,10 @@ import time
 
 import pytest
 
+from ttrl_cli.answers.extract import extract
 from ttrl_cli.completions import KNOWN, Marks, marks_of, visible
 from ttrl_cli.completions.marks import Tag, tags_in
 from ttrl_cli.grading.parse import SolutionKind, find_solution
-from ttrl_cli.voting.extract import extract
 
 F = "```"
 PAIRS = [

@@ -13,8 +13,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from tests._equivalence import decided_wrongly, sorted_wrongly, table
-from ttrl_cli.grading.comparer import Comparer
-from ttrl_cli.voting.equivalence import (
+from ttrl_cli.equivalence.math_verify import (
     canonical,
     classes,
     decided,
@@ -22,6 +21,7 @@ from ttrl_cli.voting.equivalence import (
     undecided,
     worked_out,
 )
+from ttrl_cli.grading.comparer import Comparer
 
 SAME = [
     # integers and decimals

@@ -11,8 +11,8 @@ from itertools import combinations
 import pytest
 
 from tests._equivalence import Case, by_keys, decided_wrongly, sorted_wrongly, table
+from ttrl_cli.equivalence.math_verify import canonical, classes, decided, equivalent, undecided
 from ttrl_cli.grading.comparer import Comparer
-from ttrl_cli.voting.equivalence import canonical, classes, decided, equivalent, undecided
 
 DIFFERENT = [
     # upright constants are no units

@@ -10,7 +10,7 @@ from itertools import combinations
 import pytest
 
 from tests._equivalence import Pair, decided_wrongly, table
-from ttrl_cli.voting.equivalence import canonical, decided, equivalent
+from ttrl_cli.equivalence.math_verify import canonical, decided, equivalent
 
 Kind = tuple[list[Pair], list[Pair]]
 

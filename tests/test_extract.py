@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ttrl_cli.voting.equivalence import canonical
-from ttrl_cli.voting.extract import Extraction, Rule, extract
+from ttrl_cli.answers.extract import Extraction, Rule, extract
+from ttrl_cli.equivalence.math_verify import canonical
 
 Expected = tuple[str, Rule] | None
 CITIES = {"A": "Lyon", "B": "Paris", "C": "Nice", "D": "Lille"}

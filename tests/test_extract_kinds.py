@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from ttrl_cli.voting.extract import extract
+from ttrl_cli.answers.extract import extract
 
 TREES = {"A": "oak", "B": "elm", "C": "ash", "D": "fir"}
 

@@ -19,11 +19,11 @@ import yaml
 from tests._helpers import until
 from ttrl_cli.errors import ProblemError, SetupError
 from ttrl_cli.grading import worker
-from ttrl_cli.grading.base import GraderLike
-from ttrl_cli.grading.pool import Grader
+from ttrl_cli.grading.base import Grader
+from ttrl_cli.grading.grader import ProblemGrader
+from ttrl_cli.grading.process_pool import ProcessPool
 from ttrl_cli.grading.verifier import Checker
 from ttrl_cli.grading.worker import grade
-from ttrl_cli.grading.workers import Workers
 from ttrl_cli.problem import Problem, load_problem
 from ttrl_cli.records import Job, Status, Verdict
 
@@ -40,7 +40,7 @@ def score(data):
 """
 
 Make = Callable[..., Problem]
-Start = Callable[..., Grader]
+Start = Callable[..., ProblemGrader]
 
 
 @pytest.fixture
@@ -70,10 +70,10 @@ def make(tmp_path: Path) -> Make:
 @pytest.fixture
 def start() -> Iterator[Start]:
     """Start graders, and close them after the test."""
-    graders: list[Grader] = []
+    graders: list[ProblemGrader] = []
 
-    def begin(problem: Problem, workers: int = 2) -> Grader:
-        graders.append(Grader(problem, workers=workers))
+    def begin(problem: Problem, workers: int = 2) -> ProblemGrader:
+        graders.append(ProblemGrader(problem, workers=workers))
         return graders[-1]
 
     yield begin
@@ -86,7 +86,7 @@ def job(text: str, *, index: int = 0, parent: Any = None) -> Job:
     return Job(group=0, index=index, text=text, parent_data=parent, seed=5)
 
 
-def one(grader: Grader, text: str, *, parent: Any = None) -> Verdict:
+def one(grader: ProblemGrader, text: str, *, parent: Any = None) -> Verdict:
     """The verdict on one completion."""
     grader.submit(job(text, parent=parent))
     return grader.collect()[0, 0]
@@ -230,8 +230,8 @@ class TestBugsOfTheProblem:
 
     def test_a_pause_is_not_a_stall(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Workers that had nothing to do for long are not taken for hung when work comes."""
-        monkeypatch.setattr("ttrl_cli.grading.workers.STALL_SECONDS", 0.2)
-        workers = Workers(count=1, initializer=worker.prepare, arguments=())
+        monkeypatch.setattr("ttrl_cli.grading.process_pool.STALL_SECONDS", 0.2)
+        workers = ProcessPool(count=1, initializer=worker.prepare, arguments=())
         try:
             pool = workers._pool
             time.sleep(1.0)
@@ -335,15 +335,15 @@ def run():
             problem = make(**PROGRAM, environment={"python": python})
             where = r"problem\.yaml: environment\.python: "
             with pytest.raises(ProblemError, match=where + why):
-                Grader(problem, workers=1)
+                ProblemGrader(problem, workers=1)
 
     def test_packages_are_imported_as_a_program_would(self, make: Make) -> None:
         """A problem may name what can be imported; what cannot is named before anything runs."""
         problem = make(**PROGRAM, environment={"imports": ["math", "json.decoder"]})
-        Grader(problem, workers=1).close()
+        ProblemGrader(problem, workers=1).close()
         environment = {"imports": ["math", "no_such_package"], "python": sys.executable}
         with pytest.raises(SetupError, match=r"imports\[1\]: .* no_such_package"):
-            Grader(make(**PROGRAM, environment=environment), workers=1)
+            ProblemGrader(make(**PROGRAM, environment=environment), workers=1)
 
 
 COMMAND = """
@@ -442,8 +442,8 @@ class TestCompletions:
 
 class TestGrader:
     def test_it_is_a_grader(self, make: Make, start: Start) -> None:
-        """Grader has what the loop asks of a grader."""
-        grader: GraderLike = start(make())
+        """ProblemGrader has what the loop asks of a grader."""
+        grader: Grader = start(make())
         assert grader.finished() == []
         assert grader.collect() == {}
 
@@ -538,7 +538,7 @@ def run():
         keys = {**PROGRAM, "limits": {"seconds": 60, "memory_mb": 1024}}
         # other tests, in other processes, may have something in the common one
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-        with Grader(make(**keys), workers=2) as grader:
+        with ProblemGrader(make(**keys), workers=2) as grader:
             for index in range(5):
                 grader.submit(job(program(body), index=index))
             until(lambda: sum(marker in c for c in map(_words, psutil.process_iter())) == 2)
@@ -556,11 +556,11 @@ def run():
         script.write_text(f"""
 import time
 from pathlib import Path
-from ttrl_cli.grading.pool import Grader
+from ttrl_cli.grading.grader import ProblemGrader
 from ttrl_cli.problem import load_problem
 from ttrl_cli.records import Job
 if __name__ == "__main__":
-    grader = Grader(load_problem(Path({str(tmp_path)!r})), workers=2)
+    grader = ProblemGrader(load_problem(Path({str(tmp_path)!r})), workers=2)
     body = '''
 import subprocess, sys
 def run():
@@ -584,12 +584,12 @@ def run():
         script.write_text(f"""
 import pathlib, time
 from multiprocessing import util
-from ttrl_cli.grading.workers import Workers
+from ttrl_cli.grading.process_pool import ProcessPool
 first = pathlib.Path({str(tmp_path / "first")!r})
 def end_slowly():
     util.Finalize(None, time.sleep, args=(1,), exitpriority=1)
 if __name__ == "__main__":
-    workers = Workers(count=2, initializer=end_slowly, arguments=())
+    workers = ProcessPool(count=2, initializer=end_slowly, arguments=())
     while not first.exists():
         time.sleep(0.01)
     workers.close()
@@ -609,11 +609,11 @@ else:
         script = tmp_path / "main.py"
         script.write_text("""
 import os
-from ttrl_cli.grading.workers import Workers
+from ttrl_cli.grading.process_pool import ProcessPool
 
 if __name__ == "__main__":
     for preload in (["slow_to_import"], ["slow_to_import"], []):
-        workers = Workers(count=2, initializer=int, arguments=(), preload=preload, wait=False)
+        workers = ProcessPool(count=2, initializer=int, arguments=(), preload=preload, wait=False)
         if not preload:
             workers.submit("a", abs, -3, timeout=60)
             print(workers.take(wait=True))
@@ -647,7 +647,7 @@ class TestLoading:
         """Code that cannot be imported is reported at construction, with the file and the key."""
         problem = make(verify)
         with pytest.raises(ProblemError) as caught:
-            Grader(problem, workers=1)
+            ProblemGrader(problem, workers=1)
         assert str(caught.value).startswith(f"{problem.folder / 'problem.yaml'}: {key}: ")
         assert why in str(caught.value)
         assert len(_workers()) == 0
@@ -656,14 +656,14 @@ class TestLoading:
         self, make: Make, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Code that never ends being imported is reported too."""
-        monkeypatch.setattr("ttrl_cli.grading.pool.LOAD_SECONDS", 0.5)
+        monkeypatch.setattr("ttrl_cli.grading.grader.LOAD_SECONDS", 0.5)
         problem = make("import time\ntime.sleep(60)\n" + VERIFY)
         with pytest.raises(ProblemError, match=r"more than 0\.5 s"):
-            Grader(problem, workers=1)
+            ProblemGrader(problem, workers=1)
 
     def test_a_closed_grader_starts_nothing(self, make: Make) -> None:
         """After close, a job is refused and no process is started."""
-        grader = Grader(make(), workers=1)
+        grader = ProblemGrader(make(), workers=1)
         grader.close()
         grader.close()
         with pytest.raises(RuntimeError, match="closed"):

@@ -16,8 +16,8 @@ from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import UsageError
 from ttrl_cli.learner.batch import merge_identical
 from ttrl_cli.learner.lora import LoraLearner
-from ttrl_cli.models.codec import Codec, load_codec
 from ttrl_cli.models.load import LoadedModel, load_model
+from ttrl_cli.models.tokenizer import Codec, load_codec
 from ttrl_cli.records import Completion, Message, Prompt, Round, Row
 from ttrl_cli.sampler.layout import Answer, Layout
 from ttrl_cli.sampler.transformers import TransformersSampler

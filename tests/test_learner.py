@@ -19,7 +19,6 @@ from trl import GRPOConfig, GRPOTrainer
 
 from tests._helpers import DISTINCT, ttrl, write_problem
 from tests.conftest import FAMILIES, make_family
-from ttrl_cli import registry
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import SetupError
 from ttrl_cli.learner.batch import group_rows, micro_batches
@@ -28,10 +27,11 @@ from ttrl_cli.learner.head import score
 from ttrl_cli.learner.lora import LoraLearner
 from ttrl_cli.learner.shaping import mean_drift
 from ttrl_cli.learner.shares import share
-from ttrl_cli.models import sequence
+from ttrl_cli.models.lean import sequence
 from ttrl_cli.models.load import LoadedModel, load_model
 from ttrl_cli.records import Adapter, Message, Prompt, Round, Row
-from ttrl_cli.registry import SamplerContext
+from ttrl_cli.sampler import registry
+from ttrl_cli.sampler.registry import SamplerContext
 from ttrl_cli.sampler.transformers import TransformersSampler
 
 TEMPERATURE = 0.7

@@ -14,7 +14,7 @@ from tests._helpers import ttrl
 from ttrl_cli import Invalid
 from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.config import SolveConfig
-from ttrl_cli.grading.pool import Grader
+from ttrl_cli.grading.grader import ProblemGrader
 from ttrl_cli.problem import load_problem
 
 PROBLEMS = Path(__file__).parents[1] / "problems"
@@ -137,9 +137,9 @@ def scored(name: str, data: object) -> tuple[float, float]:
 
 
 @pytest.fixture(scope="module")
-def ac1() -> Iterator[Grader]:
+def ac1() -> Iterator[ProblemGrader]:
     """What grades solutions of AC1, as `ttrl verify` and runs do."""
-    with Grader(load_problem(PROBLEMS / "ac1"), workers=1) as grader:
+    with ProblemGrader(load_problem(PROBLEMS / "ac1"), workers=1) as grader:
         yield grader
 
 
@@ -217,7 +217,7 @@ def test_constant_steps(name: str, n: int) -> None:
 
 class TestHacks:
     @pytest.mark.parametrize("name", HACKS)
-    def test_earns_nothing(self, name: str, ac1: Grader) -> None:
+    def test_earns_nothing(self, name: str, ac1: ProblemGrader) -> None:
         """The hack is worth what its steps are worth, or nothing at all."""
         source, worth = HACKS[name]
         canary = Path("/tmp/ttrl-was-hacked")
@@ -232,7 +232,7 @@ class TestHacks:
         assert isinstance(certificate, Certificate)
         assert certificate.value == pytest.approx(worth, rel=1e-12)
 
-    def test_rewrites_the_checkers_files(self, ac1: Grader) -> None:
+    def test_rewrites_the_checkers_files(self, ac1: ProblemGrader) -> None:
         """The problem's folder is not there for a program: nothing is read, nothing written."""
         folder = PROBLEMS / "ac1"
         before = {path: path.read_bytes() for path in folder.rglob("*.py")}

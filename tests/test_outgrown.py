@@ -10,7 +10,7 @@ import pytest
 from tests._helpers import Done, read_lines, ttrl, write_lines, write_problem
 from tests.conftest import make_tiny_model
 from ttrl_cli.loop.outgrown import Outgrown, ungraded
-from ttrl_cli.models.codec import load_codec
+from ttrl_cli.models.tokenizer import load_codec
 from ttrl_cli.records import Message, Overflow, Prompt
 from ttrl_cli.sampler.layout import Answer, Layout
 

@@ -7,7 +7,7 @@ from transformers import AutoTokenizer
 
 from tests.conftest import CHAT_TEMPLATE, make_tiny_model
 from ttrl_cli.models import store
-from ttrl_cli.models.codec import Codec, load_codec
+from ttrl_cli.models.tokenizer import Codec, load_codec
 from ttrl_cli.records import Message
 
 SYSTEM = Message(role="system", content="Be kind.")

@@ -20,7 +20,7 @@ from tests.conftest import FAMILIES, make_family, random_adapter
 from ttrl_cli import seeding
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import DivergedError, SetupError, UsageError
-from ttrl_cli.models import weights as fused
+from ttrl_cli.models.lean import weights as fused
 from ttrl_cli.models.load import LoadedModel, load_model
 from ttrl_cli.records import Adapter, Completion, Message, Prompt
 from ttrl_cli.sampler import transformers as implementation

@@ -33,7 +33,7 @@ from ttrl_cli.errors import UsageError
 from ttrl_cli.learner.lora import OPTIMISER_FILE, LoraLearner
 from ttrl_cli.learner.passes import whole
 from ttrl_cli.models.load import load_model
-from ttrl_cli.models.plan import read_shape
+from ttrl_cli.models.memory_plan import read_shape
 from ttrl_cli.models.sharding import GATHERED
 from ttrl_cli.process_group import told_of_cpu
 
@@ -181,7 +181,7 @@ def plugin(tmp_path: Path) -> str:
     (info / "entry_points.txt").write_text(
         "[ttrl.samplers]\n"
         "separate = tests._separate:separate\n"
-        "sharing = ttrl_cli.registry:transformers_sampler\n"
+        "sharing = ttrl_cli.sampler.registry:transformers_sampler\n"
     )
     return f"{ROOT}:{folder}"
 

@@ -11,15 +11,14 @@ import torch
 
 from tests._helpers import DISTINCT, read_lines, ttrl, write_problem
 from tests._separate import Separate, Stale, Twice, own_model
-from ttrl_cli import registry
 from ttrl_cli.api.runtime import Runtime
 from ttrl_cli.config import RunConfig
 from ttrl_cli.console import Console, RunView
 from ttrl_cli.errors import SetupError, StaleSamplerError
-from ttrl_cli.grading.votes import VoteGrader
-from ttrl_cli.learner import published
+from ttrl_cli.grading.votes import AnswerGrader
+from ttrl_cli.learner import adapter_files
+from ttrl_cli.learner.adapter_files import AdapterFiles
 from ttrl_cli.learner.lora import LoraLearner
-from ttrl_cli.learner.published import AdapterFiles
 from ttrl_cli.loop.staleness import (
     COMPLETION_TOKENS,
     PROMPT_TOKENS,
@@ -33,6 +32,7 @@ from ttrl_cli.loop.step import restore_weights
 from ttrl_cli.models.load import load_model
 from ttrl_cli.records import FloatArray, Probe, Round, Row
 from ttrl_cli.rundir import RunDir
+from ttrl_cli.sampler import registry
 
 
 def row(*, prompt: int = 1, tokens: int = 6, prompt_tokens: int = 9, advantage: float = 1.0) -> Row:
@@ -150,8 +150,8 @@ def test_memory_is_used_where_it_has_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int, inside: bool
 ) -> None:
     """Four adapters must fit into the file system in memory, or temporary files are used."""
-    free = published.shutil.disk_usage(tmp_path).free
-    monkeypatch.setattr(published, "_MEMORY", tmp_path)
+    free = adapter_files.shutil.disk_usage(tmp_path).free
+    monkeypatch.setattr(adapter_files, "_MEMORY", tmp_path)
     files = AdapterFiles()
     # others may write to the disk meanwhile; a thousandth more or less does not
     size = int(free / 4 * 0.999) if room == 4 else int(free / 4 * 1.001)
@@ -363,7 +363,7 @@ def test_going_back_to_a_commit_forgets_what_was_open(
     run = RunDir.open(folder)
     with Runtime.load(run.config) as runtime:
         parts = runtime.parts(
-            run, VoteGrader(last_number=True), RunView(Console(quiet=True), started=0.0), 0.0
+            run, AnswerGrader(last_number=True), RunView(Console(quiet=True), started=0.0), 0.0
         )
         restore_weights(parts, 2)
         round_ = Round(step=3, rows=(row(),), normalizer=1.0)

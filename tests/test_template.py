@@ -11,8 +11,8 @@ from tests._helpers import command, read_lines, ttrl, write_lines, write_problem
 from tests.conftest import CHAT_TEMPLATE, make_tiny_model
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import UsageError
-from ttrl_cli.models.codec import Codec, load_codec
 from ttrl_cli.models.load import load_model
+from ttrl_cli.models.tokenizer import Codec, load_codec
 from ttrl_cli.records import Message, Prompt
 from ttrl_cli.sampler.layout import Layout
 from ttrl_cli.sampler.transformers import TransformersSampler

@@ -29,7 +29,7 @@ from tests.conftest import make_tiny_model
 from ttrl_cli.api.lifecycle import holding
 from ttrl_cli.config import RunConfig, VoteConfig
 from ttrl_cli.errors import SetupError, UnwritableError
-from ttrl_cli.learner.published import AdapterFiles
+from ttrl_cli.learner.adapter_files import AdapterFiles
 from ttrl_cli.models.adapter import write_tensors
 from ttrl_cli.rundir import RunDir, Totals
 
@@ -303,7 +303,7 @@ def test_adapters_where_memory_is_read_only(tmp_path: Path, monkeypatch: pytest.
     """Where the file system in memory may not be written, adapters go to the temporary folder."""
     closed = tmp_path / "shm"
     closed.mkdir()
-    monkeypatch.setattr("ttrl_cli.learner.published._MEMORY", closed)
+    monkeypatch.setattr("ttrl_cli.learner.adapter_files._MEMORY", closed)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     if ROOT:
         mount = ["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(closed)]

@@ -16,11 +16,11 @@ from tests._helpers import DISTINCT, command, read_lines, ttrl, write_problem
 from tests._vllm import VLLM, vllm_config, vllm_engine, vllm_of
 from tests.conftest import make_tiny_model, random_adapter
 from ttrl_cli.errors import SetupError, StaleSamplerError
+from ttrl_cli.learner.adapter_files import AdapterFiles
 from ttrl_cli.learner.lora import LoraLearner
-from ttrl_cli.learner.published import AdapterFiles
 from ttrl_cli.loop.staleness import SlopeCheck
-from ttrl_cli.models.codec import Codec
 from ttrl_cli.models.load import load_model
+from ttrl_cli.models.tokenizer import Codec
 from ttrl_cli.records import Adapter, Completion, Message, Probe, Prompt, Round, Row
 from ttrl_cli.sampler.layout import Answer
 from ttrl_cli.sampler.vllm import VllmSampler

@@ -17,8 +17,8 @@ from tests._vllm import VLLM, Served, kill, vllm_config, vllm_servers
 from tests.conftest import random_adapter
 from tests.test_vllm import draw, prompts, rows_of
 from ttrl_cli.errors import SetupError, StaleSamplerError
+from ttrl_cli.learner.adapter_files import AdapterFiles
 from ttrl_cli.learner.lora import LoraLearner
-from ttrl_cli.learner.published import AdapterFiles
 from ttrl_cli.loop.staleness import SlopeCheck
 from ttrl_cli.models.load import load_model
 from ttrl_cli.records import Probe, Round

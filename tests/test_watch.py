@@ -2,7 +2,7 @@
 
 import pytest
 
-from ttrl_cli.voting.watch import Health, Limits, bad_streak, collapse, last_good_policy, sign
+from ttrl_cli.voting.collapse import Health, Limits, bad_streak, collapse, last_good_policy, sign
 
 LIMITS = Limits(patience=3, parsed_floor=0.7, entropy_floor=0.02)
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field, ValidationError
 from ttrl_cli.config import SolveConfig
 from ttrl_cli.errors import ProblemError
 from ttrl_cli.reading import read_user_text
-from ttrl_cli.schema import Section, first_error, parse_yaml
+from ttrl_cli.yaml_input import Section, first_error, parse_yaml
 
 PROBLEM_FILE = "problem.yaml"
 Direction = Literal["minimize", "maximize"]

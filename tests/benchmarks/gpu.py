@@ -156,11 +156,11 @@ def sample(load: Load, model: str, device: str, rounds: int) -> list[Figure]:
     from vllm.lora.request import LoRARequest
 
     from ttrl_cli import seeding
+    from ttrl_cli.learner.adapter_files import AdapterFiles
     from ttrl_cli.learner.lora import LoraLearner
-    from ttrl_cli.learner.published import AdapterFiles
-    from ttrl_cli.models.codec import load_codec
     from ttrl_cli.models.load import load_model
-    from ttrl_cli.models.plan import plan_here
+    from ttrl_cli.models.memory_plan import plan_here
+    from ttrl_cli.models.tokenizer import load_codec
     from ttrl_cli.records import Message, Prompt
     from ttrl_cli.sampler.vllm import VllmSampler
     from ttrl_cli.sampler.vllm_engine import engine_options

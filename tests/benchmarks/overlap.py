@@ -26,7 +26,7 @@ from loop_speed import PROBLEM, Clock
 
 from ttrl_cli.api.runtime import Runtime
 from ttrl_cli.config import SolveConfig
-from ttrl_cli.grading.pool import Grader
+from ttrl_cli.grading.grader import ProblemGrader
 from ttrl_cli.learner.null import NullLearner
 from ttrl_cli.loop import archive_log
 from ttrl_cli.loop.solve import SolveTask, load_archive, roots
@@ -135,7 +135,9 @@ LOADS = (Load(samples=10, workers=8), Load(samples=10, workers=4), Load(samples=
 class Search:
     """A run on disk whose steps are taken one by one."""
 
-    def __init__(self, out: Path, grader: Grader, problem: Path, load: Load, *, streams: bool):
+    def __init__(
+        self, out: Path, grader: ProblemGrader, problem: Path, load: Load, *, streams: bool
+    ):
         loaded = load_problem(problem)
         config = SolveConfig(
             groups=GROUPS, group_size=load.samples, workers=load.workers, train=False
@@ -166,7 +168,7 @@ def measure(problem: Path, load: Load) -> dict[str, float]:
     """The medians of both ways, in seconds per step."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        grader = stack.enter_context(Grader(load_problem(problem), workers=load.workers))
+        grader = stack.enter_context(ProblemGrader(load_problem(problem), workers=load.workers))
         overlapped = Search(folder / "streams", grader, problem, load, streams=True)
         serial = Search(folder / "serial", grader, problem, load, streams=False)
         return medians({"overlapped": overlapped.step, "serial": serial.step})

@@ -20,9 +20,9 @@ import torch
 from _figures import ROUNDS, Figure, emit, few, medians, say, seconds
 
 from ttrl_cli.config import RunConfig
-from ttrl_cli.models import decoder, weights
+from ttrl_cli.models.lean import decoder, weights
+from ttrl_cli.models.lean.weights import FUSED, projection
 from ttrl_cli.models.load import LoadedModel, choose_dtype, load_model
-from ttrl_cli.models.weights import FUSED, projection
 from ttrl_cli.records import Message, Prompt
 from ttrl_cli.sampler import transformers
 from ttrl_cli.sampler.transformers import TransformersSampler

@@ -23,8 +23,8 @@ from itertools import combinations
 
 from _figures import ROUNDS, Figure, emit, medians, say, seconds
 
+from ttrl_cli.equivalence.math_verify import canonical, classes, decided
 from ttrl_cli.grading.comparer import Comparer
-from ttrl_cli.voting.equivalence import canonical, classes, decided
 
 SAMPLES = 64
 SEED = 20250731

@@ -46,10 +46,10 @@ from readers import (
     rows_of,
 )
 
+from ttrl_cli.answers.extract import extract
+from ttrl_cli.equivalence.math_verify import classes
 from ttrl_cli.grading.comparer import Comparer
-from ttrl_cli.grading.workers import Failure, Workers
-from ttrl_cli.voting.equivalence import classes
-from ttrl_cli.voting.extract import extract
+from ttrl_cli.grading.process_pool import Failure, ProcessPool
 
 SUITES = (
     Suite(
@@ -286,7 +286,7 @@ def by_math_verify(first: str, second: str) -> tuple[bool, bool]:
 
 
 def _by_math_verify(pairs: Iterable[Pair]) -> dict[Pair, tuple[bool | None, bool | None]]:
-    workers = Workers(count=1, initializer=_import_math_verify, arguments=(), retry=False)
+    workers = ProcessPool(count=1, initializer=_import_math_verify, arguments=(), retry=False)
     found: dict[Pair, tuple[bool | None, bool | None]] = {}
     try:
         for pair in pairs:

@@ -9,7 +9,7 @@ from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.config import SolveConfig, resolve
 from ttrl_cli.errors import ProblemError
 from ttrl_cli.grading.attacks import attacks
-from ttrl_cli.grading.pool import Grader
+from ttrl_cli.grading.grader import ProblemGrader
 from ttrl_cli.loop.solve import roots
 from ttrl_cli.problem import PROBLEM_FILE, Command, Problem, load_problem
 from ttrl_cli.prompts import solve_messages
@@ -74,7 +74,7 @@ def check(
     problem = with_limits(load_problem(path), limits or {})
     where = str(problem.folder / PROBLEM_FILE)
     config = resolve(SolveConfig, problem.spec.run, {"sandbox": sandbox}, where=where)
-    with Grader(problem, workers=1, sandbox=config.sandbox) as grader:
+    with ProblemGrader(problem, workers=1, sandbox=config.sandbox) as grader:
         verdicts = graded_seeds(problem, grader)
         certificates = [_certificate(problem, grader, verdict) for verdict in verdicts]
         attacks, findings = _attacked(problem, grader, verdicts[0])
@@ -90,7 +90,7 @@ def check(
     )
 
 
-def graded_seeds(problem: Problem, grader: Grader) -> list[Verdict]:
+def graded_seeds(problem: Problem, grader: ProblemGrader) -> list[Verdict]:
     """Verdicts of the seeds, all of them valid and fit for a prompt.
 
     Raises:
@@ -107,7 +107,7 @@ def graded_seeds(problem: Problem, grader: Grader) -> list[Verdict]:
     return verdicts
 
 
-def _certificate(problem: Problem, grader: Grader, verdict: Verdict) -> Certificate | None:
+def _certificate(problem: Problem, grader: ProblemGrader, verdict: Verdict) -> Certificate | None:
     """The certificate of a seed, where the problem certifies.
 
     Raises:
@@ -121,7 +121,9 @@ def _certificate(problem: Problem, grader: Grader, verdict: Verdict) -> Certific
     return found
 
 
-def _attacked(problem: Problem, grader: Grader, honest: Verdict) -> tuple[int, tuple[Finding, ...]]:
+def _attacked(
+    problem: Problem, grader: ProblemGrader, honest: Verdict
+) -> tuple[int, tuple[Finding, ...]]:
     """How many attacks there were, and what they found.
 
     They are made from the seed: its text, or the data that the verifier was given, or where a

@@ -15,7 +15,7 @@ from ttrl_cli.sandbox.choose import AUTO, Checked, check_backend, choose
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ttrl_cli.models.plan import Plan
+    from ttrl_cli.models.memory_plan import Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,7 @@ def prompt_note(model: str | None) -> str:
         UsageError: If its chat template does not work.
     """
     from ttrl_cli.models import store
-    from ttrl_cli.models.codec import load_codec
+    from ttrl_cli.models.tokenizer import load_codec
 
     folder = store.resolve(model)
     if Path(folder).is_dir() and not Path(folder, "tokenizer_config.json").exists():
@@ -80,7 +80,7 @@ def memory_plan(options: "Mapping[str, object]", *, gigabytes: float | None = No
         UsageError: If an option is wrong.
         SetupError: If the model's configuration is not to be had.
     """
-    from ttrl_cli.models import plan, store
+    from ttrl_cli.models import memory_plan, store
 
     config = with_accelerate_file(resolve(SolveConfig, {}, options, where="doctor"))
     require_divisible(config)
@@ -93,9 +93,9 @@ def memory_plan(options: "Mapping[str, object]", *, gigabytes: float | None = No
     # not `folder_of`, which would fetch the weights
     folder, engine = store.resolve(config.model), config.sampler == "vllm"
     if gigabytes is None:
-        return plan.plan_here(config, folder, engine=engine)
-    return plan.plan(
-        plan.read_shape(folder),
+        return memory_plan.plan_here(config, folder, engine=engine)
+    return memory_plan.plan(
+        memory_plan.read_shape(folder),
         config,
         dtype="bfloat16" if config.dtype == "auto" else config.dtype,
         device="cuda",

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ttrl_cli import process_group, registry
+from ttrl_cli import process_group
 from ttrl_cli.api.accelerate_config import (
     needs_whole_weights,
 )
@@ -16,11 +16,11 @@ from ttrl_cli.api.launch import Launcher
 from ttrl_cli.completions import KNOWN, Marks
 from ttrl_cli.config import C, RunConfig
 from ttrl_cli.errors import UsageError
-from ttrl_cli.grading.base import GraderLike
+from ttrl_cli.grading.base import Grader
+from ttrl_cli.learner.adapter_files import AdapterFiles
 from ttrl_cli.learner.base import Learner, ScoringLearner
 from ttrl_cli.learner.null import NullLearner
 from ttrl_cli.learner.parallel import ParallelLearner, ParallelScoringLearner
-from ttrl_cli.learner.published import AdapterFiles
 from ttrl_cli.loop.budget import Budget
 from ttrl_cli.loop.outgrown import Outgrown
 from ttrl_cli.loop.progress import StepCounter
@@ -30,12 +30,13 @@ from ttrl_cli.objectives import by_name as objective_by_name
 from ttrl_cli.process_group import ProcessGroup
 from ttrl_cli.records import Json, Message
 from ttrl_cli.rundir import RunDir
+from ttrl_cli.sampler import registry
 from ttrl_cli.sampler.base import Sampler, SeparateSampler
 from ttrl_cli.sampler.parallel import ParallelSampler, ParallelSeparateSampler
 
 if TYPE_CHECKING:
-    from ttrl_cli.models.codec import Codec
     from ttrl_cli.models.load import LoadedModel
+    from ttrl_cli.models.tokenizer import Codec
 
 Options = Mapping[str, object]
 """Keys of `RunConfig`; None means not given."""
@@ -127,7 +128,7 @@ class Runtime:
 
         @cache
         def codec() -> "Codec":
-            from ttrl_cli.models.codec import folder_of, load_codec
+            from ttrl_cli.models.tokenizer import folder_of, load_codec
 
             return words or load_codec(folder_of(config.model), thinking=config.thinking)
 
@@ -185,7 +186,7 @@ class Runtime:
         """The configuration with what `dtype: auto` is here, for a run resumed elsewhere."""
         return config.model_copy(update={"dtype": self.dtype})
 
-    def parts(self, run: RunDir, grader: GraderLike, reporter: Reporter, started: float) -> Parts:
+    def parts(self, run: RunDir, grader: Grader, reporter: Reporter, started: float) -> Parts:
         """The parts of one run's loop."""
         parts = Parts(
             sampler=self.sampler,
@@ -228,7 +229,7 @@ def load_words(
     own = registry.is_replay(config.sampler) or registry.is_plugin(config.sampler)
     if own and not config.train:
         return None, None
-    from ttrl_cli.models.codec import folder_of, load_codec
+    from ttrl_cli.models.tokenizer import folder_of, load_codec
 
     codec = load_codec(folder_of(config.model), thinking=config.thinking)
     codec.encode(messages)

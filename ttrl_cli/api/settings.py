@@ -4,11 +4,11 @@ import os
 import sys
 from pathlib import Path
 
-from ttrl_cli import registry
 from ttrl_cli.api.accelerate_config import require_divisible, with_accelerate_file
 from ttrl_cli.config import C, RunConfig
 from ttrl_cli.errors import UsageError
 from ttrl_cli.models import store
+from ttrl_cli.sampler import registry
 
 
 def settle(config: C) -> C:

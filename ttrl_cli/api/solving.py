@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from ttrl_cli import registry
 from ttrl_cli.api.checking import graded_seeds
 from ttrl_cli.api.lifecycle import (
     create_run,
@@ -22,7 +21,7 @@ from ttrl_cli.api.settings import settle, workers
 from ttrl_cli.api.voting import resume_vote
 from ttrl_cli.config import RunConfig, SolveConfig, resolve
 from ttrl_cli.errors import NoSolutionError, SetupError, UsageError
-from ttrl_cli.grading.pool import Grader
+from ttrl_cli.grading.grader import ProblemGrader
 from ttrl_cli.loop import archive_log
 from ttrl_cli.loop.budget import graceful_stop
 from ttrl_cli.loop.solve import SolveTask, load_archive, roots, solve_loop
@@ -32,6 +31,7 @@ from ttrl_cli.prompts import solve_messages
 from ttrl_cli.records import Json, Kind, State, Status, Verdict
 from ttrl_cli.report import Summary, summarise
 from ttrl_cli.rundir import RunDir, Totals
+from ttrl_cli.sampler import registry
 from ttrl_cli.search.archive import data_digest
 from ttrl_cli.search.select import by_name as selector_by_name
 
@@ -198,11 +198,11 @@ def _task(run: RunDir, problem: Problem) -> SolveTask:
     return SolveTask(problem, load_archive(run), selector, run)
 
 
-def _grader(problem: Problem, config: SolveConfig, run: Path) -> Grader:
-    return Grader(problem, workers=workers(config), sandbox=config.sandbox, run=run)
+def _grader(problem: Problem, config: SolveConfig, run: Path) -> ProblemGrader:
+    return ProblemGrader(problem, workers=workers(config), sandbox=config.sandbox, run=run)
 
 
-def _search(run: RunDir, problem: Problem, parts: Parts, grader: Grader) -> Summary:
+def _search(run: RunDir, problem: Problem, parts: Parts, grader: ProblemGrader) -> Summary:
     task = _task(run, problem)
     best = task.archive.best()  # a seed, or what a process that was killed could not write
     verdict = Verdict(status=Status.OK, score=best.score, data=best.data, solution=best.solution)
@@ -216,7 +216,7 @@ def _search(run: RunDir, problem: Problem, parts: Parts, grader: Grader) -> Summ
     return summarise(run, problem.spec.best_known)
 
 
-def _certify_best(run: RunDir, problem: Problem, reporter: Reporter, grader: Grader) -> None:
+def _certify_best(run: RunDir, problem: Problem, reporter: Reporter, grader: ProblemGrader) -> None:
     """Certify the best solution, once, where the problem can."""
     if not _uncertified(run, problem):
         return

@@ -10,12 +10,12 @@ from ttrl_cli.bounds import certificate
 from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.config import SolveConfig, resolve
 from ttrl_cli.errors import Invalid, SetupError, UsageError
-from ttrl_cli.grading.pool import Grader
+from ttrl_cli.grading.grader import ProblemGrader
 from ttrl_cli.problem import PROBLEM_FILE, Limits, Problem, load_problem
 from ttrl_cli.reading import decoded
 from ttrl_cli.records import Json, Status, Verdict
 from ttrl_cli.sandbox.protocol import MalformedError, read_json
-from ttrl_cli.schema import first_error
+from ttrl_cli.yaml_input import first_error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +142,7 @@ def check_certificate(document: Json, problem: Path | None = None) -> Certificat
     loaded = _with_certify(load_problem(problem))
     if loaded.spec.solution.kind != "text":
         loaded = _of_data(loaded)
-    with Grader(loaded, workers=1) as grader:
+    with ProblemGrader(loaded, workers=1) as grader:
         found = grader.certify_again(construction)
     if isinstance(found, str):
         raise Invalid(found)
@@ -167,7 +167,7 @@ def _verify(
 ) -> Verification:
     where = str(problem.folder / PROBLEM_FILE)
     config = resolve(SolveConfig, problem.spec.run, {"sandbox": sandbox}, where=where)
-    with Grader(problem, workers=1, sandbox=config.sandbox) as grader:
+    with ProblemGrader(problem, workers=1, sandbox=config.sandbox) as grader:
         verdict = grader.grade_data(data) if text is None else grader.grade_solution(text)
         if verdict.status is Status.FAILED:
             raise SetupError(verdict.reason)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import yaml
 
-from ttrl_cli import registry
 from ttrl_cli.api.exporting import has_adapter
 from ttrl_cli.api.lifecycle import (
     create_run,
@@ -23,7 +22,7 @@ from ttrl_cli.api.settings import settle, workers
 from ttrl_cli.config import VoteConfig, resolve
 from ttrl_cli.errors import UsageError
 from ttrl_cli.grading.comparer import Comparer
-from ttrl_cli.grading.votes import VoteGrader
+from ttrl_cli.grading.votes import AnswerGrader
 from ttrl_cli.loop.budget import Budget, graceful_stop
 from ttrl_cli.loop.step import Parts, Reporter, commit, restore
 from ttrl_cli.loop.vote import VoteTask, closed_by, vote_loop
@@ -39,6 +38,7 @@ from ttrl_cli.records import Json
 from ttrl_cli.report import Summary, summarise
 from ttrl_cli.report.votes import answers, read_summary, write_results
 from ttrl_cli.rundir import RunDir, Totals
+from ttrl_cli.sampler import registry
 
 OPTION_NAMES = {"group_size": "--n"}
 """Options of the command line that are not called like their keys."""
@@ -163,7 +163,7 @@ def _task(run: RunDir, questions: Questions, comparer: Comparer) -> VoteTask:
 
 
 def _parts(runtime: Runtime, run: RunDir, reporter: Reporter, started: float) -> Parts:
-    grader = VoteGrader(last_number=run.vote_config.last_number)
+    grader = AnswerGrader(last_number=run.vote_config.last_number)
     return runtime.parts(run, grader, reporter, started)
 
 

@@ -9,7 +9,7 @@ from ttrl_cli.errors import SetupError, UsageError
 
 if TYPE_CHECKING:
     from ttrl_cli.api.diagnose import Health
-    from ttrl_cli.models.plan import Plan
+    from ttrl_cli.models.memory_plan import Plan
     from ttrl_cli.records import Json
     from ttrl_cli.sandbox.base import Property
     from ttrl_cli.sandbox.choose import Checked
@@ -158,7 +158,7 @@ def doctor(
 
 def _describe_plan(planned: "Plan") -> str:
     """The plan for people: a line for each item, sums, and what follows from them."""
-    from ttrl_cli.models.plan import gib
+    from ttrl_cli.models.memory_plan import gib
 
     shape = planned.shape
     billions = shape.parameters / 1e9

@@ -5,7 +5,7 @@ from typing import Protocol
 from ttrl_cli.records import Job, Verdict
 
 
-class GraderLike(Protocol):
+class Grader(Protocol):
     """Grades completions while others are still being written.
 
     Jobs are keyed by (group, index); a key is not submitted twice before it was collected.

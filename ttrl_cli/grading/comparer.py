@@ -15,11 +15,11 @@ from itertools import islice
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
+from ttrl_cli.equivalence.math_verify import Canonical, canonical, decided, equivalent, worked_out
 from ttrl_cli.grading import worker
-from ttrl_cli.grading.workers import Failure, Workers
-from ttrl_cli.voting.equivalence import Canonical, canonical, decided, equivalent, worked_out
+from ttrl_cli.grading.process_pool import Failure, ProcessPool
 
-PRELOAD = ("ttrl_cli.voting.warm",)
+PRELOAD = ("ttrl_cli.equivalence.warm",)
 CACHED = 100_000
 STRIKES = 3
 """An answer that took part in so many comparisons that were cut off is not compared again."""
@@ -32,7 +32,7 @@ _Call: TypeAlias = tuple[Any, Callable[..., Any], tuple[str, ...]]
 
 
 class Comparer:
-    """Compares pairs of answers; a `voting.equivalence.Compare`.
+    """Compares pairs of answers; a `equivalence.classes.Compare`.
 
     A context manager; to be used by one thread. Inside `with` its processes are started at once, in
     the background; without it when a pair first needs them.
@@ -55,7 +55,7 @@ class Comparer:
         self._count = workers
         self._seconds = seconds
         self._memory = memory_mb << 20
-        self._workers: Workers | None = None
+        self._workers: ProcessPool | None = None
         self._cache: dict[_Pair, bool] = {}
         self._strikes: dict[Canonical, int] = {}
         self._worked_out: dict[Canonical, Canonical] = {}
@@ -200,13 +200,13 @@ class Comparer:
             cpu_seconds=self._seconds,
         )
 
-    def _started(self) -> Workers:
+    def _started(self) -> ProcessPool:
         if self._workers is None:
             self._workers = self._start(wait=True)
         return self._workers
 
-    def _start(self, *, wait: bool) -> Workers:
-        return Workers(
+    def _start(self, *, wait: bool) -> ProcessPool:
+        return ProcessPool(
             count=self._count,
             initializer=_prepare,
             arguments=(self._memory,),

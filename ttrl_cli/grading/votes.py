@@ -1,10 +1,10 @@
-"""The grader of the vote loop: extraction, in process. See `GraderLike`."""
+"""The grader of the vote loop: extraction, in process. See `Grader`."""
 
+from ttrl_cli.answers.extract import extract
 from ttrl_cli.records import Job, Status, Verdict
-from ttrl_cli.voting.extract import extract
 
 
-class VoteGrader:
+class AnswerGrader:
     """Extracts each completion's answer; whether it is right is the majority's to say.
 
     Args:

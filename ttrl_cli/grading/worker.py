@@ -23,12 +23,12 @@ from typing import NoReturn
 from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.errors import Invalid, ProblemError, SetupError
 from ttrl_cli.grading.attacks import Attack, finding
-from ttrl_cli.grading.environment import interpreter
 from ttrl_cli.grading.functions import BrokenProblemError
+from ttrl_cli.grading.interpreter import interpreter
 from ttrl_cli.grading.parse import Malformed, find_solution, kind_of, parse_json
+from ttrl_cli.grading.process_pool import TOO_LATE
 from ttrl_cli.grading.values import CONTAINERS
 from ttrl_cli.grading.verifier import REASON_CHARS, Checker, clean
-from ttrl_cli.grading.workers import TOO_LATE
 from ttrl_cli.problem import Command, Problem, Seed
 from ttrl_cli.records import Job, Json, Status, Verdict
 from ttrl_cli.sandbox.backends import BACKENDS

@@ -8,9 +8,9 @@ from transformers.cache_utils import Cache, DynamicLayer
 from ttrl_cli.learner.batch import MicroBatch
 from ttrl_cli.learner.head import Scored, TokenLoss, score
 from ttrl_cli.learner.prefix import SharedPrefix
+from ttrl_cli.models.lean.sequence import Sequences
+from ttrl_cli.models.lean.weights import supported
 from ttrl_cli.models.load import LoadedModel
-from ttrl_cli.models.sequence import Sequences
-from ttrl_cli.models.weights import supported
 from ttrl_cli.records import IntArray
 
 

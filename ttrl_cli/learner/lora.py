@@ -19,8 +19,8 @@ from safetensors.torch import load_file
 
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import DivergedError, SetupError
+from ttrl_cli.learner.adapter_files import AdapterFiles
 from ttrl_cli.learner.batch import merge_identical
-from ttrl_cli.learner.published import AdapterFiles
 from ttrl_cli.learner.runner import RowRunner, Seen
 from ttrl_cli.learner.shaping import mean_drift, shaped
 from ttrl_cli.learner.shares import share

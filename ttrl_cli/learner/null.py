@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ttrl_cli.learner.published import AdapterFiles
+from ttrl_cli.learner.adapter_files import AdapterFiles
 from ttrl_cli.records import Adapter, Round, UpdateReport
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 import time
 from typing import Protocol, runtime_checkable
 
-from ttrl_cli.grading.base import GraderLike
+from ttrl_cli.grading.base import Grader
 from ttrl_cli.records import Completion, Phase, StepProgress
 from ttrl_cli.sampler.base import Sampler
 
@@ -23,7 +23,7 @@ class StepCounter:
         grader: Grades them.
     """
 
-    def __init__(self, sampler: Sampler, grader: GraderLike) -> None:
+    def __init__(self, sampler: Sampler, grader: Grader) -> None:
         self._sampler = sampler
         self._grader = grader
         self.begin(0, total=0, longest=0)

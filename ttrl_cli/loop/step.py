@@ -21,7 +21,7 @@ from typing import Protocol, TypeAlias
 
 from ttrl_cli.completions import KNOWN, Marks
 from ttrl_cli.errors import SetupError
-from ttrl_cli.grading.base import GraderLike
+from ttrl_cli.grading.base import Grader
 from ttrl_cli.learner.base import Learner
 from ttrl_cli.loop.advantages import assign_advantages
 from ttrl_cli.loop.budget import Budget
@@ -128,7 +128,7 @@ class Parts:
     """
 
     sampler: Sampler
-    grader: GraderLike
+    grader: Grader
     learner: Learner
     objective: Objective
     run: RunDir

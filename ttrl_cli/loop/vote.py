@@ -20,6 +20,7 @@ from itertools import islice
 from typing import Protocol
 
 from ttrl_cli import seeding
+from ttrl_cli.equivalence.math_verify import classes
 from ttrl_cli.loop.ballots import answer_of, by_group, rewarded
 from ttrl_cli.loop.budget import Budget, Closed
 from ttrl_cli.loop.step import Extension, Parts, commit, restore_weights, take_step
@@ -35,8 +36,7 @@ from ttrl_cli.loop.vote_log import (
 from ttrl_cli.questions import Question, VotePrompt, question_messages
 from ttrl_cli.records import Attempt, Completion, Job, Prompt
 from ttrl_cli.rundir import RunDir, Totals
-from ttrl_cli.voting import watch
-from ttrl_cli.voting.equivalence import classes
+from ttrl_cli.voting import collapse
 from ttrl_cli.voting.majority import Vote, majority
 from ttrl_cli.voting.statistics import entropy
 
@@ -126,7 +126,7 @@ class VoteTask:
 
     def training_over(self) -> tuple[Ended, str] | None:
         """Why no further training step is to be taken: all were, or the watch says so."""
-        why = watch.collapse(self._log.health, self._limits())
+        why = collapse.collapse(self._log.health, self._limits())
         if why:
             return "collapse", why
         return None if self.steps_left() else ("steps", "")
@@ -144,7 +144,7 @@ class VoteTask:
         """
         policy = parts.learner.adapter.policy
         if reason == "collapse":
-            folder_step = watch.last_good_policy(self._log.health, self._limits())
+            folder_step = collapse.last_good_policy(self._log.health, self._limits())
             policy = restore_weights(parts, folder_step)
         totals = self._run.status.totals
         totals = replace(totals, steps=totals.steps + 1, seconds=parts.budget.seconds)
@@ -157,7 +157,7 @@ class VoteTask:
         """Return the checkpoint to go back to if signs of collapse come up, or go on."""
         if not self._log.health:
             return frozenset()
-        return frozenset({watch.last_good_policy(self._log.health, self._limits())})
+        return frozenset({collapse.last_good_policy(self._log.health, self._limits())})
 
     def progress(self) -> tuple[int, int]:
         """Training steps taken, and the bound on them."""
@@ -257,8 +257,8 @@ class VoteTask:
     def _rounds(self, questions: int) -> int:
         return -(-questions // self._config.groups)
 
-    def _limits(self) -> watch.Limits:
-        return watch.Limits(
+    def _limits(self) -> collapse.Limits:
+        return collapse.Limits(
             patience=self._config.patience,
             parsed_floor=self._config.parsed_floor,
             entropy_floor=self._config.entropy_floor,

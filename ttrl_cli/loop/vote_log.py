@@ -14,9 +14,9 @@ from typing import Literal, Self
 from ttrl_cli.config import VoteConfig
 from ttrl_cli.loop.budget import Closed
 from ttrl_cli.records import Attempt, Json
+from ttrl_cli.voting.collapse import Health
 from ttrl_cli.voting.majority import Vote
 from ttrl_cli.voting.statistics import entropy
-from ttrl_cli.voting.watch import Health
 
 Stage = Literal["before", "train", "after"]
 Ended = Closed | Literal["collapse"]

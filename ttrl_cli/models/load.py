@@ -19,9 +19,10 @@ from transformers.utils import logging as transformers_logging
 from ttrl_cli.completions import Marks
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import SetupError, first_line
-from ttrl_cli.models import attention, sharding, weights
-from ttrl_cli.models.codec import Codec, folder_of, load_codec
+from ttrl_cli.models import attention, sharding
 from ttrl_cli.models.layers import compute_again, decoder_layers
+from ttrl_cli.models.lean import weights
+from ttrl_cli.models.tokenizer import Codec, folder_of, load_codec
 from ttrl_cli.records import FloatArray, Probe
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ what it alone can be, or for what the file says that it is.
 
 import re
 
+from ttrl_cli.answers.extract import extract
 from ttrl_cli.questions.choices import Choices
 from ttrl_cli.questions.literals import literal, shown
 from ttrl_cli.records import Json
-from ttrl_cli.voting.extract import extract
 
 _BARE = re.compile(r"\s*[-+]?[\w.,/%$]+\s*")  # needs no reading: a number, a letter, a word
 _HASHES = re.compile(r"^####[ \t]*(\S[^\n]*)\Z", re.MULTILINE)  # GSM8K's last line

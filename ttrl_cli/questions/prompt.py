@@ -15,7 +15,7 @@ from ttrl_cli.questions.choices import LETTERS
 from ttrl_cli.questions.record import Question
 from ttrl_cli.reading import read_user_text
 from ttrl_cli.records import Message
-from ttrl_cli.schema import Section, first_error, parse_yaml
+from ttrl_cli.yaml_input import Section, first_error, parse_yaml
 
 _ASK = 'End with one line "Answer: ..." that holds the final answer.'
 _ASK_LETTER = 'End with one line "Answer: ..." that holds the letter of your choice.'

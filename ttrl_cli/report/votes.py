@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ttrl_cli import seeding
+from ttrl_cli.equivalence.math_verify import Compare
 from ttrl_cli.questions import Question, Questions
 from ttrl_cli.records import Json
 from ttrl_cli.rundir import RunDir, files
-from ttrl_cli.voting.equivalence import Compare
 from ttrl_cli.voting.statistics import Tally, as_json, figures, wilson
 
 Vote = Mapping[str, Json]

@@ -8,8 +8,8 @@ from transformers.cache_utils import Cache
 
 from ttrl_cli.models.attention import SharedPrefix
 from ttrl_cli.models.cache import OwnLayer, own_cache
-from ttrl_cli.models.decoder import Decoder
-from ttrl_cli.models.weights import supported
+from ttrl_cli.models.lean.decoder import Decoder
+from ttrl_cli.models.lean.weights import supported
 
 
 class Decoding(Protocol):

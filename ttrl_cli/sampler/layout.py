@@ -9,7 +9,7 @@ from ttrl_cli import seeding
 from ttrl_cli.completions import Tag
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import UsageError
-from ttrl_cli.models.codec import Codec
+from ttrl_cli.models.tokenizer import Codec
 from ttrl_cli.records import BoolArray, Completion, FloatArray, IntArray, Overflow, Prompt
 from ttrl_cli.sampler.base import clean_text
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from ttrl_cli import seeding
 from ttrl_cli.errors import SetupError, first_line
-from ttrl_cli.models.codec import Codec
+from ttrl_cli.models.tokenizer import Codec
 from ttrl_cli.records import Adapter, Completion, FloatArray, IntArray, Json, Probe, Prompt
 from ttrl_cli.sampler.layout import Answer, LaidOut, Layout
 

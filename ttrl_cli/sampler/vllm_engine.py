@@ -4,11 +4,11 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ttrl_cli.errors import SetupError, first_line
-from ttrl_cli.models.plan import rows_of
+from ttrl_cli.models.memory_plan import rows_of
 
 if TYPE_CHECKING:
     from ttrl_cli.config import RunConfig
-    from ttrl_cli.models.plan import Plan
+    from ttrl_cli.models.memory_plan import Plan
 
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 """Ranks that vLLM has kernels for."""

@@ -17,7 +17,7 @@ import numpy as np
 
 from ttrl_cli import seeding
 from ttrl_cli.errors import SetupError
-from ttrl_cli.models.codec import Codec
+from ttrl_cli.models.tokenizer import Codec
 from ttrl_cli.records import Adapter, Completion, FloatArray, Json, Probe, Prompt
 from ttrl_cli.sampler.layout import Answer, LaidOut, Layout
 from ttrl_cli.sampler.servers import CONNECTIONS, Piece, Server, ServerLostError

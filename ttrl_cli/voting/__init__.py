@@ -1,1 +1,1 @@
-"""Voting: extraction and majority, pure."""
+"""The vote: majority, its statistics, and signs of collapse."""

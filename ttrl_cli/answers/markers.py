@@ -1,0 +1,258 @@
+r"""Where a text says what its answer is: answer lines, answer tags and sentences.
+
+What an answer is called, in English, Chinese, French, German and Spanish, and what is said about an
+answer without being one.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from ttrl_cli.answers import phrases
+from ttrl_cli.answers.sentences import is_value
+from ttrl_cli.answers.trim import clean, value_of
+from ttrl_cli.completions import names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """An answer, where what announces it begins, and from where on its text may take it back."""
+
+    answer: str
+    start: int = 0
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """How what a text announces as its answer is read.
+
+    Attributes:
+        value: What an answer line's value says; the value itself, unless it is a sentence.
+        counts: Whether a text is an answer, and no words about one ("unique").
+    """
+
+    value: Callable[[str], str]
+    counts: Callable[[str], bool]
+
+
+_START = r"(?:^(?:[^\w\n]|_){0,40}+|(?:(?<=[.!?:]\s)|(?<=[。！？]))(?:[^\w\n]|_){0,8}+)"
+_COLON = r"(?:[^\w\n:：=.,;!?]|_){0,10}(?:[:：】]|=(?!=)|$)[*_]*"
+_FLAGS = re.IGNORECASE | re.MULTILINE
+
+
+def _line_of(called: str) -> re.Pattern[str]:
+    note = r"(?:\s?[(（][^()（）\n]{1,40}[)）])?"
+    return re.compile(rf"{_START}(?:{called}){note}{_COLON}|{names.GSM8K}", _FLAGS)
+
+
+_RESULT_LINE = re.compile(rf"{_START}(?:{names.RESULT}|(?P<last>{names.SOLUTION})){_COLON}", _FLAGS)
+_CODE = re.compile(r"\s*answers?\s*=")  # an assignment: `answer = a + b`
+_MARKS = re.compile(r"[\s*_]*")
+_GAP = r"[\s*_]{1,4}"
+_GAP_ZH = r"[\s*_:：]{0,4}"
+_IS_EN = rf"\b{names.EN}{_GAP}{names.IS_EN}\b"
+_IS_OTHERS = (
+    rf"\b{names.FR}{_GAP}{names.IS_FR}\b|\b{names.DE}{_GAP}{names.IS_DE}\b"
+    rf"|\b{names.ES}{_GAP}{names.IS_ES}\b|{names.ZH}{_GAP_ZH}就?{names.IS_ZH}"
+    rf"|(?:{names.ZH}{_GAP_ZH}应?|故|所以|因此|应|本题|我){names.CHOSEN_ZH}"
+)
+_OTHERS = re.compile(r"réponse|antwort|respuesta|答案|选|opción|alternativa|option", re.IGNORECASE)
+_EVERY = f"{names.EN}|{names.FR}|{names.DE}|{names.ES}|{names.ZH}"
+_LINE = (_line_of(names.EN), _line_of(_EVERY))
+"""An answer line: in English, and in any language; the first is the faster one."""
+_IS = (re.compile(_IS_EN, _FLAGS), re.compile(f"{_IS_EN}|{_IS_OTHERS}", _FLAGS))
+"""A sentence that says what the answer is, likewise."""
+_SUPPOSED = re.compile(
+    rf"\b(?:{phrases.SUPPOSING}|whether|suppos(?:e|ing)|assum(?:e|ing)|ob)(?:\s(?:that|que))?\s+\Z"
+    r"|(?:如果|若|假设|假如|是否)\s*\Z",
+    re.IGNORECASE,
+)
+_FILLER = re.compile(
+    rf"\A[\s:：,，]*(?:(?:(?:{phrases.THEREFORE}|{phrases.THEREFORE_ELSEWHERE}|indeed|simply|just"
+    r"|actually|clearly|definitely|probably|(?:most\s)?likely|still|now|that|equal\sto"
+    rf"|(?:\w+\s)?to\sbe)\b|(?:{phrases.ROUGHLY}|exactly)(?=\s[-+−$\\\d]))[\s,:：]*){{0,4}}"
+)
+_ABOUT_IT = re.compile(
+    r"[\s*_]*(?:(?:not|never|near|obtained|found|given|determined|calculated|computed|derived"
+    r"|based|in\s(?:the\sform|terms|simplest|lowest|its|line|agreement)|nicht|pas"
+    r"|consistent\swith|independent\sof)\b"
+    r"|(?:also\s|now\s|indeed\s|then\s)?(?:correct|incorrect|right|wrong|reasonable|valid|obvious"
+    r"|clear|below|above|as\sfollows|unique|consistent|plausible|unambiguous|complete|exact|final"
+    r"|known|the\ssame|unchanged|easy|trivial|correcte|fausse|cohérente|vérifiée|richtig|falsch"
+    r"|korrekt|eindeutig|bestätigt|correcta|incorrecta|única|不?正确的?|错误?的?|唯一的?|什么|多少"
+    r"|an?\s(?:\w+\s)?(?:integer|whole\snumber|number|fraction|value|constant))[\s.。!:*]*\Z"
+    r"|(?:also\s|now\s|thus\s)?(?:verified|confirmed|checked|validated|supported|proven|proved)\b[^\d$\\]*\Z)",
+    re.IGNORECASE,
+)
+_TAG = re.compile(r"<\s*+(/\s*+)?answer\s*+>", re.IGNORECASE)
+_EXPLICIT = re.compile(
+    r"final|correct|right|actual|true|bonne|exacte|endgültig|richtig|korrekt|definitiva|最终|最后|正确",
+    re.IGNORECASE,
+)
+_RETRACTED = re.compile(
+    r"\b(?:wait\b(?=\s*(?:[,.!…:;—–-]|no\b|a\s(?:moment|minute|second)|that\b|this\b|i\b))"
+    r"|hold\son|sorry|oops|re-?check(?:ing)?|correction\s*[:：]"
+    r"|(?:that|this|it|which|above|result|answer)(?:\s(?:is|was|seems|looks)|['’]s)\s(?:\w+\s)?"
+    r"(?:wrong|incorrect|mistaken|not\s(?:right|correct))"
+    r"|(?:can['’]?t|cannot|can\snot)\sbe\s(?:right|correct)"
+    r"|i\s(?:\w+\s){0,3}(?:mistaken?|wrong|error|incorrectly|miscalculated|misread)"
+    r"|there(?:\s(?:is|was)|['’]s)\s(?:a|an)\s(?:mistake|error)|my\s(?:mistake|error|bad)"
+    r"|pardon|attende?z|je\sme\ssuis\stromp|c['’]est\s(?:\w+\s)?faux|j['’]ai\sfait\sune\serreur"
+    r"|entschuldigung|warte|(?:das|es)\s(?:ist|war)\s(?:\w+\s)?falsch|habe\s(?:mich|einen\sfehler)"
+    r"|perdón|espera|me\sequivoqué|eso\ses\s(?:\w+\s)?(?:incorrecto|falso)|cometí\sun\serror)"
+    r"|不对|错了|更正|等一下|等等[，,！!]",
+    re.IGNORECASE,
+)
+_HYPOTHETICAL = re.compile(
+    rf"\b(?:{phrases.SUPPOSING}|suppos\w+|assum\w+|in\swhich\scase|otherwise|were|would|could|might|instead"
+    r"|book|textbook|where|someone|students|people|many|common|typical|tempting|part"
+    r"|wäre|würde|serait|sería)\b|如果|假设|假如|若",
+    re.IGNORECASE,
+)
+_WOULD = re.compile(r"\b(?:would|will)\sbe\b", re.IGNORECASE)
+_ROUNDED = re.compile(
+    rf"[\s:：*$(\\]*(?:(?:{phrases.ROUGHLY}|nearly|almost|close\sto|rounded|sim)(?![^\W_])|≈|~|∼|approx"
+    r"|environ\b|etwa\b|ungefähr|约)",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"[.!?]\s|[。！？\n]")
+_LONGEST_CLAUSE = 200  # of what is looked through before an answer
+_MOST_CHARACTERS = 60  # of an answer that replaces another
+
+
+def tag(text: str, read: Reader) -> Hit | None:
+    """Return what the last answer tag holds that is not blank."""
+    return _said(_tags(text, read), read)
+
+
+def _tags(text: str, read: Reader) -> Iterator[Hit]:
+    """Yield what the answer tags hold, the last first."""
+    end, closed = len(text), False
+    for found in reversed(list(_TAG.finditer(text))):
+        content = text[found.end() : end].strip()
+        if found[1] is None:
+            content = content if closed else content.partition("\n")[0]
+            if answer := within(content, read) or read.value(clean(content)):
+                yield Hit(answer=answer, end=end)
+        end, closed = found.start(), found[1] is not None
+
+
+def line(text: str, read: Reader) -> Hit | None:
+    """Return what the last answer line says that says an answer."""
+    return _said(_lines(text, read), read)
+
+
+def _lines(text: str, read: Reader) -> Iterator[Hit]:
+    """Yield what the answer lines say, the last first."""
+    for match, region in _regions(_LINE, text):
+        if _CODE.match(match[0]):
+            continue
+        first = region.partition("\n")[0]
+        within_it = region if _MARKS.fullmatch(first) else first
+        said = _said(_meant(within_it, _sentences(within_it, read)), read)
+        answer = said.answer if said else ""
+        if not said or not read.counts(answer):
+            own = read.value(clean(value_of(region)))
+            answer = own if not said or read.counts(own) else answer
+        if answer:
+            yield Hit(answer=answer, start=match.start(), end=match.end())
+
+
+def sentence(text: str, read: Reader) -> Hit | None:
+    """Return what the last sentence says that says what the answer is."""
+    return _said(_sentences(text, read), read)
+
+
+def _sentences(text: str, read: Reader) -> Iterator[Hit]:
+    """Yield what the sentences say that say what the answer is, the last first."""
+    for match, region in _regions(_IS, text):
+        before = text[max(0, match.start() - 20) : match.start()]
+        value = value_of(_FILLER.sub("", region, count=1)).strip()
+        if _SUPPOSED.search(before) or _ABOUT_IT.match(value) or value.endswith(("?", "？")):
+            continue
+        if answer := read.value(clean(value.rstrip("!！"))):
+            yield Hit(answer=answer, start=match.start(), end=match.end())
+
+
+def _said(hits: Iterator[Hit], read: Reader) -> Hit | None:
+    """Return the first of the hits that is an answer; the first of all where none is."""
+    words: Hit | None = None
+    for hit in hits:
+        if read.counts(hit.answer):
+            return hit
+        words = words or hit
+    return words
+
+
+def result(text: str) -> Hit | None:
+    """Return the value behind the last "Result:"; behind "Solution:" only at the text's end."""
+    for match, region in _regions((_RESULT_LINE,), text):
+        value = clean(value_of(region))
+        if match["last"] and (region[:1] == "\n" or region.strip().count("\n")):
+            continue
+        if is_value(value):
+            return Hit(answer=value, end=match.end())
+    return None
+
+
+def within(content: str, read: Reader) -> str:
+    """Return the answer that an answer's own text announces; empty where it announces none."""
+    found = line(content, read) or sentence(content, read)
+    return found.answer if found else ""
+
+
+def taken_back(
+    text: str, start: int, read: Reader, *, replaces: Callable[[str], bool], retracted: bool
+) -> str:
+    """Return the final answer that a text gives instead of one before; empty if it gives none.
+
+    Args:
+        text: A text.
+        start: Where the answer before ends.
+        read: See `Reader`.
+        replaces: Whether an answer may stand in for the one before.
+        retracted: Take words for it, such as "Wait", whatever the answer; else an answer that is
+            called final or correct replaces another without, if it is a value.
+    """
+    after = text[start:]
+    back = _RETRACTED.search(after)
+    for found in (_sentences, _lines):
+        meant = _meant(after, found(after, read))
+        hit = next((hit for hit in meant if replaces(hit.answer)), None)
+        if hit is None or len(hit.answer) > _MOST_CHARACTERS:
+            continue
+        taken = back is not None and back.start() < hit.start
+        if taken or (not retracted and _is_called_final(after, hit)):
+            return hit.answer
+    return ""
+
+
+def _meant(text: str, hits: Iterator[Hit]) -> Iterator[Hit]:
+    """Yield those of the answers that are meant for the question."""
+    return (hit for hit in hits if not _is_supposed(text, hit))
+
+
+def _is_supposed(text: str, hit: Hit) -> bool:
+    """Decide whether an answer is one of another question, or somebody else's."""
+    before = text[max(0, hit.start - _LONGEST_CLAUSE) : hit.start]
+    clause = _SENTENCE_END.split(before)[-1]
+    says = text[hit.start : hit.end]
+    return bool(_WOULD.search(says) or _HYPOTHETICAL.search(clause))
+
+
+def _is_called_final(text: str, hit: Hit) -> bool:
+    """Decide whether a value is called final or correct, and is not just a rounded one."""
+    called = _EXPLICIT.search(text[hit.start : hit.end]) and is_value(hit.answer)
+    return bool(called) and not _ROUNDED.match(text, hit.end)
+
+
+def _regions(
+    patterns: tuple[re.Pattern[str], ...], text: str
+) -> Iterator[tuple[re.Match[str], str]]:
+    """Yield each match, the last first, and the text from it to the next."""
+    end = len(text)
+    pattern = patterns[-1] if _OTHERS.search(text) else patterns[0]
+    for match in reversed(list(pattern.finditer(text))):
+        yield match, text[match.end() : end]
+        end = match.start()

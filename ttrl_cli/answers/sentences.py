@@ -1,0 +1,221 @@
+r"""A sentence on an answer line: which value of it is the answer.
+
+"The smallest $n$ is 41" says 41, and "There are 26 such numbers" 26: the value, or the list of
+values, that directly follows is, are, equals (or "=", behind words); else all that follows, if that
+is no words; or the value that the sentence begins with ("41 is the smallest n"). Verbs of clauses
+within the sentence ("when x = 2", "that are even") do not count.
+
+What is not clear stays as it is: two clauses ("x is 3 and y is 4"), a last verb that no value
+follows ("Statement 2 is false", "x is at least 5"), values by cases ("3 if n is even"), a sentence
+that denies or answers by yes or no, and one that has no such verb ("She has 3 left").
+"""
+
+import re
+
+from ttrl_cli.answers import phrases
+from ttrl_cli.answers.trim import clean
+from ttrl_cli.completions import names
+
+_VERB = re.compile(
+    rf"(?<![^\W_])(?:{names.COPULA}|was|were|be|equals?(?:\sto)?|vaut|beträgt"
+    r"|il\sy\s(?:en\s)?a|es\sgibt|hay)(?![^\W_])|(?<![=<>!≠≤≥:])=(?!=)|是|为|等于|共?有(?=\s?\d)",
+    re.IGNORECASE,
+)
+_THERE_IS = re.compile(r"il\sy\s(?:en\s)?a|es\sgibt|hay|共?有", re.IGNORECASE)
+_HEDGE = re.compile(
+    rf"[\s:：]*(?:(?:{phrases.ROUGHLY}|{phrases.THEREFORE}|exactly|only|just|equal\sto|simply)"
+    r"\s+){0,2}",
+    re.IGNORECASE,
+)
+_SIGN = r"[-+−±]?\s?[$€£¥]?\s?"
+_NUMBER = (
+    rf"{_SIGN}(?:\\[dt]?frac\{{[^{{}}]{{1,30}}\}}\{{[^{{}}]{{1,30}}\}}"
+    r"|(?:\d{1,3}(?:(?:,|\{,\}|\\[,!]\s?|,\\!\s?)\d{3})+(?!\d)|\d++)(?:\.\d++)?(?:\s?/\s?\d++)?|\.\d++)"
+    r"(?:\s?\\?%|\s?°|\^\{?\\circ\}?)?"
+)
+_FORMULA = r"\$[^$\n]{1,200}\$|\\\([^\n]{1,200}?\\\)|\*\*[^*\n]{1,100}\*\*"
+_VALUE = re.compile(rf"(?:{_FORMULA}|{_NUMBER})(?![^\W一-鿿]|[.,]\d)")
+_SCALE = re.compile(
+    r"\s?(?:[ap]\.?m\b\.?|o['’]clock|dozen|hundred|thousand|(?:m|b|tr)illion|percent|million(?:en|es|s)"
+    r"|万|亿)",
+    re.IGNORECASE,
+)
+_LIST = re.compile(rf"\s?(?:,\s?(?:(?:and|or)\b)?|\b(?:{phrases.JOINING})\b|和|或|、)\s?")
+_CLAUSE = re.compile(  # what joins two clauses
+    rf"[,，;；]|\b(?:{phrases.JOINING}|{phrases.THEREFORE}|{phrases.THEREFORE_ELSEWHERE}|but|while"
+    rf"|whereas|{phrases.BECAUSE}|mais|aber|pero)\b|和|或|而|{phrases.THEREFORE_ZH}",
+    re.IGNORECASE,
+)
+_WITHIN = re.compile(  # what begins a clause within a sentence, up to its verb
+    r"\b(?:when(?:ever)?|where|whether|while|as|because|since|quand|lorsque|wenn|falls|cuando)\b"
+    r"[^,，]*\Z|(?:\b(?:that|which|who)\s|当[^,，]*)\Z",
+    re.IGNORECASE,
+)
+_AT = re.compile(r"\b(?:for|at|with|by|given|pour|für|bei|mit|para|con)\b[^,，]*\Z", re.IGNORECASE)
+_UNCLEAR = re.compile(
+    r"(?<![^\W_])(?:(?:no|non)(?!-)|not|none|never|cannot|yes|impossible|except|excluding|without"
+    r"|(?:true|false)(?!\s\w+s\b)|if|unless|otherwise|depend(?:s|ing)|neither|nor"
+    r"|pas|aucune?|jamais|sauf|oui|si|faux|nicht|nie|keine?[nrs]?|außer|ja|nein|unmöglich|falsch"
+    r"|ningun[oa]?|nunca|salvo|excepto|imposible|falso|sí)(?![^\W_])|n['’]t\b"
+    r"|不是|不能|不存在|不可能|没有|无解|除了|如果|是否|错",
+    re.IGNORECASE,
+)
+_TAIL = re.compile(r"\s(?:that|which|who|whose|where|when|with|qui|que|die)\s", re.IGNORECASE)
+_ANOTHER = re.compile(rf"(?:[,;，；]\s?|\b(?:and|or|but)\s(?:it\s)?(?:is\s)?){_NUMBER}")
+_RANGE = re.compile(r"\b(?:between|from|entre|zwischen|von|de)\b", re.IGNORECASE)
+_SUBJECT = re.compile(r"\s(?:is|are|est|ist|es|son|sind)\s(?:the|le|la|l'|der|die|das|el)\b")
+_WORDS = re.compile(r"[^\W\d_]{2,}")
+_MATHEMATICS = re.compile(r"\$[^$\n]*\$|\\\([^\n]*?\\\)|\\[A-Za-z]+")
+_MORE = re.compile(  # what a value goes on with: 2x + 1, 2:3, 25 π, 2 1/2, 3...; 5 or more, 1 in 5
+    r"\s?[-−+*/^=<>_!(\\:×·÷√±]|[–—~]\d|\s?[°′'’]\s?\d|\s\d|\s(?![aày]\s)[^\W\d_一-鿿](?![^\W\d_])"
+    r"|\s?,?\s?(?:\.\.\.|…|\b(?:and\sso\son|etc)\b)"
+    r"|,?\s(?:or|and)\s(?:more|less|fewer|above|below|greater|higher|lower|larger|smaller|bigger|so)\b"
+    r"|\s(?:at\s(?:least|most)|to|through|times|more|less|mod|choose|squared|cubed|factorial|in\sbase)\b"
+    r"|\s(?:over|in|out\sof|of|by|past|per|bis|sur)\s\d|\s(?:January|February|March|April|May|June"
+    r"|July|August|September|October|November|December)\b"
+)
+_UNIT = r"\s(?:(?:square|cubic|sq\.?|cu\.?)\s)?(?!to\b|mod\b)[^\W\d_]{1,12}(?:/[^\W\d_]{1,8})?\.?"
+_COMPOUND = re.compile(  # 5 feet 3 inches; 3 May 2020
+    rf"{_UNIT}(?:,?\s)\s?{_NUMBER}(?:{_UNIT}(?:\s{_NUMBER}(?:{_UNIT})?)?)?(?=\s?(?:\Z|[,.;)]))"
+)
+_MORE_BEHIND_UNIT = re.compile(  # 5 cm by 3 cm, 8 km north, 5 degrees below zero, 2 years older
+    rf"(?:{_UNIT})?\s(?:by|past|over|times|plus|minus)\s\d"
+    rf"|(?:{_UNIT})?\s(?:to\sthe\s|due\s|in\s(?:the\s)?)?(?:(?:north|south)?-?(?:east|west)|north|south"
+    r"|left|right|(?:counter|anti)?clockwise|above|below|under|before|after|ago|ahead|behind|profit"
+    r"|loss|a\.?d|b\.?c|more|less|fewer|older|younger|taller|shorter|longer|higher|lower|faster"
+    r"|slower|heavier|lighter)\b",
+    re.IGNORECASE,
+)
+_THERE = re.compile(r"\bthere\s\Z", re.IGNORECASE)
+_LEAD = re.compile(
+    rf"\A(?:{phrases.THEREFORE}|{phrases.THEREFORE_ELSEWHERE}|{phrases.THEREFORE_ZH})\s?[,，]\s?",
+    re.IGNORECASE,
+)
+_ALONE = re.compile(  # answers in words: yes, none; a name, a title
+    r"(?i:yes|no|true|false|none|neither|both|never|always|undefined|infinity|infinite|impossible"
+    r"|(?:infinitely|no|all|any|none|there\s(?:is|are)\sno)\b.{0,40}|does\snot\sexist|oui|non|vrai|faux"
+    r"|aucune?|ja|nein|wahr|falsch|keine?|sí|verdadero|falso|是|否|对|错|无解|不存在)"
+    r"|(?:[A-Z][\w.'’-]*(?:\s(?:[A-Z][\w.'’-]*|of|the|de|van|von|and)){0,4})"
+)
+_LONGEST = 400
+_MOST_WORDS = 2  # of a unit
+
+
+def value_in(text: str) -> str:
+    """Return the value that a sentence says; the whole text where it is none, or does not tell."""
+    if len(text) > _LONGEST or "\n" in text:
+        return text
+    plain = _LEAD.sub("", text)
+    verbs = _governing(plain)
+    if not verbs:
+        return plain
+    last = verbs[-1]
+    if _CLAUSE.search(plain, verbs[0].end(), last.start()):
+        return plain
+    if any(_values(plain, verb.end()) for verb in verbs[:-1]):
+        return plain
+    value = _values(plain, last.end())
+    if value and _is_more(plain, last, value):
+        return plain
+    if not value:
+        rest = plain[last.end() :].strip(" :：")
+        said = _first_value(plain) if _words(rest) and not _is_measure(rest) else rest
+        return clean(said) if said and not _UNCLEAR.search(plain) else plain
+    return plain if _is_unclear(plain, last.end(), value) else clean(value)
+
+
+def _is_more(text: str, verb: re.Match[str], value: str) -> bool:
+    """Decide whether words behind a value and its unit make another one of it ("5 km north")."""
+    if _THERE.search(text[: verb.start()]) or _THERE_IS.fullmatch(verb[0]):
+        return False  # of what is counted, words say which
+    end = text.index(value, verb.end()) + len(value)
+    return _MORE_BEHIND_UNIT.match(text, end) is not None
+
+
+def _is_unclear(text: str, start: int, value: str) -> bool:
+    """Decide whether a sentence denies the value behind a place, or goes on with others."""
+    end = text.index(value, start) + len(value)
+    main = text[:end] + _TAIL.split(text[end:], maxsplit=1)[0]
+    others = _ANOTHER.search(text, end)
+    return bool(_UNCLEAR.search(main) or (others and not _RANGE.search(text, end, others.start())))
+
+
+def _is_measure(text: str) -> bool:
+    """Decide whether a text is nothing but a quantity of several units, or a date."""
+    value = _VALUE.match(text)
+    measure = value and _COMPOUND.match(text, value.end())
+    return bool(measure) and not text[measure.end() :].strip(" .") if measure else False
+
+
+def _first_value(text: str) -> str:
+    """Return the value that a sentence begins with and says something of ("41 is the least n")."""
+    value = _VALUE.match(text)
+    found = value is not None and _SUBJECT.match(text, value.end())
+    return value[0] if value and found and not re.search(r"\d", text[value.end() :]) else ""
+
+
+def _governing(text: str) -> list[re.Match[str]]:
+    """Return the verbs of a sentence, without those of clauses within it."""
+    governing: list[re.Match[str]] = []
+    end = 0  # of the verb before: a word that begins a clause takes the next verb alone
+    for verb in _VERB.finditer(text):
+        if not _in_prose(text, verb):
+            continue
+        before = text[end : verb.start()]
+        within = _WITHIN.search(before) or (verb[0] == "=" and _AT.search(before))
+        if not within and _says(text, verb):
+            governing.append(verb)
+        end = verb.end()
+    return governing
+
+
+def _in_prose(text: str, verb: re.Match[str]) -> bool:
+    """Decide whether a verb belongs to a sentence, and not to a formula."""
+    before = text[: verb.start()]
+    return not before.count("$") % 2 and before.count(r"\(") <= before.count(r"\)")
+
+
+def _says(text: str, verb: re.Match[str]) -> bool:
+    """Decide whether a verb has something before it to say a value of."""
+    before = text[: verb.start()]
+    if verb[0] == "=":
+        return _words(before) >= 2
+    return bool(before.strip()) or _THERE_IS.fullmatch(verb[0]) is not None
+
+
+def _values(text: str, start: int) -> str:
+    """Return the value that begins at a place, or the list of them; empty if there is none."""
+    hedge = _HEDGE.match(text, start)
+    start = end = hedge.end() if hedge else start
+    count = 0
+    while value := _VALUE.match(text, end):
+        end, count = value.end(), count + 1
+        if scale := _SCALE.match(text, end):
+            end = scale.end()
+        between = _LIST.match(text, end)
+        if between is None or not _VALUE.match(text, between.end()):
+            break
+        end = between.end()
+    return text[start:end].strip() if count and not _goes_on(text, end) else ""
+
+
+def _goes_on(text: str, end: int) -> bool:
+    """Decide whether a value goes on behind a place, so that what stands before is a part of it."""
+    return bool(_MORE.match(text, end) or _COMPOUND.match(text, end))
+
+
+def is_value(text: str) -> bool:
+    """Decide whether a text is a value: a number or a formula, perhaps with a unit."""
+    begins = re.match(rf"{_NUMBER}|{_FORMULA}|\\|[(\[{{|]|[A-Za-z](?:_\w)?\s?=", text)
+    if begins is not None and re.search(r"[\d\\$]", text) is not None:
+        return _words(text) <= _MOST_WORDS
+    return _words(text) == 0 and re.search(r"[^\W_]|∞|∅", text) is not None
+
+
+def is_answer(text: str) -> bool:
+    """Decide whether a text is an answer by itself, and no words about one, such as "unique"."""
+    return is_value(text) or _ALONE.fullmatch(text) is not None
+
+
+def _words(text: str) -> int:
+    return len(_WORDS.findall(_MATHEMATICS.sub(" ", text)))

@@ -1,0 +1,323 @@
+"""The smallest parts of LaTeX expressions: numbers, variables, brackets, commands."""
+
+import re
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+from ttrl_cli.equivalence.derivatives import derivative
+from ttrl_cli.equivalence.expression import (
+    FUNCTIONS,
+    PRIME,
+    STRUCTURES,
+    Node,
+    Unreadable,
+    Verbatim,
+    constant,
+    negative,
+    number,
+)
+from ttrl_cli.equivalence.products import OF_NUMBERS, of_numbers
+from ttrl_cli.equivalence.tokens import Tokens
+from ttrl_cli.equivalence.verbatim import is_unclear
+
+_INVERSE = {"sin": "arcsin", "cos": "arccos", "tan": "arctan"}
+_GREEK = frozenset((
+    "alpha", "beta", "gamma", "delta", "epsilon", "varepsilon", "zeta", "eta", "theta", "vartheta",
+    "kappa", "lambda", "mu", "nu", "xi", "rho", "sigma", "tau", "upsilon", "phi", "varphi", "chi",
+    "psi", "omega", "ell", "hbar",
+))  # fmt: skip
+_CLOSERS = {"(": (")", "]"), "[": (")", "]"), "{": ("}",), r"\{": (r"\}",)}
+_MATRIX = re.compile(r"\\begin\{[pbB]?matrix\}")
+_WORD = re.compile(r"\\text\s*\{\s*([A-Za-z ]+?)\s*\}")
+_NOTATION = re.compile(r"\\text\{@([^{}]*)\}")
+_OVER_NAMES = frozenset((
+    "overline", "bar", "vec", "hat", "widehat", "tilde", "widetilde", "overrightarrow",
+    "overleftrightarrow", "overarc", "dot", "ddot", "mathcal", "mathscr", "mathfrak",
+))  # fmt: skip
+_BEFORE_NAMES = frozenset(("angle", "measuredangle", "triangle", "odot"))
+_HALF = Fraction(1, 2)
+_INVERSE_OF = ["^", "{", "-", "1", "}", "("]
+_FUNCTION_NAMES = frozenset("fghFGH")
+
+
+def scalar(node: Node) -> Node:
+    """Return the node, which must not be a set, a tuple or the like."""
+    if node.head == "verbatim":
+        raise Verbatim
+    if node.head in STRUCTURES:
+        raise Unreadable
+    return node
+
+
+class Atoms(Tokens):
+    """Reads atoms; what stands around them is read by the class made from this one."""
+
+    def __init__(self, tokens: Sequence[str]) -> None:
+        super().__init__(tokens)
+        self.bars = 0
+
+    def items(self, closers: Sequence[str]) -> tuple[list[Node], str]:
+        """Expressions with commas between them, and what closed them."""
+        raise NotImplementedError
+
+    def sum(self) -> Node:
+        """Terms with signs between them."""
+        raise NotImplementedError
+
+    def factor(self) -> Node:
+        """An atom and what is written behind it."""
+        raise NotImplementedError
+
+    def exponent(self) -> Node:
+        """What stands behind a caret: a group, or one token with its sign."""
+        sign = self.take() if self.next in ("+", "-") else ""
+        node = scalar(self.atom())
+        return negative(node) if sign == "-" else node
+
+    def argument(self) -> Node:
+        r"""What a command takes: a group in braces, or one digit or letter, as in \frac12."""
+        token = self.next
+        if token[:1].isdigit() and len(token) > 1:
+            self.tokens[self.at] = token[1:].lstrip(".")
+            return number(int(token[0]))
+        return scalar(self.atom())
+
+    def atom(self) -> Node:
+        """An expression that no operator takes apart."""
+        token = self.take()
+        if token in _CLOSERS:
+            return self.bracket(token)
+        if token[:1].isdigit() or token[:1] == ".":
+            return _literal(token)
+        if token.startswith("\\"):
+            return self.command(token[1:])
+        if token == "|":
+            return self.absolute()
+        if token.isascii() and token.isalpha():
+            return self.letter(token)
+        raise Unreadable
+
+    def bracket(self, opening: str) -> Node:
+        """What stands in brackets: one expression, or a tuple or a set."""
+        items, closing = self.items(_CLOSERS[opening])
+        if opening in ("{", r"\{"):
+            plain = opening == "{" and len(items) == 1
+            return items[0] if plain else Node("set", tuple(items))
+        if not items:
+            raise Unreadable
+        if len(items) == 1:
+            if (opening, closing) in (("(", "]"), ("[", ")")):
+                raise Unreadable
+            return items[0]
+        # only a pair can be an interval
+        name = opening + closing if len(items) == 2 else "()"
+        return Node("tuple", tuple(items), name)
+
+    def absolute(self) -> Node:
+        """An absolute value, of which the first bar was read."""
+        self.bars += 1
+        node = scalar(self.sum())
+        self.expect("|")
+        self.bars -= 1
+        return Node("abs", (node,))
+
+    def letter(self, name: str) -> Node:
+        """A letter, which is a variable, a constant or the name of a function of one letter."""
+        if name in ("e", "i"):
+            return constant(name)
+        while self.next == PRIME:
+            name += self.take()
+        inverse = self.tokens[self.at : self.at + len(_INVERSE_OF)] == _INVERSE_OF
+        if inverse and name in _FUNCTION_NAMES:
+            name += "^-1"
+            self.at += len(_INVERSE_OF) - 1
+        # f(x) is one name, f(x+1) a product: so says math-verify
+        if self.next == "(" and self.tokens[self.at + 2 : self.at + 3] == [")"]:
+            inner = self.tokens[self.at + 1]
+            if inner.isalnum():
+                self.at += 3
+                return Node("symbol", name=f"{name}({inner})")
+        return self.symbol(name)
+
+    def symbol(self, name: str) -> Node:
+        """Return a variable with its subscript, in which words have no case."""
+        if self.next != "_":
+            return Node("symbol", name=name)
+        self.take()
+        tokens = self.group() if self.next == "{" else [self.take()]
+        words = [_WORD.fullmatch(token) for token in tokens]
+        subscript = "".join(
+            word[1].lower() if word else token.lstrip("\\")
+            for word, token in zip(words, tokens, strict=True)
+        )
+        if not re.fullmatch(r"[\w\s+\-,]+", subscript):
+            raise Unreadable
+        return Node("symbol", name=f"{name}_{subscript}")
+
+    def group(self) -> list[str]:
+        """Return the tokens of a group in braces, which holds no other."""
+        end = self.tokens.index("}", self.at) if "}" in self.tokens[self.at :] else self.at
+        tokens = self.tokens[self.at + 1 : end]
+        self.at = end + 1
+        return tokens
+
+    def command(self, name: str) -> Node:
+        """What a command makes of what follows."""
+        if name in _COMMANDS:
+            return _COMMANDS[name](self)
+        if name in FUNCTIONS or name in ("ln", "log", "exp"):
+            return self.function(name)
+        if name in _OVER_NAMES or name in _BEFORE_NAMES:
+            return self.named(name)
+        if name.lower() in _GREEK:
+            return self.symbol(f"\\{name}")
+        if name.startswith("begin") and _MATRIX.fullmatch("\\" + name):
+            return self.matrix(name.removeprefix("begin"))
+        word = _WORD.fullmatch("\\" + name)
+        if word:
+            return Node("symbol", name="".join(word[1].lower().split()))
+        notation = _NOTATION.fullmatch("\\" + name)
+        if notation:
+            return Node("word", name=notation[1])
+        if name in OF_NUMBERS:
+            return self.of_numbers(name)
+        if is_unclear(name.partition("{")[0].strip(), self.tokens) or name == "begin{cases}":
+            raise Verbatim
+        raise Unreadable
+
+    def named(self, command: str) -> Node:
+        r"""Return a variable that is named by letters and a command: \angle ABC, \overline{AB}."""
+        if self.next == "{":
+            letters = self.group()
+        elif command in _OVER_NAMES:
+            letters = [self.take()]
+        else:
+            letters = []
+            while self.next.isalnum() and (self.next.isupper() or not letters):
+                letters.append(self.take())
+        name = "".join(letters).replace(PRIME, "")
+        if not name.isalnum():
+            raise Unreadable
+        return Node("symbol", name=rf"\{command}({name})")
+
+    def function(self, name: str) -> Node:
+        """A function's value; its power is written before its argument."""
+        base = number(10)
+        if name == "log" and self.next == "_":
+            self.take()
+            base = self.argument()
+        power = None
+        if self.next == "^":
+            self.take()
+            power = self.exponent()
+        if power == number(-1) and name in _INVERSE:
+            name, power = _INVERSE[name], None
+        elif power is not None and (power.head != "number" or power.value < 0):
+            raise Unreadable
+        argument = scalar(self.function_argument())
+        if name in ("ln", "log"):
+            node = Node("log", (argument, base if name == "log" else constant("e")))
+        elif name == "exp":
+            node = Node("pow", (constant("e"), argument))
+        else:
+            node = Node(name, (argument,))
+        return node if power is None else Node("pow", (node, power))
+
+    def function_argument(self) -> Node:
+        """A group in brackets, or the simple factors that follow."""
+        if self.next in ("(", "{", "["):
+            return self.bracket(self.take())
+        factors = [self.factor()]
+        while _simple(self.next):
+            factors.append(self.factor())
+        # where the argument ends is a matter of taste: sin x/2, sin x(y)
+        if self.next in ("(", "/", ":", "{", r"\sqrt", r"\frac", "["):
+            raise Unreadable
+        return Node("mul", tuple(factors)) if len(factors) > 1 else factors[0]
+
+    def fraction(self) -> Node:
+        """Two arguments; dy/dx is a name."""
+        found = derivative(self.tokens, self.at)
+        if found is None:
+            return Node("div", (self.argument(), self.argument()))
+        self.at += found.tokens
+        if found.is_operator and self.next not in ("", ",", ")"):
+            raise Unreadable  # of what follows: math-verify's to work out
+        return Node("symbol", name=found.name)
+
+    def of_numbers(self, name: str) -> Node:
+        """Return the greatest common divisor and the like of numbers."""
+        self.expect("(")
+        items, _ = self.items((")",))
+        return of_numbers(name, items)
+
+    def root(self) -> Node:
+        """An argument, and an index in brackets before it."""
+        if self.next != "[":
+            return Node("pow", (self.argument(), number(_HALF)))
+        self.take()
+        items, closing = self.items(("]",))
+        if len(items) != 1 or closing != "]":
+            raise Unreadable
+        return Node("root", (self.argument(), scalar(items[0])))
+
+    def binomial(self) -> Node:
+        """Two arguments."""
+        return Node("binom", (self.argument(), self.argument()))
+
+    def enclosed(self, head: str, closing: str) -> Node:
+        """What stands before a closing command."""
+        node = scalar(self.sum())
+        self.expect(closing)
+        return Node(head, (node,))
+
+    def blackboard(self) -> Node:
+        """The real numbers, as the interval they are."""
+        for token in ("{", "R", "}"):
+            self.expect(token)
+        infinity = constant("oo")
+        return Node("tuple", (negative(infinity), infinity), "()")
+
+    def matrix(self, environment: str) -> Node:
+        """Rows of cells, up to the end of the environment."""
+        rows: list[Node] = []
+        cells: list[Node] = []
+        end = rf"\end{environment}"
+        while True:
+            cells.append(scalar(self.sum()))
+            token = self.take()
+            if token == "&":
+                continue
+            rows.append(Node("tuple", tuple(cells), "row"))
+            cells = []
+            if token == "\\\\" and self.next == end:
+                token = self.take()
+            if token == end:
+                return Node("matrix", tuple(rows))
+            if token != "\\\\":
+                raise Unreadable
+
+
+_COMMANDS: dict[str, Callable[[Atoms], Node]] = {
+    "frac": Atoms.fraction,
+    "sqrt": Atoms.root,
+    "binom": Atoms.binomial,
+    "pi": lambda _: constant("pi"),
+    "infty": lambda _: constant("oo"),
+    "emptyset": lambda _: Node("set"),
+    "lfloor": lambda reader: reader.enclosed("floor", r"\rfloor"),
+    "lceil": lambda reader: reader.enclosed("ceil", r"\rceil"),
+    "mathbb": Atoms.blackboard,
+    "{": lambda reader: reader.bracket(r"\{"),
+}
+
+
+def _literal(token: str) -> Node:
+    if token == ".":
+        raise Unreadable
+    return Node("number", name="." if "." in token else "", value=Fraction(token.rstrip(".")))
+
+
+def _simple(token: str) -> bool:
+    """A number, a letter or a Greek letter."""
+    return token.isalnum() or token == r"\pi" or token[1:].lower() in _GREEK

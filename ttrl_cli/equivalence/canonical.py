@@ -1,0 +1,274 @@
+"""What is known of an answer without a computer algebra system."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from functools import lru_cache
+
+from ttrl_cli.equivalence.equations import VALUE_OF, label_of, name_of, named, zero
+from ttrl_cli.equivalence.expression import (
+    LIST,
+    Node,
+    Unreadable,
+    Verbatim,
+    difference,
+    is_fixed,
+    number,
+)
+from ttrl_cli.equivalence.items import split_outside
+from ttrl_cli.equivalence.known import Canonical, known_number, rational_number, spelled
+from ttrl_cli.equivalence.latex import read
+from ttrl_cli.equivalence.regions import ORDERS, all_but, inequality, union_of
+from ttrl_cli.equivalence.sets import BRACED, point, set_key, set_of, system_of
+from ttrl_cli.equivalence.tidy import MAX_CHARS, folded, tidy
+from ttrl_cli.equivalence.tokens import OR, tokens
+from ttrl_cli.equivalence.units import EAST_ASIAN, without_units
+from ttrl_cli.equivalence.verbatim import is_misread, written
+
+_COMMAND = re.compile(r"\\(?:begin|end|mathbb|operatorname)\*?\s*\{[^{}]*\}|\\(?!text)[A-Za-z]+")
+_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]+")
+_TEXT = re.compile(r"\\text\s*\{[^{}]*\}")
+_NOTATION = re.compile(r"\\text\{[@:][^{}]*\}")
+_SET_BUILDER = re.compile(r"\\\{\s*[A-Za-z]\s*(?:\\in[^:|]*)?(?::|\||\\mid)")
+_SHORT_WORDS = frozenset(("yes", "no", "odd", "red", "all", "day", "boy", "girl", "am", "pm"))
+_TWO_VALUES = re.compile(r"\(\s*(?:=|\\approx(?![a-zA-Z]))")
+_COUNTED = re.compile(r"(?<=\d)\s?(?:\\text\s?\{[^{}]*\}|[A-Za-z]+)")
+_EQUALITY = re.compile(r"(?<![<>!=\\])=(?!=)")
+
+
+@lru_cache(maxsize=32768)
+def canonical(answer: str) -> Canonical:
+    """Return what is known of an answer: any string, in bounded time. Never raises."""
+    text = tidy(answer)
+    if text.isascii() and text.isdigit() and len(text) <= MAX_CHARS:
+        return rational_number(Fraction(int(text)))
+    if len(text) > MAX_CHARS:
+        return _text(text)
+    if is_prose(text):
+        return _assigned(text) or _text(text)
+    try:
+        if text.endswith("%"):
+            return _percentage(text[:-1])
+        return _of(read(text))
+    except Verbatim:
+        return _assigned(text) or _as_written(text)
+    except (Unreadable, RecursionError):
+        return _assigned(text) or _unread(text)
+
+
+def is_prose(text: str) -> bool:
+    r"""Decide whether a tidied answer is words: one of four letters outside \text{}, or only words.
+
+    And a set by a rule, {x : x > 3}, which math-verify takes for a fraction in a set.
+    """
+    if len(text) > MAX_CHARS or EAST_ASIAN.search(text):
+        return True
+    plain = _COMMAND.sub(" ", _TEXT.sub(" ", _NOTATION.sub(" 0 ", text)))
+    words = _WORD.findall(plain)
+    if any(len(word) > 3 or word.lower() in _SHORT_WORDS for word in words):
+        return True
+    if _SET_BUILDER.match(text):
+        return True
+    return not plain.strip(" .,") and "\\text" in text
+
+
+def right_side(text: str) -> tuple[str, str]:
+    """Return the name and the value of an answer that is one equation, in whatever words."""
+    sides = _EQUALITY.split(text)
+    return sides[0].strip(), sides[-1].strip() if len(sides) > 1 else ""
+
+
+def _wordy(text: str) -> bool:
+    """Decide whether a word has three letters or more, which dx is not; commands are none."""
+    plain = _COMMAND.sub(" ", text.replace("\\text", " "))
+    return any(len(word) > 2 for word in _WORD.findall(plain)) or bool(_NOTATION.search(text))
+
+
+def _text(text: str) -> Canonical:
+    return Canonical(key=f"text {folded(text)}", kind="text")
+
+
+def _unread(text: str) -> Canonical:
+    """Return an answer that we cannot read: words, what math-verify would misread, or neither."""
+    if _wordy(text) or _TWO_VALUES.search(text):
+        return _text(text)
+    try:
+        misread = is_misread(tokens(text))
+    except Unreadable:
+        misread = True
+    if misread:
+        return _as_written(text)
+    return Canonical(key=f"? {''.join(text.split())}", kind="opaque", fixed=False)
+
+
+def _as_written(text: str) -> Canonical:
+    """Return an answer that only its spelling tells."""
+    try:
+        found = written(tokens(text))
+    except Unreadable:
+        found = " ".join(text.split())
+    return _verbatim(found)
+
+
+def _verbatim(found: str) -> Canonical:
+    return Canonical(key=f"as written {found}", kind="text")
+
+
+def _assigned(text: str) -> Canonical | None:
+    """Return values whose names cannot be read: "number of ways = 12", "Ann = 5, P(X > 2) = 1"."""
+    pieces = split_outside(text)
+    if len(pieces) == 1:
+        return _assignment(text)
+    known = [_assignment(piece) for piece in pieces]
+    found = [each for each in known if each is not None]
+    if OR in text or len({each.name for each in found}) < len(pieces):
+        return None
+    return set_of(found, LIST)
+
+
+def _assignment(text: str) -> Canonical | None:
+    """Return the value of one name: "total = 3 + 4 = 7" has steps in between, but no words."""
+    name, value = right_side(text)
+    value = without_units(value)
+    steps = [_COUNTED.sub("", step) for step in _EQUALITY.split(text)[1:-1]]
+    if not name or not value or any(map(is_prose, steps)) or any(map(_wordy, steps)):
+        return None
+    try:
+        node = read(value)
+        known = _percentage(value[:-1]) if value.endswith("%") else _of(node)
+    except (Unreadable, RecursionError):
+        return None
+    if not is_fixed(node) or known.kind not in ("number", "tuple", "infinity"):
+        return None
+    return named(folded(name) if is_prose(name) or _wordy(name) else "".join(name.split()), known)
+
+
+def _percentage(text: str) -> Canonical:
+    """Return its value, and the number without the sign, which math-verify takes for the same."""
+    node = read(text)
+    bare = _of(node)
+    if bare.kind != "number":
+        raise Unreadable
+    return replace(_of(Node("div", (node, number(100)))), bare=bare)
+
+
+def _of(node: Node) -> Canonical:
+    if node.head in _KNOWN:
+        return _KNOWN[node.head](node)
+    return known_number(node)
+
+
+def _structure(node: Node) -> Canonical:
+    parts = [_nested(arg) for arg in _in_proportion(node)]
+    brackets = node.name or node.head
+    return Canonical(
+        key=f"{brackets}<{'; '.join(part.key for part in parts)}>",
+        kind="tuple" if node.head == "tuple" else "matrix",
+        name=node.name,
+        parts=tuple(parts),
+        fixed=all(part.fixed for part in parts),
+    )
+
+
+def _in_proportion(node: Node) -> tuple[Node, ...]:
+    """Return the parts of a structure; those of a proportion, 2:4:6, divided by the first."""
+    first = node.args[0]
+    if node.name != "::" or known_number(first).key == "0":
+        return node.args
+    return tuple(Node("div", (arg, first)) for arg in node.args)
+
+
+def _set(node: Node) -> Canonical:
+    if node.name:
+        return set_of([_element(arg, node) for arg in node.args], node.name)
+    inner = [_nested(arg) if arg.head == "set" else _element(arg, node) for arg in node.args]
+    return set_of(inner, node.name)
+
+
+def _nested(node: Node) -> Canonical:
+    """Return what stands within a set or a tuple: a set there is an element, and not its own."""
+    known = _of(node)
+    if node.head != "set" or node.name:
+        return known
+    parts = known.parts if known.kind == "set" and known.name != BRACED else (known,)
+    return Canonical(
+        key=f"braced{set_key(parts)}",
+        kind="set",
+        name=BRACED,
+        parts=parts,
+        fixed=all(part.fixed for part in parts),
+    )
+
+
+def _element(node: Node, whole: Node) -> Canonical:
+    r"""Return an element of a set or list; \sin\pi = 0 beside other equations has its name."""
+    if all(arg.head == "relation" and arg.name == "=" for arg in whole.args):
+        left, right = node.args
+        if is_fixed(left) and is_fixed(right):
+            return named(f"{VALUE_OF}{spelled(left)}", _of(right))
+    return _relation(node, within=True) if node.head == "relation" else _of(node)
+
+
+def _relation(node: Node, *, within: bool = False) -> Canonical:
+    operators = node.name.split()
+    if set(operators) <= ORDERS:
+        return inequality(node, operators)
+    if set(operators) == {"="}:
+        return _equation(node, within=within)
+    if len(operators) > 1:
+        raise Unreadable
+    left, right = node.args
+    if operators == ["!="]:
+        return all_but(node) or zero(difference(left, right), "!=")
+    if left.head == "symbol":
+        return named(left.name, _of(right))
+    if operators == ["in"] and left.head == "tuple" and name_of(left):
+        return point(name_of(left), _of(right))
+    if operators == ["~"]:
+        return _of(left)
+    raise Unreadable
+
+
+def _equation(node: Node, *, within: bool) -> Canonical:
+    """Return a named value, a polynomial that is zero, or the result of a calculation.
+
+    (x, y) = (1, 2) alone is x = 1, y = 2; within a list it is one of several points.
+    """
+    first, last = node.args[0], node.args[-1]
+    if all(map(is_fixed, node.args)):
+        return _of(last)
+    name = name_of(first)
+    if name and first.head == "tuple":
+        found = point(name, _of(last))
+        return found if within else system_of(found)
+    if name:
+        return _named_by_equation(name, first, last)
+    label = label_of(first) if is_fixed(last) else ""
+    if label:
+        return named(label, _of(last))
+    if len(node.args) > 2:
+        raise Unreadable
+    if last.head == "symbol" and is_fixed(first):
+        return named(last.name, _of(first))
+    return zero(difference(first, last), "=")
+
+
+def _named_by_equation(name: str, left: Node, right: Node) -> Canonical:
+    value = _of(right)
+    known = named(name, value)
+    if value.kind != "number" or (value.fixed and left.head == "symbol"):
+        return known
+    equation = zero(difference(left, right), "=")
+    return replace(known, values=equation.values, degree=equation.degree, fixed=False)
+
+
+_KNOWN: dict[str, Callable[[Node], Canonical]] = {
+    "union": lambda node: union_of([_of(arg) for arg in node.args]),
+    "tuple": _structure,
+    "matrix": _structure,
+    "set": _set,
+    "relation": _relation,
+    "word": lambda node: _text(node.name),
+    "verbatim": lambda node: _verbatim(node.name),
+}

@@ -1,0 +1,21 @@
+r"""Which \wedge and \vee join conditions, as "and" and "or" do, and which are logic."""
+
+import re
+
+from ttrl_cli.equivalence.items import split_outside
+
+_JOIN = re.compile(r"\\(?:wedge|vee)(?![a-zA-Z])\s?")
+_RELATION = re.compile(r"[=<>]|\\(?:[lg][et]|ne|in|notin|approx|equiv)(?![a-zA-Z])")
+_VALUE = re.compile(r"[^a-zA-Z\\]*|[\d\s.,(){}\-+/]*")
+_AND = re.compile(r"\\wedge(?![a-zA-Z])\s?")
+_OR = re.compile(r"\\vee(?![a-zA-Z])\s?")
+
+
+def with_conditions(text: str) -> str:
+    r"""Return x = 1 \vee x = 2 as a list of alternatives; p \vee q is a formula of logic."""
+    if "\\wedge" not in text and "\\vee" not in text:
+        return text
+    pieces = split_outside(_JOIN.sub(";", text))
+    if not all(_RELATION.search(piece) or _VALUE.fullmatch(piece) for piece in pieces):
+        return text
+    return _OR.sub(r"\\lor ", _AND.sub(", ", text))

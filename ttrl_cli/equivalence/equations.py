@@ -1,0 +1,119 @@
+"""Equations and inequalities as polynomials, and what an equation gives a value to."""
+
+import re
+from collections.abc import Sequence
+
+from ttrl_cli.equivalence import numeric
+from ttrl_cli.equivalence import polynomial as poly
+from ttrl_cli.equivalence.expression import FUNCTIONS, STRUCTURES, Node, Unreadable, difference
+from ttrl_cli.equivalence.known import Canonical
+from ttrl_cli.equivalence.normal_form import normal_form
+
+VALUE_OF = "value of "
+"""What the name of a side of an equation without variables begins with."""
+_UNKNOWN = re.compile(r"(?:[a-zA-Z]|\\[a-zA-Z]+)(?:_.*)?")
+_NO_VARIABLES = frozenset(("pi", "e", "i"))
+
+
+def named(name: str, value: Canonical) -> Canonical:
+    """Return what is known of a name with a value, such as x = 5."""
+    return Canonical(
+        key=f"{name} = {value.key}", kind="named", name=name, parts=(value,), fixed=value.fixed
+    )
+
+
+def name_of(node: Node) -> str:
+    """Return the name that an equation's left side is; empty where it is none.
+
+    A variable or a tuple of variables; x + y, AB and other combinations of variables alone.
+    """
+    if node.head == "tuple" and all(arg.head == "symbol" for arg in node.args):
+        return f"({','.join(arg.name for arg in node.args)})"
+    if node.head == "symbol":
+        return node.name
+    return poly.key(form(node)) if _only_symbols(node) else ""
+
+
+def label_of(node: Node) -> str:
+    r"""Return the name that is a function of variables, such as \cos A, or a length like |AB|.
+
+    |x| = 5 is none, whatever the letter: it has two solutions.
+    """
+    if node.head == "abs" and _only_symbols(node.args[0]):
+        inner = node.args[0]
+        if inner.name == "word":
+            return name_of(inner)
+        return "" if _UNKNOWN.fullmatch(inner.name) else poly.key(form(node))
+    if node.head in FUNCTIONS or node.head == "log":
+        return poly.key(form(node)) if _variable(node.args[0]) else ""
+    return ""
+
+
+def _only_symbols(node: Node) -> bool:
+    if node.head in ("add", "mul", "div"):
+        return all(map(_only_symbols, node.args))
+    return node.head == "symbol"
+
+
+def _variable(node: Node) -> bool:
+    """Decide whether a sum or product has a variable in it, and no function."""
+    if node.head in ("add", "mul", "div"):
+        return any(map(_variable, node.args))
+    return node.head == "symbol"
+
+
+def form(node: Node) -> poly.Polynomial:
+    """Return the polynomial of an equation or inequality.
+
+    Raises:
+        Unreadable: If there is none, or nothing variable in it.
+    """
+    if any(arg.head in STRUCTURES or STRUCTURES & {a.head for a in arg.args} for arg in node.args):
+        raise Unreadable
+    try:
+        found = normal_form(node)
+    except ArithmeticError as error:
+        raise Unreadable from error
+    if poly.rational(found) is not None:
+        raise Unreadable
+    return found
+
+
+def zero(node: Node, operator: str) -> Canonical:
+    """Return an equation (or its negation) as a polynomial with first coefficient 1."""
+    first, monic = poly.monic(form(node))
+    found = numeric.values(node)
+    values = None if found is None else tuple(value / float(first) for value in found)
+    return Canonical(
+        key=f"{operator} {poly.key(monic)}",
+        kind="relation",
+        name=operator,
+        decimal=node.decimal(),
+        values=values,
+        degree=_degree(monic),
+        fixed=False,
+    )
+
+
+def below_zero(parts: Sequence[Node], operators: Sequence[str]) -> Canonical:
+    """Return inequalities that hold together, as polynomials."""
+    keys = []
+    for low, high, operator in zip(parts, parts[1:], operators, strict=False):
+        below = form(difference(low, high))
+        first, _ = poly.monic(below)
+        scaled = poly.multiply(below, poly.constant(1 / abs(first)))
+        keys.append(f"{operator} {poly.key(scaled)}")
+    return Canonical(key="; ".join(sorted(keys)), kind="relation", name="<", fixed=False)
+
+
+def _degree(p: poly.Polynomial) -> int:
+    """Return the degree of a polynomial in variables and pi; 0 where it has other atoms."""
+    degrees = [0]
+    for monomial in p:
+        powers = [power for atom, power in monomial if atom not in _NO_VARIABLES]
+        if any(power.denominator != 1 or power < 0 for power in powers):
+            return 0
+        if any("(" in atom for atom, _ in monomial):
+            return 0
+        degrees.append(int(sum(powers)))
+    return max(degrees)

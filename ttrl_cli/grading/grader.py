@@ -1,0 +1,210 @@
+"""The grader of the solve loop: completions in, verdicts out, by worker processes.
+
+Worker processes and their crashes are the business of `process_pool.py`, what one of them does of
+`worker.py`. A failure of ours ends as a verdict FAILED, which is masked out of the update.
+"""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from ttrl_cli.bounds.certificate import Certificate
+from ttrl_cli.errors import ProblemError, SetupError, UsageError
+from ttrl_cli.grading import worker
+from ttrl_cli.grading.attacks import Attack
+from ttrl_cli.grading.interpreter import interpreter
+from ttrl_cli.grading.process_pool import Failure, ProcessPool
+from ttrl_cli.grading.worker import Loaded
+from ttrl_cli.problem import PROBLEM_FILE, Problem
+from ttrl_cli.records import Job, Json, Status, Verdict
+
+LOAD_SECONDS = 240.0
+"""Most that importing a problem's files and starting its sandbox may take."""
+
+
+class ProblemGrader:
+    """Grades completions in processes of its own. A context manager; to be used by one thread.
+
+    The problem's code is loaded once before the constructor returns, to see that it can be; the
+    workers are started, and load it while the caller goes on to load a model.
+
+    Args:
+        problem: The problem.
+        workers: How many processes; each runs one program at a time.
+        sandbox: The backend that keeps programs in, or auto for the strongest that works.
+        run: The run directory, if there is to be one.
+
+    Attributes:
+        sandbox: The backend that is used; empty where solutions are not programs.
+        warning: What the user should know about it; empty if nothing.
+
+    Raises:
+        ProblemError: If the problem's code cannot be loaded.
+        SetupError: If the sandbox does not start, or lacks a package or a compiler.
+        UsageError: If programs would see the run directory.
+    """
+
+    def __init__(
+        self, problem: Problem, *, workers: int, sandbox: str = "auto", run: Path | None = None
+    ) -> None:
+        interpreter(problem)
+        self._limit = worker.hard_limit(problem)
+        self._jobs: dict[Hashable, Job] = {}
+        self._verdicts: dict[Hashable, Verdict] = {}
+        self._fresh: list[Hashable] = []
+        self._problem = problem
+        loaded = _try_loading(problem, sandbox, run)
+        self.sandbox, self.warning = loaded.sandbox, loaded.warning
+        arguments = (problem, loaded.sandbox)
+        seconds = problem.spec.limits.seconds
+        self._workers = ProcessPool(
+            count=workers,
+            initializer=worker.start,
+            arguments=arguments,
+            late=f"verifying took more than {seconds:g} s (limits.seconds)",
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def graded(self) -> int:
+        """Verdicts since the last collect; may be asked from another thread."""
+        return len(self._verdicts)
+
+    def submit(self, job: Job) -> None:
+        """Take one completion; returns at once."""
+        key = (job.group, job.index)
+        if key in self._jobs:
+            msg = f"the job {key} was submitted twice"
+            raise ValueError(msg)
+        self._jobs[key] = job
+        self._workers.submit(key, worker.run_job, job, timeout=self._limit)
+
+    def finished(self) -> list[tuple[Job, Verdict]]:
+        """What was finished since the last call, in the order it finished; never waits."""
+        self._take(wait=False)
+        fresh, self._fresh = self._fresh, []
+        return [(self._jobs[key], self._verdicts[key]) for key in fresh]
+
+    def collect(self) -> dict[tuple[int, int], Verdict]:
+        """Wait for everything submitted since the last collect; verdicts by (group, index)."""
+        while len(self._verdicts) < len(self._jobs):
+            self._take(wait=True)
+        keys = sorted((job.group, job.index) for job in self._jobs.values())
+        verdicts = {key: self._verdicts[key] for key in keys}
+        self._jobs, self._verdicts, self._fresh = {}, {}, []
+        return verdicts
+
+    def grade_seeds(self) -> list[Verdict]:
+        """Wait for the verdicts on the problem's seeds, in their order."""
+        keys = [f"seed {index}" for index in range(len(self._problem.seeds))]
+        for key, seed in zip(keys, self._problem.seeds, strict=True):
+            self._workers.submit(key, worker.run_solution, seed.text, None, 0, timeout=self._limit)
+        return [_verdict(result) for result in self._wait_for(keys)]
+
+    def grade_solution(self, text: str) -> Verdict:
+        """Wait for the verdict on a solution's text, as a seed file holds it."""
+        return _verdict(self._one(worker.run_solution, text, None, 0))
+
+    def grade_data(self, data: Json) -> Verdict:
+        """Wait for the verdict on data."""
+        return _verdict(self._one(worker.run_data, data))
+
+    def certify(self, data: Json, text: str) -> Certificate | str:
+        """Wait for a certificate of verified data, or for why there is none.
+
+        Args:
+            data: The verified data.
+            text: The solution they are from.
+        """
+        found = self._one(worker.certify, data, text)
+        return found.reason if isinstance(found, Failure) else found
+
+    def certify_again(self, construction: Mapping[str, Json]) -> Certificate | str:
+        """Wait for the certificate of a problem's own construction, or for why there is none."""
+        found = self._one(worker.certify_again, construction)
+        return found.reason if isinstance(found, Failure) else found
+
+    def attack(self, attacks: Sequence[Attack], seconds: float, known: Json) -> list[str]:
+        """Wait until all attacks have been tried: what each has found, empty where nothing.
+
+        Args:
+            attacks: What to try on the verifier.
+            seconds: Most that the two calls of one may take.
+            known: What the verifier returned for an honest solution.
+        """
+        for place, attacked in enumerate(attacks):
+            self._workers.submit(f"attack {place}", worker.attack, attacked, known, timeout=seconds)
+        found = self._wait_for([f"attack {place}" for place in range(len(attacks))])
+        return [f.reason if isinstance(f, Failure) else f for f in found]
+
+    def close(self) -> None:
+        """Stop at once, leaving no worker and no program behind."""
+        self._workers.close()
+
+    def _one(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        self._workers.submit("one", function, *arguments, timeout=self._limit)
+        return self._wait_for(["one"])[0]
+
+    def _wait_for(self, keys: list[str]) -> list[Any]:
+        found: dict[Hashable, Any] = {}
+        while len(found) < len(keys):
+            found |= self._take(wait=True)
+        return [found[key] for key in keys]
+
+    def _take(self, *, wait: bool) -> dict[Hashable, Any]:
+        """Record what ended; returns the results that belong to no job."""
+        others: dict[Hashable, Any] = {}
+        for key, result in self._workers.take(wait=wait):
+            if key in self._jobs:
+                self._verdicts[key] = _verdict(result)
+                self._fresh.append(key)
+            else:
+                others[key] = result
+        return others
+
+
+def _try_loading(problem: Problem, sandbox: str, run: Path | None) -> Loaded:
+    """Load the problem's code and the sandbox in a process of its own, where it may hang or crash.
+
+    Raises:
+        ProblemError: If it does, or if the code cannot be loaded.
+        SetupError: If the machine lacks something.
+        UsageError: If programs would see the run directory.
+    """
+    file = problem.folder / PROBLEM_FILE
+    workers = ProcessPool(count=1, initializer=worker.prepare, arguments=())
+    try:
+        workers.submit("load", worker.load, problem, sandbox, run, timeout=LOAD_SECONDS)
+        ((_, loaded),) = workers.take(wait=True)
+    finally:
+        workers.close()
+    if isinstance(loaded, Failure):
+        raise ProblemError(file, "verifier", f"loading the problem's code: {loaded.reason}")
+    assert isinstance(loaded, Loaded)
+    if loaded.wrong:
+        raise ProblemError(file, "", loaded.wrong.removeprefix(f"{file}: "))
+    if loaded.missing:
+        msg = f"{file}: {loaded.missing}"
+        raise SetupError(msg)
+    if loaded.exposed:
+        msg = f"{run} lies in {loaded.exposed}, which programs can read; choose another --out"
+        raise UsageError(msg)
+    return loaded
+
+
+def _verdict(result: Any) -> Verdict:
+    if isinstance(result, Verdict):
+        return result
+    reason = result.reason if isinstance(result, Failure) else f"unexpected {result!r:.200}"
+    return Verdict(status=Status.FAILED, reason=reason)

@@ -1,0 +1,1 @@
+"""A forward of our own for models built like Llama: tokens for sampling, sequences for learning."""

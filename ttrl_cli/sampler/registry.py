@@ -1,0 +1,174 @@
+"""Samplers by name: "module:factory", imported when asked for, plus plug-ins.
+
+A plug-in declares an entry point in the group `ttrl.samplers`; its factory takes a `SamplerContext`
+and the text after the colon of `--sampler NAME:ARGUMENT`.
+"""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
+
+from ttrl_cli.config import RunConfig
+from ttrl_cli.errors import SetupError, UsageError
+from ttrl_cli.sampler.base import Sampler
+
+if TYPE_CHECKING:
+    from ttrl_cli.models.load import LoadedModel
+    from ttrl_cli.models.tokenizer import Codec
+
+SAMPLERS = {
+    "transformers": "ttrl_cli.sampler.registry:transformers_sampler",
+    "vllm": "ttrl_cli.sampler.registry:vllm_sampler",
+    "vllm-server": "ttrl_cli.sampler.registry:vllm_server_sampler",
+    "replay": "ttrl_cli.sampler.registry:replay_sampler",
+}
+GROUP = "ttrl.samplers"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplerContext:
+    """What a factory may use.
+
+    Attributes:
+        config: The run's configuration.
+        model: Loads the model, once, when first called; shared with the learner.
+        codec: Loads the model's words alone, for samplers with weights of their own.
+    """
+
+    config: RunConfig
+    model: "Callable[[], LoadedModel]"
+    codec: "Callable[[], Codec]"
+
+
+def is_replay(sampler: str) -> bool:
+    """True for scripted completions, which need no model and cannot be learned from."""
+    return sampler.partition(":")[0] == "replay"
+
+
+def is_plugin(sampler: str) -> bool:
+    """True for samplers of others, which need not know our models.
+
+    Raises:
+        UsageError: If the name is not known.
+    """
+    return find_sampler(sampler) not in SAMPLERS.values()
+
+
+def samples_here(sampler: str) -> bool:
+    """False for scripts and for servers, which no further process here makes faster."""
+    return sampler.partition(":")[0] not in ("replay", "vllm-server")
+
+
+def make_sampler(name: str, context: SamplerContext) -> Sampler:
+    """Build the sampler that `--sampler NAME[:ARGUMENT]` names.
+
+    Raises:
+        UsageError: If the name is not known.
+    """
+    module, _, attribute = find_sampler(name).partition(":")
+    factory: Any = getattr(importlib.import_module(module), attribute)
+    sampler: Sampler = factory(context, name.partition(":")[2])
+    return sampler
+
+
+def find_sampler(name: str) -> str:
+    """The "module:factory" that `--sampler NAME[:ARGUMENT]` names; nothing is imported.
+
+    Raises:
+        UsageError: If the name is not known.
+    """
+    kind = name.partition(":")[0]
+    known = SAMPLERS | {entry.name: entry.value for entry in entry_points(group=GROUP)}
+    if kind not in known:
+        msg = f"--sampler {name}: unknown sampler {kind!r}; known: {', '.join(sorted(known))}"
+        raise UsageError(msg)
+    return known[kind]
+
+
+def transformers_sampler(context: SamplerContext, argument: str) -> Sampler:
+    """In process, on the model the learner trains."""
+    from ttrl_cli.sampler.layout import answer_of
+    from ttrl_cli.sampler.transformers import TransformersSampler
+
+    _refuse_argument("transformers", argument)
+    config = context.config
+    return TransformersSampler(
+        context.model(),
+        max_tokens=config.max_tokens,
+        temperature=config.temperature,
+        seed=config.seed,
+        answer=answer_of(config),
+    )
+
+
+def vllm_sampler(context: SamplerContext, argument: str) -> Sampler:
+    """In process, on a vLLM engine of its own."""
+    from dataclasses import replace
+
+    from ttrl_cli.models.load import set_threads
+    from ttrl_cli.models.memory_plan import plan_here
+    from ttrl_cli.models.tokenizer import folder_of
+    from ttrl_cli.sampler.layout import answer_of
+    from ttrl_cli.sampler.vllm import VllmSampler
+    from ttrl_cli.sampler.vllm_engine import start_engine
+
+    _refuse_argument("vllm", argument)
+    config, folder = context.config, folder_of(context.config.model)
+    planned = plan_here(config, folder, engine=True)
+    if planned.why_not:
+        msg = f"--sampler vllm: {planned.why_not}; see: ttrl doctor --model {config.model}"
+        raise SetupError(msg)
+    set_threads(config.threads)
+    codec = context.codec()  # before any weights: its template may not work
+    engine = start_engine(folder, config, planned)
+    longest = min(codec.max_context, engine.model_config.max_model_len)
+    return VllmSampler(
+        engine,
+        replace(codec, max_context=longest),
+        max_tokens=config.max_tokens,
+        temperature=config.temperature,
+        seed=config.seed,
+        answer=answer_of(config),
+        sleeps=planned.sleeps,
+    )
+
+
+def vllm_server_sampler(context: SamplerContext, argument: str) -> Sampler:
+    """On vLLM servers, by their addresses."""
+    from ttrl_cli.sampler.layout import answer_of
+    from ttrl_cli.sampler.vllm_server import VllmServerSampler
+
+    config = context.config
+    urls = [url.strip() for url in argument.split(",") if url.strip()]
+    if not urls or not all(url.startswith(("http://", "https://")) for url in urls):
+        msg = f"--sampler vllm-server:URL[,URL...] needs addresses of servers (got {argument!r})"
+        raise UsageError(msg)
+    return VllmServerSampler(
+        urls,
+        context.codec(),
+        max_tokens=config.max_tokens,
+        temperature=config.temperature,
+        seed=config.seed,
+        answer=answer_of(config),
+    )
+
+
+def _refuse_argument(name: str, argument: str) -> None:
+    if argument:
+        msg = f"--sampler {name} takes no argument (got {argument!r})"
+        raise UsageError(msg)
+
+
+def replay_sampler(context: SamplerContext, argument: str) -> Sampler:
+    """Scripted completions from a file."""
+    from pathlib import Path
+
+    from ttrl_cli.sampler.replay import ReplaySampler
+
+    del context
+    if not argument:
+        msg = "--sampler replay:FILE needs a file"
+        raise UsageError(msg)
+    return ReplaySampler(Path(argument))
