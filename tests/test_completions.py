@@ -316,11 +316,11 @@ class TestRunOn:
     ],
 )
 def test_reading_takes_linear_time(piece: str) -> None:
-    """A megabyte of any repeated piece is read in about a second; quadratic were minutes."""
-    text = "x\n" + piece * (1_000_000 // len(piece))
+    """Any repeated piece is read in a fraction of a second; quadratic were many seconds."""
+    text = "x\n" + piece * (100_000 // len(piece))
     started = time.process_time()
     visible(text, KNOWN)
     visible(f"<think>{text}")
     visible(f"{F}\n' {text}")
     visible(f"{F}\n{text}\n{F}")
-    assert time.process_time() - started < 40
+    assert time.process_time() - started < 8

@@ -803,8 +803,8 @@ def test_any_text(text: str, choices: Mapping[str, str] | None, last_number: boo
         assert choices is None or result.answer in choices
 
 
-NESTED = "\\boxed{" * 50_000 + "}" * 50_000
-MEGABYTE = (
+NESTED = "\\boxed{" * 12_000 + "}" * 12_000
+LONGER = (
     *("{", "\\", "\\boxed{", "<think>", "<answer>", "answer:", "the answer is ", " "),
     *("Answer: ...\n", "<answer></answer>"),
 )
@@ -822,16 +822,16 @@ SHORTER = (
 
 @pytest.mark.parametrize(
     ("unit", "size"),
-    [(unit, 10**6) for unit in MEGABYTE] + [(unit, 400_000) for unit in SHORTER],
+    [(unit, 200_000) for unit in LONGER] + [(unit, 100_000) for unit in SHORTER],
     ids=lambda value: repr(value)[:20],
 )
 def test_long_texts_take_linear_time(unit: str, size: int):
-    """Anything repeated, alone or behind a label, is done in seconds: a megabyte takes about one.
+    """Anything repeated, alone or behind a label, is done in a fraction of a second.
 
-    Quadratic time would be minutes; the bound is wide so that a slow machine does not reach it.
+    Quadratic time would be many seconds; the bound is wide for slow machines.
     """
     long = unit * (size // len(unit))
     start = time.process_time()
     extract(long, choices=CITIES, last_number=True)
     extract(f"Answer: {long[: size // 2]} x y")
-    assert time.process_time() - start < 30.0  # quadratic were minutes
+    assert time.process_time() - start < 6.0

@@ -140,22 +140,22 @@ class TestBounds:
         ["<think>", "</think>", "<think></think>", F, f"{F}\n", f"\n{F}py\n", " ", "`", "\n"],
     )
     def test_parsing_takes_linear_time(self, piece: str) -> None:
-        """A megabyte of any repeated piece is parsed in about a second; quadratic were minutes."""
-        text = piece * (1_000_000 // len(piece))
+        """Any repeated piece is parsed in a fraction of a second; quadratic were many seconds."""
+        text = piece * (200_000 // len(piece))
         started = time.process_time()
         list(blocks(visible(text)))
-        assert time.process_time() - started < 20
+        assert time.process_time() - started < 6
 
     @pytest.mark.parametrize("kind", ["program", "json", "text"])
     @pytest.mark.parametrize(
         "piece", [F, f"{F}\n", f"{F}python\nrun\n", "run[", "run = -", f"    {F}\n", "</think>\n"]
     )
     def test_choosing_takes_linear_time(self, piece: str, kind: SolutionKind) -> None:
-        """What is tried of a megabyte is bounded: seconds, where all pairs of fences were hours."""
+        """What is tried of a long text is bounded: all pairs of fences were minutes."""
         started = time.process_time()
         with contextlib.suppress(Malformed):
-            find_solution(piece * (1_000_000 // len(piece)), kind, "python")
-        assert time.process_time() - started < 20
+            find_solution(piece * (200_000 // len(piece)), kind, "python")
+        assert time.process_time() - started < 6
 
     def test_a_source_that_is_too_long_to_be_parsed_is_still_tried(self) -> None:
         """The last block counts where no block is short enough to be looked into."""
@@ -610,9 +610,9 @@ class TestValuesInATextWithoutFences:
         "piece", ["[", "{", "[]", '["', '\\"', "]", "<answer>", "[1,", "answer: "]
     )
     def test_it_takes_linear_time(self, piece: str) -> None:
-        """A megabyte of any piece is looked through in about a second; quadratic were hours."""
+        """A long text of any piece is looked through in a fraction of a second."""
         started = time.process_time()
-        text = f"x [{piece * (1_000_000 // len(piece))}"
+        text = f"x [{piece * (200_000 // len(piece))}"
         with contextlib.suppress(Malformed):
             find_solution(text, "json", "python")
-        assert time.process_time() - started < 20
+        assert time.process_time() - started < 6
