@@ -51,7 +51,7 @@ class RunConfig(Written):
         frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
     )
 
-    # what is sampled
+    # sampling
     groups: Positive = 8
     """Prompts (parents or questions) per step, P."""
     group_size: Annotated[int, Field(ge=2)] = 64
@@ -71,7 +71,7 @@ class RunConfig(Written):
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of the run; every sample has one of its own derived from it."""
 
-    # when it ends
+    # budget: whichever comes first
     steps: Annotated[int, Field(ge=0)] = 50
     """Steps to run."""
     samples: Positive | None = None
@@ -82,7 +82,7 @@ class RunConfig(Written):
     """Wall time, in seconds, after which nothing is sampled; what is finished by then is still
     graded, learned from and kept."""
 
-    # how it learns
+    # learning
     train: bool = True
     """Learn from each step; false is the equal-budget search baseline."""
     objective: ObjectiveName = "entropic"
@@ -113,7 +113,7 @@ class RunConfig(Written):
     micro_batch_tokens: Positive = 8192
     """Padded tokens of one forward and backward pass."""
 
-    # where it runs
+    # machine
     model: str | None = None
     """A cached name, a hub id or a path; without a GPU the embedded model is the default."""
     sampler: str = "transformers"
@@ -154,7 +154,7 @@ class RunConfig(Written):
 class SolveConfig(RunConfig):
     """Options of `ttrl solve`."""
 
-    # how parents are chosen
+    # search
     search: SearchName = "puct"
     """How parents are chosen: puct, or the ablations best-of-n and epsilon-greedy."""
     puct_c: Annotated[float, Field(ge=0)] = 1.0
@@ -200,7 +200,7 @@ class VoteConfig(RunConfig):
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.03
     """Share of all steps in which the rate rises from 0 to its peak."""
 
-    # what is learned from
+    # voting
     epochs: Positive = 10
     """How often training goes through all questions, unless `steps` says."""
     train_n: Annotated[int, Field(ge=2)] | None = None

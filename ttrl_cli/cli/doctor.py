@@ -1,10 +1,12 @@
 """`ttrl doctor`."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ttrl_cli.cli import options as o
+from ttrl_cli.cli.fields import fields_of, with_options
 from ttrl_cli.errors import SetupError, UsageError
 
 if TYPE_CHECKING:
@@ -18,6 +20,13 @@ _WIDTH = 12
 _PLAN = "Memory of a model"
 
 
+_PLANNED = (
+    "sampler", "train", "groups", "group_size", "max_tokens", "lora_rank", "micro_batch_tokens",
+    "checkpointing", "dtype", "load_in_4bit", "gpus", "fsdp", "accelerate_config",
+)  # fmt: skip
+
+
+@with_options([fields_of("SolveConfig")[name] for name in _PLANNED], panel=_PLAN)
 def doctor(
     *,
     model: Annotated[
@@ -33,77 +42,8 @@ def doctor(
             help="Plan for a GPU with so many GiB, whatever is here.", rich_help_panel=_PLAN
         ),
     ] = None,
-    sampler: Annotated[
-        str | None, typer.Option(help="transformers or vllm.", rich_help_panel=_PLAN)
-    ] = None,
-    train: Annotated[
-        bool | None,
-        typer.Option(
-            "--train/--no-train",
-            help="With or without learning.",
-            rich_help_panel=_PLAN,
-            show_default=False,
-        ),
-    ] = None,
-    groups: Annotated[
-        int | None, typer.Option(help="Prompts per step.", rich_help_panel=_PLAN)
-    ] = None,
-    group_size: Annotated[
-        int | None, typer.Option(help="Samples per prompt.", rich_help_panel=_PLAN)
-    ] = None,
-    max_tokens: Annotated[
-        int | None,
-        typer.Option(help="Longest completion, in tokens.", rich_help_panel=_PLAN),
-    ] = None,
-    lora_rank: Annotated[
-        int | None, typer.Option(help="Rank of the adapter.", rich_help_panel=_PLAN)
-    ] = None,
-    micro_batch_tokens: Annotated[
-        int | None, typer.Option(help="Tokens of one training pass.", rich_help_panel=_PLAN)
-    ] = None,
-    checkpointing: Annotated[
-        bool | None,
-        typer.Option(
-            "--checkpointing/--no-checkpointing",
-            help="Compute activations twice to save memory (default: on a GPU).",
-            rich_help_panel=_PLAN,
-            show_default=False,
-        ),
-    ] = None,
-    dtype: Annotated[
-        str | None,
-        typer.Option(help="Base weights: auto, bfloat16 or float32.", rich_help_panel=_PLAN),
-    ] = None,
-    load_in_4bit: Annotated[
-        bool | None,
-        typer.Option(
-            "--load-in-4bit/--no-load-in-4bit",
-            help="Base weights in 4 bits (QLoRA).",
-            rich_help_panel=_PLAN,
-            show_default=False,
-        ),
-    ] = None,
-    gpus: Annotated[
-        int | None, typer.Option(help="Processes that share the work.", rich_help_panel=_PLAN)
-    ] = None,
-    fsdp: Annotated[
-        bool | None,
-        typer.Option(
-            "--fsdp/--no-fsdp",
-            help="Divide base weights among the processes.",
-            rich_help_panel=_PLAN,
-            show_default=False,
-        ),
-    ] = None,
-    accelerate_config: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE",
-            help="A file of `accelerate config`: --gpus, --fsdp and more.",
-            rich_help_panel=_PLAN,
-        ),
-    ] = None,
     as_json: o.AsJson = False,
+    chosen: Mapping[str, object],
 ) -> None:
     """Attack each sandbox on this machine and print what it covers and what it does not.
 
@@ -115,22 +55,7 @@ def doctor(
     from ttrl_cli import api
     from ttrl_cli.console import Console
 
-    options = {
-        "model": model,
-        "sampler": sampler,
-        "train": train,
-        "groups": groups,
-        "group_size": group_size,
-        "max_tokens": max_tokens,
-        "lora_rank": lora_rank,
-        "micro_batch_tokens": micro_batch_tokens,
-        "checkpointing": checkpointing,
-        "dtype": dtype,
-        "load_in_4bit": load_in_4bit,
-        "gpus": gpus,
-        "fsdp": fsdp,
-        "accelerate_config": accelerate_config,
-    }
+    options = {"model": model, **chosen}
     console = Console()
     if model is not None:
         planned = api.memory_plan(options, gigabytes=gpu_memory)

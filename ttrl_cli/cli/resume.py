@@ -1,27 +1,32 @@
 """`ttrl resume RUN`."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ttrl_cli.cli import options as o
+from ttrl_cli.cli.fields import fields_of, with_options
 from ttrl_cli.cli.running import print_summary, run_view
-from ttrl_cli.cli.vote import Epochs, print_votes
+from ttrl_cli.cli.vote import print_votes
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
 
 
+_BOUNDS = [fields_of("RunConfig")[name] for name in ("steps", "samples", "tokens", "seconds")]
+_BOUNDS.append(fields_of("VoteConfig")["epochs"])
+
+
+# their defaults are what the run has
+@with_options([replace(field, default=None) for field in _BOUNDS], panel="Bounds")
 def resume(
     run: RunPath,
     *,
-    steps: o.Steps = None,
-    epochs: Epochs = None,
-    samples: o.Samples = None,
-    tokens: o.Tokens = None,
-    seconds: o.Seconds = None,
     as_json: o.AsJson = False,
     quiet: o.Quiet = False,
+    chosen: Mapping[str, object],
 ) -> None:
     """Go on with a run from its last committed step.
 
@@ -29,13 +34,6 @@ def resume(
     count its training steps, and --epochs says the same in epochs. A finished run is left as it
     is. A vote prints its JSON lines, a search its summary.
     """
-    chosen = {
-        "steps": steps,
-        "epochs": epochs,
-        "samples": samples,
-        "tokens": tokens,
-        "seconds": seconds,
-    }
     with run_view(quiet=quiet) as view:
         from ttrl_cli import api
         from ttrl_cli.console import Console

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from ttrl_cli.cli import options as o
+from ttrl_cli.cli.fields import fields_of, with_options
 from ttrl_cli.cli.running import end, run_view
 
 if TYPE_CHECKING:
     from ttrl_cli.report import Summary
-
-VOTING = "Voting"
 
 Figures: TypeAlias = Mapping[str, Any]
 """The contents of summary.json, or of one of its passes."""
@@ -25,21 +24,12 @@ QuestionsPath = Annotated[
         help="JSON, CSV or Parquet of question, id, answer, choices; - for standard input.",
     ),
 ]
-Epochs = Annotated[
-    int | None,
-    typer.Option(help="Times training goes through all questions (default 10)."),
-]
 
 
+@with_options(fields_of("VoteConfig").values(), names={"group_size": "n"})
 def vote(
     questions: QuestionsPath,
     *,
-    n: Annotated[int | None, typer.Option("--n", help="Samples per question (default 64).")] = None,
-    epochs: Epochs = None,
-    steps: Annotated[
-        int | None,
-        typer.Option(help="Training steps instead of epochs; 0 only votes."),
-    ] = None,
     prompt: Annotated[
         Path | None,
         typer.Option(
@@ -54,81 +44,8 @@ def vote(
         typer.Option("--skip-bad", help="Leave out bad records, and count them."),
     ] = False,
     out: o.Out = None,
-    model: o.Model = None,
-    sampler: o.Sampler = None,
-    seed: o.Seed = None,
     quiet: o.Quiet = False,
-    max_tokens: o.MaxTokens = None,
-    answer_tokens: o.AnswerTokens = None,
-    thinking: o.Thinking = None,
-    temperature: o.Temperature = None,
-    last_number: Annotated[
-        bool | None,
-        typer.Option(
-            "--last-number",
-            help="Take a completion's last number where no other rule finds an answer.",
-            rich_help_panel=VOTING,
-        ),
-    ] = None,
-    groups: Annotated[
-        int | None,
-        typer.Option(help="Questions per round (default 8).", rich_help_panel=VOTING),
-    ] = None,
-    samples: o.Samples = None,
-    tokens: o.Tokens = None,
-    seconds: o.Seconds = None,
-    train_n: Annotated[
-        int | None,
-        typer.Option(
-            help="Samples of a question that are learned from, the first ones (default N/2).",
-            rich_help_panel=o.LEARNING,
-        ),
-    ] = None,
-    reward: Annotated[
-        str | None,
-        typer.Option(
-            help="hard: agreement with the majority; soft: the share of the votes.",
-            rich_help_panel=o.LEARNING,
-        ),
-    ] = None,
-    min_share: Annotated[
-        float | None,
-        typer.Option(
-            help="Learn only from questions whose majority has this share.",
-            rich_help_panel=o.LEARNING,
-        ),
-    ] = None,
-    minibatch: Annotated[
-        int | None,
-        typer.Option(help="Questions per optimiser step (default 1).", rich_help_panel=o.LEARNING),
-    ] = None,
-    lr: o.Lr = None,
-    schedule: Annotated[
-        str | None,
-        typer.Option(help="cosine or constant learning rate.", rich_help_panel=o.LEARNING),
-    ] = None,
-    lora_rank: o.LoraRank = None,
-    lora_alpha: o.LoraAlpha = None,
-    kl_loss: o.KlLoss = None,
-    clip: o.Clip = None,
-    patience: Annotated[
-        int | None,
-        typer.Option(
-            help="Steps in a row with a sign of collapse that stop the training (default 8).",
-            rich_help_panel=o.LEARNING,
-        ),
-    ] = None,
-    micro_batch_tokens: o.MicroBatchTokens = None,
-    checkpointing: o.Checkpointing = None,
-    adapter_folder: o.AdapterFolder = None,
-    device: o.Device = None,
-    gpus: o.Gpus = None,
-    fsdp: o.Fsdp = None,
-    accelerate_config: o.AccelerateConfig = None,
-    dtype: o.Dtype = None,
-    load_in_4bit: o.LoadIn4Bit = None,
-    threads: o.Threads = None,
-    workers: o.Workers = None,
+    chosen: Mapping[str, object],
 ) -> None:
     """Sample N answers a question, learn from what most agree on, and answer again.
 
@@ -137,45 +54,6 @@ def vote(
     from; they are read at the end, for the figures. Ctrl-C finishes and saves the step; `ttrl
     resume` goes on.
     """
-    chosen = {
-        "group_size": n,
-        "epochs": epochs,
-        "steps": steps,
-        "model": model,
-        "sampler": sampler,
-        "seed": seed,
-        "max_tokens": max_tokens,
-        "answer_tokens": answer_tokens,
-        "thinking": thinking,
-        "temperature": temperature,
-        "last_number": last_number,
-        "groups": groups,
-        "samples": samples,
-        "tokens": tokens,
-        "seconds": seconds,
-        "train_n": train_n,
-        "reward": reward,
-        "min_share": min_share,
-        "minibatch": minibatch,
-        "lr": lr,
-        "schedule": schedule,
-        "lora_rank": lora_rank,
-        "lora_alpha": lora_alpha,
-        "kl_loss": kl_loss,
-        "clip": clip,
-        "patience": patience,
-        "micro_batch_tokens": micro_batch_tokens,
-        "checkpointing": checkpointing,
-        "adapter_folder": adapter_folder,
-        "device": device,
-        "gpus": gpus,
-        "fsdp": fsdp,
-        "accelerate_config": accelerate_config,
-        "dtype": dtype,
-        "load_in_4bit": load_in_4bit,
-        "threads": threads,
-        "workers": workers,
-    }
     with run_view(quiet=quiet) as view:
         from ttrl_cli import api
 

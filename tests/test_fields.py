@@ -1,0 +1,63 @@
+"""Options of the command line, which are read from the source of the configuration."""
+
+import inspect
+import types
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import pytest
+import typer
+
+from ttrl_cli.cli.fields import fields_of, with_options
+from ttrl_cli.cli.main import app
+from ttrl_cli.config import RunConfig, SolveConfig, VoteConfig
+
+
+def kinds(annotation: Any) -> tuple[type, tuple[str, ...]]:
+    """The type of an annotation's values, and the values if they are a few names."""
+    if get_origin(annotation) in (types.UnionType, Union, Annotated):
+        return kinds(get_args(annotation)[0])
+    if get_origin(annotation) is Literal:
+        return str, get_args(annotation)
+    return annotation, ()
+
+
+@pytest.mark.parametrize("kind", [RunConfig, SolveConfig, VoteConfig])
+def test_fields_are_those_of_the_configuration(kind: type[RunConfig]) -> None:
+    """What is read from the source is what pydantic makes of it: names, types, defaults, texts."""
+    found = fields_of(kind.__name__)
+    assert list(found) == list(kind.model_fields)
+    for name, field in kind.model_fields.items():
+        assert found[name].default == field.default, name
+        assert (found[name].kind, found[name].choices) == kinds(field.annotation), name
+        assert found[name].help == " ".join(inspect.cleandoc(field.description or "").split()), name
+
+
+@pytest.mark.parametrize(
+    ("command", "kind", "renamed"),
+    [("solve", SolveConfig, {}), ("vote", VoteConfig, {"group_size": "n"})],
+)
+def test_every_field_is_an_option(
+    command: str, kind: type[RunConfig], renamed: dict[str, str]
+) -> None:
+    """With its name or the one that it has there, and with --no- for a truth value."""
+    root: Any = typer.main.get_command(app)
+    made = {option.name: option for option in root.commands[command].params}
+    for name, field in fields_of(kind.__name__).items():
+        option = made[renamed.get(name, name)]
+        assert bool(option.secondary_opts) is (field.kind is bool)
+        assert option.default is None
+        assert option.help.startswith(field.help)
+
+
+def test_a_command_takes_its_options_together() -> None:
+    """By field, None where nothing was given; what else it takes stays as it is."""
+    taken = []
+    kept = [fields_of("VoteConfig")[name] for name in ("group_size", "lr", "train")]
+
+    def command(where: str, *, loud: bool = False, chosen: dict[str, object]) -> None:
+        taken.append((where, loud, chosen))
+
+    made = typer.Typer()
+    made.command()(with_options(kept, names={"group_size": "n"})(command))
+    made(["here", "--n", "4", "--no-train"], standalone_mode=False)
+    assert taken == [("here", False, {"group_size": 4, "lr": None, "train": False})]
