@@ -49,6 +49,7 @@ check: $(STAMP)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python tests/house.py
 
 # each against an alternative in the same run; writes docs/benchmarks.json and docs/benchmarks.md
 bench: model

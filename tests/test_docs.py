@@ -7,7 +7,6 @@ import json
 import re
 import subprocess
 import sys
-import tomllib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -146,15 +145,3 @@ def test_every_metric_is_explained_once(tmp_path: Path, tiny_model: Path) -> Non
     keys = set(json.loads(line))
     assert "train/kl_base" in keys
     assert keys <= set(explained)
-
-
-def test_the_layers_on_the_page_are_those_that_are_enforced() -> None:
-    """Every module and folder of the package, in the contract's order."""
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
-    (layers,) = [c["layers"] for c in contracts["contracts"] if c["type"] == "layers"]
-    enforced = [name.strip().removeprefix("ttrl_cli.") for one in layers for name in one.split("|")]
-    page = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
-    block = page.partition("## Layers\n\n")[2].partition("\n\n")[0]
-    assert [line.split()[0] for line in block.splitlines()] == enforced
-    inside = {path.stem for path in (ROOT / "ttrl_cli").iterdir() if path.stem[0] not in "_."}
-    assert inside - {"templates"} == set(enforced)

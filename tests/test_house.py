@@ -1,0 +1,31 @@
+"""What `make check` holds of the house is found where it is broken."""
+
+import shutil
+from pathlib import Path
+
+from tests.house import ROOT, long_functions, wrong_layers
+
+
+def test_a_long_function_is_named(tmp_path: Path) -> None:
+    """61 lines are one too many, 60 are none; a method counts as well."""
+    package = tmp_path / "package"
+    package.mkdir()
+    body = "\n".join(["    x = 1"] * 59)
+    (package / "fits.py").write_text(f"def fits():\n{body}\n")
+    (package / "long.py").write_text(f"class A:\n  def longer(self):\n{body}\n    return 1\n")
+    found = list(long_functions(package))
+    assert found == ["package/long.py:2: longer has 61 lines, more than 60"]
+
+
+def test_layers_that_part_are_named(tmp_path: Path) -> None:
+    """A page without a layer, and a module that is in none, are both found; the true ones agree."""
+    assert list(wrong_layers(ROOT)) == []
+    (tmp_path / "docs").mkdir()
+    page = (ROOT / "docs" / "design.md").read_text()
+    (tmp_path / "docs" / "design.md").write_text(page.replace("    objectives ", "    others "))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    (tmp_path / "ttrl_cli").mkdir()
+    (tmp_path / "ttrl_cli" / "stray.py").touch()
+    first, second = wrong_layers(tmp_path)
+    assert first.startswith("docs/design.md: its layers are")
+    assert second == "pyproject.toml: stray is in no layer"
