@@ -26,17 +26,7 @@ from tests.conftest import make_tiny_model
 from ttrl_cli import __version__
 
 COMMANDS = ("solve", "vote", "resume", "show", "best", "check", "model")
-HEAVY = (
-    "torch",
-    "transformers",
-    "peft",
-    "trl",
-    "accelerate",
-    "scipy",
-    "numpy",
-    "sympy",
-    "pydantic",
-)
+HEAVY = ("torch", "transformers", "peft", "trl", "accelerate", "scipy", "numpy", "sympy")
 
 
 # -- what must be light ----------------------------------------------------------------------

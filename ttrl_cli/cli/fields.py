@@ -1,8 +1,8 @@
 """Options of the command line that are fields of a configuration: said once, in config.py.
 
 A field's name, type, default, docstring and section become an option's name, type, help and panel.
-They are read from the source of config.py, without importing it: `--help` then waits neither for
-pydantic nor for its models. Whether a value is within its bounds is for the configuration to say.
+They are read from the source of config.py, without importing it: `--help` need not wait for its
+models to be built. Whether a value is within its bounds is for the configuration to say.
 """
 
 import ast
