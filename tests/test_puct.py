@@ -8,10 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from tests._puct import puct_scores, q_values, rank_prior
 from ttrl_cli.search.puct import (
-    puct_scores,
-    q_values,
-    rank_prior,
     ranked_scale,
     ranked_scores,
     reward_scale,

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests._puct import puct_scores
 from ttrl_cli.records import State
 from ttrl_cli.search.archive import Archive, Expansion
-from ttrl_cli.search.puct import puct_scores
 from ttrl_cli.search.select import BestOfN, EpsilonGreedy, Puct, by_name
 
 

@@ -177,9 +177,9 @@ class Job:
         group: Index of the prompt within the step.
         index: Index within the group.
         text: The completion.
-        parent_data: The parent's verified data, handed to programs that accept `parent`; for a
-            question, its choices by letter.
+        parent_data: The parent's verified data, handed to programs that accept `parent`.
         seed: Handed to programs that accept `seed`.
+        choices: Of a question, by letter.
         finished: False where the completion was cut.
         marks: How the model marks thinking and turns.
     """
@@ -187,8 +187,9 @@ class Job:
     group: int
     index: int
     text: str
-    parent_data: Json
-    seed: int
+    parent_data: Json = None
+    seed: int = 0
+    choices: Mapping[str, str] = field(default_factory=dict)
     finished: bool = True
     marks: Marks = KNOWN
 

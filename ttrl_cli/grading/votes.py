@@ -22,7 +22,7 @@ class AnswerGrader:
         return len(self._verdicts)
 
     def submit(self, job: Job) -> None:
-        """Extract at once; the job's `parent_data` are the question's choices."""
+        """Extract at once."""
         verdict = self._verdict(job)
         self._verdicts[job.group, job.index] = verdict
         self._fresh.append((job, verdict))
@@ -43,7 +43,7 @@ class AnswerGrader:
     def _verdict(self, job: Job) -> Verdict:
         found = extract(
             job.text,
-            choices=job.parent_data,
+            choices=job.choices,
             last_number=self._last_number,
             marks=job.marks,
         )

@@ -187,8 +187,7 @@ class VoteTask:
             group=completion.group,
             index=completion.index,
             text=completion.text,
-            parent_data=dict(self._asked[completion.group].choices),
-            seed=0,
+            choices=dict(self._asked[completion.group].choices),
         )
 
     def assign_rewards(self, attempts: Sequence[Attempt]) -> list[Attempt]:

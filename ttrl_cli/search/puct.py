@@ -17,35 +17,9 @@ SCALE_FLOOR = 1e-6
 """Least scale, so that exploration never stops where all rewards are equal."""
 
 
-def q_values(reward_N: FloatArray, best_child_N: FloatArray) -> FloatArray:
-    """Q(s): the best reward m(s) among the direct children of s, or R(s) where it has none.
-
-    Args:
-        reward_N: R, `[N]`, in the problem's units, higher is better.
-        best_child_N: m, `[N]`; -inf where no valid child was ever found.
-    """
-    return np.where(np.isneginf(best_child_N), reward_N, best_child_N)
-
-
 def best_first(reward_N: FloatArray) -> IntArray:
     """Indices from the best reward to the worst, `[N]`; of equals the earlier state is first."""
     return np.argsort(-reward_N, kind="stable")
-
-
-def rank_prior(reward_N: FloatArray) -> FloatArray:
-    """prior(s) = (N - rank(s)) / sum over the archive; rank 0 is the best.
-
-    Equal rewards are ranked by insertion order: the earlier state gets the larger prior.
-
-    Args:
-        reward_N: R, `[N]`.
-
-    Returns:
-        Probabilities, `[N]`, summing to 1.
-    """
-    prior_N = np.empty(reward_N.size)
-    prior_N[best_first(reward_N)] = prior_by_rank(reward_N.size)
-    return prior_N
 
 
 def prior_by_rank(size: int) -> FloatArray:
@@ -67,38 +41,6 @@ def reward_scale(reward_N: FloatArray, seed_N: BoolArray) -> float:
     """
     counted = reward_N if seed_N.all() else reward_N[~seed_N]
     return max(float(counted.max() - counted.min()), SCALE_FLOOR)
-
-
-def puct_scores(
-    reward_N: FloatArray,
-    best_child_N: FloatArray,
-    visits_N: IntArray,
-    seed_N: BoolArray,
-    *,
-    total: int,
-    c: float,
-) -> FloatArray:
-    """The PUCT score of each state.
-
-    Args:
-        reward_N: R, `[N]`, N >= 1.
-        best_child_N: m, `[N]`; -inf where no valid child was ever found.
-        visits_N: n, `[N]`, expansions of the state and of its descendants.
-        seed_N: True where the state is a seed, `[N]`.
-        total: T, expansions of the whole run.
-        c: Exploration constant, >= 0; 1 in the paper.
-
-    Returns:
-        Scores `[N]` in the units of R.
-    """
-    return ranked_scores(
-        q_values(reward_N, best_child_N),
-        visits_N,
-        best_first(reward_N),
-        scale=reward_scale(reward_N, seed_N),
-        total=total,
-        c=c,
-    )
 
 
 def ranked_scale(reward_N: FloatArray, seed_N: BoolArray, order_L: IntArray) -> float:
