@@ -4,10 +4,12 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from ttrl_cli import process_group
 from ttrl_cli.config import RunConfig
+from ttrl_cli.environ import variables
 from ttrl_cli.errors import SetupError, UsageError
 from ttrl_cli.process_group import CPU_VARIABLE, SAYS_READY, ProcessGroup
 
@@ -43,7 +45,7 @@ class Launcher:
 
     def __init__(self, config: RunConfig) -> None:
         self._started: list[subprocess.Popen[bytes]] = []
-        self._before: dict[str, str | None] = {}
+        self._variables = ExitStack()
         if process_group.size() not in (1, config.gpus):
             msg = f"--gpus {config.gpus}: {process_group.size()} processes were launched"
             raise UsageError(msg)
@@ -69,7 +71,7 @@ class Launcher:
                 process.wait(_GRACE)
             except subprocess.TimeoutExpired:
                 process.kill()
-        self._forget()
+        self._variables.close()
 
     def kill(self) -> None:
         """Kill the others at once; they may be blocked in a collective that will never complete."""
@@ -77,15 +79,7 @@ class Launcher:
             process.kill()
             process.wait()
         process_group.leave()
-        self._forget()
-
-    def _forget(self) -> None:
-        """Take back the variables that this process was given."""
-        for name, value in self._before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        self._variables.close()
 
     def _start(self, config: RunConfig) -> None:
         """Start the others, out of reach of the terminal's Ctrl-C."""
@@ -116,9 +110,7 @@ class Launcher:
             if not ready:  # it ended instead
                 msg = f"--gpus {count}: a process did not start (status {process.wait()})"
                 raise SetupError(msg)
-        given = {**shared, "RANK": "0", "LOCAL_RANK": "0"}
-        self._before = {name: os.environ.get(name) for name in given}
-        os.environ.update(given)
+        self._variables.enter_context(variables({**shared, "RANK": "0", "LOCAL_RANK": "0"}))
 
 
 def _as_launched(config: RunConfig) -> None:

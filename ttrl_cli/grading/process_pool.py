@@ -37,6 +37,7 @@ from typing import Any
 import pebble
 import psutil
 
+from ttrl_cli.environ import variables
 from ttrl_cli.errors import SetupError
 from ttrl_cli.grading.echo import Echo, take_over
 
@@ -367,15 +368,9 @@ def _start_processes(pool: Any) -> None:
 @contextlib.contextmanager
 def _quiet_environment() -> Iterator[None]:
     """What the fork server and all workers inherit: one thread each, and no Ctrl-C."""
-    before = {name: os.environ.get(name) for name in _ONE_THREAD}
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    os.environ.update(_ONE_THREAD)
     try:
-        yield
+        with variables(_ONE_THREAD):
+            yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)

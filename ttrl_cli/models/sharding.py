@@ -12,7 +12,7 @@ something that counts for nothing.
 from contextlib import AbstractContextManager
 from typing import Any
 
-from ttrl_cli.environ import variable
+from ttrl_cli.environ import variables
 
 GATHERED = 3
 """Layers that are whole at a time, at most: one is computed, one comes and one goes."""
@@ -24,7 +24,7 @@ def read_by_everyone() -> AbstractContextManager[None]:
     Where accelerate's launcher was told of FSDP, transformers leaves all but process 0 with weights
     that mean nothing, for accelerate to send them later.
     """
-    return variable("FSDP_CPU_RAM_EFFICIENT_LOADING", "false")
+    return variables({"FSDP_CPU_RAM_EFFICIENT_LOADING": "false"})
 
 
 def fsdp(network: Any, layers: list[Any], device: str) -> None:
