@@ -209,5 +209,5 @@ def _hit(answer: str | None) -> Hit | None:
 
 
 def _number(text: str) -> str | None:
-    """Return the last number."""
+    """Return the last number of a text; None if there is none."""
     return next((match[0] for match in reversed(list(_NUMBER.finditer(text)))), None)

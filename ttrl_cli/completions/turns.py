@@ -157,5 +157,5 @@ def _token(marks: Marks) -> re.Pattern[str]:
 
 @lru_cache(maxsize=8)
 def _beginning(marks: Marks) -> re.Pattern[str]:
-    """Return the pattern of what may begin an answer: turn tokens and the name of the role."""
+    """Return a pattern for the beginning of an answer: turn tokens and the name of the role."""
     return re.compile(rf"\s*(?:(?:{_token(marks).pattern})\s*+(?:(?:assistant|model)\b\s*+)?)+")

@@ -58,10 +58,10 @@ def canonical(answer: str) -> Canonical:
 
 
 def is_prose(text: str) -> bool:
-    r"""Decide whether a tidied answer is to be treated as words.
+    r"""Decide whether to treat a tidied answer as words.
 
-    It is if it has a word of four or more letters outside \text{}, or words alone. So is a set
-    built by a rule, {x : x > 3}, which math-verify would read as a fraction in a set.
+    Do so if it has a word of four or more letters outside \text{}, or words alone. Also do so for a
+    set built by a rule, {x : x > 3}, which math-verify would read as a fraction in a set.
     """
     if len(text) > MAX_CHARS or EAST_ASIAN.search(text):
         return True
@@ -75,7 +75,7 @@ def is_prose(text: str) -> bool:
 
 
 def right_side(text: str) -> tuple[str, str]:
-    """Return what stands before the first equals sign (the name) and behind the last (the value).
+    """Return the first and the last side of an equation: the name and the value.
 
     The value is empty where there is no equals sign.
     """

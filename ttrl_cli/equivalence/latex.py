@@ -50,7 +50,7 @@ def read(text: str) -> Node:
 
 
 def _readings(piece: Sequence[str]) -> list[Node]:
-    r"""Return the expressions that an answer stands for: two where it has a \pm, else one."""
+    r"""Return the expressions that an answer means: two if it has a \pm, else one."""
     return [_read(reading) for reading in _signed(_with_sets_written_out(piece))]
 
 
@@ -229,9 +229,9 @@ class _Reader(Atoms):
         return Node("tuple", tuple(parts), "::")
 
     def chain(self) -> Node:
-        """Read factors without operators between them; combine a number and a fraction behind it.
+        """Read factors without operators between them.
 
-        The two are a mixed number.
+        A number and a fraction behind it are a mixed number.
         """
         factors = [self.factor()]
         while not self.stops():

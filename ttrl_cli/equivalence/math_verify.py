@@ -100,7 +100,7 @@ def _values(expression: Any) -> tuple[complex, ...] | None:
 
 
 def _spellings(answer: str) -> list[str]:
-    """Return the LaTeX to give to math-verify; for a percentage also that of the bare number.
+    """Return the LaTeX to give to math-verify; for a percentage also the bare number.
 
     An answer that math-verify would misread is replaced by one word made of its key.
     """

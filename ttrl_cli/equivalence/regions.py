@@ -33,7 +33,7 @@ def union_of(parts: Sequence[Canonical]) -> Canonical:
 
 
 def interval(low: Canonical, high: Canonical, brackets: str) -> Canonical:
-    """Return the canonical form of an interval; that of a pair in round brackets is the same."""
+    """Return the canonical form of an interval; a pair in round brackets has the same form."""
     return Canonical(
         key=f"{brackets}<{low.key}; {high.key}>",
         kind="tuple",
@@ -136,7 +136,7 @@ def _end(part: Canonical, end: int) -> float:
 
 
 def _place(end: Canonical) -> float | None:
-    """Return an interval's end as a real number or infinity; None where it is not known."""
+    """Return an interval's end as a real number or an infinity; None where it is not known."""
     if end.kind == "infinity":
         return inf if end.key == "oo" else -inf
     if not end.values or not end.fixed or end.values[0].imag:
