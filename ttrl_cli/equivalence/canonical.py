@@ -84,7 +84,10 @@ def right_side(text: str) -> tuple[str, str]:
 
 
 def _wordy(text: str) -> bool:
-    """Decide whether a text has a word of three or more letters (dx is none); ignore commands."""
+    """Decide whether a text has a word of three or more letters (dx is none) or a marked word.
+
+    Commands do not count.
+    """
     plain = _COMMAND.sub(" ", text.replace("\\text", " "))
     return any(len(word) > 2 for word in _WORD.findall(plain)) or bool(_NOTATION.search(text))
 
