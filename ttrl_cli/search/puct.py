@@ -18,7 +18,7 @@ SCALE_FLOOR = 1e-6
 
 
 def q_values(reward_N: FloatArray, best_child_N: FloatArray) -> FloatArray:
-    """Q(s): the best reward m(s) among the direct children of s, or R(s) where it has none.
+    """Return Q(s): the best reward m(s) among the direct children of s, or R(s) without any.
 
     Args:
         reward_N: R, `[N]`, in the problem's units, higher is better.
@@ -28,12 +28,12 @@ def q_values(reward_N: FloatArray, best_child_N: FloatArray) -> FloatArray:
 
 
 def best_first(reward_N: FloatArray) -> IntArray:
-    """Indices from the best reward to the worst, `[N]`; of equals the earlier state is first."""
+    """Return indices from the best reward to the worst, `[N]`; the earlier of equals is first."""
     return np.argsort(-reward_N, kind="stable")
 
 
 def rank_prior(reward_N: FloatArray) -> FloatArray:
-    """prior(s) = (N - rank(s)) / sum over the archive; rank 0 is the best.
+    """Return prior(s) = (N - rank(s)) / sum over the archive, where rank 0 is the best.
 
     Equal rewards are ranked by insertion order: the earlier state gets the larger prior.
 
@@ -49,14 +49,14 @@ def rank_prior(reward_N: FloatArray) -> FloatArray:
 
 
 def prior_by_rank(size: int) -> FloatArray:
-    """The prior of rank 0, rank 1, and so on, `[size]`."""
+    """Return the prior of rank 0, rank 1, and so on, `[size]`."""
     prior_L = np.arange(size, 0, -1, dtype=np.float64)
     prior_L /= size * (size + 1) / 2
     return prior_L
 
 
 def reward_scale(reward_N: FloatArray, seed_N: BoolArray) -> float:
-    """Max R - min R over the states that are not seeds, over all where only seeds exist.
+    """Return max R - min R over the states that are not seeds, over all if only seeds exist.
 
     Args:
         reward_N: R, `[N]`, N >= 1.
@@ -78,7 +78,7 @@ def puct_scores(
     total: int,
     c: float,
 ) -> FloatArray:
-    """The PUCT score of each state.
+    """Return the PUCT score of each state.
 
     Args:
         reward_N: R, `[N]`, N >= 1.
@@ -102,7 +102,7 @@ def puct_scores(
 
 
 def ranked_scale(reward_N: FloatArray, seed_N: BoolArray, order_L: IntArray) -> float:
-    """`reward_scale` of the states in `order_L`, read off its two ends.
+    """Return the `reward_scale` of the states in `order_L`, computed from its two ends.
 
     Args:
         reward_N: R, `[N]`.
@@ -123,7 +123,7 @@ def ranked_scores(
     total: int,
     c: float,
 ) -> FloatArray:
-    """The PUCT score of each state, where Q, the ranks and the scale are known.
+    """Return the PUCT score of each state, from known Q, ranks and scale.
 
     Args:
         q_N: Q, `[N]`.
