@@ -247,14 +247,14 @@ def resolve(
     where: str,
     names: Mapping[str, str] | None = None,
 ) -> C:
-    """Lay a file's `run:` section and command-line options over the defaults.
+    """Override defaults by a file's `run:` section, and both by command-line options.
 
     Args:
         kind: SolveConfig or VoteConfig.
         defaults: The file's own values.
         options: Command-line values; None means not given.
-        where: Named in the message when a value of the file is refused.
-        names: Command-line names of keys that go by another, such as group_size: --n.
+        where: Names the file in the message when one of its values is refused.
+        names: Command-line names that differ from their keys, such as group_size: --n.
 
     Raises:
         UsageError: If a key is unknown or a value is out of bounds.

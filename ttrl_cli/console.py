@@ -40,7 +40,7 @@ class Console:
         self.err = RichConsole(stderr=True, highlight=False, soft_wrap=True)
 
     def result(self, text: str) -> None:
-        """Print a result; nothing more of it once whoever reads it has had enough.
+        """Print a result; drop the rest of it once the reader has closed the pipe.
 
         Raises:
             SetupError: If it cannot be written: the disk is full, or standard output was closed.
@@ -48,11 +48,15 @@ class Console:
         _write(lambda: sys.stdout.write(_ended(visible(text))))
 
     def result_json(self, value: Mapping[str, Json]) -> None:
-        """Print a result as one line of JSON."""
+        """Print a result as one line of JSON.
+
+        Raises:
+            SetupError: As `result` does.
+        """
         _write(lambda: sys.stdout.write(dumps(value) + "\n"))
 
     def result_exact(self, data: bytes) -> None:
-        """Print data byte by byte, and a line end if it has none; on a terminal as `result` does.
+        """Print the bytes unchanged, ended by a line end; on a terminal print as `result` does.
 
         Raises:
             SetupError: As `result` does.
@@ -64,16 +68,16 @@ class Console:
             _write(lambda: sys.stdout.buffer.write(ended))
 
     def say(self, text: str) -> None:
-        """Tell what is going on."""
+        """Print a message to stderr, unless `quiet` is set."""
         if not self.quiet:
             self.err.print(Text(visible(text)))
 
     def warn(self, text: str) -> None:
-        """Tell what ought not to be overlooked, even where nothing else is to be said."""
+        """Print a warning to stderr, even if `quiet` is set."""
         self.err.print(Text.assemble(("warning: ", "bold yellow"), visible(text)))
 
     def error(self, text: str) -> None:
-        """Tell what went wrong."""
+        """Print an error to stderr, even if `quiet` is set."""
         self.err.print(Text.assemble(("error: ", "bold red"), visible(text)))
 
 
@@ -82,7 +86,7 @@ def _ended(text: str) -> str:
 
 
 def _write(write: Callable[[], object]) -> None:
-    """Write to standard output; what nobody reads any more is dropped.
+    """Write to standard output; drop what is left once the reader has closed the pipe.
 
     Raises:
         SetupError: If it cannot be written.
@@ -163,7 +167,7 @@ class RunView:
             self._live.stop()
 
     def began(self, watch: Watch) -> None:
-        """A run is about to take its first step."""
+        """Print the run's name and folder, and its warning if there is one."""
         self._watch = watch
         self._pace = _Pace()
         self._console.say(f"{watch.name} in {watch.path}")
@@ -171,17 +175,17 @@ class RunView:
             self.warned(watch.warning)
 
     def warned(self, text: str) -> None:
-        """Something ought not to be overlooked."""
+        """Print a warning."""
         self._console.warn(text)
 
     def step_began(self, stage: str, look: Callable[[], StepProgress]) -> None:
-        """A step of a stage begins; `look` tells how far it is."""
+        """Start the heartbeat of a step; `look` returns how far the step has come."""
         if self.heartbeat is not None:
             head = "  ".join(f"{k} {v}" for k, v in _head(look().step, self._watch, stage).items())
             self.heartbeat.begin(head, look, self._pace.mean(stage))
 
     def sampled(self, step: int, done: int, total: int) -> None:
-        """A completion was finished."""
+        """Show that `done` of a step's `total` completions are finished."""
         if self._live is not None:
             if done == 1:
                 self._progress.reset(self._bar, step=step, visible=True)
@@ -190,7 +194,7 @@ class RunView:
             self._live.update(self._picture())
 
     def step_done(self, metrics: Mapping[str, float], stage: str) -> None:
-        """A step of a stage was committed."""
+        """Print or show the figures of a step that was committed."""
         if self.heartbeat is not None:
             self.heartbeat.end()
         self._pace.count(stage, metrics["time/step"])
@@ -218,16 +222,18 @@ class _Pace:
         self._seconds: dict[str, float] = {}
 
     def count(self, stage: str, seconds: float) -> None:
-        """A step was done."""
+        """Count a step of a stage, and add its time."""
         self.done[stage] = self.done.get(stage, 0) + 1
         self._seconds[stage] = self._seconds.get(stage, 0.0) + seconds
 
     def left(self, planned: Mapping[str, int], stage: str) -> float:
-        """Seconds that are still needed; a step of a stage to come counts as those so far.
+        """Return the seconds that are still needed.
+
+        A step of a stage that has not begun is taken to last as long as the mean step so far.
 
         Args:
-            planned: Steps of each stage that were to come when this session began, in order.
-            stage: The stage under way; those before it are over, whatever was planned.
+            planned: Steps that were planned for each stage when this session began, in order.
+            stage: The stage under way; the stages before it are over, whatever was planned.
         """
         mean = sum(self._seconds.values()) / sum(self.done.values())
         names = list(planned)
@@ -237,7 +243,7 @@ class _Pace:
         )
 
     def mean(self, stage: str) -> float | None:
-        """Seconds that a step of a stage took; None where none was taken."""
+        """Return the mean seconds of a stage's steps; None if there were none."""
         return self._seconds[stage] / self.done[stage] if stage in self.done else None
 
     def _mean(self, stage: str, default: float) -> float:
@@ -246,7 +252,7 @@ class _Pace:
 
 
 def _head(step: int, watch: Watch, stage: str) -> dict[str, str]:
-    """Which step of which stage it is, as text."""
+    """Return the step's number, and its stage if there are several, as text."""
     row = {"step": f"{step}/{watch.steps}" if watch.steps else str(step)}
     if len(watch.stages) > 1:
         row["stage"] = stage
@@ -254,7 +260,7 @@ def _head(step: int, watch: Watch, stage: str) -> dict[str, str]:
 
 
 def _row(metrics: Mapping[str, float], watch: Watch, stage: str, pace: _Pace) -> dict[str, str]:
-    """The figures of one step, as text, in the order they are shown."""
+    """Return the figures of one step as text, in the order they are shown."""
     row = _head(int(metrics["step"]), watch, stage)
     if "solve/best_score" in metrics:
         best = metrics["solve/best_score"]
@@ -280,7 +286,7 @@ def _row(metrics: Mapping[str, float], watch: Watch, stage: str, pace: _Pace) ->
 def _seconds_left(
     metrics: Mapping[str, float], watch: Watch, stage: str, pace: _Pace
 ) -> float | None:
-    """The shorter of what steps and seconds allow."""
+    """Return the seconds that the bounds on steps and seconds leave; None without bounds."""
     bounds = []
     if watch.stages:
         bounds.append(pace.left(watch.stages, stage))

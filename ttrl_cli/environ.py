@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def variables(given: Mapping[str, str]) -> Iterator[None]:
-    """Set variables for a while."""
+    """Set variables inside a `with` block, and restore them afterwards."""
     before = {name: os.environ.get(name) for name in given}
     os.environ.update(given)
     try:
@@ -21,10 +21,10 @@ def variables(given: Mapping[str, str]) -> Iterator[None]:
 
 
 def let_waiting_threads_sleep() -> None:
-    """Have OpenMP's threads sleep while they wait for each other, unless the user says otherwise.
+    """Let OpenMP's threads sleep while they wait for each other, unless the user says otherwise.
 
-    They spin by default, which costs a fair share of the cores, and more, where other programs
-    are at work: what a thread waits for is done by one that does not get a core. Must be called
-    before torch is imported, for its OpenMP reads the variable when it is loaded.
+    By default they spin. That costs a fair share of the cores, and more where other programs run:
+    the thread that the others wait for may then get no core. Call this before torch is imported,
+    because its OpenMP reads the variable when it is loaded.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -116,5 +116,5 @@ class SignalExit(SystemExit):
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of what an error says, or its kind where it says nothing."""
+    """Return the first line of an error's message, or its class name if it has no message."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

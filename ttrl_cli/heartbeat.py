@@ -38,31 +38,31 @@ class Heartbeat:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop it; nothing is said any more."""
+        """Stop the thread; no line is printed after that."""
         self.end()
         self._over.set()
         if self._thread.is_alive():
             self._thread.join()
 
     def begin(self, head: str, look: Callable[[], StepProgress], usual: float | None) -> None:
-        """Note that a step begins.
+        """Begin to report on a step.
 
         Args:
-            head: What its lines begin with.
-            look: Tells how far it is; called from the thread.
-            usual: Seconds that such a step took so far; None where none was taken.
+            head: The beginning of each of its lines.
+            look: Returns how far the step has come; called from the thread.
+            usual: Mean seconds of such steps so far; None if there were none.
         """
         with self._lock:
             self._head, self._look, self._usual = head, look, usual
             self._began = self._said = self._clock()
 
     def end(self) -> None:
-        """Note that the step is over."""
+        """Stop reporting on the step, which is over."""
         with self._lock:
             self._look = None
 
     def beat(self) -> None:
-        """Say a line, if one is due."""
+        """Print a line, if one is due."""
         with self._lock:
             now = self._clock()
             if self._look is None or now - self._said < INTERVAL:
@@ -76,12 +76,12 @@ class Heartbeat:
 
 
 def line(progress: StepProgress, elapsed: float, usual: float | None) -> str:
-    """Return how far a step is, in one line.
+    """Describe how far a step has come, in one line.
 
     Args:
-        progress: How far it is.
+        progress: How far the step has come.
         elapsed: Seconds since it began.
-        usual: Seconds that such a step took so far; None where none was taken.
+        usual: Mean seconds of such steps so far; None if there were none.
     """
     rate = progress.tokens / progress.seconds if progress.seconds > 0 else 0.0
     left = _left(progress, rate, elapsed, usual)
@@ -95,9 +95,11 @@ def line(progress: StepProgress, elapsed: float, usual: float | None) -> str:
 
 
 def _left(progress: StepProgress, rate: float, elapsed: float, usual: float | None) -> float | None:
-    """Seconds that the step may still take; None where nothing tells.
+    """Estimate the seconds that the step still takes; return None if nothing is known.
 
-    As long as others took, or else as its samples go on, of which none is longer than it can be.
+    The step is taken to last as long as earlier ones did. If that is unknown or has passed, the
+    estimate continues the rate of its samples so far; in the sampling phase it is at most the time
+    that samples of the greatest length would take.
     """
     if usual is not None and usual > elapsed:
         return usual - elapsed
@@ -109,7 +111,7 @@ def _left(progress: StepProgress, rate: float, elapsed: float, usual: float | No
 
 
 def duration(seconds: float) -> str:
-    """Return a time for people: 7s, 3m05s, 2h10m."""
+    """Format a time for people: 7s, 3m05s, 2h10m."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

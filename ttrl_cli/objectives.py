@@ -67,10 +67,10 @@ Objective: TypeAlias = Callable[[FloatArray, BoolArray], Advantages]
 
 
 def entropic(rewards_G: FloatArray, valid_G: BoolArray) -> Advantages:
-    """Entropic advantages; beta >= 0 such that KL(q_beta || uniform over all G) = ln 2.
+    """Compute entropic advantages; beta >= 0 such that KL(q_beta || uniform over all G) = ln 2.
 
-    Invalid samples sit in the group with weight 0, so they use up part of the KL: with many of
-    them beta is set by the split into valid and invalid, and not by the ranking of the valid ones.
+    Invalid samples are part of the group with weight 0, so they use up part of the KL: with many
+    of them, beta is set by the split into valid and invalid, not by the ranking of the valid ones.
     `entropic_valid` is the alternative. The module's docstring has the rules where ln 2 is out of
     reach.
 
@@ -85,11 +85,11 @@ def entropic(rewards_G: FloatArray, valid_G: BoolArray) -> Advantages:
 
 
 def entropic_valid(rewards_G: FloatArray, valid_G: BoolArray) -> Advantages:
-    """Entropic advantages; beta from the valid samples alone.
+    """Compute entropic advantages, with beta from the valid samples alone.
 
-    beta >= 0 such that KL(q_beta || uniform over the valid) = ln 2. Advantages are still taken
-    over all G. With fewer than three valid samples KL cannot pass ln 2 among them, and this is
-    `entropic`.
+    beta >= 0 is such that KL(q_beta || uniform over the valid) = ln 2. Advantages are still taken
+    over all G. With fewer than three valid samples KL cannot pass ln 2 among them; beta is then
+    chosen as in `entropic`.
 
     Args:
         rewards_G: `[G]`, any units, higher is better; ignored where invalid.
@@ -104,9 +104,10 @@ def entropic_valid(rewards_G: FloatArray, valid_G: BoolArray) -> Advantages:
 
 
 def constant_beta(beta: float) -> Objective:
-    """Entropic advantages with one beta for all groups (an ablation of the paper).
+    """Return the objective of entropic advantages with one beta for all groups.
 
-    Weights are capped at G as for `entropic`; the advantages depend on the scale of the rewards.
+    It is an ablation of the paper. Weights are capped at G as for `entropic`; the advantages depend
+    on the scale of the rewards.
 
     Args:
         beta: In 1 / units of reward, finite, >= 0.
@@ -128,7 +129,9 @@ def constant_beta(beta: float) -> Objective:
 
 
 def mean_baseline(rewards_G: FloatArray, valid_G: BoolArray) -> Advantages:
-    """Expected reward with a baseline: A_n = r_n - mean(r) over all G, invalid samples as 0.
+    """Compute A_n = r_n - mean(r) over all G; invalid samples count as 0.
+
+    This is the expected reward with a baseline.
 
     Args:
         rewards_G: `[G]`, above 0 where valid, so that being valid always beats being invalid.
@@ -146,7 +149,9 @@ def mean_baseline(rewards_G: FloatArray, valid_G: BoolArray) -> Advantages:
 
 
 def grpo(rewards_G: FloatArray, valid_G: BoolArray) -> Advantages:
-    """Group-normalised advantages: A_n = (r_n - mean) / (std + 1e-6), std with ddof 1, over all G.
+    """Compute group-normalised advantages: A_n = (r_n - mean) / (std + 1e-6) over all G.
+
+    The standard deviation has ddof 1.
 
     Args:
         rewards_G: `[G]`, above 0 where valid; invalid samples count as 0.
@@ -164,7 +169,7 @@ def grpo(rewards_G: FloatArray, valid_G: BoolArray) -> Advantages:
 
 
 def by_name(name: ObjectiveName, beta: float) -> Objective:
-    """The objective a configuration names.
+    """Return the objective that a configuration names.
 
     Args:
         name: One of the configuration's objectives.
@@ -193,8 +198,8 @@ def kl_shaping(
 ) -> tuple[FloatArray, ...]:
     """Add lambda * (mean(d) - d_t) to each token's advantage, d_t = log pi_sampler - log pi_base.
 
-    The mean is over all tokens of the rows given, so call it once per batch, after the groups
-    without signal are gone. Tokens that drifted from the base model more than the average are
+    The mean is over all tokens of the given rows, so call this once per batch, after groups without
+    signal were removed. Tokens that drifted from the base model more than the average are
     discouraged; the shaping sums to 0 over the batch (weighted).
 
     Args:
@@ -233,7 +238,11 @@ def kl_shaping(
 def _row_drift(
     row: int, advantage_T: FloatArray, sampler_T: FloatArray, base_T: FloatArray
 ) -> FloatArray:
-    """d_T of one row, in nats."""
+    """Return d_T = log pi_sampler - log pi_base of one row, in nats.
+
+    Raises:
+        ValueError: If the shapes differ.
+    """
     if not advantage_T.shape == sampler_T.shape == base_T.shape:
         shapes = f"{advantage_T.shape}, {sampler_T.shape}, {base_T.shape}"
         msg = f"row {row}: advantages, sampler and base differ in shape: {shapes}"
@@ -242,7 +251,7 @@ def _row_drift(
 
 
 def _entropic(rewards_V: FloatArray, valid_G: BoolArray, size: int) -> Advantages:
-    """Entropic advantages with KL measured against the uniform distribution over `size`."""
+    """Compute entropic advantages, with KL against the uniform distribution over `size`."""
     if not _has_signal(rewards_V, valid_G):
         return _dropped(valid_G)
     gap_V = rewards_V - rewards_V.max()
@@ -255,10 +264,10 @@ def _entropic(rewards_V: FloatArray, valid_G: BoolArray, size: int) -> Advantage
 
 
 def _solve_tilt(unit_V: FloatArray, size: int) -> float:
-    """The beta * spread in [0, SPREAD_CAP] with KL(q || uniform over `size`) = ln 2, if any has.
+    """Find beta * spread in [0, SPREAD_CAP] such that KL(q || uniform over `size`) = ln 2.
 
-    KL grows with beta: its derivative is beta times the variance of the rewards under q. Where it
-    stays below ln 2, bisection ends at the cap.
+    KL grows with beta: its derivative is beta times the variance of the rewards under q. The result
+    is 0 where KL is at least ln 2 from the start, and the cap where it does not reach ln 2.
 
     Args:
         unit_V: (r - r_max) / spread of the valid samples, `[V]`, in [-1, 0], both ends present.
@@ -279,19 +288,19 @@ def _solve_tilt(unit_V: FloatArray, size: int) -> float:
 
 
 def _kl(unit_V: FloatArray, tilt: float, size: int) -> float:
-    """KL(q || uniform over `size`) in nats, q_n proportional to exp(tilt * unit_n)."""
+    """Return KL(q || uniform over `size`) in nats, with q_n proportional to exp(tilt * unit_n)."""
     weight_V = np.exp(tilt * unit_V)
     mass = float(weight_V.sum())
     return math.log(size / mass) + tilt * float(weight_V @ unit_V) / mass
 
 
 def _leave_one_out(weight_V: FloatArray, valid_G: BoolArray, beta: float) -> Advantages:
-    """A_n = w_n / Z_n - 1 over all G, w_n / Z_n at most G.
+    """Compute A_n = w_n / Z_n - 1 over all G, with w_n / Z_n at most G.
 
     Args:
         weight_V: Weights of the valid samples, `[V]`, in [0, 1], the largest 1.
         valid_G: `[G]`, G >= 2.
-        beta: Recorded as it is.
+        beta: Recorded in the result as it is.
     """
     size = valid_G.size
     weight_G = np.zeros(size)
@@ -304,7 +313,10 @@ def _leave_one_out(weight_V: FloatArray, valid_G: BoolArray, beta: float) -> Adv
 
 
 def _has_signal(rewards_V: FloatArray, valid_G: BoolArray) -> bool:
-    """True unless no sample is valid, or all are with equal rewards."""
+    """Decide whether a group has a signal.
+
+    It has none if no sample is valid, or if all are valid with equal rewards.
+    """
     if rewards_V.size == 0:
         return False
     return rewards_V.size < valid_G.size or bool(rewards_V.max() > rewards_V.min())
@@ -315,7 +327,11 @@ def _dropped(valid_G: BoolArray) -> Advantages:
 
 
 def _valid_rewards(rewards_G: FloatArray, valid_G: BoolArray) -> FloatArray:
-    """The rewards of the valid samples, `[V]`, checked."""
+    """Check the rewards; return the rewards of the valid samples, `[V]`.
+
+    Raises:
+        ValueError: If shapes differ, or a valid reward or the span of these is not finite.
+    """
     if rewards_G.ndim != 1 or rewards_G.shape != valid_G.shape:
         msg = f"rewards {rewards_G.shape} and validity {valid_G.shape} must both be [G]"
         raise ValueError(msg)
@@ -330,7 +346,11 @@ def _valid_rewards(rewards_G: FloatArray, valid_G: BoolArray) -> FloatArray:
 
 
 def _numbers(rewards_G: FloatArray, valid_G: BoolArray) -> FloatArray:
-    """Rewards `[G]` with 0 for invalid samples, the valid ones checked to be above 0."""
+    """Return rewards `[G]` with 0 for invalid samples.
+
+    Raises:
+        ValueError: If shapes differ or a valid reward is not a finite number above 0.
+    """
     _valid_rewards(rewards_G, valid_G)
     for index in np.flatnonzero(valid_G & ~(rewards_G > 0)):
         msg = (

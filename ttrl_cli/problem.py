@@ -176,11 +176,11 @@ class Problem:
     seeds: tuple[Seed, ...]
 
     def signed(self, score: float) -> float:
-        """The score with its sign turned so that higher is better."""
+        """Return the score with its sign turned so that higher is better."""
         return -score if self.spec.direction == "minimize" else score
 
     def reward(self, score: float) -> float:
-        """The reward learning sees for a score.
+        """Return the reward that learning sees for a score.
 
         Raises:
             ValueError: If the transform is reciprocal and the score is not positive.
@@ -191,7 +191,7 @@ class Problem:
         return _TRANSFORMS[name](score)
 
     def better(self, score: float, other: float) -> bool:
-        """True when `score` beats `other` in the problem's direction."""
+        """Decide whether `score` beats `other` in the problem's direction."""
         return self.signed(score) > self.signed(other)
 
 
@@ -216,7 +216,7 @@ def load_problem(path: Path) -> Problem:
         path: A problem.yaml, or the folder that holds one.
 
     Raises:
-        ProblemError: Naming file and key, if anything is missing, unknown or malformed.
+        ProblemError: If anything is missing, unknown or malformed; the message names file and key.
     """
     file = path / PROBLEM_FILE if path.is_dir() else path
     spec = _read_spec(file)
@@ -268,7 +268,7 @@ def _read_spec(file: Path) -> ProblemSpec:
 
 
 def _statement(file: Path, folder: Path, value: str) -> str:
-    """The statement's text: a file's where the value names one, else the value itself."""
+    """Return the statement's text: a file's text if the value names a file, else the value."""
     if "\n" in value or not value.endswith((".md", ".txt")):
         return value.strip()
     return _read(file, folder, "statement", value).strip()
@@ -279,10 +279,10 @@ def _read(file: Path, folder: Path, key: str, name: str) -> str:
 
 
 def _read_by(read: Callable[[Path], T], file: Path, folder: Path, key: str, name: str) -> T:
-    """Read a file of the problem's folder, which a key names.
+    """Read a file of the problem's folder that a key names.
 
     Raises:
-        ProblemError: If it lies elsewhere, is not there or cannot be read.
+        ProblemError: If it lies outside the folder, does not exist or cannot be read.
     """
     path = folder / name
     if not path.resolve().is_relative_to(folder):
@@ -314,7 +314,7 @@ def split_reference(reference: str) -> tuple[str, str]:
 
 
 def _check_function(file: Path, folder: Path, key: str, reference: str) -> None:
-    """Refuse a reference to a function that is not there or does not take one argument."""
+    """Refuse a reference to a function that does not exist or does not take one argument."""
     name, function = split_reference(reference)
     if not name.endswith(".py") or not function.isidentifier():
         raise ProblemError(file, key, f"expected FILE.py:FUNCTION (got {reference!r})")
@@ -335,7 +335,10 @@ def _check_function(file: Path, folder: Path, key: str, reference: str) -> None:
 
 
 def _bound_names(tree: ast.Module) -> dict[str, ast.AST]:
-    """Names that a module may bind by def, assignment or import; importing it tells for sure."""
+    """Return the names that a module may bind by def, assignment or import, with their nodes.
+
+    Only importing the module tells for sure.
+    """
     bound: dict[str, ast.AST] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):

@@ -32,33 +32,33 @@ _LAUNCHED = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 
 def rank() -> int:
-    """The number of this process; 0 where there is one only.
+    """Return the rank of this process; 0 if there is only one.
 
     Raises:
-        SetupError: If RANK is no such number.
+        SetupError: If RANK is not a whole number from 0 on.
     """
     return _number("RANK", 0)
 
 
 def size() -> int:
-    """How many processes were started together.
+    """Return how many processes were started together.
 
     Raises:
-        SetupError: If WORLD_SIZE is no such number.
+        SetupError: If WORLD_SIZE is not a whole number from 1 on.
     """
     return _number("WORLD_SIZE", 1)
 
 
 def started_here() -> bool:
-    """Whether this process was started by process 0 of a run, to follow it."""
+    """Decide whether this process was started by process 0 of its run."""
     return bool(os.environ.get(SAYS_READY))
 
 
 def require_launched() -> None:
-    """Refuse a process that was started with others and told too little to find them.
+    """Refuse a process that was started with others but lacks the variables to find them.
 
     Raises:
-        SetupError: Naming the variables that are missing, or one with a value that cannot be.
+        SetupError: If a variable is missing or has an impossible value; the message names it.
     """
     own, count = rank(), size()
     if own == 0 and count == 1:
@@ -81,10 +81,10 @@ def require_launched() -> None:
 
 
 def _number(name: str, default: int) -> int:
-    """Read a variable that holds a number; one that is empty counts as not set.
+    """Read a variable that holds a number; an empty one counts as not set.
 
     Raises:
-        SetupError: If it holds anything else, or a number below what it may be.
+        SetupError: If it holds anything else, or a number that is too small.
     """
     text = os.environ.get(name, "").strip() or str(default)
     least = 1 if name == "WORLD_SIZE" else 0
@@ -95,18 +95,22 @@ def _number(name: str, default: int) -> int:
 
 
 def _listed(names: list[str]) -> str:
-    """Names in a sentence."""
+    """Join names with commas and "and"."""
     return ", ".join(names[:-1]) + (" and " if names[1:] else "") + names[-1]
 
 
 def told_of_cpu() -> bool:
-    """Whether this process was started to leave GPUs alone, in any of accelerate's words."""
+    """Decide whether this process was told to use no GPU, by accelerate's variable."""
     return os.environ.get(CPU_VARIABLE, "").lower() in ("1", "on", "t", "true", "y", "yes")
 
 
 @contextmanager
 def _together() -> Iterator[None]:
-    """Say in words that somebody is missing, where torch says it in its own."""
+    """Turn torch's error about a missing process into a message in plain words.
+
+    Raises:
+        SetupError: If another process is not there any more.
+    """
     try:
         yield
     except RuntimeError as error:
@@ -115,7 +119,9 @@ def _together() -> Iterator[None]:
 
 @contextmanager
 def in_step() -> Iterator[None]:
-    """The same around what the model computes by the help of all processes.
+    """Turn an error about a missing process into plain words while the model runs.
+
+    This is for computations that need all processes. Other errors are raised unchanged.
 
     Raises:
         SetupError: If another process is not there any more.
@@ -135,7 +141,7 @@ def _missing(error: RuntimeError) -> str:
 
 
 def leave() -> None:
-    """Leave the others, so that this process may begin another run."""
+    """Leave the process group, so that this process can begin another run."""
     from accelerate import PartialState
     from torch import distributed
 
@@ -173,10 +179,11 @@ class ProcessGroup:
             self._store = self._open_store()
 
     def broadcast(self, message: T | None = None) -> T:
-        """Return what process 0 says; the argument of the others is not looked at.
+        """Broadcast process 0's message, and return it; the others' argument is ignored.
 
         Raises:
-            SetupError: If another process is not there any more, as all of these methods do.
+            SetupError: If another process is not there any more; the methods below raise it too,
+                except those for flags.
         """
         box = [message]
         with _together():
@@ -185,14 +192,14 @@ class ProcessGroup:
         return said  # type: ignore[no-any-return]
 
     def all_gather(self, value: T) -> list[T]:
-        """Return what each process has, by rank."""
+        """Return the values of all processes, by rank."""
         found: list[Any] = [None] * self.size
         with _together():
             self._distributed.all_gather_object(found, value, group=self._objects)
         return found
 
     def all_reduce(self, tensors: Sequence["torch.Tensor"]) -> None:
-        """Make each tensor the sum of all processes' own, in one transfer."""
+        """Replace each tensor by its sum over all processes, in one transfer."""
         import torch
 
         flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
@@ -203,23 +210,26 @@ class ProcessGroup:
             tensor.copy_(part.view_as(tensor))
 
     def send(self, value: object) -> None:
-        """Hand process 0 something, from another process; it asks by `receive`."""
+        """Send a value from another process to process 0, which calls `receive` for it."""
         with _together():
             self._distributed.send_object_list([value], dst=0, group=self._pairs[self.rank])
 
     def receive(self, other: int) -> Any:
-        """What another process hands process 0; may be called in a thread for each of them."""
+        """Return the value that another process sends to process 0.
+
+        May be called in one thread for each of the other processes.
+        """
         box: list[Any] = [None]
         with _together():
             self._distributed.recv_object_list(box, src=other, group=self._pairs[other])
         return box[0]
 
     def raise_flag(self, name: str) -> None:
-        """Let the others see something while they are busy."""
+        """Raise a flag that the other processes can check while they are busy."""
         self._store.set(name, "1")
 
     def sees_flag(self, name: str) -> bool:
-        """Whether a flag was raised."""
+        """Decide whether a flag was raised."""
         return bool(self._store.check([name]))
 
     def _open_store(self) -> Any:

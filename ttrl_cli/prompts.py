@@ -135,12 +135,12 @@ FEEDBACK_CHARACTERS = 2000
 
 
 def number(value: float) -> str:
-    """A score as prompts and reports write it: ten significant digits at most."""
+    """Format a score for prompts and reports, with ten significant digits at most."""
     return f"{value:.10g}"
 
 
 def solve_messages(problem: Problem, parent: State, before: float | None) -> tuple[Message, ...]:
-    """The conversation that asks for a better solution than `parent`.
+    """Return the conversation that asks for a better solution than `parent`.
 
     Args:
         problem: The problem.
@@ -184,14 +184,14 @@ def solve_messages(problem: Problem, parent: State, before: float | None) -> tup
 
 
 def _marks(*texts: str) -> str:
-    """A fence that none of the texts can close."""
+    """Return a fence that none of the texts can close."""
     longest = max((len(run) for text in texts for run in _BACKTICKS.findall(text)), default=0)
     return "`" * max(3, longest + 1)
 
 
 @cache
 def _template(source: str) -> jinja2.Template:
-    """A template; compiling one takes longer than a prompt of a search may."""
+    """Compile a template, or return the cached one: compiling is too slow to repeat per prompt."""
     environment = jinja2.sandbox.SandboxedEnvironment(
         undefined=jinja2.StrictUndefined, keep_trailing_newline=False
     )

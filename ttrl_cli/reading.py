@@ -20,7 +20,7 @@ def read_user_text(path: Path) -> str:
 
 
 def decoded(raw: bytes) -> str:
-    """Decode a text in UTF-8, or in what its byte order mark says.
+    """Decode a text as UTF-8, or as its byte order mark says.
 
     PowerShell's `>` writes UTF-16 with a mark, and some editors put one before UTF-8.
 
@@ -35,10 +35,10 @@ def decoded(raw: bytes) -> str:
 
 
 def as_utf8(raw: bytes) -> bytes:
-    """Return the bytes without their byte order mark, in UTF-8 if it stands for another encoding.
+    """Remove the byte order mark; convert to UTF-8 if it stands for another encoding.
 
     Raises:
-        ValueError: If they are not in the encoding that their mark stands for.
+        ValueError: If the bytes are not in the encoding that their mark stands for.
     """
     for mark, encoding in _MARKS.items():
         if raw.startswith(mark):

@@ -27,7 +27,7 @@ Phase: TypeAlias = Literal["sampling", "grading", "learning"]
 
 
 def sample_id(step: int, group: int, index: int) -> str:
-    """The id of one attempt, unique within a run: "step.group.index"."""
+    """Return the id of one attempt, unique within a run: "step.group.index"."""
     return f"{step}.{group}.{index}"
 
 

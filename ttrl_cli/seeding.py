@@ -8,7 +8,7 @@ import numpy as np
 
 
 def sample_seed(run_seed: int, step: int, group: int, index: int) -> int:
-    """The 63-bit seed of one sample."""
+    """Return the 63-bit seed of one sample."""
     return _seed(run_seed, 0, step, group, index)
 
 
@@ -19,30 +19,30 @@ SECOND_PHASE = GROUP_SPAN // 2
 
 
 def group_seed(run_seed: int, step: int, group: int) -> int:
-    """The first of the seeds of one group, for samplers that count up from it themselves.
+    """Return the first of one group's seeds, for samplers that count up from it themselves.
 
-    Sample i has this plus i, whoever draws it and however many there are.
+    Sample i has this seed plus i, whichever process draws it and however many processes there are.
     """
     return _seed(run_seed, 4, step) // 2 + GROUP_SPAN * group
 
 
 def selection_rng(run_seed: int, step: int) -> np.random.Generator:
-    """The generator of one step's choice of parents."""
+    """Return the generator for one step's choice of parents."""
     return generator(_seed(run_seed, 1, step))
 
 
 def epoch_rng(run_seed: int, epoch: int) -> np.random.Generator:
-    """The generator of the order in which an epoch goes through the questions."""
+    """Return the generator for the order of the questions in an epoch."""
     return generator(_seed(run_seed, 2, epoch))
 
 
 def report_rng(run_seed: int) -> np.random.Generator:
-    """The generator of the bootstrap intervals of a report."""
+    """Return the generator for the bootstrap intervals of a report."""
     return generator(_seed(run_seed, 3))
 
 
 def generator(seed: int) -> np.random.Generator:
-    """A counter-based generator for one seed."""
+    """Return a counter-based generator for one seed."""
     return np.random.Generator(np.random.Philox(seed))
 
 

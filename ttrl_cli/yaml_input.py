@@ -34,7 +34,7 @@ class Section(Written):
     @model_validator(mode="before")
     @classmethod
     def _empty_is_default(cls, raw: Any) -> Any:
-        """Leave out what is empty, or make it an empty section where one is required."""
+        """Leave out empty sections and lists; replace a required one by an empty section."""
         if not isinstance(raw, dict):
             return raw
         empty = {key for key, value in raw.items() if value is None and _holds_more(cls, key)}
@@ -43,7 +43,7 @@ class Section(Written):
 
 
 def _holds_more(section: type[BaseModel], key: object) -> bool:
-    """Whether a key of a section is a section itself, or has a list or mapping for its default."""
+    """Decide whether a key of a section holds a section, or an optional list or mapping."""
     field = section.model_fields.get(str(key))
     if field is None:
         return False
@@ -54,10 +54,10 @@ def _holds_more(section: type[BaseModel], key: object) -> bool:
 
 
 def parse_yaml(text: str) -> Json:
-    """What a YAML text holds; a key that comes twice is refused.
+    """Parse a YAML text, and refuse a key that comes twice.
 
     Raises:
-        ValueError: If it is not YAML, saying why.
+        ValueError: If it is not YAML or a key comes twice; the message says why.
     """
     try:
         return yaml.load(text, Loader=_UniqueKeyLoader)
@@ -70,7 +70,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
     """Refuses a key that comes twice, of which YAML would silently take the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """A mapping, if its keys all differ."""
+        """Construct a mapping, and refuse a key that comes twice."""
         seen: set[str] = set()
         for key, _ in node.value:
             if key.value in seen and isinstance(key.value, str):
@@ -82,7 +82,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
 
 
 def first_error(error: ValidationError) -> tuple[str, str]:
-    """The key that a model refused first, with dots, and why."""
+    """Return the key that a model refused first, with dots, and why."""
     errors = error.errors()
     # pydantic tries both members of `verifier`, and puts them into the location; a user knows only
     # the key, and a mapping was meant to be a command

@@ -34,7 +34,7 @@ class Box:
 
 
 def boxes(text: str) -> list[Box]:
-    """Return the closed boxes of a text that hold no other, in order."""
+    """Return the closed boxes of a text that hold no other box, in order."""
     if "boxed" not in text and "fbox" not in text and "of_box" not in text:
         return []
     tokens = [Box(content=m[1], start=m.start(), end=m.end()) for m in _TOKENS.finditer(text)]
@@ -80,7 +80,7 @@ def last_box(text: str, read: Callable[[str], str], *, several: bool) -> tuple[s
 
 
 def _before(text: str, found: Sequence[Box], read: Callable[[str], str]) -> list[str]:
-    """Return the answers of the boxes that belong together with the last one, in order."""
+    """Return, in order, the answers of the boxes that form one answer with the last box."""
     answers: list[str] = []
     for earlier, later in zip(found[-2::-1], found[:0:-1], strict=True):
         gap = later.start - earlier.end

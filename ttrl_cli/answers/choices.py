@@ -28,7 +28,7 @@ _BEFORE_TEXT = re.compile(r"\A[(\[]?([A-Za-z])[)\].:]*\s+")
 
 
 def choice_of(found: str, choices: Mapping[str, str]) -> str | None:
-    """The letter of what a rule found; None where that is no choice, or several."""
+    """Return the letter of the choice that a rule found; None if it found none, or several."""
     if letter := _whole(found, choices):
         return letter
     label = _LABEL.match(_plain(found))
@@ -37,7 +37,7 @@ def choice_of(found: str, choices: Mapping[str, str]) -> str | None:
 
 
 def _whole(found: str, choices: Mapping[str, str]) -> str | None:
-    """The choice that is all that a text says: its letter, its text, or the two."""
+    """Return the choice that a text consists of: its letter, its text, or both; None for others."""
     plain = _plain(found)
     lone = _LONE.fullmatch(plain)
     if lone and lone[1].upper() in choices:
@@ -52,19 +52,22 @@ def _whole(found: str, choices: Mapping[str, str]) -> str | None:
 
 
 def _plain(text: str) -> str:
-    """A text without the LaTeX that may stand around a letter."""
+    """Remove the LaTeX that may stand around a letter."""
     return (
         _LATEX_MARKS.sub(" ", _MACRO.sub(r"\1", _MACRO.sub(r"\1", text))).translate(_WIDE).strip()
     )
 
 
 def _fold(text: str) -> str:
-    """A text for comparison: without wrappers, in one case, with single spaces."""
+    """Normalise a text for comparison: no wrappers, no case, single spaces."""
     return " ".join(clean(_plain(text)).casefold().split())
 
 
 def lone_choice(text: str, choices: Mapping[str, str]) -> str | None:
-    """The whole text if it is a choice, else the last lone letter outside of lists of choices."""
+    """Return the whole text if it is a choice, else its last lone letter outside of lists.
+
+    Lists are runs through the choices in their order. Return None if there is no such letter.
+    """
     matches = _lone_letters(choices).finditer(text)
     letters = [match[match.lastindex] for match in matches if match.lastindex]
     outside = _without_lists(letters, list(choices))
@@ -72,7 +75,7 @@ def lone_choice(text: str, choices: Mapping[str, str]) -> str | None:
 
 
 def _lone_letters(choices: Mapping[str, str]) -> re.Pattern[str]:
-    """What marks a capital letter as a choice, so that neither article nor pronoun is one."""
+    """Return the pattern of capital letters that are choices, not articles or pronouns."""
     offered = "|".join(map(re.escape, choices))
     letter = f"({offered})"
     patterns = (
@@ -94,7 +97,7 @@ def _lone_letters(choices: Mapping[str, str]) -> re.Pattern[str]:
 
 
 def _without_lists(letters: list[str], order: list[str]) -> list[str]:
-    """The letters outside of runs through the choices in their order, from the first."""
+    """Return the letters outside of runs that go through the choices in order, from the first."""
     shortest = max(2, min(3, len(order)))
     kept: list[str] = []
     place = 0

@@ -88,12 +88,14 @@ def extract(
     last_number: bool = False,
     marks: Marks = KNOWN,
 ) -> Extraction | None:
-    """The final answer, or None where there is none: no vote. Raises nothing, whatever the text.
+    """Return the final answer of a completion; None, which is no vote, if there is none.
+
+    Never raise, whatever the text.
 
     Args:
         text: A completion.
         choices: Capital letter -> the choice's text; None or empty for a free-form question.
-        last_number: Whether, for want of anything better, the last number is the answer.
+        last_number: Whether to return the last number if no rule finds an answer.
         marks: How the model marks thinking and turns.
     """
     said = _said(text, marks)
@@ -123,7 +125,7 @@ def _answer(found: str, choices: Mapping[str, str] | None) -> str | None:
 def _finders(
     read: Reader, choices: Mapping[str, str] | None, last_number: bool
 ) -> Iterator[tuple[Rule, Finder]]:
-    """Yield the rules that apply, most trusted first."""
+    """Yield the rules that apply, the most trusted first."""
     yield "boxed", lambda text: _box(text, read, several=not choices)
     yield "answer-tag", lambda text: markers.tag(text, read)
     yield "answer-line", lambda text: markers.line(text, read)
@@ -139,7 +141,7 @@ def _finders(
 def _instead(
     text: str, found: Hit, rule: Rule, read: Reader, choices: Mapping[str, str] | None
 ) -> Extraction | None:
-    """Return the answer that a text gives later, where it takes back the one that was found."""
+    """Return the later answer that replaces the one found; None if the text takes nothing back."""
     if rule not in ("boxed", "answer-tag", "answer-line"):
         return None
     later = markers.taken_back(
@@ -161,9 +163,10 @@ _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))  # zero width, and no
 
 
 def _said(text: str, marks: Marks) -> str:
-    r"""Return what a completion says; lines end in \n alone, digits are those of ASCII.
+    r"""Return the visible text of a completion, with \n as the only line end and ASCII digits.
 
-    A line's end stands for each block cut out, so that no answer is joined from what surrounds it.
+    Each block cut out becomes a line end, so that no answer is joined from the text on its two
+    sides.
     """
     plain = "\n".join(text.translate(_INVISIBLE).splitlines())
     return visible(plain, marks, gap="\n").translate(_NARROWED)
@@ -181,13 +184,13 @@ _NUMBER = re.compile(
 
 
 def _box(text: str, read: Reader, *, several: bool) -> Hit | None:
-    """Return what the last closed box holds that holds no other and is not blank."""
+    """Return the answer of the last closed box that has one; ignore boxes that hold another box."""
     found = last_box(text, lambda content: _boxed(content, read), several=several)
     return Hit(answer=found[0], end=found[1]) if found else None
 
 
 def _boxed(content: str, read: Reader) -> str:
-    """Return the answer in a box, without a label that it repeats."""
+    """Return the answer in a box, without a label such as "Answer:" before it."""
     plain = clean(content)
     announced = _WRAPPED_LABEL.sub(r"\1", plain)
     found = markers.within(announced, read) if plain else ""
@@ -206,5 +209,5 @@ def _hit(answer: str | None) -> Hit | None:
 
 
 def _number(text: str) -> str | None:
-    """Return the last number."""
+    """Return the last number of a text; None if there is none."""
     return next((match[0] for match in reversed(list(_NUMBER.finditer(text)))), None)

@@ -122,12 +122,12 @@ _MOST_CHARACTERS = 60  # of an answer that replaces another
 
 
 def tag(text: str, read: Reader) -> Hit | None:
-    """Return what the last answer tag holds that is not blank."""
+    """Return the answer in the last answer tag that is not blank."""
     return _said(_tags(text, read), read)
 
 
 def _tags(text: str, read: Reader) -> Iterator[Hit]:
-    """Yield what the answer tags hold, the last first."""
+    """Yield the answers in the answer tags, the last first."""
     end, closed = len(text), False
     for found in reversed(list(_TAG.finditer(text))):
         content = text[found.end() : end].strip()
@@ -139,12 +139,12 @@ def _tags(text: str, read: Reader) -> Iterator[Hit]:
 
 
 def line(text: str, read: Reader) -> Hit | None:
-    """Return what the last answer line says that says an answer."""
+    """Return the answer of the last answer line that has one."""
     return _said(_lines(text, read), read)
 
 
 def _lines(text: str, read: Reader) -> Iterator[Hit]:
-    """Yield what the answer lines say, the last first."""
+    """Yield the answers of the answer lines, the last first."""
     for match, region in _regions(_LINE, text):
         if _CODE.match(match[0]):
             continue
@@ -160,12 +160,12 @@ def _lines(text: str, read: Reader) -> Iterator[Hit]:
 
 
 def sentence(text: str, read: Reader) -> Hit | None:
-    """Return what the last sentence says that says what the answer is."""
+    """Return the answer of the last sentence of the form "the answer is ..."."""
     return _said(_sentences(text, read), read)
 
 
 def _sentences(text: str, read: Reader) -> Iterator[Hit]:
-    """Yield what the sentences say that say what the answer is, the last first."""
+    """Yield the answers of sentences of the form "the answer is ...", the last first."""
     for match, region in _regions(_IS, text):
         before = text[max(0, match.start() - 20) : match.start()]
         value = value_of(_FILLER.sub("", region, count=1)).strip()
@@ -176,7 +176,7 @@ def _sentences(text: str, read: Reader) -> Iterator[Hit]:
 
 
 def _said(hits: Iterator[Hit], read: Reader) -> Hit | None:
-    """Return the first of the hits that is an answer; the first of all where none is."""
+    """Return the first hit that counts as an answer; the first of all if none does."""
     words: Hit | None = None
     for hit in hits:
         if read.counts(hit.answer):
@@ -197,7 +197,7 @@ def result(text: str) -> Hit | None:
 
 
 def within(content: str, read: Reader) -> str:
-    """Return the answer that an answer's own text announces; empty where it announces none."""
+    """Return the answer that the text of an answer itself announces; empty if it announces none."""
     found = line(content, read) or sentence(content, read)
     return found.answer if found else ""
 
@@ -205,15 +205,15 @@ def within(content: str, read: Reader) -> str:
 def taken_back(
     text: str, start: int, read: Reader, *, replaces: Callable[[str], bool], retracted: bool
 ) -> str:
-    """Return the final answer that a text gives instead of one before; empty if it gives none.
+    """Return the later answer that replaces an earlier one; empty if nothing replaces it.
 
     Args:
         text: A text.
-        start: Where the answer before ends.
+        start: Where the earlier answer ends.
         read: See `Reader`.
-        replaces: Whether an answer may stand in for the one before.
-        retracted: Take words for it, such as "Wait", whatever the answer; else an answer that is
-            called final or correct replaces another without, if it is a value.
+        replaces: Whether an answer may replace the earlier one.
+        retracted: Whether words that retract the earlier answer, such as "Wait", must come between;
+            if false, a value that is called final or correct replaces it without them.
     """
     after = text[start:]
     back = _RETRACTED.search(after)
@@ -229,12 +229,12 @@ def taken_back(
 
 
 def _meant(text: str, hits: Iterator[Hit]) -> Iterator[Hit]:
-    """Yield those of the answers that are meant for the question."""
+    """Yield the hits that answer the question itself."""
     return (hit for hit in hits if not _is_supposed(text, hit))
 
 
 def _is_supposed(text: str, hit: Hit) -> bool:
-    """Decide whether an answer is one of another question, or somebody else's."""
+    """Decide whether an answer is hypothetical, someone else's, or answers another question."""
     before = text[max(0, hit.start - _LONGEST_CLAUSE) : hit.start]
     clause = _SENTENCE_END.split(before)[-1]
     says = text[hit.start : hit.end]
@@ -242,7 +242,7 @@ def _is_supposed(text: str, hit: Hit) -> bool:
 
 
 def _is_called_final(text: str, hit: Hit) -> bool:
-    """Decide whether a value is called final or correct, and is not just a rounded one."""
+    """Decide whether a hit is a value called final or correct, and not only rounded."""
     called = _EXPLICIT.search(text[hit.start : hit.end]) and is_value(hit.answer)
     return bool(called) and not _ROUNDED.match(text, hit.end)
 
@@ -250,7 +250,7 @@ def _is_called_final(text: str, hit: Hit) -> bool:
 def _regions(
     patterns: tuple[re.Pattern[str], ...], text: str
 ) -> Iterator[tuple[re.Match[str], str]]:
-    """Yield each match, the last first, and the text from it to the next."""
+    """Yield each match, the last first, and the text between it and the next match."""
     end = len(text)
     pattern = patterns[-1] if _OTHERS.search(text) else patterns[0]
     for match in reversed(list(pattern.finditer(text))):

@@ -102,7 +102,7 @@ _MOST_WORDS = 2  # of a unit
 
 
 def value_in(text: str) -> str:
-    """Return the value that a sentence says; the whole text where it is none, or does not tell."""
+    """Return the value that a sentence states; the whole text if it states none or is unclear."""
     if len(text) > _LONGEST or "\n" in text:
         return text
     plain = _LEAD.sub("", text)
@@ -125,7 +125,7 @@ def value_in(text: str) -> str:
 
 
 def _is_more(text: str, verb: re.Match[str], value: str) -> bool:
-    """Decide whether words behind a value and its unit make another one of it ("5 km north")."""
+    """Decide whether the words behind a value and its unit change it ("5 km north")."""
     if _THERE.search(text[: verb.start()]) or _THERE_IS.fullmatch(verb[0]):
         return False  # of what is counted, words say which
     end = text.index(value, verb.end()) + len(value)
@@ -133,7 +133,7 @@ def _is_more(text: str, verb: re.Match[str], value: str) -> bool:
 
 
 def _is_unclear(text: str, start: int, value: str) -> bool:
-    """Decide whether a sentence denies the value behind a place, or goes on with others."""
+    """Decide whether a sentence denies the value behind `start`, or adds other values."""
     end = text.index(value, start) + len(value)
     main = text[:end] + _TAIL.split(text[end:], maxsplit=1)[0]
     others = _ANOTHER.search(text, end)
@@ -141,21 +141,21 @@ def _is_unclear(text: str, start: int, value: str) -> bool:
 
 
 def _is_measure(text: str) -> bool:
-    """Decide whether a text is nothing but a quantity of several units, or a date."""
+    """Decide whether a text is a quantity of several units or a date, and nothing else."""
     value = _VALUE.match(text)
     measure = value and _COMPOUND.match(text, value.end())
     return bool(measure) and not text[measure.end() :].strip(" .") if measure else False
 
 
 def _first_value(text: str) -> str:
-    """Return the value that a sentence begins with and says something of ("41 is the least n")."""
+    """Return the value that begins a sentence and is its subject ("41 is the least n"); else ""."""
     value = _VALUE.match(text)
     found = value is not None and _SUBJECT.match(text, value.end())
     return value[0] if value and found and not re.search(r"\d", text[value.end() :]) else ""
 
 
 def _governing(text: str) -> list[re.Match[str]]:
-    """Return the verbs of a sentence, without those of clauses within it."""
+    """Return the main verbs of a sentence, without the verbs of subordinate clauses."""
     governing: list[re.Match[str]] = []
     end = 0  # of the verb before: a word that begins a clause takes the next verb alone
     for verb in _VERB.finditer(text):
@@ -170,13 +170,13 @@ def _governing(text: str) -> list[re.Match[str]]:
 
 
 def _in_prose(text: str, verb: re.Match[str]) -> bool:
-    """Decide whether a verb belongs to a sentence, and not to a formula."""
+    """Decide whether a verb stands in prose, not in a formula."""
     before = text[: verb.start()]
     return not before.count("$") % 2 and before.count(r"\(") <= before.count(r"\)")
 
 
 def _says(text: str, verb: re.Match[str]) -> bool:
-    """Decide whether a verb has something before it to say a value of."""
+    """Decide whether a verb has a subject before it; "there is" needs none."""
     before = text[: verb.start()]
     if verb[0] == "=":
         return _words(before) >= 2
@@ -184,7 +184,7 @@ def _says(text: str, verb: re.Match[str]) -> bool:
 
 
 def _values(text: str, start: int) -> str:
-    """Return the value that begins at a place, or the list of them; empty if there is none."""
+    """Return the value, or the list of values, that begins at `start`; empty if there is none."""
     hedge = _HEDGE.match(text, start)
     start = end = hedge.end() if hedge else start
     count = 0
@@ -200,7 +200,7 @@ def _values(text: str, start: int) -> str:
 
 
 def _goes_on(text: str, end: int) -> bool:
-    """Decide whether a value goes on behind a place, so that what stands before is a part of it."""
+    """Decide whether the value that ends at `end` is only a part of a longer one."""
     return bool(_MORE.match(text, end) or _COMPOUND.match(text, end))
 
 
@@ -213,7 +213,7 @@ def is_value(text: str) -> bool:
 
 
 def is_answer(text: str) -> bool:
-    """Decide whether a text is an answer by itself, and no words about one, such as "unique"."""
+    """Decide whether a text is an answer by itself, and not words about one, such as "unique"."""
     return is_value(text) or _ALONE.fullmatch(text) is not None
 
 

@@ -53,7 +53,7 @@ _PLACEHOLDER = re.compile(r"(?:[\s.…?*_$`\"']|-{2,}+|\\[lc]?dots|\\[\[(])*")
 
 
 def value_of(region: str) -> str:
-    """The answer that a region begins with: a block, or the first line up to its clause's end."""
+    """Return the answer that a region begins with: a block, or the first line's first clause."""
     block = _BLOCK.match(region)
     if block is not None:
         return block[block.lastindex or 0]
@@ -65,7 +65,10 @@ def value_of(region: str) -> str:
 
 
 def _end_of(region: str) -> re.Match[str] | None:
-    """Return where an answer ends; a factorial within a formula ends none."""
+    """Return the match that ends an answer; None if the answer is the whole region.
+
+    The "!" of a factorial in a formula does not end an answer.
+    """
     dollars = place = 0
     for end in _END.finditer(region):
         if region[end.start()] == "." and _is_short(region, end.start()):
@@ -78,7 +81,7 @@ def _end_of(region: str) -> re.Match[str] | None:
 
 
 def _is_short(text: str, dot: int) -> bool:
-    """Decide whether a dot belongs to an abbreviation, and ends no sentence."""
+    """Decide whether a dot belongs to an abbreviation and does not end a sentence."""
     before = text[max(0, dot - _LONGEST_SHORT) : dot]
     if _TITLE.search(before):
         return True
@@ -90,7 +93,7 @@ def _is_short(text: str, dot: int) -> bool:
 
 
 def clean(value: str) -> str:
-    """An answer without what wraps it; empty if it only holds a place, or has an unusable box."""
+    """Remove what wraps an answer; return "" for a placeholder or an unusable box."""
     value = value.strip()
     for _ in range(_LAYERS):
         bare = _unwrap(_FINAL_DOT.sub("", value).strip()).strip()
@@ -101,7 +104,7 @@ def clean(value: str) -> str:
 
 
 def _unwrap(value: str) -> str:
-    """An answer without its outermost wrapper."""
+    """Remove the outermost wrapper of an answer."""
     plain = value.strip("*")
     if "**" not in plain:  # else they mark parts of the answer, or are a power
         value = plain

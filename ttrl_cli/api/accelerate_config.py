@@ -57,13 +57,14 @@ _FSDP_WITHOUT_EFFECT = frozenset(
 
 
 def with_accelerate_file(config: C) -> C:
-    """The configuration with what its file of accelerate's says, where no option says it.
+    """Add the settings of the accelerate configuration file that no option sets.
 
-    The file is read here and never again: what it comes to stands in the configuration.
+    The file is read only here. The returned configuration holds its settings, so a resumed run does
+    not need the file.
 
     Raises:
-        UsageError: If the file cannot be read, asks for what is not there or would be ignored, or
-            contradicts an option.
+        UsageError: If the file cannot be read, asks for something that is not supported or would be
+            ignored, or contradicts an option.
     """
     path = config.accelerate_config
     if path is None:
@@ -91,10 +92,11 @@ def with_accelerate_file(config: C) -> C:
 
 
 def require_divisible(config: RunConfig) -> None:
-    """Where weights are to be divided, refuse what does not go with that.
+    """Refuse options that cannot be combined with --fsdp.
 
     Raises:
-        UsageError: If there is such a thing.
+        UsageError: If --fsdp is set and there is one process, --load-in-4bit is set, or the sampler
+            needs unsharded weights.
     """
     if not config.fsdp:
         return
@@ -109,7 +111,7 @@ def require_divisible(config: RunConfig) -> None:
 
 
 def needs_whole_weights(config: RunConfig) -> str:
-    """What is to be said of a sampler that shares the learner's weights."""
+    """Return the message that refuses --fsdp with a sampler that shares the learner's weights."""
     return (
         f"--fsdp divides the weights among processes, and --sampler {config.sampler} "
         "needs them whole; use --sampler vllm, or vllm-server:URL,..."
@@ -117,10 +119,12 @@ def needs_whole_weights(config: RunConfig) -> str:
 
 
 def _read(path: str, where: str) -> dict[str, Any]:
-    """The file's keys, by accelerate's own reader: its releases differ about the format.
+    """Read the file's keys with accelerate's own reader, and check them.
+
+    The format differs between accelerate's releases.
 
     Raises:
-        UsageError: If it cannot be read, or asks for what is not there.
+        UsageError: If the file cannot be read, or asks for something that is not supported.
     """
     asked = _loaded(path, where)
     kind, precision = asked["distributed_type"], asked.get("mixed_precision") or "no"
@@ -155,10 +159,10 @@ def _read(path: str, where: str) -> dict[str, Any]:
 
 
 def _loaded(path: str, where: str) -> dict[str, Any]:
-    """What accelerate's reader makes of the file, which is handed to it in UTF-8.
+    """Load the file with accelerate's reader, from a copy in UTF-8.
 
     Raises:
-        UsageError: If it cannot be read.
+        UsageError: If the file cannot be read.
     """
     from accelerate.commands.config.config_args import load_config_from_file
     from yaml import YAMLError
@@ -176,10 +180,10 @@ def _loaded(path: str, where: str) -> dict[str, Any]:
 
 
 def _divided(asked: dict[str, Any], where: str) -> dict[str, object]:
-    """What is said of divided weights; None stands for nothing.
+    """Return the options on sharded weights that the file sets; a value of None means not set.
 
     Raises:
-        UsageError: If some of it would be ignored.
+        UsageError: If this run would ignore one of the file's keys.
     """
     if asked["distributed_type"] != "FSDP":
         return {}
@@ -188,10 +192,10 @@ def _divided(asked: dict[str, Any], where: str) -> dict[str, object]:
 
 
 def _checked_fsdp(own: dict[str, Any], where: str) -> dict[str, Any]:
-    """The keys of fsdp_config.
+    """Check the keys of fsdp_config and return them.
 
     Raises:
-        UsageError: If one of them would be ignored.
+        UsageError: If one of them is not supported or would be ignored.
     """
     if own.get("fsdp_version", 1) != 2:
         msg = f"{where}: fsdp_config.fsdp_version must be 2"

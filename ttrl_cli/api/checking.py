@@ -60,12 +60,12 @@ class Check:
 def check(
     path: Path, *, limits: Mapping[str, str] | None = None, sandbox: str | None = None
 ) -> Check:
-    """Run a problem's seeds through its verifier, and attack that.
+    """Run a problem's seeds through its verifier, then attack the verifier.
 
     Args:
         path: A problem.yaml or its folder.
         limits: Overrides of the problem's limits, by key.
-        sandbox: What keeps programs in; by default what the problem's `run:` section says.
+        sandbox: Name of the sandbox backend; by default the one in the problem's `run:` section.
 
     Raises:
         ProblemError: If anything is wrong, naming file and key.
@@ -91,10 +91,10 @@ def check(
 
 
 def graded_seeds(problem: Problem, grader: ProblemGrader) -> list[Verdict]:
-    """Verdicts of the seeds, all of them valid and fit for a prompt.
+    """Grade the seeds, and build a prompt from each to check the template; return the verdicts.
 
     Raises:
-        ProblemError: Naming the first seed that is not, or what is wrong with the template.
+        ProblemError: If a seed is not valid (the first one is named), or if the template is wrong.
     """
     verdicts = grader.grade_seeds()
     for place, (seed, verdict) in enumerate(zip(problem.seeds, verdicts, strict=True)):
@@ -108,10 +108,10 @@ def graded_seeds(problem: Problem, grader: ProblemGrader) -> list[Verdict]:
 
 
 def _certificate(problem: Problem, grader: ProblemGrader, verdict: Verdict) -> Certificate | None:
-    """The certificate of a seed, where the problem certifies.
+    """Certify a seed; return None if the problem has no `certify`.
 
     Raises:
-        ProblemError: If it cannot be certified.
+        ProblemError: If the seed cannot be certified.
     """
     if problem.spec.certify is None:
         return None
@@ -124,10 +124,10 @@ def _certificate(problem: Problem, grader: ProblemGrader, verdict: Verdict) -> C
 def _attacked(
     problem: Problem, grader: ProblemGrader, honest: Verdict
 ) -> tuple[int, tuple[Finding, ...]]:
-    """How many attacks there were, and what they found.
+    """Attack the verifier; return the number of attacks and what they found.
 
-    They are made from the seed: its text, or the data that the verifier was given, or where a
-    program gave them, what it made of them.
+    The attacks are made from the first seed: from its text, from its JSON data, or, where it is a
+    program, from its verified data.
     """
     spec = problem.spec
     text = spec.solution.kind == "text"

@@ -36,7 +36,7 @@ class Health:
 
 
 def doctor() -> Health:
-    """Attack every backend on this machine; takes about ten seconds each."""
+    """Attack every sandbox backend on this machine; each takes about ten seconds."""
     try:
         chosen, warning = choose(AUTO)
     except SetupError as error:
@@ -50,13 +50,13 @@ def doctor() -> Health:
 
 
 def prompt_note(model: str | None) -> str:
-    """Say what is unusual about how a model is asked; empty if nothing is.
+    """Describe what is unusual about how a model is prompted; return an empty text if nothing is.
 
     Args:
         model: A cached name, a path, a hub id; None for the embedded model.
 
     Raises:
-        SetupError: If its tokenizer is not to be had.
+        SetupError: If its tokenizer cannot be loaded.
         UsageError: If its chat template does not work.
     """
     from ttrl_cli.models import store
@@ -70,15 +70,15 @@ def prompt_note(model: str | None) -> str:
 
 
 def memory_plan(options: "Mapping[str, object]", *, gigabytes: float | None = None) -> "Plan":
-    """What a run would need in memory; nothing of the model but its configuration is read.
+    """Plan the memory that a run would need; of the model, only its configuration is read.
 
     Args:
         options: Keys of the configuration.
-        gigabytes: Plan for a GPU with so many GiB, whatever is here.
+        gigabytes: Memory of the GPU to plan for, in GiB; None plans for this machine's device.
 
     Raises:
         UsageError: If an option is wrong.
-        SetupError: If the model's configuration is not to be had.
+        SetupError: If the model's configuration cannot be found.
     """
     from ttrl_cli.models import memory_plan, store
 

@@ -10,14 +10,14 @@ FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
 def has_adapter(checkpoint: Path) -> bool:
-    """True for a checkpoint of a run that learns; one that only looked has no weights."""
+    """Decide whether a checkpoint holds an adapter; only runs that learn write one."""
     return all((checkpoint / name).exists() for name in FILES)
 
 
 def export(path: Path, folder: Path) -> Path:
     """Write the adapter of a run as a peft folder that transformers, peft and vLLM load.
 
-    It is the adapter of the last commit: what a search has learned so far, and of a vote the
+    The adapter of the last commit is written: for a search its newest weights, for a vote the
     weights that were kept.
 
     Args:
@@ -51,7 +51,7 @@ def export(path: Path, folder: Path) -> Path:
 
 
 def _write_template(run: RunDir, path: Path) -> None:
-    """Write the plain template that a base model was asked with, where it was."""
+    """Write the plain chat template that a base model was prompted with, if there was one."""
     found = files.read_checked(run.path / files.PROVENANCE_FILE).get("chat_template") or {}
     if found.get("plain"):
         with files.writing(path):

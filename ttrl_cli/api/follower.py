@@ -14,7 +14,7 @@ from ttrl_cli.sampler.parallel import Load, Sample, Score, Sleep, scores, share,
 
 
 def _say_ready() -> None:
-    """Let process 0 know that this one is about to join, and print nothing from then on."""
+    """Tell process 0 that this process is about to join; print nothing after that."""
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -23,7 +23,7 @@ def _say_ready() -> None:
 
 
 def follow() -> None:
-    """Obey process 0 until it says that there is nothing more to do."""
+    """Carry out the orders of process 0 until it ends the run."""
     import torch  # noqa: F401 # what takes long is to be done before this process says so
 
     if process_group.started_here():
@@ -39,7 +39,7 @@ def follow() -> None:
 
 
 def _obey(order: object, runtime: Runtime, group: ProcessGroup) -> None:
-    """Do what process 0 says."""
+    """Carry out one order of process 0."""
     sampler, learner = runtime.sampler, runtime.learner
     match order:
         case Sample(prompts_P, step):

@@ -60,11 +60,11 @@ class Launcher:
             raise
 
     def finish(self) -> None:
-        """Tell all others that they are done."""
+        """Tell the other processes that the run has ended."""
         self.group.broadcast(End())
 
     def join(self) -> None:
-        """Leave the process group, and wait until the others have ended."""
+        """Leave the process group; wait for the other processes, and kill those that hang."""
         process_group.leave()
         for process in self._started:
             try:
@@ -82,7 +82,12 @@ class Launcher:
         self._variables.close()
 
     def _start(self, config: RunConfig) -> None:
-        """Start the others, out of reach of the terminal's Ctrl-C."""
+        """Start the other processes in sessions of their own, where Ctrl-C does not reach them.
+
+        Raises:
+            SetupError: If there are fewer GPUs than processes, or if a process ends before it is
+                ready.
+        """
         count, on_cpu = config.gpus, _on_cpu(config)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -114,11 +119,11 @@ class Launcher:
 
 
 def _as_launched(config: RunConfig) -> None:
-    """Refuse processes that were launched for what this run would not do.
+    """Refuse processes whose launcher was configured for another kind of run.
 
     Raises:
-        UsageError: If a launcher was told of FSDP and this run was not, or the other way about of
-            the CPU; or of DeepSpeed.
+        UsageError: If the launcher was told to use DeepSpeed; to use FSDP, and the run does not; or
+            to use GPUs, and the run is on the CPU.
     """
     import torch
 
@@ -137,7 +142,7 @@ def _as_launched(config: RunConfig) -> None:
 
 
 def _on_cpu(config: RunConfig) -> bool:
-    """Whether the model is to be on the CPU.
+    """Decide whether the model runs on the CPU.
 
     Raises:
         SetupError: If there are fewer GPUs than processes.

@@ -22,7 +22,7 @@ from ttrl_cli.rundir import RunDir
 
 
 def new_folder(out: Path | None, name: str) -> Path:
-    """The run directory to make: `out`, or runs/NAME-K with the next free K.
+    """Return the path of a new run directory: `out`, or runs/NAME-K with the lowest free K.
 
     Raises:
         RunExistsError: If `out` exists.
@@ -39,7 +39,7 @@ def new_folder(out: Path | None, name: str) -> Path:
 
 
 def create_run(out: Path | None, name: str, create: Callable[[Path], RunDir]) -> RunDir:
-    """Make the run directory: `out`, or runs/NAME-K with the next K that nobody takes meanwhile.
+    """Make a run directory; try the next K if another process makes runs/NAME-K first.
 
     Args:
         out: See `new_folder`.
@@ -59,10 +59,11 @@ def create_run(out: Path | None, name: str, create: Callable[[Path], RunDir]) ->
 
 @contextmanager
 def phases(run: RunDir) -> Iterator[None]:
-    """Keep status.json true when the loop ends by an exception.
+    """Set the run's phase in status.json, also when the block ends by an exception.
 
     Raises:
-        InterruptedRunError: For a KeyboardInterrupt or a signal, saying how to go on.
+        InterruptedRunError: If the block ends by a KeyboardInterrupt or a signal; the message says
+            how to go on.
     """
     run.set_phase("running")
     try:
@@ -77,7 +78,7 @@ def phases(run: RunDir) -> Iterator[None]:
 
 
 def _stopped(run: RunDir) -> str:
-    """Note that a run was stopped within a step; return how to go on."""
+    """Note that a run was interrupted within a step; return a message on how to go on."""
     run.note_end("interrupted", stopped_by="interrupt")
     steps = run.status.totals.steps
     return f"stopped at once, after step {steps}; go on with: ttrl resume {run.path}"
@@ -85,10 +86,10 @@ def _stopped(run: RunDir) -> str:
 
 @contextmanager
 def holding(run: RunDir) -> Iterator[None]:
-    """Hold a run, and say how to go on where the system refuses a file that it needs.
+    """Lock a run for the block; if the system refuses a file that it needs, say how to go on.
 
     Raises:
-        UsageError: If another process holds it.
+        UsageError: If another process has locked the run.
         SetupError: If a file is refused.
     """
     try:
@@ -104,7 +105,7 @@ def holding(run: RunDir) -> Iterator[None]:
 
 @contextmanager
 def _failure_noted(run: RunDir) -> Iterator[None]:
-    """Note in the status of a run that is held what the system refused."""
+    """Note in the run's status what the system refused, if the block ends by an OSError."""
     try:
         yield
     except OSError as error:
@@ -115,7 +116,11 @@ def _failure_noted(run: RunDir) -> Iterator[None]:
 
 
 def _refused(run: RunDir, error: OSError) -> str:
-    """Say what the system refused; empty if it was neither the run's nor for want of anything."""
+    """Describe what the system refused; return an empty text for any other error.
+
+    An error counts if the run directory is gone, a file cannot be written, the disk fails, there
+    are too many open files, or the error is about a file of the run.
+    """
     if not run.path.exists():
         return f"{run.path} is gone: it was moved or deleted during the run; put it back"
     if isinstance(error, UnwritableError):
@@ -131,12 +136,12 @@ def _refused(run: RunDir, error: OSError) -> str:
 
 
 def finish(run: RunDir, reason: str) -> None:
-    """Note why the loop ended."""
+    """Set the final phase of a run, and note why its loop ended."""
     run.set_phase("interrupted" if reason == "interrupt" else "done", stopped_by=reason)
 
 
 def finished(run: RunDir, steps: int) -> bool:
-    """True for a run that is done and has nothing left to spend."""
+    """Decide whether a run is done and its budget is spent."""
     budget = Budget(run.config, run.status.totals, started=time.monotonic())
     return run.status.phase == "done" and bool(budget.closed_by(run.status.totals, steps))
 
@@ -147,7 +152,7 @@ def watch(
     best_known: float | None = None,
     stages: Mapping[str, int] | None = None,
 ) -> Watch:
-    """What the reporter is told of a run."""
+    """Describe a run for the reporter."""
     return Watch(
         name=run.status.name,
         path=str(run.path),

@@ -44,9 +44,10 @@ Options = Mapping[str, object]
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """No garbage collection while torch and a model are loaded, which takes a quarter of the time.
+    """Turn garbage collection off while torch and a model are loaded.
 
-    What was loaded stays for good; later collections need not look at it either.
+    It would take a quarter of the loading time. The loaded objects stay until the end, so later
+    collections skip them.
     """
     gc.disable()
     try:
@@ -79,15 +80,17 @@ class Runtime:
     @classmethod
     @_no_collection()
     def load(cls, config: RunConfig, codec: "Codec | None" = None) -> "Runtime":
-        """Load the model, if anything needs one, here and in all processes that share the work.
+        """Load the sampler and the learner, here and in all processes that share the run.
 
         Args:
             config: The run's configuration.
-            codec: What `load_words` returned, if it was asked.
+            codec: The codec that `load_words` returned, if it was called.
 
         Raises:
-            UsageError: If a script is to be shared by several processes.
-            SetupError: If it cannot be loaded.
+            UsageError: If the launched processes do not fit the configuration, or the sampler needs
+                unsharded weights and --fsdp shards them.
+            SetupError: If a process cannot be started, a library is missing or the model cannot be
+                loaded.
         """
         launcher = Launcher(config) if config.gpus > 1 or process_group.size() > 1 else None
         if launcher is None:
@@ -113,10 +116,11 @@ class Runtime:
     def local(
         cls, config: RunConfig, others: ProcessGroup | None, words: "Codec | None" = None
     ) -> "Runtime":
-        """What one process has.
+        """Load the sampler and the learner of one process.
 
         Raises:
             SetupError: If a library is missing, or the model cannot be loaded.
+            UsageError: If the sampler needs unsharded weights and --fsdp shards them.
         """
 
         @cache
@@ -183,11 +187,11 @@ class Runtime:
             self.launcher.join()
 
     def settled(self, config: C) -> C:
-        """The configuration with what `dtype: auto` is here, for a run resumed elsewhere."""
+        """Replace `dtype: auto` by the dtype in use, for a run that is resumed elsewhere."""
         return config.model_copy(update={"dtype": self.dtype})
 
     def parts(self, run: RunDir, grader: Grader, reporter: Reporter, started: float) -> Parts:
-        """The parts of one run's loop."""
+        """Assemble the parts of one run's loop."""
         parts = Parts(
             sampler=self.sampler,
             grader=grader,
@@ -211,16 +215,16 @@ class Runtime:
 def load_words(
     config: RunConfig, messages: Sequence[Message], reporter: Reporter
 ) -> "tuple[Codec | None, Json]":
-    """Load a model's tokenizer, and lay a conversation out before any weights are loaded.
+    """Load a model's tokenizer, and encode a conversation before any weights are loaded.
 
     Args:
         config: The run's configuration.
         messages: A conversation of the run.
-        reporter: Told if it is laid out in an unusual way.
+        reporter: Warned if the model is prompted in an unusual way.
 
     Returns:
-        The words, None where no part of ours needs any, as for scripted completions or the model
-        of a plug-in sampler's own; and what provenance.json says of the template.
+        The codec, or None if nothing here needs one (scripted completions, or a plug-in sampler
+        with a model of its own); and what provenance.json says of the chat template.
 
     Raises:
         SetupError: If there is no such model.

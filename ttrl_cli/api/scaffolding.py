@@ -34,14 +34,14 @@ class Scaffold:
 
 
 def new(path: Path, kind: str = "program") -> Scaffold:
-    """Make the folder of a new problem, which is a small one that can be solved as it is.
+    """Make the folder of a new problem: a small one that can be solved as it is.
 
     Args:
         path: The folder to make; its name is the problem's.
         kind: program, json or text.
 
     Raises:
-        UsageError: If the name or the kind is none, or the folder exists or cannot be made.
+        UsageError: If the name or the kind is not valid, or the folder exists or cannot be made.
     """
     _check_kind(kind)
     _check_name(path)
@@ -52,10 +52,10 @@ def new(path: Path, kind: str = "program") -> Scaffold:
 
 
 def template(kind: str) -> dict[str, str]:
-    """The text of every file of a template, by path from the problem's folder.
+    """Return the text of every file of a template, by path from the problem's folder.
 
-    What the kinds have in common lies in a folder of its own; a kind's own file of the same name
-    takes the place of a common one.
+    The files that all kinds share are in a folder of their own; a kind's own file of the same name
+    replaces the shared one.
     """
     root = files("ttrl_cli") / "templates"
     return dict(_texts(root / _COMMON, "")) | dict(_texts(root / kind, ""))

@@ -12,7 +12,9 @@ from ttrl_cli.sampler import registry
 
 
 def settle(config: C) -> C:
-    """Fix what depends on the machine or on another option, so that config.json says it all.
+    """Fix the options that depend on the machine or on other options.
+
+    config.json then holds all values that a resumed run needs.
 
     Raises:
         UsageError: If options contradict each other.
@@ -46,10 +48,10 @@ def settle(config: C) -> C:
 
 
 def workers(config: RunConfig) -> int:
-    """Return how many grading processes there are: as many as cores, unless it is configured."""
+    """Return the number of grading processes: as configured, else one per core."""
     return config.workers or _cores()
 
 
 def _cores() -> int:
-    """Count the cores this process may use, which taskset and containers can make fewer."""
+    """Count the cores that this process may use; taskset and containers can reduce them."""
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1

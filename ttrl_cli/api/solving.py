@@ -94,7 +94,7 @@ def solve(
 def resume(
     path: Path, *, options: Options, reporter: Reporter, started: float | None = None
 ) -> Summary:
-    """Go on with a run from its last commit; a finished one is left as it is.
+    """Resume a run from its last commit; leave a finished run as it is.
 
     Args:
         path: The run directory.
@@ -134,14 +134,14 @@ def resume(
 
 
 def best_known(run: RunDir) -> float | None:
-    """The best score that a run's problem names."""
+    """Return the best known score of a run's problem; None if there is none."""
     if run.status.kind == "vote":
         return None
     return load_problem(run.path / "problem").spec.best_known
 
 
 def require_solution(summary: Summary) -> None:
-    """Refuse a finished run that found nothing.
+    """Refuse a finished run in which no attempt was valid.
 
     Raises:
         NoSolutionError: If no attempt was valid.
@@ -152,7 +152,7 @@ def require_solution(summary: Summary) -> None:
 
 
 def _begin(run: RunDir, seeds: list[State], parts: Parts) -> None:
-    """Write the roots (and what a warm start brings along) and commit step 0."""
+    """Write the roots, and the archive of a warm start, to the log; then commit step 0."""
     lines = [archive_log.roots_line(seeds)]
     if run.status.start_from is not None:
         source = RunDir.open(Path(run.status.start_from))
@@ -168,10 +168,10 @@ def _begin(run: RunDir, seeds: list[State], parts: Parts) -> None:
 
 
 def _warm_lines(old: list[dict[str, Json]], seeds: list[State], name: str) -> list[dict[str, Json]]:
-    """Another run's log with its ids set apart, and our own seeds as further roots.
+    """Rename the ids in another run's archive log, and add this run's seeds as roots.
 
-    A seed that the other run had found stays out: as a root it would take the place of the child,
-    which may have descendants. As long as there are fewer than P roots, old ones are repeated.
+    A seed whose data the other run has found is left out: as a root it would replace the child with
+    the same data, which may have descendants. Old roots are repeated until there are P of them.
     """
     renamed = list(archive_log.renamed(old, f"{name}/"))
     roots = renamed[0]["states"]
@@ -217,7 +217,7 @@ def _search(run: RunDir, problem: Problem, parts: Parts, grader: ProblemGrader) 
 
 
 def _certify_best(run: RunDir, problem: Problem, reporter: Reporter, grader: ProblemGrader) -> None:
-    """Certify the best solution, once, where the problem can."""
+    """Certify the best solution, unless it has a certificate or the problem has no `certify`."""
     if not _uncertified(run, problem):
         return
     found = grader.certify(run.best.data(), run.best.solution())
@@ -228,7 +228,7 @@ def _certify_best(run: RunDir, problem: Problem, reporter: Reporter, grader: Pro
 
 
 def _uncertified(run: RunDir, problem: Problem) -> bool:
-    """Whether the best solution could have a certificate and has none."""
+    """Decide whether the best solution has no certificate, though the problem certifies."""
     return problem.spec.certify is not None and run.best.certificate() is None
 
 
@@ -236,8 +236,8 @@ def _require_same_problem(source: RunDir, problem: Problem, config: RunConfig) -
     """Refuse to start from another problem's run, or from an adapter that does not fit.
 
     Raises:
-        UsageError: Saying what differs.
-        SetupError: If there is nothing to start from.
+        UsageError: If the problem or an option differs; the message names it.
+        SetupError: If the other run has no commit to start from.
     """
     kind: Kind = source.status.kind
     if kind != "solve" or source.status.name != problem.spec.name:

@@ -49,7 +49,7 @@ class Verification:
         return right_side and self.problem.better(self.certificate.value, best)
 
     def figures(self) -> dict[str, Json]:
-        """The fields of --json."""
+        """Return the fields that --json prints."""
         return {
             "valid": self.verdict.valid,
             "reason": self.verdict.reason,
@@ -74,13 +74,14 @@ def verify(
     Args:
         path: A problem.yaml or its folder.
         solution: A program, a text, or data as JSON.
-        name: The solution's file name, whose ending tells data from programs where it can.
-        certify: Certify it as well, if it is valid.
+        name: The solution's file name; its ending tells data from programs where it can.
+        certify: Certify the solution as well, if it is valid.
         limits: Overrides of the problem's limits, by key.
-        sandbox: What keeps programs in; by default what the problem's `run:` section says.
+        sandbox: Name of the sandbox backend; by default the one in the problem's `run:` section.
 
     Raises:
-        UsageError: If the problem or a limit is wrong, or it has no `certify` and one is wanted.
+        UsageError: If the problem or a limit is wrong, or `certify` is set and the problem has
+            none.
         SetupError: If the machine lacks what the program needs, or grading failed.
     """
     problem = with_limits(load_problem(path), limits or {})
@@ -101,7 +102,7 @@ def verify(
 
 
 def with_limits(problem: Problem, limits: Mapping[str, str]) -> Problem:
-    """The problem with other limits.
+    """Return the problem with other limits.
 
     Raises:
         UsageError: If a key is unknown or a value out of bounds.
@@ -117,15 +118,15 @@ def with_limits(problem: Problem, limits: Mapping[str, str]) -> Problem:
 
 
 def check_certificate(document: Json, problem: Path | None = None) -> Certificate:
-    """Compute a certificate's bound again.
+    """Check a certificate by computing its bound again.
 
     Args:
         document: The certificate.
-        problem: Of which it is, for one that only the problem's own `certify` can check.
+        problem: The certificate's problem, if only the problem's own `certify` can check it.
 
     Raises:
         Invalid: If it does not prove what it says.
-        UsageError: If it needs its problem.
+        UsageError: If the certificate needs a problem and none is given, or the other way round.
     """
     if not isinstance(document, dict) or document.get("kind") != certificate.OF_PROBLEM:
         if problem is not None:
@@ -151,10 +152,10 @@ def check_certificate(document: Json, problem: Path | None = None) -> Certificat
 
 
 def _with_certify(problem: Problem) -> Problem:
-    """The problem, if it certifies.
+    """Return the problem; refuse one that has no `certify`.
 
     Raises:
-        UsageError: If it does not.
+        UsageError: If the problem has no `certify`.
     """
     if problem.spec.certify is None:
         msg = f"{problem.folder / PROBLEM_FILE} has no certify"
@@ -184,7 +185,7 @@ def _verify(
 
 
 def _is_data(name: str, text: str) -> bool:
-    """Whether a solution of a problem of programs is data: by its ending, else by its start."""
+    """Decide whether a solution of a program problem is data: by its ending, else by its start."""
     ending = Path(name).suffix
     if ending in (".json", ".py", ".cpp", ".cc", ".cxx"):
         return ending == ".json"
@@ -192,7 +193,7 @@ def _is_data(name: str, text: str) -> bool:
 
 
 def _of_data(problem: Problem) -> Problem:
-    """The problem as one whose solutions are data: nothing is started for programs."""
+    """Return the problem with data as its solutions, so that no sandbox is started."""
     spec = problem.spec
     solution = spec.solution.model_copy(update={"kind": "json"})
     environment = spec.environment.model_copy(update={"imports": []})

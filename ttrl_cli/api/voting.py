@@ -62,7 +62,8 @@ def vote(
         options: Keys of `VoteConfig`; they override the prompt's `run:` section.
         out: The run directory to make; by default runs/NAME-K with the next free K.
         reporter: Told of progress.
-        prompt: How to ask; by default the YAML of the same name beside the questions, if any.
+        prompt: The prompt's YAML file; by default the one of the same name beside the questions, if
+            any.
         system: A system message that replaces the prompt's.
         skip_bad: Go on without the records that are bad.
         started: time.monotonic() at the start of the command, for the budget in seconds.
@@ -103,7 +104,7 @@ def vote(
 
 
 def resume_vote(run: RunDir, options: Options, reporter: Reporter, started: float) -> Summary:
-    """Go on with a vote run that is locked already.
+    """Resume a vote run that is locked already.
 
     Args:
         run: The run.
@@ -135,12 +136,12 @@ def resume_vote(run: RunDir, options: Options, reporter: Reporter, started: floa
 
 
 def votes(run: RunDir) -> Iterator[dict[str, Json]]:
-    """A vote run's result, one record per question, in input order."""
+    """Return a vote run's results, one record per question, in input order."""
     return answers(run)
 
 
 def vote_figures(run: RunDir) -> dict[str, Json] | None:
-    """The contents of a vote run's summary.json; None before any result was written."""
+    """Return the contents of a vote run's summary.json; None before any result was written."""
     return read_summary(run)
 
 
@@ -168,7 +169,7 @@ def _parts(runtime: Runtime, run: RunDir, reporter: Reporter, started: float) ->
 
 
 def _finished(run: RunDir, questions: Questions) -> bool:
-    """True for a run that is done and has nothing left to spend."""
+    """Decide whether a run is done, its budget is spent and it is not in its training stage."""
     task = _task(run, questions, Comparer(workers=1))  # which is never started
     budget = Budget(run.config, run.status.totals, started=time.monotonic())
     over = closed_by(task, budget, run.status.totals)
@@ -176,7 +177,7 @@ def _finished(run: RunDir, questions: Questions) -> bool:
 
 
 def _read(source: Path | bytes) -> tuple[bytes, str]:
-    """The contents of a file of questions, and its name in a run directory."""
+    """Return the contents of a file of questions, and its name in a run directory."""
     if isinstance(source, bytes):
         return source, "stdin"
     try:
@@ -187,7 +188,7 @@ def _read(source: Path | bytes) -> tuple[bytes, str]:
 
 
 def _prompt(source: Path | bytes, given: Path | None, system: str | None) -> tuple[VotePrompt, str]:
-    """How to ask, and the file that says so."""
+    """Return the prompt and the path of its file."""
     beside = source.with_suffix(".yaml") if isinstance(source, Path) else None
     path = given if given is not None or beside is None or not beside.exists() else beside
     prompt = VotePrompt() if path is None else load_prompt(path)
@@ -211,7 +212,7 @@ def _resolved(questions: Questions, prompt: VotePrompt, options: Options, where:
 
 
 def _rebound(run: RunDir, bounds: Mapping[str, object]) -> VoteConfig:
-    """The configuration of a run with new bounds; `epochs` says anew what the steps are."""
+    """Return a run's configuration with new bounds; new `epochs` replace the number of steps."""
     old = run.config.model_dump()
     if "epochs" in bounds:
         del old["steps"]
@@ -219,7 +220,7 @@ def _rebound(run: RunDir, bounds: Mapping[str, object]) -> VoteConfig:
 
 
 def _with_steps(config: VoteConfig, questions: Questions) -> VoteConfig:
-    """Count the steps that the epochs make, unless they were given; without any, do not learn."""
+    """Set the number of steps from the epochs, unless it is given; without steps, do not learn."""
     steps = config.steps
     if "steps" not in config.model_fields_set:
         steps = config.epochs * -(-len(questions.questions) // config.groups)

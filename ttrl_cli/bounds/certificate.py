@@ -71,7 +71,7 @@ class Certificate:
         return nearest
 
     def document(self) -> dict[str, Json]:
-        """The certificate as plain JSON values."""
+        """Return the certificate as plain JSON values."""
         return {
             "schema_version": SCHEMA_VERSION,
             "kind": self.kind,
@@ -91,29 +91,31 @@ class _Kind:
 
 
 def erdos_minimum_overlap(h: FloatArray) -> Certificate:
-    """An upper bound of Erdos' minimum overlap constant from heights, [N], 0 <= h <= 1."""
+    """Certify an upper bound of Erdos' minimum overlap constant from heights, [N], 0 <= h <= 1."""
     construction = {"one": exact.ONE, "heights": exact.heights(h)}
     return _certificate("erdos-minimum-overlap", construction)
 
 
 def autocorrelation(f: FloatArray, which: int) -> Certificate:
-    """A bound of the first (upper), second (lower) or third (upper) autocorrelation constant.
+    """Certify a bound of the first, second or third autocorrelation constant.
+
+    The bound of the second is a lower one, the others are upper ones.
 
     Args:
         f: [N]; not negative for the first and second.
         which: 1, 2 or 3.
 
     Raises:
-        Invalid: If f is not fit for that.
+        Invalid: If f gives no bound of that constant.
     """
     return _certificate(f"autocorrelation-{which}", {"heights": exact.integers(f)})
 
 
 def circle_packing(found: list[list[float]]) -> Certificate:
-    """The exact sum of the radii of a valid packing, [[x, y, r], ...].
+    """Certify the exact sum of the radii of a valid packing, [[x, y, r], ...].
 
     Raises:
-        Invalid: If it is not one.
+        Invalid: If the packing is not valid.
     """
     return _certificate("circle-packing", {"circles": found})
 
@@ -121,13 +123,13 @@ def circle_packing(found: list[list[float]]) -> Certificate:
 def of_problem(
     name: str, bound: Fraction, *, upper: bool, construction: Mapping[str, Json]
 ) -> Certificate:
-    """A bound that a problem's own `certify` found.
+    """Return the certificate of a bound that a problem's own `certify` found.
 
     Args:
-        name: The problem's.
+        name: The problem's name.
         bound: The bound.
-        upper: Whether the score is at most that; else it is at least that.
-        construction: What the problem can compute it from again.
+        upper: Whether the score is at most the bound; else it is at least the bound.
+        construction: What the problem can compute the bound from again.
     """
     return Certificate(
         kind=OF_PROBLEM,
@@ -161,10 +163,10 @@ def check(document: Json) -> Certificate:
 
 
 def compare(document: Mapping[str, Json], found: Certificate) -> None:
-    """Refuse a document that says anything else than what was found.
+    """Refuse a document that differs from the certificate that was found.
 
     Raises:
-        Invalid: Naming the first key that differs.
+        Invalid: If a key differs; the message names the first one.
     """
     right = found.document()
     for key in [*right, *document]:

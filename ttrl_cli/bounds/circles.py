@@ -22,17 +22,17 @@ _CLEAR = 1e-12  # a gap that no rounding of floats in [0, 1] explains away
 
 
 def packing(data: object, count: int) -> list[list[float]]:
-    """A valid packing: the circles of the data, their radii shrunk where they must be.
+    """Return a valid packing: the circles of the data, with radii shrunk where necessary.
 
     Args:
         data: [[x, y, r], ...] or {"circles": [[x, y, r], ...]}.
-        count: How many there must be.
+        count: How many circles there must be.
 
     Returns:
         [count, 3]; disjoint and inside the unit square in exact arithmetic.
 
     Raises:
-        Invalid: If the data are no such circles, or overlap or stick out by more than REPAIRED.
+        Invalid: If the data are not such circles, or overlap or stick out by more than REPAIRED.
     """
     circles = rows(data, "circles", 3)
     if len(circles) != count:
@@ -47,7 +47,7 @@ def packing(data: object, count: int) -> list[list[float]]:
 
 
 def faults(circles: list[list[float]]) -> str:
-    """What is wrong with a packing in exact arithmetic, in words; empty if nothing is."""
+    """Return what is wrong with a packing in exact arithmetic, in words; empty if nothing is."""
     for place, circle in enumerate(circles):
         if _sticks_out(circle):
             return f"circle {place} is not inside the unit square"
@@ -58,12 +58,12 @@ def faults(circles: list[list[float]]) -> str:
 
 
 def exact_sum(circles: list[list[float]]) -> Fraction:
-    """The sum of the radii, as the rational number that the floats' sum is."""
+    """Return the exact sum of the radii, as a rational number."""
     return sum((Fraction(r) for _, _, r in circles), Fraction(0))
 
 
 def _shrunk(xy: FloatArray, radii: FloatArray) -> FloatArray:
-    """Radii shrunk with the least loss of their sum, up to rounding: a linear program.
+    """Shrink radii with the least loss of their sum, up to rounding, by a linear program.
 
     Its unknowns are the losses, in units of the largest overlap, so that the solver's tolerance is
     relative to that.
@@ -73,7 +73,7 @@ def _shrunk(xy: FloatArray, radii: FloatArray) -> FloatArray:
         radii: [N].
 
     Raises:
-        Invalid: If two circles overlap by more than REPAIRED.
+        Invalid: If two circles overlap by more than REPAIRED, or shrinking cannot separate them.
     """
     first, second = np.triu_indices(len(radii), 1)
     overlaps = radii[first] + radii[second] - np.hypot(*(xy[first] - xy[second]).T)
@@ -105,10 +105,10 @@ def _shrunk(xy: FloatArray, radii: FloatArray) -> FloatArray:
 
 
 def _refuse_outside(xy: FloatArray, radii: FloatArray) -> None:
-    """Refuse centres outside the unit square, negative radii and what sticks out.
+    """Refuse centres outside the unit square, negative radii and circles that stick out.
 
     Raises:
-        Invalid: Naming the circle.
+        Invalid: If there is such a circle; the message names it.
     """
     outside = ((xy < 0) | (xy > 1)).any(axis=1)
     if outside.any():
@@ -124,7 +124,7 @@ def _refuse_outside(xy: FloatArray, radii: FloatArray) -> None:
 
 
 def _overhangs(xy: FloatArray, radii: FloatArray) -> FloatArray:
-    """How far each circle sticks out; [N], negative where it does not."""
+    """Return how far each circle sticks out; [N], negative where it does not."""
     found: FloatArray = radii - np.minimum(xy, 1 - xy).min(axis=1)
     return found
 
@@ -142,7 +142,7 @@ def _exactly(circles: list[list[float]]) -> list[list[float]]:
 
 
 def _lower(circle: list[float], excess: float) -> None:
-    """Take the excess from a radius, and at least one unit in the last place."""
+    """Lower a circle's radius by the excess, and by at least one unit in the last place."""
     below = math.nextafter(circle[2], 0.0)
     circle[2] = max(min(below, circle[2] - excess), 0.0)
 

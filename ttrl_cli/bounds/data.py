@@ -14,12 +14,12 @@ MOST = 1_000_000
 
 
 def sequence(data: object) -> FloatArray:
-    """The numbers of [number, ...] or of {"sequence": [...]}.
+    """Read the numbers of [number, ...] or of {"sequence": [...]}.
 
-    What else a mapping holds (claims of a score, say) is ignored.
+    Other keys of a mapping (claims of a score, say) are ignored.
 
     Returns:
-        [N], 1 <= N <= MOST, finite; a copy. Negative zeros are zeros.
+        [N], 1 <= N <= MOST, finite; a copy. Negative zeros become zeros.
 
     Raises:
         Invalid: If it is anything else.
@@ -32,7 +32,7 @@ def sequence(data: object) -> FloatArray:
 
 
 def rows(data: object, key: str, length: int) -> FloatArray:
-    """The numbers of a list of lists of one length, or of a mapping that holds it by its key.
+    """Read a list of lists of `length` numbers, or a mapping that holds one under `key`.
 
     Returns:
         [N, length], finite; a copy.
@@ -64,7 +64,10 @@ def _inside(data: object, key: str) -> Any:
 
 
 def _real_numbers(values: Any, name: str) -> FloatArray:
-    """A list of real numbers, as an array; numpy alone would take booleans, text and more."""
+    """Read a list of real numbers as an array, and refuse anything else.
+
+    numpy alone would also take booleans, text and more.
+    """
     if isinstance(values, np.ndarray):
         values = values.tolist()
     if not isinstance(values, list | tuple):

@@ -22,7 +22,7 @@ ONE = 1 << BITS
 
 
 def integers(f: FloatArray) -> list[int]:
-    """The numbers times a power of two, rounded; the largest has BITS bits.
+    """Multiply numbers by a power of two and round them; the largest has BITS bits.
 
     Args:
         f: [N], not all zero.
@@ -33,7 +33,7 @@ def integers(f: FloatArray) -> list[int]:
 
 
 def autocorrelation(a: Sequence[int], *, absolute: bool = False) -> Fraction:
-    """2 n max(a*a) / (sum a)^2, or with max |a*a|.
+    """Return 2 n max(a*a) / (sum a)^2; with `absolute`, max |a*a| replaces max(a*a).
 
     Raises:
         Invalid: If the sum is zero.
@@ -48,10 +48,10 @@ def autocorrelation(a: Sequence[int], *, absolute: bool = False) -> Fraction:
 
 
 def flatness(a: Sequence[int]) -> Fraction:
-    """||f*f||_2^2 / (||f*f||_1 ||f*f||_inf) of the step function with heights a >= 0.
+    """Return ||f*f||_2^2 / (||f*f||_1 ||f*f||_inf) of the step function with heights a >= 0.
 
     Raises:
-        Invalid: If one is negative or all are zero.
+        Invalid: If a height is negative or all are zero.
     """
     nonnegative(a)
     c = _product(a, a)
@@ -60,10 +60,10 @@ def flatness(a: Sequence[int]) -> Fraction:
 
 
 def nonnegative(a: Sequence[int]) -> None:
-    """Refuse heights that are not those of a function f >= 0 with a positive integral.
+    """Refuse heights unless they make a function f >= 0 with a positive integral.
 
     Raises:
-        Invalid: If one is negative or all are zero.
+        Invalid: If a height is negative or all are zero.
     """
     if min(a) < 0 or max(a) == 0:
         msg = "the integers must not be negative, nor all zero"
@@ -71,7 +71,7 @@ def nonnegative(a: Sequence[int]) -> None:
 
 
 def heights(h: FloatArray) -> list[int]:
-    """The numerators over ONE of heights between 0 and 1, rounded so that they sum to n/2 exactly.
+    """Round heights between 0 and 1 to numerators over ONE, so that they sum to n/2 exactly.
 
     Args:
         h: [N], 0 <= h <= 1, sum h = n/2 up to rounding.
@@ -88,7 +88,7 @@ def heights(h: FloatArray) -> list[int]:
 
 
 def overlap(a: Sequence[int], one: int) -> Fraction:
-    """C5 of the step function with heights a / one.
+    """Return C5 of the step function with heights a / one.
 
     Raises:
         Invalid: If a height is not between 0 and 1, or they do not sum to n/2.
@@ -109,7 +109,7 @@ def overlap(a: Sequence[int], one: int) -> Fraction:
 
 
 def _product(a: Sequence[int], b: Sequence[int]) -> list[int]:
-    """The full discrete convolution: [len(a) + len(b) - 1]."""
+    """Return the full discrete convolution: [len(a) + len(b) - 1]."""
     first = flint.fmpz_poly(list(a))
     second = first if b is a else flint.fmpz_poly(list(b))
     found = [int(c) for c in (first * second).coeffs()]

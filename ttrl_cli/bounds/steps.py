@@ -20,7 +20,7 @@ ROUNDING = 1e-6
 
 
 def convolve(f: FloatArray, g: FloatArray) -> FloatArray:
-    """The full discrete convolution.
+    """Return the full discrete convolution.
 
     Args:
         f: [N].
@@ -37,7 +37,9 @@ def convolve(f: FloatArray, g: FloatArray) -> FloatArray:
 
 
 def scaled(f: FloatArray) -> FloatArray:
-    """The sequence times a power of two, so that no square overflows and none that counts vanishes.
+    """Multiply a sequence by a power of two, so that its squares stay in range.
+
+    No square overflows, and only negligible ones become zero.
 
     Returns:
         [N]; the largest absolute value is at least 1/2 and below 1.
@@ -54,10 +56,10 @@ def scaled(f: FloatArray) -> FloatArray:
 
 
 def nonnegative(f: FloatArray) -> FloatArray:
-    """The sequence, if it is one of values f >= 0 that are not all zero.
+    """Return the sequence unchanged, if no value is negative and not all are zero.
 
     Raises:
-        Invalid: If it is not.
+        Invalid: If a value is negative or all are zero.
     """
     if (f < 0).any():
         place = int(np.argmax(f < 0))
@@ -70,7 +72,9 @@ def nonnegative(f: FloatArray) -> FloatArray:
 
 
 def autocorrelation(f: FloatArray, *, absolute: bool = False) -> float:
-    """Max f*f / (integral of f)^2 on an interval of length 1/2: 2 n max(f*f) / (sum f)^2.
+    """Return max f*f / (integral of f)^2 of a step function on an interval of length 1/2.
+
+    This is 2 n max(f*f) / (sum f)^2.
 
     Args:
         f: [N], of either sign.
@@ -92,10 +96,10 @@ def autocorrelation(f: FloatArray, *, absolute: bool = False) -> float:
 
 
 def flatness(f: FloatArray) -> float:
-    """||f*f||_2^2 / (||f*f||_1 ||f*f||_inf) for f >= 0, f*f being piecewise linear.
+    """Return ||f*f||_2^2 / (||f*f||_1 ||f*f||_inf) of the step function with heights f >= 0.
 
-    The vertices are those of the convolution and two zero ends; with spacing h the squared norm of
-    an interval is h/3 (a^2 + ab + b^2), and h cancels.
+    f*f is piecewise linear. Its vertices are the values of the convolution and a zero at each end.
+    With spacing h, the squared norm of an interval is h/3 (a^2 + ab + b^2), and h cancels.
     """
     f = scaled(f)
     c = convolve(f, f)
@@ -104,10 +108,10 @@ def flatness(f: FloatArray) -> float:
 
 
 def heights(values: FloatArray) -> FloatArray:
-    """The step function h of the minimum overlap problem: 0 <= h <= 1 and sum h = n/2.
+    """Return the step function h of the minimum overlap problem: 0 <= h <= 1 and sum h = n/2.
 
-    The values are scaled so that the sum is right. Where that lifts a height above 1 by no more
-    than rounding may have done, 1 - h is scaled down instead, which keeps all of them in bounds.
+    The values are scaled so that the sum is right. If that lifts a height above 1 by no more than
+    rounding explains, it is set to 1 and 1 - h is scaled down, which keeps all heights in bounds.
 
     Args:
         values: [N], not negative.
@@ -132,7 +136,9 @@ def heights(values: FloatArray) -> FloatArray:
 
 
 def overlap(h: FloatArray) -> float:
-    """Erdos' minimum overlap C5 = max over k of (2/n) sum_i h_i (1 - h_(i+k)), over [0, 2].
+    """Return Erdos' minimum overlap C5 of h on [0, 2].
+
+    C5 = max over k of (2/n) sum_i h_i (1 - h_(i+k)).
 
     Args:
         h: [N], as `heights` returns it.

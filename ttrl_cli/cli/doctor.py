@@ -82,7 +82,7 @@ def doctor(
 
 
 def _describe_plan(planned: "Plan") -> str:
-    """The plan for people: a line for each item, sums, and what follows from them."""
+    """Describe a memory plan for people: a line for each item, the sums, and what they allow."""
     from ttrl_cli.models.memory_plan import gib
 
     shape = planned.shape
@@ -129,7 +129,7 @@ def _plan_as_json(planned: "Plan") -> "dict[str, Json]":
 
 
 def _describe(health: "Health") -> str:
-    """A table for people: a line for each property, a column for each sandbox."""
+    """Describe the sandboxes for people: a line for each property, a column for each sandbox."""
     from ttrl_cli.sandbox.base import Property
 
     names = [checked.backend.name for checked in health.sandboxes]

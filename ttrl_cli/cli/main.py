@@ -83,7 +83,7 @@ def options(
 
 
 def main() -> None:
-    """Run the command; errors that belong to the user end it with a message and their code."""
+    """Run the command; report a user's error as a message, with the error's exit code."""
     try:
         Path.cwd()
     except FileNotFoundError:
@@ -120,7 +120,7 @@ def main() -> None:
 def _show_traceback(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
-    """Print a traceback; what the error quotes may hold control characters."""
+    """Print a traceback, with the control characters in it escaped."""
     sys.stderr.write(visible("".join(traceback.format_exception(kind, error, trace))))
 
 
@@ -129,10 +129,10 @@ _SHARED = ("solve", "vote", "resume")
 
 
 def _follows() -> bool:
-    """Whether this process follows another one; what any other command does, it does alone.
+    """Decide whether this process follows process 0 of a command that several processes share.
 
     Raises:
-        SetupError: If it was started with others and told too little to find them.
+        SetupError: If it was launched with others, and variables to reach them are missing.
     """
     words = sys.argv[1:]
     command = next((word for word in words if not word.startswith("-")), "")
@@ -145,10 +145,10 @@ def _follows() -> bool:
 
 
 def _end_in_order() -> None:
-    """Have SIGTERM and SIGHUP end the command as Ctrl-C does: nothing that it made is left.
+    """Make SIGTERM and SIGHUP end the command as Ctrl-C does, so that everything is cleaned up.
 
-    The exit code is 128 and the signal, as shells have it. While a run is under way, SIGTERM ends
-    it after its step (loop/budget.py), and SIGHUP ends it at once, at its last commit.
+    The exit code is 128 plus the signal, as in shells. During a run, SIGTERM ends it after its step
+    (loop/budget.py), and SIGHUP ends it at once, at its last commit.
     """
     numbers = [signal.SIGTERM, signal.SIGHUP]
     # nohup has SIGHUP ignored, and means it
@@ -169,13 +169,13 @@ def _end_in_order() -> None:
 
 
 def _out_of_memory(error: RuntimeError) -> bool:
-    """Whether a device had no memory left; torch says so, if it is there at all."""
+    """Decide whether the error says that a device ran out of memory; without torch, none does."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(error, torch.OutOfMemoryError)
 
 
 def _follow() -> None:
-    """Share the work of a command that runs in another process, whatever the arguments say."""
+    """Share the work of the command that process 0 runs; this process's arguments do not matter."""
     from ttrl_cli.api.follower import follow
 
     follow()

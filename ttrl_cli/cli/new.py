@@ -37,7 +37,7 @@ def new(
 
 
 def _describe(made: "Scaffold") -> str:
-    """What was made, and what to type next."""
+    """Say what was made, and what to type next."""
     folder = shlex.quote(str(made.folder))
     replay = shlex.quote(f"replay:{made.folder}/replay.jsonl")
     lines = [

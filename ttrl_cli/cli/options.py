@@ -30,10 +30,10 @@ Limits = Annotated[
 
 
 def parse_limits(text: str | None) -> dict[str, str]:
-    """The keys and values of --limits.
+    """Parse the keys and values of --limits.
 
     Raises:
-        UsageError: If it is not KEY=VALUE,...
+        UsageError: If it is not KEY=VALUE,... with each key once.
     """
     found: dict[str, str] = {}
     for part in text.split(",") if text is not None else []:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def run_view(*, quiet: bool) -> "RunView":
-    """A view of a run, its clock started."""
+    """Make a view of a run, and start its clock."""
     started = time.monotonic()
     from ttrl_cli.console import Console, RunView
 
@@ -39,10 +39,10 @@ def print_summary(summary: "Summary", *, as_json: bool, quiet: bool) -> None:
 
 
 def end(summary: "Summary") -> None:
-    """Say how to go on, if the run was interrupted.
+    """Raise an error that says how to go on, if the run was interrupted.
 
     Raises:
-        InterruptedRunError: In that case.
+        InterruptedRunError: If the run was interrupted.
     """
     if summary.status == "interrupted":
         msg = f"interrupted after step {summary.steps}; go on with: ttrl resume {summary.run}"
@@ -50,7 +50,7 @@ def end(summary: "Summary") -> None:
 
 
 def describe(summary: "Summary") -> str:
-    """A summary for people."""
+    """Describe a run's summary for people."""
     from ttrl_cli.prompts import number
 
     lines = [f"{summary.problem}: {summary.status}, {summary.run}"]

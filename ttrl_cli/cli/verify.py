@@ -175,7 +175,7 @@ def _write(file: Path, found: "Certificate") -> None:
 
 
 def _describe(found: "Verification") -> str:
-    """A verification for people."""
+    """Describe a verification for people."""
     from ttrl_cli.prompts import number
 
     verdict, spec = found.verdict, found.problem.spec

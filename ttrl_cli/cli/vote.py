@@ -71,7 +71,7 @@ def vote(
 
 
 def print_votes(summary: "Summary", *, quiet: bool) -> None:
-    """Print a vote run's result: one JSON line per question, and a table for people on stderr.
+    """Print a vote run's results: one JSON line per question, and a table for people on stderr.
 
     Raises:
         NoSolutionError: If no sample of the run had an answer.
@@ -93,7 +93,7 @@ def print_votes(summary: "Summary", *, quiet: bool) -> None:
 
 
 def describe_votes(summary: "Summary", figures: Figures) -> str:
-    """The figures of a vote, for people."""
+    """Describe the figures of a vote for people."""
     lines = [f"{summary.problem}: {summary.status}, {summary.run}"]
     if figures["bad"]:
         lines.append(f"  {figures['bad']} bad records were left out")
@@ -124,13 +124,13 @@ def describe_votes(summary: "Summary", figures: Figures) -> str:
 
 
 def _cut_off(pairs: int) -> str:
-    """One line on comparisons without a result."""
+    """Write one line on the comparisons that were cut off."""
     text = "1 comparison of answers was" if pairs == 1 else f"{pairs} comparisons of answers were"
     return f"  {text} cut off (too much CPU time or memory), which counts as different"
 
 
 def _trained(training: Figures) -> str:
-    """One line on the training."""
+    """Describe the training, and why it stopped if the vote was collapsing."""
     text = f"  trained      {training['steps']} steps on {training['questions']} votes"
     text += f", {training['unanimous']} unanimous and {training['under_min_share']} under the "
     text += "least share left out"

@@ -26,15 +26,15 @@ def visible(
     solution: bool = False,
     draft: bool = True,
 ) -> str:
-    """Return what a completion says: its first turn, without thinking.
+    """Return the part of a completion that counts: its first turn, without thinking.
 
     Args:
         text: A completion whose lines end in newlines alone.
         marks: How the model marks thinking and turns.
-        gap: What stands for a block that was cut out.
-        solution: Whether a solution is asked for, and no final answer.
-        draft: Whether a text that says nothing else says what stands before a closing tag at its
-            very end, which nothing opened: an answer, or a draft whose beginning the prompt opened.
+        gap: What replaces a block that was cut out.
+        solution: Whether a solution is asked for, rather than a final answer.
+        draft: Whether, if nothing else counts, to return the text before an unopened closing tag at
+            the very end: an answer, or a draft whose opening tag stands in the prompt.
     """
     said = first_turn(spoken(text, marks, gap=gap), marks, solution=solution)
     if draft and not said.strip() and text.strip():

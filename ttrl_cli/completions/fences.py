@@ -42,7 +42,7 @@ class Fence:
         return found[1].lower() if found else ""
 
     def closes(self, opening: "Fence") -> bool:
-        """Decide whether this line ends the block that another one opened."""
+        """Decide whether this line ends the block that `opening` began."""
         most = _MOST_INDENT if opening.indent <= _MOST_INDENT else opening.indent + _MOST_INDENT
         same = self.marks[0] == opening.marks[0] and len(self.marks) >= len(opening.marks)
         return same and not self.info and self.indent <= most
@@ -64,7 +64,7 @@ class Block:
 
 
 def fence_of(line: str) -> Fence | None:
-    """Read a line as a fence; None if it is none."""
+    """Parse a line as a fence; return None if it is none."""
     if "```" not in line and "~~~" not in line:
         return None
     bare = line.strip(_SPACE)
@@ -82,7 +82,7 @@ def fence_of(line: str) -> Fence | None:
 
 
 def blocks(text: str) -> Iterator[Block]:
-    """Yield the fenced blocks of a text in order, at last one that is not closed, if any."""
+    """Yield the fenced blocks of a text in order; the last one may not be closed."""
     opening: Fence | None = None
     body: list[str] = []
     for line in text.split("\n"):
@@ -99,6 +99,6 @@ def blocks(text: str) -> Iterator[Block]:
 
 
 def block(opening: Fence, body: list[str], *, closed: bool) -> Block:
-    """Make a block of its first fence and its lines."""
+    """Make a block from its first fence and its lines."""
     inside = "\n".join(body)
     return Block(tag=opening.tag, body=dedent(inside) if opening.indent else inside, closed=closed)

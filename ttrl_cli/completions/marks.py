@@ -73,12 +73,12 @@ KNOWN = Marks()
 
 
 def marks_of(template: str, tokens: Iterable[str], prompt: str) -> Marks:
-    """Return the marks that a chat template uses.
+    """Find the marks that a chat template uses.
 
     Args:
-        template: Its source.
-        tokens: The tokenizer's added tokens; some name tags that a template leaves to the model.
-        prompt: A conversation that it laid out, ready for an answer.
+        template: The template's source.
+        tokens: The tokenizer's added tokens; some are tags that the template does not contain.
+        prompt: A conversation in the template's layout, ready for an answer.
     """
     added = list(dict.fromkeys(tokens))
     tags = tags_in("\n".join([template, *added]))
@@ -91,12 +91,12 @@ def marks_of(template: str, tokens: Iterable[str], prompt: str) -> Marks:
 
 
 def _is_turn(token: str) -> bool:
-    """Decide whether a token of a laid-out prompt marks a turn: no blanks, and no thinking."""
+    """Decide whether a token of a laid-out prompt marks a turn: no blanks, and no thinking tag."""
     return bool(_IN_BRACKETS.fullmatch(token)) and not _LIKE_A_TAG.fullmatch(token)
 
 
 def tags_in(text: str) -> tuple[Tag, ...]:
-    """Return the pairs of tags around thinking that a text names, in order."""
+    """Return the pairs of thinking tags that a text contains, in order."""
     openings: dict[str, str] = {}
     closings: dict[str, str] = {}
     for found in _LIKE_A_TAG.findall(text):
@@ -110,12 +110,12 @@ def tags_in(text: str) -> tuple[Tag, ...]:
 
 
 def _key(tag: str) -> str:
-    """Return what an opening tag and its closing one have in common."""
+    """Return the part of a tag's name that its opening and closing form share."""
     return re.sub(r"[\W_]", "", _SIDE.sub("", tag.replace("_", " "))).lower()
 
 
 def is_mentioned(text: str, start: int, end: int) -> bool:
-    """Decide whether a mark is only spoken of: in quotes, in bold, or as a word of a sentence."""
+    """Decide whether a mark is only mentioned: in quotes, in bold, or as a word of a sentence."""
     before = text[start - 1 : start] if start else ""
     if before and text[end : end + 1] == _AROUND.get(before):
         return "``" not in (text[max(0, start - 2) : start], text[end : end + 2])

@@ -83,8 +83,8 @@ def spoken(text: str, marks: Marks, *, gap: str = "", draft: bool = False) -> st
     Args:
         text: A completion whose lines end in newlines alone.
         marks: The tags of the model's chat template, and whether the prompt opened one.
-        gap: What stands for each block that was cut out. A fence behind one begins a line anyhow.
-        draft: Whether to keep what stands before closing tags at the very end that nothing opened.
+        gap: What replaces each block that was cut out. A fence after one begins a new line anyway.
+        draft: Whether to keep the text before unopened closing tags at the very end.
     """
     tags = _Tags(text, marks)
     stray = tags.stray(marks) if draft else len(text)
@@ -128,7 +128,11 @@ class _Tags:
             self._closing.setdefault(tag.family, []).append(tag)
 
     def end_of_block(self, start: int, family: str) -> int:
-        """Return where the thinking that begins at a place ends; no family takes any tag."""
+        """Return where the thinking block that begins at `start` ends.
+
+        Only a closing tag of the same family ends it, or any for the family "". Without one, the
+        last closing tag of all does, or else the end of the text.
+        """
         own = self._closing.get(family, [])
         after = bisect_left(own, start, key=lambda tag: tag.start)
         if after < len(own):
@@ -137,7 +141,7 @@ class _Tags:
         return last[0].end if last and last[0].start >= start else len(self._text)
 
     def stray(self, marks: Marks) -> int:
-        """Return where the closing tags at the end of the text begin that nothing opened."""
+        """Return where the unopened closing tags at the end of the text begin."""
         closing = len(self._closing[""])
         left = closing - (len(self.all) - closing) - marks.opened
         end = len(self._text)
@@ -149,9 +153,9 @@ class _Tags:
         return end
 
     def ends_draft(self, tag: _Tag) -> bool:
-        """Decide whether a tag within a block of code ends a draft that left its fence open.
+        """Decide whether a tag within a code block ends a draft that left its fence open.
 
-        Tags come in their order, so that no part of a long line is looked through twice.
+        Call it with the tags in order, so that no part of a long line is searched twice.
         """
         if tag.opens or (len(self._fences) - bisect_left(self._fences, tag.end)) % 2:
             return False
@@ -172,7 +176,7 @@ class _Tags:
 
 
 def _tags(text: str, marks: Marks) -> Iterator[_Tag]:
-    """Yield the tags of a text in order, mentions left out."""
+    """Yield the tags of a text in order, without mere mentions."""
     if (bare := _BARE_START.match(text)) and (bare["text"] or _BARE_FINAL in text):
         yield _Tag(start=bare.start(), end=bare.end(), family=_BARE, opens=True)
     if not _hints(marks).search(text):
@@ -189,7 +193,7 @@ def _tags(text: str, marks: Marks) -> Iterator[_Tag]:
 
 
 def _without_lone(tags: list[_Tag]) -> list[_Tag]:
-    """Leave out the tags that only count as a pair, where they are none."""
+    """Drop the tags that only count as a pair if the text does not have both."""
     if {tag.opens for tag in tags if tag.family == _ONLY_CLOSED} == {True, False}:
         return tags
     return [tag for tag in tags if tag.family != _ONLY_CLOSED]
@@ -197,14 +201,14 @@ def _without_lone(tags: list[_Tag]) -> list[_Tag]:
 
 @lru_cache(maxsize=8)
 def _hints(marks: Marks) -> re.Pattern[str]:
-    """Return what every text with a tag has, and few others: it is found sooner than a tag."""
+    """Return a fast pattern that matches every text with a tag, and few others."""
     own = [re.escape(tag.closing) for tag in marks.thinking]
     return re.compile("|".join([_HINTS, *own]), re.IGNORECASE)
 
 
 @lru_cache(maxsize=8)
 def _pattern(marks: Marks) -> re.Pattern[str]:
-    """Return what finds the known tags and those of a template."""
+    """Return the pattern of the known tags and those of a template."""
     pairs = dict(_TOKENS)
     for place, tag in enumerate(marks.thinking):
         pairs[f"own{place}"] = (re.escape(tag.opening), re.escape(tag.closing))
@@ -217,7 +221,7 @@ def _pattern(marks: Marks) -> re.Pattern[str]:
 
 
 def _fence_after(text: str, fence: Fence | None) -> Fence | None:
-    """Return the fence that is open behind a text, where one may be open before it."""
+    """Return the fence that is open after a text, given the one open before it."""
     if "```" not in text and "~~~" not in text:
         return fence
     for line in text.split("\n"):
@@ -230,7 +234,7 @@ def _fence_after(text: str, fence: Fence | None) -> Fence | None:
 
 
 def _joined(pieces: list[str], gap: str) -> str:
-    """Join pieces of a text; a fence begins a line."""
+    """Join pieces of a text with `gap`; begin a new line before a fence."""
     joined = pieces[:1]
     for piece in pieces[1:]:
         joined += ["\n" if fence_of(piece.partition("\n")[0]) else gap, piece]

@@ -57,7 +57,7 @@ def first_turn(text: str, marks: Marks, *, solution: bool = False) -> str:
     Args:
         text: A completion without thinking.
         marks: How the model marks turns.
-        solution: Whether a solution is asked for, and no final answer.
+        solution: Whether a solution is asked for, rather than a final answer.
     """
     token = _token(marks)
     beginning = _beginning(marks).match(text)
@@ -83,7 +83,7 @@ def first_turn(text: str, marks: Marks, *, solution: bool = False) -> str:
 
 
 def without_end(text: str, marks: Marks) -> str:
-    """Return a text without the tokens of turns at its end."""
+    """Remove the turn tokens at the end of a text."""
     text = text.rstrip()
     line = text.rfind("\n") + 1
     at = _token_at_an_end(text[line:], _token(marks))
@@ -104,7 +104,7 @@ class _Labels:
         self._numbered: set[str] = set()  # labels that number the parts of the answer
 
     def end(self, line: str, place: int) -> bool:
-        """Decide whether a line that begins at a place begins another turn."""
+        """Decide whether a line, which begins at `place`, begins another turn."""
         label = _LABEL.match(line)
         if label is None or (label["example"] and self._solution):
             return False
@@ -120,7 +120,7 @@ class _Labels:
 
 
 def _answers(text: str, start: int, end: int, *, solution: bool) -> bool:
-    """Decide whether a text has an answer in a part, or is one as far as the part's end."""
+    """Decide whether a part of a text has an answer, or the text up to the part's end is one."""
     if solution:
         # a slice: what is looked at again for each label must not grow
         return text[:1] in ("[", "{") and text[max(0, end - _TAIL) : end].rstrip()[-1:] in (
@@ -131,7 +131,7 @@ def _answers(text: str, start: int, end: int, *, solution: bool) -> bool:
 
 
 def _token_in(line: str, token: re.Pattern[str]) -> int | None:
-    """Return where a token in a line begins that is no mention of itself; None if nowhere."""
+    """Return where the first turn token of a line begins that is not a mere mention; else None."""
     return next(
         (at.start() for at in token.finditer(line) if not is_mentioned(line, at.start(), at.end())),
         None,
@@ -139,7 +139,7 @@ def _token_in(line: str, token: re.Pattern[str]) -> int | None:
 
 
 def _token_at_an_end(line: str, token: re.Pattern[str]) -> int | None:
-    """Return where the tokens begin that a line begins or ends with; None if there are none."""
+    """Return where the turn tokens begin that a line starts or ends with; None without any."""
     if token.match(line.lstrip()):
         return 0
     start, end = None, len(line)
@@ -157,5 +157,5 @@ def _token(marks: Marks) -> re.Pattern[str]:
 
 @lru_cache(maxsize=8)
 def _beginning(marks: Marks) -> re.Pattern[str]:
-    """Return what may stand at the beginning of an answer: tokens, and whose turn it is."""
+    """Return a pattern for the beginning of an answer: turn tokens and the name of the role."""
     return re.compile(rf"\s*(?:(?:{_token(marks).pattern})\s*+(?:(?:assistant|model)\b\s*+)?)+")

@@ -24,7 +24,7 @@ _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
 def without_degrees(text: str) -> str:
-    """Return the text with degrees as radians in functions, and without them elsewhere."""
+    """Convert degrees to radians inside trigonometric functions; drop degree signs elsewhere."""
     if "\\" not in text and "^" not in text:
         return text
     text = _BEARING.sub(_bearing, _TEMPERATURE.sub("", text))
@@ -36,7 +36,7 @@ def _bearing(match: re.Match[str]) -> str:
 
 
 def _in_radians(text: str) -> str:
-    """Return the text with the arguments of functions in radians."""
+    """Convert the degrees in the arguments of trigonometric functions to radians."""
     found, at = "", 0
     for function in _FUNCTION.finditer(text):
         if function.start() < at:
@@ -54,14 +54,14 @@ def _in_radians(text: str) -> str:
 
 
 def _argument_end(text: str, start: int) -> int:
-    """Return where an argument in brackets, or a fraction, ends that begins at a place."""
+    """Return where the bracketed argument or the fraction that begins at `start` ends."""
     if text.startswith(r"\frac{", start):
         return _group_end(text, _group_end(text, start + len(r"\frac")))
     return _group_end(text, start)
 
 
 def _group_end(text: str, start: int) -> int:
-    """Return where a group in brackets ends that begins at a place; the place where none does."""
+    """Return where the bracketed group that begins at `start` ends; `start` if there is none."""
     opening = text[start : start + 1]
     if opening not in _CLOSING:  # also at the end
         return start

@@ -41,7 +41,12 @@ _FUNCTION_NAMES = frozenset("fghFGH")
 
 
 def scalar(node: Node) -> Node:
-    """Return the node, which must not be a set, a tuple or the like."""
+    """Return the node; raise unless it is a single value.
+
+    Raises:
+        Verbatim: If the node is verbatim.
+        Unreadable: If it is another structure, such as a set or a tuple.
+    """
     if node.head == "verbatim":
         raise Verbatim
     if node.head in STRUCTURES:
@@ -57,25 +62,25 @@ class Atoms(Tokens):
         self.bars = 0
 
     def items(self, closers: Sequence[str]) -> tuple[list[Node], str]:
-        """Expressions with commas between them, and what closed them."""
+        """Read expressions separated by commas; return them and the closing token."""
         raise NotImplementedError
 
     def sum(self) -> Node:
-        """Terms with signs between them."""
+        """Read terms with signs between them."""
         raise NotImplementedError
 
     def factor(self) -> Node:
-        """An atom and what is written behind it."""
+        """Read an atom and the operators written behind it."""
         raise NotImplementedError
 
     def exponent(self) -> Node:
-        """What stands behind a caret: a group, or one token with its sign."""
+        """Read the exponent behind a caret: a group, or one token with its sign."""
         sign = self.take() if self.next in ("+", "-") else ""
         node = scalar(self.atom())
         return negative(node) if sign == "-" else node
 
     def argument(self) -> Node:
-        r"""What a command takes: a group in braces, or one digit or letter, as in \frac12."""
+        r"""Read a command's argument: a group in braces, or one digit or letter, as in \frac12."""
         token = self.next
         if token[:1].isdigit() and len(token) > 1:
             self.tokens[self.at] = token[1:].lstrip(".")
@@ -83,7 +88,7 @@ class Atoms(Tokens):
         return scalar(self.atom())
 
     def atom(self) -> Node:
-        """An expression that no operator takes apart."""
+        """Read an expression that no operator splits."""
         token = self.take()
         if token in _CLOSERS:
             return self.bracket(token)
@@ -98,7 +103,7 @@ class Atoms(Tokens):
         raise Unreadable
 
     def bracket(self, opening: str) -> Node:
-        """What stands in brackets: one expression, or a tuple or a set."""
+        """Read the rest of a bracketed group: one expression, a tuple or a set."""
         items, closing = self.items(_CLOSERS[opening])
         if opening in ("{", r"\{"):
             plain = opening == "{" and len(items) == 1
@@ -114,7 +119,7 @@ class Atoms(Tokens):
         return Node("tuple", tuple(items), name)
 
     def absolute(self) -> Node:
-        """An absolute value, of which the first bar was read."""
+        """Read the rest of an absolute value, behind its first bar."""
         self.bars += 1
         node = scalar(self.sum())
         self.expect("|")
@@ -122,7 +127,7 @@ class Atoms(Tokens):
         return Node("abs", (node,))
 
     def letter(self, name: str) -> Node:
-        """A letter, which is a variable, a constant or the name of a function of one letter."""
+        """Read the rest of a name of one letter: a variable, a constant or a function."""
         if name in ("e", "i"):
             return constant(name)
         while self.next == PRIME:
@@ -140,7 +145,7 @@ class Atoms(Tokens):
         return self.symbol(name)
 
     def symbol(self, name: str) -> Node:
-        """Return a variable with its subscript, in which words have no case."""
+        """Read a variable's subscript, its words in lower case, and return the variable."""
         if self.next != "_":
             return Node("symbol", name=name)
         self.take()
@@ -155,14 +160,14 @@ class Atoms(Tokens):
         return Node("symbol", name=f"{name}_{subscript}")
 
     def group(self) -> list[str]:
-        """Return the tokens of a group in braces, which holds no other."""
+        """Read a group in braces that holds no other group; return its tokens."""
         end = self.tokens.index("}", self.at) if "}" in self.tokens[self.at :] else self.at
         tokens = self.tokens[self.at + 1 : end]
         self.at = end + 1
         return tokens
 
     def command(self, name: str) -> Node:
-        """What a command makes of what follows."""
+        """Read what a command applies to; return the node of the whole."""
         if name in _COMMANDS:
             return _COMMANDS[name](self)
         if name in FUNCTIONS or name in ("ln", "log", "exp"):
@@ -186,7 +191,7 @@ class Atoms(Tokens):
         raise Unreadable
 
     def named(self, command: str) -> Node:
-        r"""Return a variable that is named by letters and a command: \angle ABC, \overline{AB}."""
+        r"""Read a variable named by a command and letters: \angle ABC, \overline{AB}."""
         if self.next == "{":
             letters = self.group()
         elif command in _OVER_NAMES:
@@ -201,7 +206,7 @@ class Atoms(Tokens):
         return Node("symbol", name=rf"\{command}({name})")
 
     def function(self, name: str) -> Node:
-        """A function's value; its power is written before its argument."""
+        """Read a function's application; a power of it is written before the argument."""
         base = number(10)
         if name == "log" and self.next == "_":
             self.take()
@@ -224,7 +229,7 @@ class Atoms(Tokens):
         return node if power is None else Node("pow", (node, power))
 
     def function_argument(self) -> Node:
-        """A group in brackets, or the simple factors that follow."""
+        """Read a function's argument: a group in brackets, or the simple factors that follow."""
         if self.next in ("(", "{", "["):
             return self.bracket(self.take())
         factors = [self.factor()]
@@ -236,7 +241,7 @@ class Atoms(Tokens):
         return Node("mul", tuple(factors)) if len(factors) > 1 else factors[0]
 
     def fraction(self) -> Node:
-        """Two arguments; dy/dx is a name."""
+        """Read the two arguments of a fraction; read dy/dx as one name."""
         found = derivative(self.tokens, self.at)
         if found is None:
             return Node("div", (self.argument(), self.argument()))
@@ -246,13 +251,13 @@ class Atoms(Tokens):
         return Node("symbol", name=found.name)
 
     def of_numbers(self, name: str) -> Node:
-        """Return the greatest common divisor and the like of numbers."""
+        """Read the arguments of gcd, lcm, max or a like function and return its value."""
         self.expect("(")
         items, _ = self.items((")",))
         return of_numbers(name, items)
 
     def root(self) -> Node:
-        """An argument, and an index in brackets before it."""
+        """Read a root's argument, and the index in square brackets before it."""
         if self.next != "[":
             return Node("pow", (self.argument(), number(_HALF)))
         self.take()
@@ -262,24 +267,24 @@ class Atoms(Tokens):
         return Node("root", (self.argument(), scalar(items[0])))
 
     def binomial(self) -> Node:
-        """Two arguments."""
+        """Read the two arguments of a binomial coefficient."""
         return Node("binom", (self.argument(), self.argument()))
 
     def enclosed(self, head: str, closing: str) -> Node:
-        """What stands before a closing command."""
+        r"""Read an expression up to its closing command, as in \lfloor x \rfloor."""
         node = scalar(self.sum())
         self.expect(closing)
         return Node(head, (node,))
 
     def blackboard(self) -> Node:
-        """The real numbers, as the interval they are."""
+        """Read {R} and return the real numbers as an interval."""
         for token in ("{", "R", "}"):
             self.expect(token)
         infinity = constant("oo")
         return Node("tuple", (negative(infinity), infinity), "()")
 
     def matrix(self, environment: str) -> Node:
-        """Rows of cells, up to the end of the environment."""
+        """Read rows of cells up to the end of the environment."""
         rows: list[Node] = []
         cells: list[Node] = []
         end = rf"\end{environment}"
@@ -319,5 +324,5 @@ def _literal(token: str) -> Node:
 
 
 def _simple(token: str) -> bool:
-    """A number, a letter or a Greek letter."""
+    """Decide whether a token is a number, a letter or a Greek letter."""
     return token.isalnum() or token == r"\pi" or token[1:].lower() in _GREEK

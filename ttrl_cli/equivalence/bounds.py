@@ -48,7 +48,7 @@ _HINT = re.compile(
 
 
 def with_bounds(text: str) -> str:
-    """Return the text with bounds as words behind their numbers."""
+    """Rewrite bounds such as "at least 5" as the number and a qualifier behind it."""
     if text[:1] in "<>\\≤≥" and text:
         text = _SIGN.sub(_signed, text)
     if not _HINT.search(text):
@@ -75,6 +75,6 @@ def _behind(match: re.Match[str]) -> str:
 
 
 def _name(phrase: str) -> str:
-    """Return the bound that a phrase says."""
+    """Return the name of the bound that a phrase expresses."""
     words = " ".join(phrase.replace("~", " ").split())
     return next(name for pattern, name in _MEANING if pattern.fullmatch(words))

@@ -39,7 +39,7 @@ _EQUALITY = re.compile(r"(?<![<>!=\\])=(?!=)")
 
 @lru_cache(maxsize=32768)
 def canonical(answer: str) -> Canonical:
-    """Return what is known of an answer: any string, in bounded time. Never raises."""
+    """Return the canonical form of an answer in bounded time; never raise."""
     text = tidy(answer)
     if text.isascii() and text.isdigit() and len(text) <= MAX_CHARS:
         return rational_number(Fraction(int(text)))
@@ -58,9 +58,10 @@ def canonical(answer: str) -> Canonical:
 
 
 def is_prose(text: str) -> bool:
-    r"""Decide whether a tidied answer is words: one of four letters outside \text{}, or only words.
+    r"""Decide whether to treat a tidied answer as words.
 
-    And a set by a rule, {x : x > 3}, which math-verify takes for a fraction in a set.
+    Do so if it has a word of four or more letters outside \text{}, or words alone. Also do so for a
+    set built by a rule, {x : x > 3}, which math-verify would read as a fraction in a set.
     """
     if len(text) > MAX_CHARS or EAST_ASIAN.search(text):
         return True
@@ -74,13 +75,19 @@ def is_prose(text: str) -> bool:
 
 
 def right_side(text: str) -> tuple[str, str]:
-    """Return the name and the value of an answer that is one equation, in whatever words."""
+    """Return the first and the last side of an equation: the name and the value.
+
+    The value is empty where there is no equals sign.
+    """
     sides = _EQUALITY.split(text)
     return sides[0].strip(), sides[-1].strip() if len(sides) > 1 else ""
 
 
 def _wordy(text: str) -> bool:
-    """Decide whether a word has three letters or more, which dx is not; commands are none."""
+    """Decide whether a text has a word of three or more letters (dx is none) or a marked word.
+
+    Commands do not count.
+    """
     plain = _COMMAND.sub(" ", text.replace("\\text", " "))
     return any(len(word) > 2 for word in _WORD.findall(plain)) or bool(_NOTATION.search(text))
 
@@ -90,7 +97,10 @@ def _text(text: str) -> Canonical:
 
 
 def _unread(text: str) -> Canonical:
-    """Return an answer that we cannot read: words, what math-verify would misread, or neither."""
+    """Classify an answer that we cannot read: as text, as verbatim, or as opaque.
+
+    Opaque answers are left to math-verify; text and verbatim are what it would misread.
+    """
     if _wordy(text) or _TWO_VALUES.search(text):
         return _text(text)
     try:
@@ -103,7 +113,7 @@ def _unread(text: str) -> Canonical:
 
 
 def _as_written(text: str) -> Canonical:
-    """Return an answer that only its spelling tells."""
+    """Return the canonical form of an answer that is compared by its spelling alone."""
     try:
         found = written(tokens(text))
     except Unreadable:
@@ -116,7 +126,10 @@ def _verbatim(found: str) -> Canonical:
 
 
 def _assigned(text: str) -> Canonical | None:
-    """Return values whose names cannot be read: "number of ways = 12", "Ann = 5, P(X > 2) = 1"."""
+    """Read values whose names are unreadable: "number of ways = 12", "Ann = 5, P(X > 2) = 1".
+
+    Return None if the text has another form.
+    """
     pieces = split_outside(text)
     if len(pieces) == 1:
         return _assignment(text)
@@ -128,7 +141,10 @@ def _assigned(text: str) -> Canonical | None:
 
 
 def _assignment(text: str) -> Canonical | None:
-    """Return the value of one name: "total = 3 + 4 = 7" has steps in between, but no words."""
+    """Read a name and its value; None if the text has another form.
+
+    "total = 3 + 4 = 7" may have steps in between, but no words in them.
+    """
     name, value = right_side(text)
     value = without_units(value)
     steps = [_COUNTED.sub("", step) for step in _EQUALITY.split(text)[1:-1]]
@@ -145,7 +161,10 @@ def _assignment(text: str) -> Canonical | None:
 
 
 def _percentage(text: str) -> Canonical:
-    """Return its value, and the number without the sign, which math-verify takes for the same."""
+    """Return a percentage as its value; set `bare` to the number before the sign.
+
+    math-verify takes the two for the same.
+    """
     node = read(text)
     bare = _of(node)
     if bare.kind != "number":
@@ -172,7 +191,7 @@ def _structure(node: Node) -> Canonical:
 
 
 def _in_proportion(node: Node) -> tuple[Node, ...]:
-    """Return the parts of a structure; those of a proportion, 2:4:6, divided by the first."""
+    """Return the parts of a structure; divide those of a proportion such as 2:4:6 by the first."""
     first = node.args[0]
     if node.name != "::" or known_number(first).key == "0":
         return node.args
@@ -187,7 +206,10 @@ def _set(node: Node) -> Canonical:
 
 
 def _nested(node: Node) -> Canonical:
-    """Return what stands within a set or a tuple: a set there is an element, and not its own."""
+    """Return the canonical form of an element of a set or tuple.
+
+    An inner set stays one element, even if it has a single element itself.
+    """
     known = _of(node)
     if node.head != "set" or node.name:
         return known
@@ -202,7 +224,10 @@ def _nested(node: Node) -> Canonical:
 
 
 def _element(node: Node, whole: Node) -> Canonical:
-    r"""Return an element of a set or list; \sin\pi = 0 beside other equations has its name."""
+    r"""Return the canonical form of an element of a set or list of answers.
+
+    Among equations alone, one between constants, such as \sin\pi = 0, is named by its left side.
+    """
     if all(arg.head == "relation" and arg.name == "=" for arg in whole.args):
         left, right = node.args
         if is_fixed(left) and is_fixed(right):
@@ -231,7 +256,7 @@ def _relation(node: Node, *, within: bool = False) -> Canonical:
 
 
 def _equation(node: Node, *, within: bool) -> Canonical:
-    """Return a named value, a polynomial that is zero, or the result of a calculation.
+    """Return an equation as a named value, a polynomial that is zero, or a calculation's result.
 
     (x, y) = (1, 2) alone is x = 1, y = 2; within a list it is one of several points.
     """

@@ -45,7 +45,7 @@ _ROOTS = {"√": r"\sqrt", "∛": r"\sqrt[3]", "∜": r"\sqrt[4]"}
 
 
 def plain_characters(text: str) -> str:
-    """Return the text with LaTeX in place of Unicode that has a meaning in mathematics."""
+    """Replace Unicode characters that have a mathematical meaning by LaTeX."""
     if text.isascii():
         return text
     text = _VULGAR_FRACTION.sub(lambda match: _fraction(*_plain(match[0]).split("⁄")), text)

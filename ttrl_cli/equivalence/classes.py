@@ -15,10 +15,10 @@ Compare: TypeAlias = Callable[[Sequence[tuple[str, str]]], Sequence[bool]]
 def classes(groups: Sequence[Sequence[str]], compare: Compare) -> list[dict[str, str]]:
     """Sort each question's answers into classes.
 
-    Keys decide first. Each round then compares pairs of classes, of all questions in one call of
-    `compare`: every class with the first one that it may belong to. What is the same as the same is
-    the same, except that no class gets two answers that are surely different. Where comparisons
-    are consistent, the classes do not depend on the order of the answers.
+    Keys decide first. Each round then compares pairs of classes, for all questions in one call of
+    `compare`: every class with the first one that it may belong to. Equivalence is transitive,
+    except that no class gets two answers that are surely different. Where comparisons are
+    consistent, the classes do not depend on the order of the answers.
 
     Args:
         groups: Answers of each question, as extracted, with duplicates.
@@ -57,7 +57,7 @@ class _Sorter:
             self._relate(i, j)
 
     def representatives(self) -> dict[str, str]:
-        """Answer -> its class's first."""
+        """Map each answer to the first answer of its class."""
         return {
             answer: self.groups[members[0]][0]
             for members in self.classes
@@ -66,7 +66,10 @@ class _Sorter:
         }
 
     def questions(self) -> list[tuple[str, str]]:
-        """For each class, a pair that may join it with the first class that it may belong to."""
+        """Return, for each class, a pair of answers that may join it with an earlier class.
+
+        The earlier class is the first one that it may belong to.
+        """
         found = []
         for place, second in enumerate(self.classes if self.open else ()):
             options = (self._question(first, second) for first in self.classes[:place])
@@ -74,7 +77,10 @@ class _Sorter:
         return found
 
     def learn(self, a: str, b: str, *, same: bool) -> None:
-        """Join the classes of two answers that are the same, unless others in them differ."""
+        """Record that a pair was compared; if it is the same, join the two classes.
+
+        Classes are not joined if any answers in them are known to differ.
+        """
         i, j = self.place[a], self.place[b]
         self.open[i, j].remove((a, b))
         first, second = (next(c for c in self.classes if place in c) for place in (i, j))
@@ -84,7 +90,7 @@ class _Sorter:
             )
 
     def _relate(self, i: int, j: int) -> None:
-        """Note whether two groups are apart, or else what to ask about them."""
+        """Record whether two groups differ for certain; if not, record the pairs to compare."""
         asked = []
         for first, a in self.known[i]:
             for second, b in self.known[j]:
@@ -98,7 +104,7 @@ class _Sorter:
         return any((min(i, j), max(i, j)) in self.apart for i in first for j in second)
 
     def _question(self, first: list[int], second: list[int]) -> tuple[str, str] | None:
-        """The first pair from two classes that is not yet compared."""
+        """Return the first pair from two classes that is not yet compared; None if all are."""
         if self._apart(first, second):
             return None
         options = (self.open[min(i, j), max(i, j)] for i in first for j in second)
@@ -106,7 +112,10 @@ class _Sorter:
 
 
 def _variants(answers: Sequence[str]) -> list[tuple[Canonical, str]]:
-    """The first of the answers of which the same is known: 0.5 and 50% have one key, but differ."""
+    """Return each distinct canonical form with the first answer that has it.
+
+    Answers with one key may have several forms, such as 0.5 and 50%.
+    """
     first: dict[Canonical, str] = {}
     for answer in answers:
         first.setdefault(canonical(answer), answer)

@@ -12,7 +12,7 @@ _OR = re.compile(r"\\vee(?![a-zA-Z])\s?")
 
 
 def with_conditions(text: str) -> str:
-    r"""Return x = 1 \vee x = 2 as a list of alternatives; p \vee q is a formula of logic."""
+    r"""Rewrite x = 1 \vee x = 2 as a list of alternatives; leave p \vee q as it is."""
     if "\\wedge" not in text and "\\vee" not in text:
         return text
     pieces = split_outside(_JOIN.sub(";", text))

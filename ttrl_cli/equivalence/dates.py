@@ -31,9 +31,9 @@ _NUMBER = {name: place for place, names in enumerate(_MONTHS, start=1) for name 
 
 
 def in_one_date(text: str) -> str:
-    r"""Return the text with dates as \text{@2024-01-05}, and without a year as \text{@01-05}.
+    r"""Rewrite dates as \text{@2024-01-05}, and those without a year as \text{@01-05}.
 
-    Whether 1/5/2024 is in January or in May nobody knows: it is equal to itself alone.
+    1/5/2024 may be in January or in May, so it is equivalent only to itself.
     """
     if _NAMED.search(text):
         text = _IN_TEXT.sub(r" \1 ", text)

@@ -26,7 +26,8 @@ def undecided(a: Canonical, b: Canonical) -> bool:
 def decided(a: Canonical, b: Canonical) -> bool | None:
     """Decide whether two answers are the same; None where only computer algebra can tell.
 
-    x = 5 is the same as 5, and 50% as 50, without a key in common: y = 5 and 1/2 have it too.
+    x = 5 is the same as 5, and 50% as 50, though their keys differ: the same keys would make y = 5
+    the same as x = 5, and 1/2 the same as 50.
     """
     if a.bare is not None and b.bare is not None:  # 0.2%, which is 0.2 as well, is not 20%
         same = a.key == b.key
@@ -38,10 +39,10 @@ def decided(a: Canonical, b: Canonical) -> bool | None:
 
 
 def says_all(a: Canonical) -> bool:
-    """Decide whether an answer is the same as those with its key only.
+    """Decide whether an answer is equivalent only to answers with its key.
 
-    Its notation is none of math-verify's: a number with a deciding word, a list with
-    repetitions, names that are calculations, sets of sets, words, what only its spelling tells.
+    This holds for notations that math-verify does not know: a number with a deciding word, a list
+    with repetitions, names that are calculations, sets of sets, words, and verbatim answers.
     """
     if a.kind == "tuple" and a.name not in (*BRACKETS, "row", "mod", "::"):
         return True
@@ -53,10 +54,11 @@ def says_all(a: Canonical) -> bool:
 
 
 def _stripped(a: Canonical) -> set[str]:
-    """Return the keys of an answer and of what it is the same as, though that is no equivalence.
+    """Return an answer's key and the keys of other answers that it counts as the same as.
 
-    Namely of the value without its name or percent sign, of y = ... for f(x) = ..., and of the
-    values of several names, without an order and in that of these, which words have not.
+    These are the value without its name or percent sign; y = ... for f(x) = ...; and the values of
+    several names, as a set and, unless a name is a word, as a tuple in the order of the names. The
+    relation is not transitive, so these answers cannot share one key.
     """
     keys = {a.key}
     if a.kind == "named":
@@ -74,12 +76,12 @@ def _stripped(a: Canonical) -> set[str]:
 
 
 def _in_order(a: Canonical) -> bool:
-    """Decide whether the names of a system have an order, as letters have and words have not."""
+    """Decide whether the names of a system have an order: letters have one, words have none."""
     return not any(len(part.name) > 1 and part.name.isalpha() for part in a.parts)
 
 
 def _function_letter(a: Canonical) -> str:
-    """Return f where an answer says what f(x) is, a function of one variable; else nothing."""
+    """Return f where an answer says what f(x) is, a function of one variable; otherwise ""."""
     function = _FUNCTION_OF.fullmatch(a.name) if a.kind == "named" else None
     return function[1] if function else ""
 
@@ -89,7 +91,7 @@ def _same(a: Canonical, b: Canonical) -> bool:
 
 
 def _may_be_same(a: Canonical, b: Canonical) -> bool:
-    """Whether two answers with different keys could be the same."""
+    """Decide whether two answers with different keys may be the same."""
     kinds = {a.kind, b.kind}
     if "text" in kinds:
         return False
@@ -101,7 +103,7 @@ def _may_be_same(a: Canonical, b: Canonical) -> bool:
 
 
 def _plain(a: Canonical, b: Canonical) -> bool:
-    """The same, percentages taken as their values."""
+    """Decide whether two answers with different keys may be the same, percentages being values."""
     kinds = {a.kind, b.kind}
     if "named" in kinds:
         return _named(a, b)
@@ -121,7 +123,10 @@ def _plain(a: Canonical, b: Canonical) -> bool:
 
 
 def _named(a: Canonical, b: Canonical) -> bool:
-    """Here x = 5 is 5; x = 5 is not y = 5; y = 2x may be x = y/2."""
+    """Decide whether two answers may be the same, at least one of which is a named value.
+
+    x = 5 is 5; x = 5 is not y = 5; y = 2x may be x = y/2.
+    """
     if "relation" in (a.kind, b.kind):
         return _relations(a, b)
     if "system" in (a.kind, b.kind):
@@ -133,7 +138,10 @@ def _named(a: Canonical, b: Canonical) -> bool:
 
 
 def _same_function(a: Canonical, b: Canonical) -> bool:
-    """Decide whether y is the other's f(x), or both are f: it is their values that count."""
+    """Decide whether both answers define one function, so that only their values count.
+
+    They do if both say what f(x) is, or one says what y is and the other what f(x) is.
+    """
     first, second = _function_letter(a), _function_letter(b)
     return first == second != "" or _CURVE in (
         a.name if second else "",
@@ -159,7 +167,10 @@ def _relations(a: Canonical, b: Canonical) -> bool:
 
 
 def _coordinates(a: Canonical, b: Canonical) -> bool:
-    """Here x = 1, y = 2 is (1, 2): in the order of the names."""
+    """Decide whether two systems, or a system and a tuple, may be the same point.
+
+    x = 1, y = 2 is (1, 2), in the order of the names.
+    """
     left, right = (
         [part.parts[0] for part in each.parts] if each.kind == "system" else each.parts
         for each in (a, b)
@@ -178,14 +189,20 @@ def _values_of(a: Canonical, b: Canonical) -> bool:
 
 
 def _equations(a: Canonical, b: Canonical) -> bool:
-    """Curves of degree 1 or 2 are the same if their polynomials are, but for a factor."""
+    """Decide whether two equations may be the same.
+
+    Curves of degree 1 or 2 are the same only if their polynomials are, up to a factor.
+    """
     if not (a.degree == b.degree and a.degree in (1, 2)):
         return True
     return _near(a, b)
 
 
 def _sets(a: Canonical, b: Canonical) -> bool:
-    """Each element must have its like; a number is the set of itself."""
+    """Decide whether two sets may be the same: each element needs a match.
+
+    A number counts as the set of itself.
+    """
     if "union" in (a.kind, b.kind):
         union = a if a.kind == "union" else b
         if any(part.kind == "number" for part in union.parts):
@@ -205,7 +222,7 @@ def _elements(a: Canonical) -> tuple[Canonical, ...]:
 
 
 def _lists(a: Canonical, b: Canonical) -> bool:
-    """Decide whether a list may be another list or a set: its repetitions count."""
+    """Decide whether a list may be the same as another list or a set; repetitions count."""
     left, right = (Counter(part.key for part in _elements(each)) for each in (a, b))
     if a.name == b.name == LIST or not {a.kind, b.kind} <= {"set"}:
         if left.total() != right.total():
@@ -229,7 +246,7 @@ def _unions(a: Canonical, b: Canonical) -> bool:
 
 
 def _matched(left: Sequence[Canonical], right: Sequence[Canonical]) -> bool:
-    """Decide whether each element may have its like on the other side."""
+    """Decide whether each element may be the same as some element of the other side."""
     return all(any(_same(x, y) for y in right) for x in left) and all(
         any(_same(x, y) for x in left) for y in right
     )
@@ -242,7 +259,7 @@ def _sequences(a: Canonical, b: Canonical) -> bool:
 
 
 def _close(a: Canonical, b: Canonical) -> bool:
-    """Whether two numbers or expressions are too close to be told apart."""
+    """Decide whether two numbers or expressions are too close to tell apart."""
     if a.exact is not None and b.exact is not None:
         return (a.decimal or b.decimal) and abs(a.exact - b.exact) <= ROUNDED
     if a.values and b.values:

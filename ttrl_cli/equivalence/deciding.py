@@ -83,7 +83,7 @@ _NO_PARTICIPLES = frozenset((
 
 
 def deciding_words(words: Sequence[str]) -> list[str]:
-    """Return what the words behind a number decide, in their order: north of east, too many."""
+    """Return those words behind a number that decide, in order: north of east, too many."""
     found = []
     for place, (before, word) in enumerate(zip(("", *words), words, strict=False)):
         decides = deciding_word(word, last=place == len(words) - 1)
@@ -92,7 +92,7 @@ def deciding_words(words: Sequence[str]) -> list[str]:
 
 
 def deciding_word(word: str, *, last: bool) -> str:
-    """Return what a word in lower case decides, in one spelling; empty where it decides nothing."""
+    """Return a deciding word in one spelling; empty if the word, in lower case, does not decide."""
     if word in DECIDING:
         return DECIDING[word]
     if (last and word in _KINDS) or (_ENDING.fullmatch(word) and word not in _NO_PARTICIPLES):

@@ -27,7 +27,7 @@ class Derivative(NamedTuple):
 
 
 def derivative(tokens: Sequence[str], start: int) -> Derivative | None:
-    """Return the derivative that begins at a token; None if there is none."""
+    """Return the derivative whose arguments begin at the token `start`; None if there is none."""
     if tokens[start + 1 : start + 2] not in (["d"], [r"\partial"]):
         return None
     written = tokens[start : start + _MOST_TOKENS]

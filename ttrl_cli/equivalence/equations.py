@@ -16,16 +16,16 @@ _NO_VARIABLES = frozenset(("pi", "e", "i"))
 
 
 def named(name: str, value: Canonical) -> Canonical:
-    """Return what is known of a name with a value, such as x = 5."""
+    """Return the canonical form of a named value such as x = 5."""
     return Canonical(
         key=f"{name} = {value.key}", kind="named", name=name, parts=(value,), fixed=value.fixed
     )
 
 
 def name_of(node: Node) -> str:
-    """Return the name that an equation's left side is; empty where it is none.
+    """Return an equation's left side as a name; empty where it is none.
 
-    A variable or a tuple of variables; x + y, AB and other combinations of variables alone.
+    A name is a variable, a tuple of variables, or a combination of variables alone (x + y, AB).
     """
     if node.head == "tuple" and all(arg.head == "symbol" for arg in node.args):
         return f"({','.join(arg.name for arg in node.args)})"
@@ -35,9 +35,9 @@ def name_of(node: Node) -> str:
 
 
 def label_of(node: Node) -> str:
-    r"""Return the name that is a function of variables, such as \cos A, or a length like |AB|.
+    r"""Return as a name a function of variables, such as \cos A, or a length, such as |AB|.
 
-    |x| = 5 is none, whatever the letter: it has two solutions.
+    Return "" for anything else. |x| = 5 has no label, whatever the letter: it has two solutions.
     """
     if node.head == "abs" and _only_symbols(node.args[0]):
         inner = node.args[0]
@@ -56,17 +56,17 @@ def _only_symbols(node: Node) -> bool:
 
 
 def _variable(node: Node) -> bool:
-    """Decide whether a sum or product has a variable in it, and no function."""
+    """Decide whether an expression has a variable outside of functions."""
     if node.head in ("add", "mul", "div"):
         return any(map(_variable, node.args))
     return node.head == "symbol"
 
 
 def form(node: Node) -> poly.Polynomial:
-    """Return the polynomial of an equation or inequality.
+    """Return the polynomial of an expression from an equation or inequality.
 
     Raises:
-        Unreadable: If there is none, or nothing variable in it.
+        Unreadable: If there is none, or if it is a constant.
     """
     if any(arg.head in STRUCTURES or STRUCTURES & {a.head for a in arg.args} for arg in node.args):
         raise Unreadable
@@ -80,7 +80,10 @@ def form(node: Node) -> poly.Polynomial:
 
 
 def zero(node: Node, operator: str) -> Canonical:
-    """Return an equation (or its negation) as a polynomial with first coefficient 1."""
+    """Return the canonical form of an equation `node` = 0 or inequality `node` != 0.
+
+    Its key is the polynomial divided by its first coefficient.
+    """
     first, monic = poly.monic(form(node))
     found = numeric.values(node)
     values = None if found is None else tuple(value / float(first) for value in found)
@@ -96,7 +99,7 @@ def zero(node: Node, operator: str) -> Canonical:
 
 
 def below_zero(parts: Sequence[Node], operators: Sequence[str]) -> Canonical:
-    """Return inequalities that hold together, as polynomials."""
+    """Return the canonical form of inequalities that hold together, as polynomials below 0."""
     keys = []
     for low, high, operator in zip(parts, parts[1:], operators, strict=False):
         below = form(difference(low, high))

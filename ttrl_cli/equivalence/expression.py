@@ -49,22 +49,22 @@ class Node(NamedTuple):
 
 
 def number(value: Fraction | int) -> Node:
-    """A number node."""
+    """Make a number node."""
     return Node("number", value=Fraction(value))
 
 
 def constant(name: str) -> Node:
-    """A constant node."""
+    """Make a constant node."""
     return Node("constant", name=name)
 
 
 def negative(node: Node) -> Node:
-    """The node with its sign turned."""
+    """Return the node times -1."""
     return Node("mul", (number(-1), node))
 
 
 def difference(left: Node, right: Node) -> Node:
-    """A node less another."""
+    """Return the node of `left` minus `right`."""
     return Node("add", (left, negative(right)))
 
 

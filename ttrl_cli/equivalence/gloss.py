@@ -21,7 +21,7 @@ _EXACT = 1e-9
 
 
 def without_gloss(text: str) -> str:
-    """Return an answer without its own value in brackets behind it."""
+    """Remove the bracketed value behind an answer if it repeats the answer's own value."""
     glossed = _GLOSSED.fullmatch(text) if text.endswith((")", "]")) else None
     if glossed is None:
         return text
@@ -37,7 +37,10 @@ def without_gloss(text: str) -> str:
 
 
 def _values(text: str, mark: str) -> tuple[complex, ...] | None:
-    """Return an expression's values at fixed points; without a mark, only of a number."""
+    """Return an expression's values at the fixed points; None if it cannot be read.
+
+    Without a mark, return them only for an expression without variables.
+    """
     try:
         node = read(text)
     except (Unreadable, RecursionError):
@@ -46,9 +49,11 @@ def _values(text: str, mark: str) -> tuple[complex, ...] | None:
 
 
 def _tolerance(answer: str, value: str, mark: str) -> float:
-    """Return how far a value may be from its answer: a unit of its last place.
+    """Return how far a value may be from its answer.
 
-    Of the answer's last place a half, where the value that is said to be the same is exact.
+    For a decimal it is a unit of its last place; for a whole number 0.5 if the mark says that it is
+    approximate, else 0. For any other value it is half a unit of the last place of a decimal
+    answer.
     """
     places = _PLACES.search(value)
     if places is not None:

@@ -17,14 +17,14 @@ Change: TypeAlias = Callable[[Sequence[str], bool], list[str]]
 
 
 def each_item(text: str, change: Change) -> str:
-    """Return the text with its innermost elements changed, those of one list together."""
+    """Apply `change` to the innermost elements of a text, with those of one list in one call."""
     if not _SEPARATOR.search(text):
         return change([text], False)[0]
     return _changed(_TOKEN.findall(text), change, MAX_DEPTH, ordered=False)
 
 
 def split_outside(text: str) -> list[str]:
-    """Return what stands between separators outside of brackets."""
+    """Split a text at separators outside of brackets."""
     pieces = [""]
     depth = 0
     for token in _TOKEN.findall(text):
@@ -37,7 +37,7 @@ def split_outside(text: str) -> list[str]:
 
 
 def _changed(tokens: list[str], change: Change, levels: int, *, ordered: bool) -> str:
-    """Return tokens as text, with the elements of lists changed, outside of brackets and inside."""
+    """Join tokens into text, with `change` applied to the elements of lists, nested ones too."""
     found: list[str] = []
     leaves: list[int] = []
     item: list[str] = []

@@ -50,7 +50,7 @@ class Canonical:
 
 
 def rational_number(value: Fraction, *, decimal: bool = False) -> Canonical:
-    """What is known of a rational number."""
+    """Return the canonical form of a rational number."""
     try:
         values = (complex(float(value)),) * len(numeric.POINTS)
     except OverflowError:
@@ -67,7 +67,7 @@ def rational_number(value: Fraction, *, decimal: bool = False) -> Canonical:
 
 
 def known_number(node: Node) -> Canonical:
-    """What is known of a number, or of an expression with variables."""
+    """Return the canonical form of a number, or of an expression with variables."""
     if node == _INFINITY:
         return Canonical(key="oo", kind="infinity")
     if node == negative(_INFINITY):
@@ -83,7 +83,10 @@ def known_number(node: Node) -> Canonical:
 
 
 def _unknown(node: Node) -> Canonical:
-    """An expression without a normal form, or whose key is still to be set."""
+    """Return the canonical form of an expression without using a normal form.
+
+    Its key is the expression as it was read; where there is a normal form, the caller sets another.
+    """
     return Canonical(
         key=f"= {spelled(node)}",
         kind="number",
@@ -95,7 +98,7 @@ def _unknown(node: Node) -> Canonical:
 
 
 def spelled(node: Node) -> str:
-    """Return an expression as it was read."""
+    """Return an expression as text, without any algebra."""
     if node.head == "number":
         return digits(node.value)
     return f"{node.head}{node.name}({','.join(map(spelled, node.args))})"

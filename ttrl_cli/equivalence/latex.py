@@ -35,10 +35,10 @@ _STOPS = frozenset((
 
 
 def read(text: str) -> Node:
-    r"""Return the expression that a tidied answer writes; several answers, and \pm, are a set.
+    r"""Parse a tidied answer into an expression; several answers, or one with \pm, become a set.
 
     Raises:
-        Unreadable: If it is anything but a readable expression.
+        Unreadable: If it is not an expression that this reader knows.
     """
     pieces, separators = split(tokens(text))
     if len(pieces) == 1:
@@ -50,12 +50,15 @@ def read(text: str) -> Node:
 
 
 def _readings(piece: Sequence[str]) -> list[Node]:
-    r"""Return what an answer may stand for: two expressions where there is a \pm in it."""
+    r"""Return the expressions that an answer means: two if it has a \pm, else one."""
     return [_read(reading) for reading in _signed(_with_sets_written_out(piece))]
 
 
 def _signed(piece: Sequence[str]) -> list[list[str]]:
-    r"""Return the tokens with the upper signs, and with the lower ones, where there is a \pm."""
+    r"""Return the tokens once with the upper signs of each \pm and once with the lower ones.
+
+    Without a \pm or \mp, return them once.
+    """
     if r"\pm" not in piece and r"\mp" not in piece:
         return [list(piece)]
     signs = {r"\pm": "+", r"\mp": "-"}, {r"\pm": "-", r"\mp": "+"}
@@ -63,7 +66,7 @@ def _signed(piece: Sequence[str]) -> list[list[str]]:
 
 
 def _with_sets_written_out(piece: Sequence[str]) -> list[str]:
-    r"""Return the tokens with both signs of each element of a set: \{0, \pm 2\} has three."""
+    r"""Write out both signs of each element with \pm in a set: \{0, \pm 2\} has three elements."""
     if r"\{" not in piece or not {r"\pm", r"\mp"} & set(piece):
         return list(piece)
     found: list[str] = []
@@ -94,7 +97,7 @@ class _Reader(Atoms):
         self.depth = 0
 
     def items(self, closers: Sequence[str]) -> tuple[list[Node], str]:
-        """Expressions with commas between them, and what closed them."""
+        """Read expressions separated by commas; return them and the closing token."""
         if self.next in closers:
             return [], self.take()
         items = []
@@ -111,7 +114,7 @@ class _Reader(Atoms):
                 raise Unreadable
 
     def relation(self) -> Node:
-        """Return an element of a list: an expression, a relation, or something verbatim."""
+        """Read an element of a list: an expression, a relation, or verbatim tokens."""
         start, depth, bars = self.at, self.depth, self.bars
         try:
             return self.sides()
@@ -131,7 +134,7 @@ class _Reader(Atoms):
         return Node("relation", tuple(parts), " ".join(operators))
 
     def side(self) -> Node:
-        """Return a side of a relation, which only its spelling may tell."""
+        """Read a side of a relation; keep it verbatim if only its spelling has a meaning."""
         start, depth, bars = self.at, self.depth, self.bars
         try:
             return self.union()
@@ -140,7 +143,7 @@ class _Reader(Atoms):
             return self.verbatim(_RELATIONS)
 
     def verbatim(self, ends: Container[str] = ()) -> Node:
-        """Return the rest of an element, or of a side of it, as it is written."""
+        """Take the rest of an element, or of a side of a relation, as a verbatim node."""
         start, depth = self.at, 0
         while self.next:
             token = self.next
@@ -159,7 +162,7 @@ class _Reader(Atoms):
         return Node("union", tuple(parts)) if len(parts) > 1 else parts[0]
 
     def residue(self) -> Node:
-        r"""Return a sum, with what decides about it where that follows: 3 \pmod 5, 3 above."""
+        r"""Read a sum and the modulus or the deciding words behind it: 3 \pmod 5, 3 above."""
         node = self.sum()
         if self.next.startswith(QUALIFIER):
             return self.qualified(node)
@@ -169,7 +172,7 @@ class _Reader(Atoms):
         return Node("tuple", (scalar(node), self.argument()), "mod")
 
     def qualified(self, node: Node) -> Node:
-        """Return a quantity with the words behind it that decide."""
+        """Read the deciding words behind a quantity; return the two as one node."""
         words = []
         while self.next.startswith(QUALIFIER):
             words.append(self.take().removeprefix(QUALIFIER).rstrip("}"))
@@ -182,7 +185,7 @@ class _Reader(Atoms):
         return Node("add", tuple(map(scalar, terms))) if len(terms) > 1 else terms[0]
 
     def term(self) -> Node:
-        """A product with its signs."""
+        """Read a product with its signs."""
         minus = False
         while self.next in ("+", "-"):
             minus ^= self.take() == "-"
@@ -215,7 +218,7 @@ class _Reader(Atoms):
         return node
 
     def proportion(self, parts: list[Node]) -> Node:
-        """a:b:c, of which at least a:b was read."""
+        """Read the rest of a:b:c, behind a:b."""
         if len(parts) != 2:
             raise Unreadable
         while self.next == ":":
@@ -226,7 +229,10 @@ class _Reader(Atoms):
         return Node("tuple", tuple(parts), "::")
 
     def chain(self) -> Node:
-        """Factors with nothing in between; a number before a fraction makes a mixed number."""
+        """Read factors without operators between them.
+
+        A number and a fraction behind it are a mixed number.
+        """
         factors = [self.factor()]
         while not self.stops():
             self.refuse_number(factors[-1])
@@ -241,7 +247,12 @@ class _Reader(Atoms):
         return Node("mul", tuple(map(scalar, factors)), name)
 
     def refuse_number(self, last: Node) -> None:
-        """Refuse a number behind another or a letter: 1 2 3, 7 R 3 and H2O are no products."""
+        """Raise if a number follows another or a letter: 1 2 3, 7 R 3 and H2O are no products.
+
+        Raises:
+            Verbatim: If it follows a number or a letter.
+            Unreadable: If it follows another expression that ends in a digit.
+        """
         if not (self.next[0].isdigit() or (self.next[0] == "." and len(self.next) > 1)):
             return
         if last.head in ("number", "symbol") or last.name in ("e", "i"):
@@ -250,7 +261,7 @@ class _Reader(Atoms):
             raise Unreadable
 
     def stops(self) -> bool:
-        """Return whether no factor follows."""
+        """Decide whether the next token cannot begin another factor."""
         return (
             self.next in _STOPS
             or (self.next == "|" and bool(self.bars))
@@ -258,7 +269,7 @@ class _Reader(Atoms):
         )
 
     def factor(self) -> Node:
-        """An atom and what is written behind it: powers, factorials, percent signs, primes."""
+        """Read an atom and the powers, factorials and percent signs behind it."""
         node = self.atom()
         while self.next in ("^", "!", "%"):
             token = self.take()
@@ -274,7 +285,7 @@ class _Reader(Atoms):
         return node
 
     def factorial(self, node: Node) -> Node:
-        """Return a factorial, or a double one: 7!! is no (7!)!."""
+        """Return a factorial, or a double one if another "!" follows: 7!! is not (7!)!."""
         if self.next != "!":
             return Node("factorial", (node,))
         self.take()
@@ -284,10 +295,12 @@ class _Reader(Atoms):
 
 
 def _named(parts: Sequence[Node], operators: Sequence[str]) -> list[Node]:
-    r"""Return an equation of which one side is verbatim: A \cap B = \emptyset, or C = A^TB.
+    r"""Return the two sides of an equation with one verbatim side: A \cap B = \emptyset, C = A^TB.
+
+    The left side becomes a name. A chain of steps is allowed if the last side can be read.
 
     Raises:
-        Verbatim: If it is more than a name, perhaps steps, and a value.
+        Verbatim: If the relation has another form.
     """
     left, right = parts[0], parts[-1]
     if set(operators) != {"="} or left.head == right.head == "verbatim":

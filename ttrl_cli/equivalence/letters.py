@@ -28,12 +28,12 @@ _LETTER = re.compile(r"[A-Z]")
 
 
 def with_case(text: str) -> str:
-    """Return the text with other letters for its capitals and for letters with primes."""
+    """Replace capital letters, and letters with primes, by lower-case letters with subscripts."""
     return _TOKEN.sub(_lowered, text)
 
 
 def plain_letter(name: str) -> str:
-    """Return the letter that math-verify's symbol stands for; any other name as it is."""
+    """Return the letter that one of math-verify's symbols stands for; any other name unchanged."""
     capital = _CAPITAL.fullmatch(name)
     return capital[1].upper() if capital else name
 

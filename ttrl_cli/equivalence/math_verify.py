@@ -49,10 +49,10 @@ _SYMPY_RAISES = (ArithmeticError, AttributeError, LookupError, RuntimeError, Typ
 
 
 def equivalent(a: str, b: str) -> bool:
-    """Whether two answers are the same, by math-verify and sympy.
+    """Decide whether two answers are the same, by math-verify and sympy.
 
-    Takes milliseconds to seconds and may hang or use up memory: for workers only. What neither can
-    work out is not the same.
+    May take seconds, hang or use up memory: call it in a worker process only. Answers that neither
+    library can evaluate are not the same.
     """
     first, second = _spellings(a), _spellings(b)
     if _verified(first[0], second[0]):
@@ -63,9 +63,9 @@ def equivalent(a: str, b: str) -> bool:
 
 
 def worked_out(answer: str) -> Canonical:
-    """What math-verify makes of an answer that we cannot read, or whose value we do not know.
+    """Have math-verify evaluate an answer that we cannot read, or whose value we do not know.
 
-    May hang or use up memory: for workers only.
+    May hang or use up memory: call it in a worker process only.
     """
     known = canonical(answer)
     parsed = _with_imaginary_unit(_parsed(_spellings(answer)[0]))
@@ -81,7 +81,7 @@ def worked_out(answer: str) -> Canonical:
 
 
 def _values(expression: Any) -> tuple[complex, ...] | None:
-    """The values of a sympy expression in letters at our points."""
+    """Return the values of a sympy expression at the fixed points; None where they are unclear."""
     from sympy import Expr
 
     if not isinstance(expression, Expr):
@@ -100,9 +100,9 @@ def _values(expression: Any) -> tuple[complex, ...] | None:
 
 
 def _spellings(answer: str) -> list[str]:
-    """Return the LaTeX that math-verify is given; for a percentage its value, and the bare number.
+    """Return the LaTeX to give to math-verify; for a percentage also the bare number.
 
-    What math-verify would misread is given to it as one word, made of the key.
+    An answer that math-verify would misread is replaced by one word made of its key.
     """
     text, known = tidy(answer), canonical(answer)
     if says_all(known) or (known.kind == "system" and is_prose(text)):
@@ -126,7 +126,10 @@ def _verified(a: str, b: str) -> bool:
 
 
 def _verify(first: list[Any], second: list[Any]) -> bool:
-    """math-verify, made symmetric. Its own time limit needs a signal: ours is outside."""
+    """Decide whether math-verify finds two parsed answers the same in both directions.
+
+    Its own time limit needs a signal, so it is off: the caller limits the time.
+    """
     from math_verify import verify
     from sympy.core.random import seed
 
@@ -148,7 +151,7 @@ def _parsed(text: str) -> list[Any]:
 
 
 def _with_imaginary_unit(parsed: list[Any]) -> list[Any]:
-    """math-verify reads i as a variable."""
+    """Replace the variable i by the imaginary unit in parsed answers."""
     from sympy import Basic, I
 
     return [

@@ -26,7 +26,7 @@ MAX_FACTORIAL = 1500
 
 
 def normal_form(node: Node) -> Polynomial:
-    """The expression multiplied out.
+    """Return an expression multiplied out, as a polynomial.
 
     Raises:
         TooBig: If it has no normal form of bounded size.
@@ -36,12 +36,12 @@ def normal_form(node: Node) -> Polynomial:
 
 
 def _whole(node: Node) -> Polynomial:
-    """A function's value as an atom."""
+    """Return an expression as one atom, its arguments in normal form."""
     return _atom(node, [normal_form(arg) for arg in node.args])
 
 
 def _atom(node: Node, arguments: Iterable[Polynomial]) -> Polynomial:
-    """A function's value as an atom, its arguments known: nothing is worked out twice."""
+    """Return an expression as one atom, given the normal forms of its arguments."""
     return {((f"{node.head}({','.join(map(key, arguments))})", ONE),): ONE}
 
 
@@ -77,7 +77,7 @@ def _power(node: Node) -> Polynomial:
 
 
 def _exponential(base: Polynomial, exponent: Polynomial) -> Polynomial:
-    """For example a^(n+1) as a a^n; 4^n as (2^n)^2."""
+    """Return a base to a power with variables: a^(n+1) as a a^n, 4^n as (2^n)^2."""
     total = constant(1)
     for atom, count in _bases(base).items():
         for monomial, value in exponent.items():
@@ -87,10 +87,10 @@ def _exponential(base: Polynomial, exponent: Polynomial) -> Polynomial:
 
 
 def _bases(base: Polynomial) -> dict[str, int]:
-    """A positive number's primes, or a variable or positive constant alone.
+    """Factor the base of a power: a positive number into primes; else one atom, such as a variable.
 
     Raises:
-        TooBig: If it is neither.
+        TooBig: If it is neither a positive number nor such an atom.
     """
     number = rational(base)
     if number is not None and number > 0:
@@ -106,7 +106,10 @@ def _bases(base: Polynomial) -> dict[str, int]:
 
 
 def _indexed_root(node: Node) -> Polynomial:
-    """Odd roots of negative numbers are negative; math-verify takes complex ones."""
+    """Return an indexed root; an odd root of a negative number is negative.
+
+    math-verify takes the complex root there.
+    """
     base, index = map(normal_form, node.args)
     n = rational(index)
     if not n or n.denominator != 1:
@@ -142,7 +145,7 @@ def _binomial(node: Node) -> Polynomial:
 
 
 def _logarithm(node: Node) -> Polynomial:
-    """By logarithms of primes: ln 8 is 3 ln 2."""
+    """Return a logarithm in logarithms of primes: ln 8 as 3 ln 2."""
     argument, base = (_ln(normal_form(arg)) for arg in node.args)
     return multiply(argument, power(base, Fraction(-1)))
 

@@ -74,7 +74,7 @@ _MOST_OVERS = 10
 
 
 def in_our_notations(text: str) -> str:
-    """Return the text with constants, fractions, times of day and numerals in one notation."""
+    """Rewrite constants, fractions, times of day and numerals in one notation each."""
     if text.isdigit():
         return text
     if "\\" in text:
@@ -96,7 +96,7 @@ def _small_fraction(match: re.Match[str]) -> str:
 
 
 def _without_over(text: str) -> str:
-    r"""Return the text with \frac{a}{b} for {a \over b}."""
+    r"""Replace {a \over b} by \frac{a}{b}."""
     for _ in range(_MOST_OVERS):
         over = _OVER.search(text)
         if over is None:
@@ -109,7 +109,7 @@ def _without_over(text: str) -> str:
 
 
 def _opening(text: str, place: int) -> int:
-    """Return where the group or element begins that a place is in."""
+    """Return where the innermost group or list element around a place begins."""
     depth = 0
     for at in range(place - 1, -1, -1):
         depth += (text[at] in ")]}") - (text[at] in "([{")
@@ -119,7 +119,7 @@ def _opening(text: str, place: int) -> int:
 
 
 def _closing(text: str, place: int) -> int:
-    """Return where the group or element ends that a place is in."""
+    """Return where the innermost group or list element around a place ends."""
     depth = 0
     for at in range(place, len(text)):
         depth += (text[at] in "([{") - (text[at] in ")]}")
@@ -129,7 +129,7 @@ def _closing(text: str, place: int) -> int:
 
 
 def _time(match: re.Match[str]) -> str:
-    """Return a time with its half of the day."""
+    """Rewrite a time that has am, pm or another half of the day."""
     if match["noon"]:
         half = "pm" if match["noon"].lower() == "noon" else "am"
     elif match["part"]:
@@ -140,10 +140,10 @@ def _time(match: re.Match[str]) -> str:
 
 
 def _bare_time(match: re.Match[str]) -> str:
-    """Return a time without its half of the day, if it is none of the usual ratios.
+    """Rewrite a time without a half of the day, unless it looks like a ratio.
 
-    A ratio is written in lowest terms, and without leading zeros; one in lowest terms is taken for
-    a time where its minutes are a multiple of five.
+    A ratio is in lowest terms and without leading zeros. One in lowest terms still counts as a time
+    if its minutes are a multiple of five.
     """
     hour, minute = int(match["hour"]), int(match["minute"])
     padded = match["hour"].startswith("0") or minute < 10
@@ -155,7 +155,7 @@ def _bare_time(match: re.Match[str]) -> str:
 
 
 def _clock(match: re.Match[str], half: str) -> str:
-    """Return a time as one word; 21:00 is 9:00 pm, and 9:00 without its half of the day is not."""
+    """Return a time as one word: 21:00 becomes 9:00 pm; 9:00 keeps no half of the day."""
     hour, minute = int(match["hour"]), match["minute"] or "00"
     second = f":{match['second']}" if match["second"] not in (None, "00") else ""
     if hour > 12 or hour == 0:
@@ -165,7 +165,7 @@ def _clock(match: re.Match[str], half: str) -> str:
 
 
 def _in_base(match: re.Match[str]) -> str:
-    """Return a numeral with its base; the decimal one without it."""
+    """Rewrite a numeral with its base as one word; drop the base from a decimal one."""
     numeral, name = (group for group in match.groups() if group is not None)
     base = str(_BASES.get(name, name))
     if not numeral.replace(".", "").isdigit() and base != _HEXADECIMAL:

@@ -22,9 +22,9 @@ class Unknown(ArithmeticError):
 
 
 def values(node: Node) -> tuple[complex, ...] | None:
-    """The expression's values at the fixed points; None where they are not known.
+    """Return an expression's values at the fixed points; None where they are not known.
 
-    Known values are good to about nine digits.
+    They are good to about nine digits.
     """
     try:
         return tuple(_value(node, point) for point in POINTS)
@@ -33,9 +33,9 @@ def values(node: Node) -> tuple[complex, ...] | None:
 
 
 def size(node: Node) -> float | None:
-    """The natural logarithm of a huge positive number made of powers and products.
+    """Return the natural logarithm of a huge positive number made of powers and products.
 
-    Infinite where even that is no double; None where the number is not known to be huge.
+    It is infinite where it exceeds a double; None where the number is not known to be huge.
     """
     try:
         found = _size(node)
@@ -62,7 +62,7 @@ def _size(node: Node) -> float | None:
 
 @lru_cache(maxsize=4096)
 def drawn(name: str, point: int) -> float:
-    """A variable's value at a point, between 0.6 and 2.1."""
+    """Return a variable's value at a point, between 0.6 and 2.1."""
     digest = hashlib.blake2b(f"{point}:{name}".encode(), digest_size=6).digest()
     return 0.6 + 1.5 * int.from_bytes(digest) / 2**48
 

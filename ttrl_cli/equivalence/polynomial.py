@@ -27,19 +27,19 @@ class TooBig(ArithmeticError):
 
 
 def constant(value: Fraction | int) -> Polynomial:
-    """A number as a polynomial."""
+    """Return a number as a polynomial."""
     return {(): Fraction(value)} if value else {}
 
 
 def rational(p: Polynomial) -> Fraction | None:
-    """The value of a polynomial that is a rational number."""
+    """Return the value of a polynomial that is a rational number; None for any other."""
     if not p:
         return Fraction(0)
     return p[()] if len(p) == 1 and () in p else None
 
 
 def key(p: Polynomial) -> str:
-    """The polynomial as text; equal for equal polynomials only."""
+    """Return the polynomial as text; only equal polynomials have equal texts."""
     return "+".join(
         digits(p[monomial]) + "".join(f"*{_atom(atom, power)}" for atom, power in monomial)
         for monomial in sorted(p)
@@ -47,20 +47,20 @@ def key(p: Polynomial) -> str:
 
 
 def digits(value: Fraction) -> str:
-    """A fraction as text, in base 16 where Python refuses base 10."""
+    """Return a fraction as text; in base 16 if it is too long for Python to print in base 10."""
     if value.numerator.bit_length() + value.denominator.bit_length() > 2000:
         return f"{value.numerator:x}/{value.denominator:x}"
     return str(value)
 
 
 def monic(p: Polynomial) -> tuple[Fraction, Polynomial]:
-    """The first coefficient, and the polynomial divided by it."""
+    """Return the first coefficient, and the polynomial divided by it."""
     first = p[min(p)]
     return first, {monomial: value / first for monomial, value in p.items()}
 
 
 def add(p: Polynomial, q: Polynomial) -> Polynomial:
-    """The sum.
+    """Return the sum of two polynomials.
 
     Raises:
         TooBig: If it has too many terms.
@@ -78,7 +78,7 @@ def add(p: Polynomial, q: Polynomial) -> Polynomial:
 
 
 def multiply(p: Polynomial, q: Polynomial) -> Polynomial:
-    """The product.
+    """Return the product of two polynomials.
 
     Raises:
         TooBig: If it has too many terms or digits.
@@ -94,7 +94,7 @@ def multiply(p: Polynomial, q: Polynomial) -> Polynomial:
 
 
 def power(p: Polynomial, exponent: Fraction) -> Polynomial:
-    """A polynomial to a rational power.
+    """Raise a polynomial to a rational power.
 
     Raises:
         TooBig: If it has no normal form of bounded size.
@@ -119,7 +119,7 @@ def power(p: Polynomial, exponent: Fraction) -> Polynomial:
 
 
 def _by_conjugate(p: Polynomial) -> Polynomial | None:
-    """The inverse of a + b, as (a - b) / (a^2 - b^2) where that divides by a rational number."""
+    """Return the inverse of a + b as (a - b) / (a^2 - b^2); None unless a^2 - b^2 is rational."""
     if len(p) != 2:
         return None
     a, b = ({monomial: value} for monomial, value in p.items())
@@ -133,7 +133,7 @@ def _atom(atom: str, exponent: Fraction) -> str:
 
 
 def bounded(value: Fraction) -> Fraction:
-    """The same number.
+    """Return the number unchanged, after checking its size.
 
     Raises:
         TooBig: If it has too many digits.
@@ -144,7 +144,10 @@ def bounded(value: Fraction) -> Fraction:
 
 
 def term(left: Monomial, right: Monomial, value: Fraction) -> tuple[Monomial, Fraction]:
-    """The product of two monomials; whole powers of primes and of i go into the coefficient."""
+    """Return the product of two monomials, and `value` times its coefficient.
+
+    Whole powers of primes and of i go into the coefficient.
+    """
     powers = dict(left)
     for atom, exponent in right:
         powers[atom] = powers.get(atom, Fraction(0)) + exponent
@@ -179,7 +182,10 @@ def _whole_power(p: Polynomial, exponent: int) -> Polynomial:
 
 
 def _root(p: Polynomial, exponent: Fraction) -> Polynomial:
-    """A fractional power of a single term: of its positive constants; the rest is one atom."""
+    """Raise a polynomial of one term to a fractional power.
+
+    Roots of primes and positive constants are taken one by one; the rest becomes one atom.
+    """
     ((monomial, value),) = p.items()
     if exponent.denominator == 1:
         return _whole_power(p, int(exponent))
@@ -198,12 +204,12 @@ def _root(p: Polynomial, exponent: Fraction) -> Polynomial:
 
 
 def is_positive(atom: str) -> bool:
-    """Whether an atom is a positive constant, of which roots are taken one by one."""
+    """Decide whether an atom is a positive constant or a prime; its roots are taken separately."""
     return atom in _CONSTANTS or atom.isdigit()
 
 
 def factors(value: Fraction) -> dict[int, int]:
-    """The prime factors of a positive number, those of the denominator with negative counts.
+    """Return the prime factors of a positive number; those of the denominator count negatively.
 
     Raises:
         TooBig: If one of them may be too large to find.

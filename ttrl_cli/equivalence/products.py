@@ -38,7 +38,7 @@ def has_vector(node: Node) -> bool:
 
 
 def is_matrix_product(factors: Sequence[Node]) -> bool:
-    """Decide whether these are matrices, one of them turned or inverted: A^TB is not BA^T."""
+    """Decide whether these are matrices with a transposed or inverted one: A^TB is not BA^T."""
     turned = [factor for factor in factors if _is_turned(factor)]
     if not turned:
         return False
@@ -46,14 +46,14 @@ def is_matrix_product(factors: Sequence[Node]) -> bool:
 
 
 def _is_matrix(node: Node) -> bool:
-    """Decide whether a factor is a capital letter, Greek ones among them, or a product of some."""
+    """Decide whether a factor is a capital letter, Latin or Greek, or a product of such letters."""
     if node.name == "word":
         return True
     return is_capital(node) or (node.head == "symbol" and node.name[1:2].isupper())
 
 
 def _is_turned(node: Node) -> bool:
-    """Decide whether a matrix, or a product of some, has the exponent T or -1."""
+    """Decide whether a matrix, or a product of matrices, has the exponent T or -1."""
     if node.head != "pow" or not _is_matrix(node.args[0]):
         return False
     exponent = node.args[1]
@@ -61,10 +61,10 @@ def _is_turned(node: Node) -> bool:
 
 
 def of_numbers(name: str, items: Sequence[Node]) -> Node:
-    """Return the greatest common divisor, the maximum and the like of numbers.
+    """Return the value of gcd, lcm, max or a like function of numbers.
 
     Raises:
-        Unreadable: If some are no numbers, or no integers where they must be.
+        Unreadable: If an argument is no number, or no integer where it must be one.
     """
     values = [item.value for item in items]
     if not items or any(item.head != "number" for item in items):

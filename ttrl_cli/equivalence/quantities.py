@@ -54,7 +54,7 @@ _AND = re.compile(r"[\s,;]+(?:and)?\s*\Z")
 
 
 def without_marks(text: str) -> str:
-    """Return degrees and minutes in degrees; feet and inches, dollars and cents in words."""
+    """Rewrite minutes of arc in degrees, and feet and inches, dollars and cents in words."""
     if "$" in text and "cent" in text:
         text = _DOLLARS.sub(r"\1 dollars, \2\3", text)
     if "'" not in text and "prime" not in text and "min" not in text:
@@ -63,7 +63,7 @@ def without_marks(text: str) -> str:
 
 
 def in_one_quantity(text: str) -> str:
-    """Return what several numbers and words say as one quantity, as a list, or as one word."""
+    """Rewrite an answer of several numbers and words as one quantity, as a list or as one word."""
     if text[:1] == "0" or ("0" in text and _PREFIXED.search(text)):
         text = _PREFIXED.sub(_in_base, text)
     if "and" in text:
@@ -74,7 +74,7 @@ def in_one_quantity(text: str) -> str:
 
 
 def _of_numbers(text: str) -> str:
-    """Return an answer that begins with a number, and has others behind words."""
+    """Rewrite an answer that begins with a number and has others behind words."""
     if not text[-1:].isdigit() and not text.endswith("}") and not text[-1:].isalpha():
         return text
     if _MIXED.fullmatch(text):
@@ -105,7 +105,7 @@ def _in_base(match: re.Match[str]) -> str:
 
 
 def _parts(text: str) -> str:
-    """Return the answers to the parts of a question as named values: (a) 3 (b) 5."""
+    """Rewrite the answers to the parts of a question, (a) 3 (b) 5, as named values."""
     labels = list(_LABEL.finditer(text))
     names = [label[1] for label in labels]
     if (

@@ -22,7 +22,7 @@ _INFINITY = constant("oo")
 
 
 def union_of(parts: Sequence[Canonical]) -> Canonical:
-    """Return a union, which has no order."""
+    """Return the canonical form of a union; the order of its parts does not count."""
     ordered = tuple(sorted(parts, key=lambda part: part.key))
     return Canonical(
         key=f"union<{'; '.join(part.key for part in ordered)}>",
@@ -33,7 +33,7 @@ def union_of(parts: Sequence[Canonical]) -> Canonical:
 
 
 def interval(low: Canonical, high: Canonical, brackets: str) -> Canonical:
-    """Return an interval; a pair in round brackets is the same."""
+    """Return the canonical form of an interval; a pair in round brackets has the same form."""
     return Canonical(
         key=f"{brackets}<{low.key}; {high.key}>",
         kind="tuple",
@@ -44,7 +44,11 @@ def interval(low: Canonical, high: Canonical, brackets: str) -> Canonical:
 
 
 def inequality(node: Node, operators: list[str]) -> Canonical:
-    """Return x > 3 and 1 < x < 2 as a variable and its interval; others as polynomials below 0."""
+    """Return x > 3 or 1 < x < 2 as a named interval; other inequalities as polynomials below 0.
+
+    Raises:
+        Unreadable: If the inequalities have different directions.
+    """
     parts = list(node.args)
     if operators[0] in (">", ">="):
         parts.reverse()
@@ -55,7 +59,7 @@ def inequality(node: Node, operators: list[str]) -> Canonical:
 
 
 def all_but(node: Node) -> Canonical | None:
-    """Return x != 3 as a variable and two intervals; None for what has another form."""
+    """Return x != 3 as a named union of two intervals; None for an inequality of another form."""
     left, right = node.args
     if left.head != "symbol":
         left, right = right, left
@@ -69,7 +73,7 @@ def all_but(node: Node) -> Canonical | None:
 def joined(parts: Sequence[Canonical], *, either: bool) -> Canonical | None:
     """Return the union of intervals that are alternatives; None where they are not known to be.
 
-    Those that have nothing in common are alternatives, whatever word stands between them.
+    Intervals without a common point are alternatives even if `either` is false.
     """
     if len(parts) < 2 or not all(map(_known, parts)):
         return None
@@ -79,14 +83,14 @@ def joined(parts: Sequence[Canonical], *, either: bool) -> Canonical | None:
 
 
 def common(parts: Sequence[Canonical]) -> Canonical | None:
-    """Return what two intervals that overlap have in common; None for what is not just that."""
+    """Return the intersection of two intervals that overlap; None for anything else."""
     if len(parts) != 2 or not all(map(_known, parts)) or separate(parts):
         return None
     return _intersection(*parts)
 
 
 def separate(parts: Sequence[Canonical]) -> bool:
-    """Decide whether these are intervals with gaps between them, if only of a point."""
+    """Decide whether these are intervals with gaps between them; a gap may be a single point."""
     if not all(map(_known, parts)):
         return False
     ordered = sorted(parts, key=lambda part: _end(part, 0))
@@ -98,7 +102,7 @@ def separate(parts: Sequence[Canonical]) -> bool:
 
 
 def _known(part: Canonical) -> bool:
-    """Decide whether this is an interval between known ends."""
+    """Decide whether this is an interval whose ends are known."""
     return (
         part.kind == "tuple"
         and part.name in BRACKETS
@@ -107,7 +111,7 @@ def _known(part: Canonical) -> bool:
 
 
 def _united(parts: Sequence[Canonical]) -> Canonical:
-    """Return the union of intervals with known ends, of which some overlap."""
+    """Return the union of intervals with known ends; merge those that overlap."""
     found: list[Canonical] = []
     for part in sorted(parts, key=lambda part: (_end(part, 0), part.name[0] == "(")):
         if not found or separate((found[-1], part)):
@@ -120,7 +124,7 @@ def _united(parts: Sequence[Canonical]) -> Canonical:
 
 
 def _intersection(a: Canonical, b: Canonical) -> Canonical:
-    """Return what two intervals with known ends that overlap have in common."""
+    """Return the intersection of two intervals with known ends that overlap."""
     low = max((a, b), key=lambda part: (_end(part, 0), part.name[0] == "("))
     high = min((a, b), key=lambda part: (_end(part, 1), part.name[1] == "]"))
     return interval(low.parts[0], high.parts[1], low.name[0] + high.name[1])
@@ -132,7 +136,7 @@ def _end(part: Canonical, end: int) -> float:
 
 
 def _place(end: Canonical) -> float | None:
-    """Return where an interval's end is on the real line."""
+    """Return an interval's end as a real number or an infinity; None where it is not known."""
     if end.kind == "infinity":
         return inf if end.key == "oo" else -inf
     if not end.values or not end.fixed or end.values[0].imag:

@@ -12,10 +12,10 @@ BRACED = "{}"
 
 
 def set_of(elements: Sequence[Canonical], name: str) -> Canonical:
-    """Return a set, or a list where the name says so; one of a single element is that element.
+    """Return the canonical form of a set, or of a list if `name` says so.
 
-    A set has no repetitions. Those of a list count, except where a value is only said again in
-    decimals; its order does not count.
+    A single element is returned as itself. A set has no repetitions. In a list they count, unless
+    one of the two only repeats the value as a decimal; the order does not count.
     """
     kinds = [element.kind for element in elements]
     if "named" in kinds or "relation" in kinds:
@@ -44,9 +44,9 @@ def set_key(parts: Sequence[Canonical]) -> str:
 
 
 def _once_per_notation(parts: Sequence[Canonical]) -> list[Canonical]:
-    """Return the elements without decimals of what is also there as a fraction: 1/2 or 0.5.
+    """Drop decimals whose value is also there as a fraction: 1/2 or 0.5.
 
-    And without repetitions of one of several points, which are solutions and no data.
+    If all elements are points, drop repetitions as well: points are solutions, not data.
     """
     points = {part.key: part for part in parts}
     if len(points) > 1 and all(part.kind == "tuple" and part.parts[1:] for part in parts):
@@ -56,10 +56,10 @@ def _once_per_notation(parts: Sequence[Canonical]) -> list[Canonical]:
 
 
 def _assignments(elements: Sequence[Canonical], name: str) -> Canonical:
-    """Return x = 1, x = 2 and x = 1, 2 as x in {1, 2}; x = 1, y = 2 as a system.
+    """Return the canonical form of several named values, equations or inequalities.
 
-    Inequalities that overlap hold at once, unless they are alternatives. x = 1, y = 2, x = 3,
-    y = 4 are two points.
+    x = 1, x = 2 and x = 1, 2 are x in {1, 2}; x = 1, y = 2 is a system. Inequalities that overlap
+    hold at once, unless they are alternatives. x = 1, y = 2, x = 3, y = 4 are two points.
 
     Raises:
         Verbatim: If some are alternatives and others hold at once.
@@ -91,7 +91,7 @@ def _assignments(elements: Sequence[Canonical], name: str) -> Canonical:
 
 
 def point(name: str, value: Canonical) -> Canonical:
-    """Return the value of several names, (y, x) = (2, 1), with the names in their order."""
+    """Return a value of several names, such as (y, x) = (2, 1), with the names in sorted order."""
     names = name[1:-1].split(",")
     places = sorted(range(len(names)), key=names.__getitem__)
     ordered = f"({','.join(names[place] for place in places)})"
@@ -102,7 +102,7 @@ def point(name: str, value: Canonical) -> Canonical:
 
 
 def system_of(known: Canonical) -> Canonical:
-    """Return (x, y) = (1, 2) as x = 1, y = 2; what has no single point as its value as it is."""
+    """Return (x, y) = (1, 2) as the system x = 1, y = 2; anything but a single point unchanged."""
     names, value = known.name[1:-1].split(","), known.parts[0]
     if value.kind != "tuple" or len(value.parts) != len(names):
         return known
@@ -110,7 +110,7 @@ def system_of(known: Canonical) -> Canonical:
 
 
 def _in_places(value: Canonical, places: Sequence[int]) -> Canonical:
-    """Return a tuple with its elements in other places; what has others as it is."""
+    """Return a tuple with its elements in the order `places`; any other value unchanged."""
     if value.kind != "tuple" or len(value.parts) != len(places):
         return value
     return _tuple([value.parts[place] for place in places])
@@ -127,7 +127,7 @@ def _tuple(parts: Sequence[Canonical]) -> Canonical:
 
 
 def _points(elements: Sequence[Canonical]) -> Canonical | None:
-    """Return values of the same names, one after the other, as points; None for anything else."""
+    """Return repeated values of the same names as points; None for elements of another form."""
     count = len({element.name for element in elements})
     rounds, rest = divmod(len(elements), count)
     if count < 2 or rounds < 2 or rest or any(each.kind != "named" for each in elements):

@@ -12,7 +12,7 @@ Step: TypeAlias = tuple[str, re.Pattern[str], Replacement]
 
 
 def steps(table: Sequence[tuple[str, str, Replacement]]) -> tuple[Step, ...]:
-    """Return a table of replacements with its patterns compiled."""
+    """Compile the patterns of a table of replacements."""
     return tuple(
         (needle, re.compile(pattern, re.DOTALL), replacement)
         for needle, pattern, replacement in table
@@ -20,7 +20,7 @@ def steps(table: Sequence[tuple[str, str, Replacement]]) -> tuple[Step, ...]:
 
 
 def replaced(text: str, table: Sequence[Step]) -> str:
-    """Return the text with replacements made one after the other."""
+    """Make the replacements of a table one after the other."""
     for needle, pattern, replacement in table:
         if needle in text:
             text = pattern.sub(replacement, text)
@@ -108,7 +108,7 @@ _REPEATING = re.compile(r"(?<![\d.])(\d*)\.(\d*)\\(?:overline|bar)\s*(?:\{(\d+)\
 
 
 def in_one_spelling(text: str) -> str:
-    """Return the text with each command and operator in the spelling that our reader knows."""
+    """Rewrite each command and operator in the spelling that our reader knows."""
     if "\\" in text:
         text = _COMMAND.sub(lambda match: _COMMANDS[match[1]], text)
         text = _NOT.sub(lambda match: _NEGATED[match[1]], text) if "\\not" in text else text
@@ -120,7 +120,7 @@ def in_one_spelling(text: str) -> str:
 
 
 def _repeating(match: re.Match[str]) -> str:
-    r"""Return 0.1\overline{6} as a fraction."""
+    r"""Return a repeating decimal such as 0.1\overline{6} as a fraction."""
     whole, fixed, period = match[1] or "0", match[2], match[3] or match[4]
     top = int(whole + fixed + period) - int(whole + fixed)
     return rf"\frac{{{top}}}{{{'9' * len(period)}{'0' * len(fixed)}}}"

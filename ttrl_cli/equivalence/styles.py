@@ -72,7 +72,7 @@ _BRACKET = re.compile(r"\\?[{}]|[()\[\]]")
 
 
 def without_styles(text: str) -> str:
-    """Return the text without what only changes its looks."""
+    """Remove commands that only change how the text looks."""
     if "\\" in text and not _PLAIN.fullmatch(text):
         text = replaced(text, _STEPS)
         for _ in range(_MOST_POWERS):
@@ -82,7 +82,7 @@ def without_styles(text: str) -> str:
 
 
 def peeled(text: str) -> str:
-    r"""Return what stands in braces, or in \text{...}, around the whole text."""
+    r"""Remove braces, or \text{...}, around the whole text."""
     text = _TRAILING.sub("", text)
     while (group := _GROUP.match(text)) and text.endswith("}"):
         inner = text[group.end() : -1]
@@ -93,7 +93,7 @@ def peeled(text: str) -> str:
 
 
 def without_strays(text: str) -> str:
-    """Return the text without brackets at its ends that nothing closes, or nothing opened."""
+    """Remove an unmatched bracket at the beginning or the end of a text."""
     if text[-1:] not in ("}", ")") and text[:1] not in ("{", "(") and text[:2] != r"\{":
         return text
     opened: list[re.Match[str]] = []
@@ -112,7 +112,7 @@ def without_strays(text: str) -> str:
 
 
 def _balanced(text: str) -> bool:
-    """Decide whether each brace in a text is closed in it."""
+    """Decide whether the braces in a text are balanced."""
     depth = 0
     for brace in re.findall(r"(?<!\\)[{}]", text):
         depth += 1 if brace == "{" else -1

@@ -23,7 +23,7 @@ _ONE_EQUATION = re.compile(rf"[^=<>]*{_SIGN}[^=<>]*")
 
 
 def in_one_line(text: str) -> str:
-    """Return the text with equations that stand on lines of their own in one line, as a list.
+    """Join equations on lines of their own into one line, as a list.
 
     A function by cases and a matrix keep their rows.
     """
@@ -39,7 +39,7 @@ def in_one_line(text: str) -> str:
 
 
 def _separated(text: str) -> str:
-    """Return equations that nothing but space stands between as a list: x = 1 y = 2."""
+    """Put commas between equations that only spaces separate: x = 1 y = 2."""
     pieces, start = [], 0
     for gap in _SIDE_BY_SIDE.finditer(text):
         if _ONE_EQUATION.fullmatch(text, start, gap.start()):
@@ -61,13 +61,13 @@ def _listed(match: re.Match[str]) -> str:
 
 
 def _is_aligned(row: str) -> bool:
-    """Decide whether a row is one equation, its sides in columns."""
+    """Decide whether a row is one equation with its sides in columns."""
     cells = [cell for cell in row.split("&") if cell.strip(" ,")]
     return all(_STARTS.match(after) or _ENDS.search(before) for before, after in pairwise(cells))
 
 
 def _joined(text: str) -> str:
-    """Return rows as a list; one that begins with a sign goes on with the row before."""
+    """Join rows into a list; a row that begins with a sign continues the row before."""
     found = ""
     for line in _ROW.split(text):
         if row := line.strip().rstrip(",;.").rstrip():

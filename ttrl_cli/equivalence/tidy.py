@@ -52,9 +52,9 @@ _CHOICES = re.compile(r"\(?[A-Za-z]\)?(?:\s?,\s?\(?[A-Za-z]\)?)*")
 
 
 def tidy(answer: str) -> str:
-    """Return the answer in plain LaTeX: units, thousands separators and decoration are gone.
+    """Return the answer in plain LaTeX, without units, thousands separators and decoration.
 
-    Never raises. An answer of more than `MAX_CHARS` characters comes back as it is.
+    Never raise. Return an answer of more than `MAX_CHARS` characters unchanged.
     """
     text = answer.strip()
     if len(text) > MAX_CHARS or (text.isascii() and text.isdigit()):
@@ -76,9 +76,9 @@ def tidy(answer: str) -> str:
 
 
 def _tidy_items(items: Sequence[str], ordered: bool) -> list[str]:
-    """Return an answer, or the elements of one, without units and values in brackets.
+    """Remove units, and values repeated in brackets, from an answer or the elements of one.
 
-    Where elements in no order have different units, these are their names: 3 boys, 5 girls.
+    Where unordered elements have different units, keep these as names: 3 boys, 5 girls.
     """
     found = [parted(_plain_item(item)) for item in items]
     names = [item.rpartition("=")[0] for item, _ in found]
@@ -91,20 +91,20 @@ def _tidy_items(items: Sequence[str], ordered: bool) -> list[str]:
 
 
 def _plain_item(item: str) -> str:
-    """Return an answer, or an element of one, with words marked and braces peeled."""
+    """Remove the braces around the value of an answer or an element; mark it if it is a word."""
     name, equals, value = item.rpartition("=")
     value = marked_word(in_symbols(value.strip()), named=bool(equals))
     return name + equals + peeled(value)
 
 
 def folded(text: str) -> str:
-    r"""Return prose without case, spaces, \text{} and punctuation at its ends."""
+    r"""Remove case, spaces, \text{} and outer punctuation from prose."""
     text = re.sub(r"\\text\s*\{|[{}\\]", "", text) if "\\" in text else text
     return "".join(text.casefold().split()).strip("@.,;:!?*_'\"")
 
 
 def _in_one_case(text: str) -> str:
-    """Return letters alone in one case, since they may be choices; r, R stays."""
+    """Lowercase letters that stand alone, as choices do; keep r, R, which differ only in case."""
     if not _CHOICES.fullmatch(text):
         return text
     letters = [letter for letter in text if letter.isalpha()]
@@ -113,7 +113,7 @@ def _in_one_case(text: str) -> str:
 
 
 def _unwrap(text: str) -> str:
-    r"""Return what stands in \(...\), \[...\], **...** or \boxed{...}."""
+    r"""Remove \(...\), \[...\], **...** or \boxed{...} around the whole text."""
     wrapped = _WRAPPED.fullmatch(text)
     if wrapped is None:
         return text
@@ -131,6 +131,6 @@ def _without_thousands_separators(text: str) -> str:
 
 
 def _primed(match: re.Match[str]) -> str:
-    """Return a letter with its primes, which are no quotes."""
+    """Return a letter with prime characters for its quotes or prime commands."""
     primes = match[2].count("prime") if match[2] else len(match[3])
     return match[1] + PRIME * primes

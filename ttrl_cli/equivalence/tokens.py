@@ -18,7 +18,7 @@ CLOSING = frozenset((")", "]", "}", r"\}"))
 
 
 def tokens(text: str) -> list[str]:
-    r"""Numbers, commands, \text{...}, and single characters.
+    r"""Split a text into numbers, commands, \text{...}, and single characters.
 
     Raises:
         Unreadable: If there are none, or too many.
@@ -30,7 +30,7 @@ def tokens(text: str) -> list[str]:
 
 
 def split(found: Sequence[str]) -> tuple[list[list[str]], set[str]]:
-    """Return what stands between separators outside of brackets, and these separators."""
+    """Split tokens at separators outside of brackets; return the pieces and the separators."""
     pieces: list[list[str]] = [[]]
     separators = set()
     depth = 0
@@ -59,12 +59,12 @@ class Tokens:
         return self.tokens[self.at]
 
     def take(self) -> str:
-        """Read a token."""
+        """Read and return a token; "" at the end."""
         token = self.tokens[self.at]
         self.at += bool(token)
         return token
 
     def expect(self, token: str) -> None:
-        """Read this token and no other."""
+        """Read a token; raise `Unreadable` if it is another one."""
         if self.take() != token:
             raise Unreadable

@@ -54,13 +54,13 @@ def trigonometric(head: str, angle: Polynomial) -> Polynomial:
 
 
 def _is_turned(angle: Polynomial) -> bool:
-    """Decide whether the first term that is no multiple of pi is negative."""
+    """Decide whether the angle's first term that is no multiple of pi is negative."""
     others = sorted(monomial for monomial in angle if monomial != _PI)
     return bool(others) and angle[others[0]] < 0
 
 
 def _value(head: str, angle: Polynomial) -> Polynomial:
-    """Return the value for an angle with less than a quarter turn in it, as an atom if need be."""
+    """Return the value at an angle of less than a quarter turn; an atom if it is not known."""
     turns = angle.get(_PI, Fraction(0))
     if len(angle) == bool(turns):
         known = _TANGENTS.get(turns) if head == "tan" else None

@@ -111,21 +111,21 @@ _DECIDING_SIGNS = re.compile(
 
 
 def without_currency(text: str) -> str:
-    """Return the text without codes of currencies beside numbers."""
+    """Remove currency codes beside numbers."""
     return _CURRENCY_BEHIND.sub("", _CURRENCY_BEFORE.sub("", text))
 
 
 def without_units(text: str) -> str:
-    """Return a quantity without the unit behind it, and any other text as it is.
+    """Remove the unit behind a quantity; return any other text unchanged.
 
-    As math-verify does, but only behind something that reads as a number, and never a glued
-    letter: to math-verify, 5t is 5. What decides the answer stays, behind the quantity.
+    Like math-verify, but only behind text that reads as a number, and never a letter attached to
+    it: math-verify reads 5t as 5. Words that decide the answer stay behind the quantity.
     """
     return parted(text)[0]
 
 
 def parted(text: str) -> tuple[str, str]:
-    """Return what `without_units` does, and the unit in one spelling; empty where there is none."""
+    """Return the result of `without_units`, and the unit in one spelling or, without one, ""."""
     bounds = _QUALIFIERS.search(text)
     if bounds is not None:
         value, found = parted(text[: bounds.start()])
@@ -141,12 +141,12 @@ def parted(text: str) -> tuple[str, str]:
 
 
 def qualified(word: str) -> str:
-    r"""Return a word as what decides about the quantity before it; nothing for no word."""
+    """Return a deciding word as a qualifier to put behind a quantity; nothing for no word."""
     return rf"\text{{:{word}}}" if word else ""
 
 
 def _in_one_spelling(unit: str) -> str:
-    """Return a unit without its deciding words, in the singular, with its powers and slashes."""
+    """Return a unit in the singular, without deciding words, but with its powers and slashes."""
     unit = _WORD.sub(_singular, re.sub(r"\\text(?![A-Za-z])", " ", unit))
     return re.sub(r"[^\w/^-]|_", "", unit)
 
@@ -161,7 +161,7 @@ def _singular(match: re.Match[str]) -> str:
 
 
 def _marked(text: str) -> str:
-    """Return the text with words that decide an answer as single words."""
+    """Rewrite deciding expressions such as "B.C.E." or "to the left" as single words."""
     text = _ABBREVIATED.sub(lambda match: re.sub(r"[.\s]", "", match[0]), text)
     text = _HYPHENATED.sub(r"\1\2", text)
     text = _COMPASS.sub(lambda match: match[1] + match[2] + _WINDS[match[3]], text)
@@ -170,7 +170,7 @@ def _marked(text: str) -> str:
 
 
 def _without_east_asian_unit(text: str) -> tuple[str, str]:
-    """Return a quantity and the unit behind it that is written in Chinese, Japanese or Korean."""
+    """Split off a unit in Chinese, Japanese or Korean; return the quantity and the unit."""
     unit = _EAST_ASIAN_UNIT.search(text)
     if unit is None or not _QUANTITY.fullmatch(text[: unit.start()]):
         return text, ""
@@ -180,12 +180,12 @@ def _without_east_asian_unit(text: str) -> tuple[str, str]:
 
 
 def _words(unit: str) -> list[str]:
-    """Return the words of a unit, in lower case."""
+    """Return the words of a unit in lower case."""
     return [word.lower() for word in _WORD.findall(_COMMAND.sub(" ", unit))]
 
 
 def _changes_value(words: Sequence[str]) -> bool:
-    """Decide whether these words make another number of the one before them: 3 halves."""
+    """Decide whether the words behind a number change its value: 3 halves."""
     if not words:
         return False
     if words[0] in _OPERATIONS:

@@ -40,21 +40,24 @@ _BROKEN_END = re.compile(r"(?<!\\)[-+*/^_=<>]\Z|\\(?:cdot|times|pm|le|ge|ne|lt|g
 
 
 def is_calculated(command: str) -> bool:
-    """Decide whether math-verify knows what a command, without its backslash, stands for."""
+    """Decide whether math-verify knows a command, given without its backslash."""
     if not command.isalpha():
         return True
     return bool(_CALCULATED.fullmatch(command) or _GREEK.fullmatch(command))
 
 
 def is_unclear(command: str, tokens: Iterable[str]) -> bool:
-    """Decide whether a command among these tokens is one that only its spelling tells."""
+    """Decide whether a command among these tokens has a meaning that only its spelling shows."""
     if f"\\{command}" in _SETS:
         return any(len(token) == 1 and token.isalpha() for token in tokens)
     return not is_calculated(command)
 
 
 def is_misread(tokens: Sequence[str]) -> bool:
-    """Decide whether math-verify would misread what we cannot read: unknown signs, broken LaTeX."""
+    """Decide whether math-verify would misread tokens that we cannot read.
+
+    It misreads unknown characters and commands, and broken LaTeX.
+    """
     if not any(token.isalnum() or token.startswith("\\") for token in tokens):
         return True
     if _BROKEN_END.search(tokens[-1]) or _unbalanced(tokens):
@@ -71,7 +74,7 @@ def is_misread(tokens: Sequence[str]) -> bool:
 
 
 def _unbalanced(tokens: Sequence[str]) -> bool:
-    """Decide whether a brace, or an environment, is not closed or not opened."""
+    """Decide whether braces or environments are unbalanced."""
     depth = 0
     for token in tokens:
         opens = token == "{" or token.startswith(r"\begin")
@@ -82,7 +85,7 @@ def _unbalanced(tokens: Sequence[str]) -> bool:
 
 
 def written(tokens: Sequence[str], levels: int = _MOST_LEVELS) -> str:
-    """Return tokens as text; where the order of operands says nothing, in an order of its own."""
+    """Return tokens as text; sort the operands of operators whose order does not count."""
     if not levels:
         return " ".join(tokens)
     if tokens and tokens[0] == r"\begin{cases}" and tokens[-1] == r"\end{cases}":
@@ -100,14 +103,14 @@ def written(tokens: Sequence[str], levels: int = _MOST_LEVELS) -> str:
 
 
 def _cases(tokens: Sequence[str], levels: int) -> str:
-    r"""Return the rows of a function by cases, in no order: x if x > 0, -x if x < 0."""
+    """Return the rows of a function by cases in sorted order: x if x > 0, -x if x < 0."""
     rows = [_with_groups(row, levels) for row in _split(tokens, ("\\\\",))[0]]
     plain = [" ".join(each for each in row if each not in (",", "&", ";")) for row in rows]
     return f"cases {' | '.join(sorted(filter(None, plain)))}"
 
 
 def _with_groups(tokens: Sequence[str], levels: int) -> list[str]:
-    """Return tokens with what stands in brackets as one, without the words of conditions."""
+    """Return tokens with each bracketed group's content as one; drop words of conditions."""
     found: list[str] = []
     group: list[str] = []
     depth = 0
@@ -136,7 +139,7 @@ def _group(tokens: Sequence[str], levels: int) -> list[str]:
 
 
 def _split(tokens: Sequence[str], operators: Sequence[str]) -> tuple[list[list[str]], set[str]]:
-    """Return what stands between operators outside of brackets, and these operators."""
+    """Split tokens at operators outside of brackets; return the pieces and the operators."""
     pieces: list[list[str]] = [[]]
     found: set[str] = set()
     depth = 0

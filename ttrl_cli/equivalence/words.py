@@ -58,7 +58,7 @@ _ORDER = re.compile(r"[<>]|\\(?:[lg][et]|ne)(?![a-zA-Z])|\\(?:leq|geq|neq|leqsla
 
 
 def in_symbols(text: str) -> str:
-    r"""Return no solution as \emptyset, all reals as \mathbb{R}, {x | x > 4} as x > 4."""
+    r"""Replace phrases by symbols: "no solution" by \emptyset, "all reals" by \mathbb{R}."""
     if text[:1].isdigit():
         return text
     words = " ".join(_LATEX.sub(" ", text).casefold().split()).strip(".,;:! ")
@@ -70,7 +70,7 @@ def in_symbols(text: str) -> str:
 
 
 def marked_word(text: str, *, named: bool) -> str:
-    r"""Return a word as \text{@word}, so that CAB is no product; V = IR is, being named."""
+    r"""Return a word as \text{@word}, so that CAB is no product; keep short named ones: V = IR."""
     word = _WORD.fullmatch(text)
     if word is None or (named and len(word[3] or word[4] or text) < _CAPITALS_OF_VALUE):
         return text
@@ -79,9 +79,9 @@ def marked_word(text: str, *, named: bool) -> str:
 
 
 def without_builder(text: str) -> str:
-    """Return the rule of a set of real numbers that is built by an inequality in one variable.
+    """Replace a set of reals that an inequality defines, {x | x > 4}, by the inequality.
 
-    And all real numbers but one as the two intervals that they are.
+    Replace all real numbers but one by the two intervals around it.
     """
     gap = _ALL_BUT.fullmatch(text)
     if gap is not None:

@@ -95,13 +95,14 @@ class Attack:
 
 
 def attacks(honest: Json, score: float | None, *, text: bool, strict_json: bool) -> list[Attack]:
-    """All attacks, made from an honest solution.
+    """Make all attacks from an honest solution.
 
     Args:
         honest: An honest solution's text, or data for the verifier.
-        score: Their score; None if it refuses them, as it may what it has once verified.
+        score: The score of the honest data; None if the verifier refuses them, as it may refuse
+            data that it has verified before.
         text: Whether solutions are texts.
-        strict_json: Leave out what JSON cannot hold: for a verifier that is a command.
+        strict_json: Leave out data that JSON cannot hold: for a verifier that is a command.
     """
     itself = Attack(name="an honest solution", data=honest, score=score)
     if text:
@@ -111,10 +112,10 @@ def attacks(honest: Json, score: float | None, *, text: bool, strict_json: bool)
 
 
 def finding(checker: Checker, attack: Attack, known: Json = None) -> str:
-    """What is wrong with the verifier, as this attack tells; empty if nothing is.
+    """Try one attack on the verifier; return what is wrong with the verifier, or an empty text.
 
     Args:
-        checker: Has the verifier.
+        checker: Calls the verifier.
         attack: What to try on it.
         known: What it returned for an honest solution; None if unknown.
     """
@@ -141,7 +142,7 @@ def finding(checker: Checker, attack: Attack, known: Json = None) -> str:
 
 
 def _outcome(checker: Checker, data: Any, known: Json) -> Verdict | None:
-    """The verdict; None where the verifier refused."""
+    """Return the verdict on data; None if the verifier refuses them."""
     try:
         return checker.verdict(data, known)
     except Invalid:
@@ -164,7 +165,7 @@ def _bare() -> Iterator[Attack]:
 
 
 def _spoilt(honest: Json) -> Iterator[Attack]:
-    """The honest data with something wrong in them."""
+    """Yield attacks with something wrong in the honest data."""
     for name, value in _NUMBERS.items():
         for where, one in (("its first number", True), ("every number", False)):
             spoilt, count = _replaced(honest, value, most=1 if one else None)
@@ -185,7 +186,7 @@ def _spoilt(honest: Json) -> Iterator[Attack]:
 
 
 def _claims(honest: Json, score: float | None) -> Iterator[Attack]:
-    """The honest data, with claims about their score."""
+    """Yield attacks that add claims about the score to the honest data."""
     claims = {"score": CLAIM, "value": CLAIM, "bound": CLAIM, "valid": True, "metrics": {}}
     if isinstance(honest, dict):
         yield Attack(name="claims beside the data", data={**claims, **honest}, score=score)
@@ -235,7 +236,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _replaced(data: Any, value: Any, *, most: int | None) -> tuple[Any, int]:
-    """Data with numbers replaced, the first ones or all; and how many were."""
+    """Replace numbers in data, the first `most` or all; return the data and the number replaced."""
     if _is_number(data) and most != 0:
         return value, 1
     if not isinstance(data, list | dict):

@@ -16,13 +16,13 @@ class Grader(Protocol):
         """Verdicts so far since the last collect; may be asked from another thread."""
 
     def submit(self, job: Job) -> None:
-        """Take one completion; returns at once."""
+        """Take one completion to grade; return at once."""
 
     def finished(self) -> list[tuple[Job, Verdict]]:
-        """What was finished since the last call, in the order it finished; never waits."""
+        """Return what was graded since the last call, in the order it was finished; never wait."""
 
     def collect(self) -> dict[tuple[int, int], Verdict]:
-        """Wait for everything submitted since the last collect; verdicts by (group, index)."""
+        """Wait for all jobs submitted since the last collect; return verdicts by (group, index)."""
 
     def close(self) -> None:
-        """Stop at once, leaving no process behind; what was not finished is lost."""
+        """Stop at once and leave no process behind; unfinished jobs are lost."""

@@ -81,7 +81,7 @@ class Blocks:
         self.all = found if finished or not closed else closed
 
     def rank(self, tag: str) -> int:
-        """Return 0 for a wanted tag, 1 for none, 2 for others."""
+        """Return 0 for a wanted tag, 1 for no tag, 2 for any other tag."""
         if self.wanted is None:
             return 0
         last = tag.rpartition(".")[2]  # of a file's name
@@ -90,21 +90,21 @@ class Blocks:
         return 2 if tag else 1
 
     def ranked(self, rank: int) -> list[Block]:
-        """Return the last blocks of a rank, in order."""
+        """Return the last blocks of this rank, in order."""
         return [part for part in self.all if self.rank(part.tag) == rank][-_MOST_BLOCKS:]
 
     def up_to(self, rank: int) -> list[Block]:
-        """Return the last blocks of a rank and better ones, in order."""
+        """Return the last blocks of this rank or a better one, in order."""
         return [part for part in self.all if self.rank(part.tag) <= rank][-_MOST_BLOCKS:]
 
     def before(self) -> str:
-        """Return what stands before the first fence; empty where there is none."""
+        """Return the text before the first fence; an empty text if there is no fence."""
         lines = self.text.split("\n")
         first = next((place for place, line in enumerate(lines) if fence_of(line)), 0)
         return "\n".join(lines[:first])
 
     def last(self) -> Found:
-        """Return what is tried where nothing fits."""
+        """Return the fallback: the last block of the best rank, else the text without fences."""
         for rank in range(len(_RULES)):
             if ranked := self.ranked(rank):
                 closed = [part for part in ranked if part.closed]
@@ -114,12 +114,12 @@ class Blocks:
         return Found(text="\n".join(plain).strip(), rule="text")
 
     def rule(self, chosen: Block) -> str:
-        """Name what a block was taken for."""
+        """Name the rule that a block was found by."""
         return _RULES[self.rank(chosen.tag)] if chosen.closed else "open-block"
 
 
 def choose_text(found: Blocks) -> Found:
-    """Return the last block, or the text."""
+    """Return the last block, or the text if there is no block."""
     if not found.all:
         return found.last()
     chosen = found.all[-1]
@@ -127,7 +127,7 @@ def choose_text(found: Blocks) -> Found:
 
 
 def choose_json(found: Blocks, expected: frozenset[str]) -> Found | None:
-    """Return the last value of an expected kind, or a block that parses; None without any."""
+    """Return the last value of an expected kind, else a block that parses, else None."""
     any_kind: Found | None = None
     for rank in range(len(_RULES)):
         for chosen in reversed(found.ranked(rank)):
@@ -145,7 +145,7 @@ def choose_json(found: Blocks, expected: frozenset[str]) -> Found | None:
 
 
 def choose_cpp(found: Blocks) -> Found | None:
-    """Return the last program with a main, or several blocks joined; None without any."""
+    """Return the last program with a main, else several blocks joined, else None."""
     for rank in range(len(_RULES)):
         ranked = found.ranked(rank)
         for chosen in reversed(ranked):
@@ -163,7 +163,7 @@ def choose_cpp(found: Blocks) -> Found | None:
 
 
 def choose_python(found: Blocks, entry: str) -> Found | None:
-    """Return the last program that defines the entry, as a function where one does."""
+    """Return the last program that defines the entry, as a function if one does; else None."""
     best: tuple[Found, Binding] | None = None
     for program, binding in _programs(found, entry):
         if binding == Binding.CALLABLE:
@@ -174,7 +174,7 @@ def choose_python(found: Blocks, entry: str) -> Found | None:
 
 
 def _programs(found: Blocks, entry: str) -> Iterator[tuple[Found, Binding]]:
-    """Yield what may be the program, the most likely first, and what the entry is in it."""
+    """Yield texts that may be the program, the most likely first, each with the entry's binding."""
     reader = SourceReader(entry)
     for rank in range(len(_RULES)):
         ranked = found.ranked(rank)
@@ -189,7 +189,7 @@ def _programs(found: Blocks, entry: str) -> Iterator[tuple[Found, Binding]]:
 
 
 def _with_helpers(found: Blocks, reader: SourceReader, chosen: Block, source: Source) -> Found:
-    """Return a program with what it lacks of others."""
+    """Return a program joined with the blocks that define the names it lacks."""
     rank = found.rank(chosen.tag)
     together = _helpers(chosen, source, found.up_to(max(rank, 1)), reader)
     joined = reader.solution(_joined(together).text) if len(together) > 1 else None
@@ -201,7 +201,7 @@ def _with_helpers(found: Blocks, reader: SourceReader, chosen: Block, source: So
 def _helpers(
     chosen: Block, source: Source, others: Sequence[Block], reader: SourceReader
 ) -> list[Block]:
-    """Return a block and those that define what it lacks, and what they lack, in order."""
+    """Return a block and all blocks that define names missing in it or in each other, in order."""
     sources = {
         place: other
         for place, part in enumerate(others)
@@ -226,7 +226,7 @@ def _joined(parts: Sequence[Block]) -> Found:
 
 
 def _others(found: Blocks) -> Iterator[tuple[str, str]]:
-    """Yield what a solution may be if no block is: (rule, text)."""
+    """Yield further texts that may be the solution, as (rule, text)."""
     yield "text", found.text
     left = MAX_PARSED_TOGETHER
     for reading in _readings(found):
@@ -238,7 +238,7 @@ def _others(found: Blocks) -> Iterator[tuple[str, str]]:
 
 
 def _readings(found: Blocks) -> Iterator[str]:
-    """Yield what other pairs of fences hold than those that Markdown pairs."""
+    """Yield the texts between fences, paired in other ways than Markdown pairs them."""
     lines = found.text.split("\n")
     fences = {place: fence for place, line in enumerate(lines) if (fence := fence_of(line))}
     bare = [place for place, fence in fences.items() if not fence.info]
@@ -256,5 +256,5 @@ def _readings(found: Blocks) -> Iterator[str]:
 
 
 def _glued(line: str) -> bool:
-    """Decide whether a line ends with the fence that should stand below it."""
+    """Decide whether a line ends with a fence that should be on the next line."""
     return line.rstrip().endswith(("```", "~~~"))

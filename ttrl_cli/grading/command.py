@@ -40,7 +40,7 @@ class CommandVerifier:
         self._limits = problem.spec.limits
 
     def ask(self, data: Json) -> Mapping[str, Any]:
-        """Verified data and score: the keys data and value, and metrics and feedback if given.
+        """Run the command on data; return data and value, and metrics and feedback if given.
 
         Raises:
             Invalid: If the command says that the data are not valid.
@@ -86,10 +86,10 @@ class CommandVerifier:
 
 
 def check_command(problem: Problem, command: Command) -> None:
-    """Refuse a command that is not there.
+    """Refuse a command whose program does not exist.
 
     Raises:
-        ProblemError: If it is neither on the PATH nor in the problem's folder.
+        ProblemError: If the program is neither on the PATH nor in the problem's folder.
     """
     name = command.command[0]
     if shutil.which(name) is None and shutil.which(str(problem.folder / name)) is None:
@@ -115,7 +115,7 @@ def _answer(end: End, code: int, streams: list[Stream], seconds: float) -> Json:
 
 
 def _checked(answer: Json) -> Mapping[str, Any]:
-    """The answer, if it is an object with known keys and `valid`."""
+    """Check that the answer is an object with `valid` and no unknown key, and return it."""
     if not isinstance(answer, dict) or not isinstance(answer.get("valid"), bool):
         msg = "the verifier command must print a JSON object with the key valid, true or false"
         raise BrokenProblemError(msg)

@@ -73,7 +73,9 @@ class Comparer:
         self.close()
 
     def __call__(self, pairs: Sequence[tuple[str, str]]) -> list[bool]:
-        """Whether each pair is equivalent; keys decide where they can.
+        """Decide for each pair whether its two answers are equivalent.
+
+        Canonical forms decide where they can; worker processes compare the other pairs.
 
         Raises:
             SetupError: If the worker processes die as soon as they are started.
@@ -95,7 +97,7 @@ class Comparer:
         return results
 
     def recall(self, cut_off: Iterable[Sequence[str]]) -> None:
-        """Take up what an earlier comparer cut off, as if it had been this one."""
+        """Take over the pairs and answers that an earlier comparer cut off."""
         for answers in cut_off:
             if len(answers) == 1:
                 self._give_up_alone(answers[0])
@@ -103,13 +105,13 @@ class Comparer:
                 self._give_up(answers[0], answers[1])
 
     def close(self) -> None:
-        """Kill the workers; what was found out stays."""
+        """Kill the workers; keep the results."""
         if self._workers is not None:
             self._workers.close()
             self._workers = None
 
     def _compare(self, wanted: dict[_Pair, tuple[str, str]]) -> None:
-        """Find out about pairs: by what their answers come to, else by having them compared."""
+        """Compare pairs by the values of their answers where these decide, else in a worker."""
         self._work_out(answer for answers in wanted.values() for answer in answers)
         left: dict[_Pair, tuple[str, str]] = {}
         for pair, answers in wanted.items():
@@ -131,7 +133,7 @@ class Comparer:
                 self._cache[pair] = result is True
 
     def _skipped(self, pair: _Pair, answers: tuple[str, str]) -> bool:
-        """Give up a pair at once that has a hopeless answer."""
+        """Give up a pair if one of its answers is hopeless; return whether one is."""
         if self._hopeless(pair):
             self._give_up(*answers)
             return True
@@ -141,7 +143,7 @@ class Comparer:
         return any(self._strikes.get(answer, 0) >= STRIKES for answer in pair)
 
     def _give_up(self, a: str, b: str) -> None:
-        """Note a pair as not the same; it counts against both unless one is hopeless already."""
+        """Count a pair as different, with a strike against both unless one is hopeless already."""
         pair = frozenset((canonical(a), canonical(b)))
         if not self._hopeless(pair):
             for answer in pair:
@@ -151,14 +153,17 @@ class Comparer:
         self.cut_off.append((a, b))
 
     def _give_up_alone(self, answer: str) -> None:
-        """Note an answer that cannot be worked out: it would hang with each other, too."""
+        """Note that an answer cannot be worked out, so that no pair with it is compared."""
         known = canonical(answer)
         self._worked_out[known] = known
         self._strikes[known] = STRIKES
         self.cut_off.append((answer,))
 
     def _work_out(self, answers: Iterable[str]) -> None:
-        """Look at answers alone whose value we do not know, so that none hangs with each other."""
+        """Work out the answers whose value is not known, each by itself in a worker.
+
+        An answer that hangs is then found once, and not again in each of its pairs.
+        """
         new = {canonical(answer): answer for answer in answers}
         calls = [
             (known, worked_out, (answer,))
@@ -172,9 +177,9 @@ class Comparer:
                 self._worked_out[known] = result
 
     def _run(self, calls: Iterable[_Call]) -> Iterator[tuple[Any, Any]]:
-        """Have calls made, of which a few are taken ahead: (key, function, arguments).
+        """Make calls (key, function, arguments) in the workers; yield (key, result) in their order.
 
-        Their results come in the order of the calls, by key.
+        Only a few calls are taken from the iterable ahead of their results.
         """
         waiting = iter(calls)
         order: deque[Any] = deque()
@@ -217,14 +222,14 @@ class Comparer:
 
 
 def _unclear(answer: Canonical) -> bool:
-    """Whether we could not work out some value in it, which math-verify may try to."""
+    """Decide whether some value in an answer is unknown to us; math-verify may work it out."""
     if answer.kind == "number":
         return answer.values is None and answer.exact is None
     return answer.kind == "opaque" or any(map(_unclear, answer.parts))
 
 
 def _prepare(memory: int) -> None:
-    """Prepare a worker: called once in each."""
+    """Prepare a worker process, and limit its address space to `memory` bytes."""
     worker.prepare()
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     limit = memory if hard == resource.RLIM_INFINITY else min(memory, hard)

@@ -39,13 +39,13 @@ class Echo:
         self._thread.start()
 
     def close(self) -> None:
-        """Show what has been written; wait for no process that still has the pipe."""
+        """Show what was written, and stop; do not wait for processes that still hold the pipe."""
         self.writer.close()
         self._end.close()
         self._thread.join(END_SECONDS)
 
     def _copy(self) -> None:
-        """Run in a thread of its own: signals are for the main thread."""
+        """Show what arrives in the pipe until `close`; run in a thread that blocks signals."""
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
         decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
         with self._reader, self._ending:
@@ -57,7 +57,7 @@ class Echo:
             os.close(self._shown)
 
     def _show(self, text: str) -> None:
-        """Write a text; nothing more once that has failed."""
+        """Write a text to standard error; after an error write nothing more."""
         left = memoryview(visible(text).encode("utf-8", "backslashreplace"))
         while left and self._shown is not None:
             try:
@@ -82,12 +82,12 @@ def take_over(writer: Connection) -> None:
 
 
 def _standard_error() -> int | None:
-    """Return a descriptor of our standard error; None if there is none."""
+    """Return a duplicate of standard error's descriptor; None if there is no standard error."""
     return None if sys.__stderr__ is None else os.dup(2)
 
 
 def _rest(reader: Connection) -> bytes:
-    """Return what is in a pipe, and no more: others may still write to it."""
+    """Return what is in a pipe now, without waiting for processes that may still write to it."""
     pieces = []
     left = _MOST_LEFT
     while left > 0 and wait([reader], timeout=0):

@@ -20,7 +20,7 @@ __path__: list[str] = []
 
 
 def package_of(folder: Path) -> str:
-    """Return the name of the package that a folder is."""
+    """Return the name of the package that stands for a folder."""
     spelt = base64.urlsafe_b64encode(os.fsencode(folder)).decode("ascii")
     return f"{__name__}.{spelt.rstrip('=')}"
 

@@ -51,13 +51,13 @@ class Home:
 
     @contextmanager
     def entered(self) -> Iterator[None]:
-        """Be in the folder: it is the working directory, and `import` finds its files first.
+        """Make the folder the working directory and the first place to import from.
 
-        Modules that were imported from it by their bare names are this problem's alone: another
-        problem may have files of the same names.
+        Modules that the problem imports from it by their bare names are private to this problem:
+        another problem may have files of the same names.
 
         Raises:
-            BrokenProblemError: If there is no such folder any more.
+            BrokenProblemError: If the folder no longer exists.
         """
         before, path = frozenset(sys.modules), list(sys.path)
         here = os.open(".", getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY)
@@ -77,10 +77,10 @@ class Home:
             os.close(here)
 
     def settle(self) -> None:
-        """Make the folder the working directory, which the problem's code may have changed.
+        """Make the folder the working directory again; the problem's code may have changed it.
 
         Raises:
-            BrokenProblemError: If there is no such folder any more.
+            BrokenProblemError: If the folder no longer exists.
         """
         try:
             os.chdir(self._folder)
@@ -89,7 +89,7 @@ class Home:
             raise BrokenProblemError(msg) from error
 
     def _take_names(self) -> dict[str, ModuleType]:
-        """Put the problem's own modules in place; return those of others that they stand before."""
+        """Put the problem's own modules into sys.modules; return the modules that they hide."""
         hidden: dict[str, ModuleType] = {}
         if any(name in sys.modules for name in self._names):
             hidden = {n: m for n, m in sys.modules.items() if _top(n) in self._names}
@@ -99,7 +99,7 @@ class Home:
         return hidden
 
     def _give_names_back(self, before: frozenset[str], hidden: dict[str, ModuleType]) -> None:
-        """Take the problem's own modules out, those that are new included, and others' back in."""
+        """Take the problem's own modules, new ones included, out again; restore those they hid."""
         fresh = [name for name in sys.modules if name not in before or name in hidden]
         self._own |= {name: sys.modules[name] for name in fresh if self._holds(name)}
         for name in self._own:
@@ -107,7 +107,7 @@ class Home:
         sys.modules.update(hidden)
 
     def _holds(self, name: str) -> bool:
-        """Whether a module was imported from the folder by its bare name."""
+        """Decide whether a module was imported from the folder by its bare name."""
         spec = getattr(sys.modules.get(_top(name)), "__spec__", None)
         if spec is None or _top(name) == _OURS:
             return False
@@ -121,7 +121,7 @@ def _top(name: str) -> str:
 
 
 def _importable(places: Sequence[str]) -> frozenset[str]:
-    """Bare names of the modules and packages in folders; those of the standard library stay its."""
+    """Return the bare names of modules and packages in folders, except standard library names."""
     files = {path.stem for place in places for path in Path(place).glob("*.py")}
     packages = {path.parent.name for place in places for path in Path(place).glob("*/__init__.py")}
     own = {name for name in files | packages if not name.startswith("__")}
@@ -142,9 +142,10 @@ class Functions:
 
 
 def load_functions(problem: Problem) -> Functions:
-    """Import a problem's functions; keys that name none are left out.
+    """Import the functions that problem.yaml names; return them by key.
 
-    Each file is imported once, whatever number of keys name it, and anew if it was before.
+    Keys without a function are left out. A file is imported once even if several keys name it, and
+    imported again if it was imported before.
 
     Raises:
         ProblemError: If a file cannot be imported, or a function does not take one argument.

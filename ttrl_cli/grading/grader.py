@@ -82,7 +82,7 @@ class ProblemGrader:
         return len(self._verdicts)
 
     def submit(self, job: Job) -> None:
-        """Take one completion; returns at once."""
+        """Take one completion to grade; return at once."""
         key = (job.group, job.index)
         if key in self._jobs:
             msg = f"the job {key} was submitted twice"
@@ -91,13 +91,13 @@ class ProblemGrader:
         self._workers.submit(key, worker.run_job, job, timeout=self._limit)
 
     def finished(self) -> list[tuple[Job, Verdict]]:
-        """What was finished since the last call, in the order it finished; never waits."""
+        """Return what was graded since the last call, in the order it was finished; never wait."""
         self._take(wait=False)
         fresh, self._fresh = self._fresh, []
         return [(self._jobs[key], self._verdicts[key]) for key in fresh]
 
     def collect(self) -> dict[tuple[int, int], Verdict]:
-        """Wait for everything submitted since the last collect; verdicts by (group, index)."""
+        """Wait for all jobs submitted since the last collect; return verdicts by (group, index)."""
         while len(self._verdicts) < len(self._jobs):
             self._take(wait=True)
         keys = sorted((job.group, job.index) for job in self._jobs.values())
@@ -106,41 +106,41 @@ class ProblemGrader:
         return verdicts
 
     def grade_seeds(self) -> list[Verdict]:
-        """Wait for the verdicts on the problem's seeds, in their order."""
+        """Grade the problem's seeds; return the verdicts in the order of the seeds."""
         keys = [f"seed {index}" for index in range(len(self._problem.seeds))]
         for key, seed in zip(keys, self._problem.seeds, strict=True):
             self._workers.submit(key, worker.run_solution, seed.text, None, 0, timeout=self._limit)
         return [_verdict(result) for result in self._wait_for(keys)]
 
     def grade_solution(self, text: str) -> Verdict:
-        """Wait for the verdict on a solution's text, as a seed file holds it."""
+        """Grade the text of a solution, as a seed file holds it."""
         return _verdict(self._one(worker.run_solution, text, None, 0))
 
     def grade_data(self, data: Json) -> Verdict:
-        """Wait for the verdict on data."""
+        """Grade data."""
         return _verdict(self._one(worker.run_data, data))
 
     def certify(self, data: Json, text: str) -> Certificate | str:
-        """Wait for a certificate of verified data, or for why there is none.
+        """Certify verified data; return the certificate, or why there is none.
 
         Args:
             data: The verified data.
-            text: The solution they are from.
+            text: The solution that the data come from.
         """
         found = self._one(worker.certify, data, text)
         return found.reason if isinstance(found, Failure) else found
 
     def certify_again(self, construction: Mapping[str, Json]) -> Certificate | str:
-        """Wait for the certificate of a problem's own construction, or for why there is none."""
+        """Certify a problem's own construction again; return the certificate, or why it fails."""
         found = self._one(worker.certify_again, construction)
         return found.reason if isinstance(found, Failure) else found
 
     def attack(self, attacks: Sequence[Attack], seconds: float, known: Json) -> list[str]:
-        """Wait until all attacks have been tried: what each has found, empty where nothing.
+        """Try all attacks on the verifier; return for each what it found, empty if nothing.
 
         Args:
-            attacks: What to try on the verifier.
-            seconds: Most that the two calls of one may take.
+            attacks: The attacks.
+            seconds: Limit for one attack, which calls the verifier twice.
             known: What the verifier returned for an honest solution.
         """
         for place, attacked in enumerate(attacks):
@@ -149,7 +149,7 @@ class ProblemGrader:
         return [f.reason if isinstance(f, Failure) else f for f in found]
 
     def close(self) -> None:
-        """Stop at once, leaving no worker and no program behind."""
+        """Stop at once, and leave no worker and no candidate program behind."""
         self._workers.close()
 
     def _one(self, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -163,7 +163,7 @@ class ProblemGrader:
         return [found[key] for key in keys]
 
     def _take(self, *, wait: bool) -> dict[Hashable, Any]:
-        """Record what ended; returns the results that belong to no job."""
+        """Record the verdicts of jobs that ended; return all other results by key."""
         others: dict[Hashable, Any] = {}
         for key, result in self._workers.take(wait=wait):
             if key in self._jobs:
@@ -175,10 +175,10 @@ class ProblemGrader:
 
 
 def _try_loading(problem: Problem, sandbox: str, run: Path | None) -> Loaded:
-    """Load the problem's code and the sandbox in a process of its own, where it may hang or crash.
+    """Load the problem's code and sandbox in a process of its own, in case they hang or crash.
 
     Raises:
-        ProblemError: If it does, or if the code cannot be loaded.
+        ProblemError: If loading hangs or crashes, or if the code cannot be loaded.
         SetupError: If the machine lacks something.
         UsageError: If programs would see the run directory.
     """

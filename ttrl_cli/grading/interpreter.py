@@ -8,7 +8,7 @@ from ttrl_cli.problem import PROBLEM_FILE, Problem
 
 
 def interpreter(problem: Problem) -> str | None:
-    """The path of `environment.python`, or None for the interpreter that runs this.
+    """Return the path of `environment.python`; None for the interpreter that runs this.
 
     A relative path is refused: a run works on its own copy of the problem's folder.
 

@@ -87,7 +87,7 @@ class _Wanted:
     expected: frozenset[str]
 
     def whole(self, text: str, marks: Marks) -> Found | None:
-        """Return the whole completion, if it is nothing but a solution that holds marks."""
+        """Return the completion if it is nothing but a solution that has marks in it, else None."""
         if marks.opened or visible(text, marks, solution=True, draft=False) == text:
             return None
         text = without_end(text, marks).strip("\n")
@@ -105,7 +105,7 @@ class _Wanted:
         return Found(text=source.text, rule="text") if source and defines else None
 
     def choose(self, found: Blocks) -> Found | None:
-        """Return what can be a solution; None if nothing can."""
+        """Choose the solution among the blocks; return None if nothing can be one."""
         if self.kind == "text":
             return choose_text(found)
         if self.kind == "json":
@@ -119,7 +119,10 @@ class _Wanted:
 
 
 def _chosen(text: str, wanted: _Wanted, marks: Marks, *, finished: bool) -> Found:
-    """Return what a completion says that can be a solution, or what is tried else."""
+    """Choose the solution in a completion; if nothing can be one, return a fallback.
+
+    What the model thought is read only if it said nothing else; then the fallback is empty.
+    """
     said = visible(text, marks, solution=True, draft=False)
     draft = not said.strip()
     if draft:
@@ -132,7 +135,7 @@ def _chosen(text: str, wanted: _Wanted, marks: Marks, *, finished: bool) -> Foun
 
 
 def parse_json(solution: str) -> Json:
-    """The data of a json solution; NaN and infinities are refused.
+    """Parse the data of a json solution; refuse NaN and infinities.
 
     Raises:
         Malformed: If the text is not strict JSON.

@@ -81,10 +81,10 @@ class _Context(ForkServerContext):
         self._ended = False
 
     def Process(self, *args: Any, **options: Any) -> BaseProcess:  # type: ignore[override]
-        """Make a process to be started, as every context does.
+        """Make a process without starting it, as every multiprocessing context does.
 
         Raises:
-            OSError: After `end`.
+            OSError: If `end` was called.
         """
         if self._ended:
             msg = "the workers are closed"
@@ -94,7 +94,7 @@ class _Context(ForkServerContext):
         return process
 
     def end(self) -> None:
-        """End all processes; start no other."""
+        """Terminate all processes, and start no more."""
         self._ended = True
         for process in tuple(self._made):
             if process.pid is not None:
@@ -159,10 +159,10 @@ class ProcessPool:
         timeout: float,
         cpu_seconds: float | None = None,
     ) -> None:
-        """Have a top-level function called in a worker.
+        """Schedule a call of a top-level function in a worker.
 
         Args:
-            key: What `take` names the result by; not in use by a call still running.
+            key: The name of the result in `take`; no running call may have it.
             function: The function.
             *arguments: Its arguments.
             timeout: Seconds after which its worker is killed.
@@ -188,7 +188,7 @@ class ProcessPool:
         self._schedule(call)
 
     def take(self, *, wait: bool) -> list[tuple[Hashable, Any]]:
-        """Results by key, in the order the calls ended; a `Failure` stands for a failed call.
+        """Return results by key, in the order the calls ended; a failed call has a `Failure`.
 
         Args:
             wait: Wait until there is a result, if anything is running.
@@ -211,7 +211,7 @@ class ProcessPool:
                 results += self._settle(call)
 
     def close(self) -> None:
-        """Kill all workers and forget what they were doing; a start under way is broken off."""
+        """Kill all workers, drop their calls, and abort a start that is under way."""
         self._closed = True
         self._running.clear()
         _open.discard(self)
@@ -224,7 +224,7 @@ class ProcessPool:
         self._remove_folder()
 
     def _start(self) -> tuple[Any, Future[Any]]:
-        """A new pool, and a thread that starts its processes once the fork server is ready."""
+        """Make a pool, and start its processes in a thread once the fork server is ready."""
         context = self._context = _Context()
         context.set_forkserver_preload(self._preload)
         before = _fork_servers()
@@ -238,7 +238,10 @@ class ProcessPool:
         return pool, starting
 
     def _stop(self) -> None:
-        """End the pool and its processes, those first: one still at its start needs its locks."""
+        """Stop the pool, end its processes and wait for it.
+
+        The processes end before the wait: a process that is still starting needs the pool's locks.
+        """
         self._pool.stop()
         self._context.end()
         self._pool.join()
@@ -252,7 +255,7 @@ class ProcessPool:
         call.future.add_done_callback(lambda future: self._hear(call, future))
 
     def _hear(self, call: _Call, future: Any) -> None:
-        """Runs in a thread of the pool."""
+        """Record that a call ended; run in a thread of the pool."""
         self._heard = time.monotonic()
         self._ended.put((call, future))
 
@@ -261,7 +264,7 @@ class ProcessPool:
         return not self._pool.active or silence > self._longest + STALL_SECONDS
 
     def _restart(self) -> None:
-        """Replace a broken pool, and schedule anew whatever it had not finished."""
+        """Replace a broken pool, and schedule again all calls that it has not finished."""
         if self._closed:
             msg = "the workers are closed"
             raise RuntimeError(msg)
@@ -279,7 +282,7 @@ class ProcessPool:
                 self._schedule(call)
 
     def _settle(self, call: _Call) -> list[tuple[Hashable, Any]]:
-        """The result of a call that ended; none if it is made again."""
+        """Return the result of a call that ended; nothing if the call is made again."""
         error = call.future.exception()
         if isinstance(error, BrokenProcessPool):
             self._restart()
@@ -303,7 +306,7 @@ _open: weakref.WeakSet[ProcessPool] = weakref.WeakSet()
 
 
 def _fork_servers() -> set[psutil.Process]:
-    """Return the fork servers that this process has started, of which one at most is running."""
+    """Return the fork servers that this process has started; at most one of them is running."""
     found = set()
     for child in psutil.Process().children():
         with contextlib.suppress(psutil.Error):  # it has just ended
@@ -313,7 +316,7 @@ def _fork_servers() -> set[psutil.Process]:
 
 
 def _end_server(server: psutil.Process) -> None:
-    """Kill a fork server. Another one is started when it is needed."""
+    """Kill a fork server; another one is started when it is needed."""
     with contextlib.suppress(psutil.NoSuchProcess, ChildProcessError):
         server.kill()
         os.waitid(os.P_PID, server.pid, os.WEXITED | os.WNOWAIT)  # multiprocessing reaps it
@@ -322,19 +325,19 @@ def _end_server(server: psutil.Process) -> None:
 def _initialize(
     folder: str, printed: Connection, initializer: Callable[..., None], arguments: tuple[Any, ...]
 ) -> None:
-    """Runs first in each new worker."""
+    """Redirect a new worker's output and temporary files, then call the pool's initializer."""
     take_over(printed)
     tempfile.tempdir = folder
     initializer(*arguments)
 
 
 def _is_late(error: BaseException) -> bool:
-    """Whether a worker ended because a part of its call took too long."""
+    """Decide whether a worker ended itself because a part of its call took too long."""
     return isinstance(error, pebble.ProcessExpired) and error.exitcode in _TOO_LATE
 
 
 def _metered(seconds: float, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function; if it takes more CPU time than it may, the kernel ends this process."""
+    """Call a function; the kernel kills this process if the call takes more than its CPU time."""
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF})
     signal.setitimer(signal.ITIMER_PROF, seconds)
@@ -345,7 +348,7 @@ def _metered(seconds: float, function: Callable[..., Any], *arguments: Any) -> A
 
 
 def _used_up(error: BaseException | None) -> bool:
-    """Whether a worker was ended because its call had used up its CPU time."""
+    """Decide whether a worker was killed because its call had used up its CPU time."""
     return isinstance(error, pebble.ProcessExpired) and error.exitcode == -signal.SIGPROF
 
 
@@ -360,14 +363,14 @@ def _reason(call: _Call, error: BaseException) -> str:
 
 
 def _start_processes(pool: Any) -> None:
-    """Runs in a thread of its own, whose signal mask the pool's threads inherit."""
+    """Start the pool's processes; run in a thread whose signal mask the pool's threads inherit."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     pool.schedule(os.getpid)  # the first call starts the processes
 
 
 @contextlib.contextmanager
 def _quiet_environment() -> Iterator[None]:
-    """What the fork server and all workers inherit: one thread each, and no Ctrl-C."""
+    """Set what the fork server and all workers inherit: one thread each, and Ctrl-C blocked."""
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         with variables(_ONE_THREAD):

@@ -59,12 +59,12 @@ def is_verdict(returned: object, given: Json) -> bool:
 
 
 def differs(returned: object, given: Json, known: Json) -> bool:
-    """Decide whether a value is a verdict, because the verifier is known to return other data.
+    """Decide whether a value is a verdict, by comparing it with data that the verifier returned.
 
     Args:
         returned: What the verifier returned.
         given: The data that it was given.
-        known: Data that it has returned for a solution that is valid.
+        known: Data that the verifier has returned for a valid solution.
     """
     if returned is given or known is None or _holds(given, returned):
         return False
@@ -82,7 +82,7 @@ def differs(returned: object, given: Json, known: Json) -> bool:
 
 
 def _remarks_where_none_were(returned: Sequence[Any], given: Json, known: Json) -> bool:
-    """Decide whether a sequence is a flag and a text, and known data have no text in them."""
+    """Decide whether a sequence is a flag and a text, while the known data contain no text."""
     if len(returned) < 2 or not _is_flag(returned[0]):
         return False
     said = [part for part in returned[1:] if isinstance(part, str)]
@@ -91,7 +91,7 @@ def _remarks_where_none_were(returned: Sequence[Any], given: Json, known: Json) 
 
 
 def may_be_verdict(returned: object, given: Json) -> bool:
-    """Decide whether `differs` may hold, whatever is known: for what it costs to know more."""
+    """Decide whether `differs` could hold for some known data, which are costly to get."""
     return any(differs(returned, given, known) for known in ([0], {"": 0}, 0.5, "0"))
 
 
@@ -121,7 +121,7 @@ def _is_answer(text: str, given: Json) -> bool:
 
 
 def _judges_first(returned: tuple[Any, ...], given: Json) -> bool:
-    """Decide whether a tuple is a truth value and what is to be said of it, or the data."""
+    """Decide whether a tuple is a truth value, followed by a remark or by the data."""
     if len(returned) < 2:
         return False
     first, *rest = returned
@@ -136,7 +136,7 @@ def _judges_first(returned: tuple[Any, ...], given: Json) -> bool:
 
 
 def _remarks_last(returned: tuple[Any, ...], given: Json) -> bool:
-    """Decide whether a tuple is the data as they were given, and a remark: (data, "ok")."""
+    """Decide whether a tuple is the given data, unchanged, and a remark: (data, "ok")."""
     if len(returned) != 2 or returned[0] is not given:
         return False
     last = returned[1]
@@ -144,7 +144,7 @@ def _remarks_last(returned: tuple[Any, ...], given: Json) -> bool:
 
 
 def _judges_by_key(returned: Mapping[Any, Any], given: Json) -> bool:
-    """Decide whether a mapping says whether data are valid, by a key that those do not have."""
+    """Decide whether a mapping judges the data, by a key that the data do not have."""
     held = given if isinstance(given, Mapping) else {}
     judged = {
         _plain_key(key): bool(value) if _is_truth(value) else value
@@ -174,12 +174,12 @@ def _is_container(value: object) -> bool:
 
 
 def _brings_words(returned: str, known: str) -> bool:
-    """Decide whether a text is in words where data are known to be text and in none."""
+    """Decide whether a text contains words, while the known data are a text without words."""
     return bool(known and _WORDING.search(returned) and not _WORDING.search(known))
 
 
 def _holds(given: Json, part: object) -> bool:
-    """Decide whether a text, number or truth value is somewhere in data."""
+    """Decide whether a text, number or truth value occurs somewhere in data."""
     if isinstance(part, str):
         folded = part.strip().casefold()
         return bool(folded) and folded in "".join(_texts(given)).casefold()
@@ -196,7 +196,7 @@ def _texts(data: Json) -> Iterator[str]:
 
 
 def _leaves(data: Json) -> Iterator[Any]:
-    """Yield what is in data and holds nothing, in order, and the keys."""
+    """Yield all keys and all values in data that are not containers."""
     waiting = [data]
     while waiting:
         value = waiting.pop()

@@ -72,12 +72,12 @@ class SourceReader:
         self._known: dict[str, Source | None] = {}
 
     def solution(self, text: str) -> Source | None:
-        """Read a program that defines the entry; None for any other text."""
+        """Parse a program that defines the entry; return None for any other text."""
         found = self.read(text) if self._word.search(text) else None
         return found if found is not None and self._entry in found.defines else None
 
     def read(self, text: str) -> Source | None:
-        """Read a program; None if it does not parse, or not within the budget."""
+        """Parse a program; return None if it does not parse or exceeds the budget."""
         if text not in self._known:
             sources = map(self._parse, _variants(text))
             self._known[text] = next((source for source in sources if source is not None), None)
@@ -97,7 +97,7 @@ class SourceReader:
 
 
 def _variants(text: str) -> list[str]:
-    """Return a program as it stands, and with the spaces that Python takes, where they differ."""
+    """Return a program as it is, then with plain spaces for no-break spaces, then dedented."""
     plain = text.replace("\u00a0", " ")
     return list(dict.fromkeys([text, plain, dedent(plain)]))
 
@@ -115,7 +115,7 @@ def _facts(text: str, tree: ast.Module) -> Source:
 
 
 def _defined(tree: ast.Module) -> dict[str, Binding]:
-    """Return the names that a module binds, in whatever branch, and to what at best."""
+    """Return the names that a module binds in any branch, each with its best binding."""
     names: dict[str, Binding] = {}
     waiting: list[ast.AST] = [tree]
     while waiting:
@@ -128,7 +128,7 @@ def _defined(tree: ast.Module) -> dict[str, Binding]:
 
 
 def _bindings(node: ast.AST) -> Iterator[tuple[str, Binding]]:
-    """Yield the names that a node binds by itself, and to what."""
+    """Yield the names that a node itself binds, each with its kind of binding."""
     if isinstance(node, _FUNCTION | ast.ClassDef):
         yield node.name, Binding.STUB if _is_stub(node) else Binding.CALLABLE
     elif isinstance(node, ast.Import | ast.ImportFrom):
@@ -144,19 +144,19 @@ def _bindings(node: ast.AST) -> Iterator[tuple[str, Binding]]:
 
 
 def _value_of(value: ast.expr) -> Binding:
-    """Return what a name is bound to by an assignment."""
+    """Return the kind of binding that an assignment of this value makes."""
     if isinstance(value, ast.Lambda | ast.Name | ast.Attribute):
         return Binding.CALLABLE
     return Binding.RESULT if isinstance(value, ast.Call) else Binding.CONSTANT
 
 
 def _is_stub(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
-    """Decide whether a function or a class does nothing: its body is still to be written."""
+    """Decide whether a function or a class is a stub: none of its statements does anything."""
     return all(map(_does_nothing, node.body))
 
 
 def _does_nothing(statement: ast.stmt) -> bool:
-    """Decide whether a statement is pass, a constant, return None or NotImplementedError."""
+    """Decide whether a statement is pass, a constant, return None or raise NotImplementedError."""
     if isinstance(statement, ast.Expr):
         return isinstance(statement.value, ast.Constant)
     if isinstance(statement, ast.Return):
@@ -192,10 +192,10 @@ def includes(text: str) -> bool:
 
 
 def is_bare_cpp(text: str) -> bool:
-    """Decide whether a text is nothing but a C++ program, as far as its ends tell."""
+    """Decide whether a text is only a C++ program, by its beginning and its end."""
     return has_main(text) and _BEGINS.match(text) is not None and text.rstrip().endswith("}")
 
 
 def without_strings(text: str) -> str:
-    """Return C++ with its string literals empty; raw ones stay as they are."""
+    """Empty the string literals of a C++ text; leave raw ones as they are."""
     return _STRING.sub('""', text)

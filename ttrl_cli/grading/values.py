@@ -29,12 +29,12 @@ _MOST_PARSED = 2_000_000  # characters
 
 
 def kind_of(value: Json) -> str:
-    """Name the kind of a JSON value; all numbers are of one."""
+    """Name the kind of a JSON value; all numbers have the same kind."""
     return "number" if type(value) in (int, float) else type(value).__name__
 
 
 def read_value(text: str) -> tuple[str, str]:
-    """Return JSON as it parses, and the kind of its value: empty if it does not parse."""
+    """Return the text that parses as JSON and its value's kind; the kind is empty if none does."""
     plain = text.strip()
     for variant in dict.fromkeys([plain, plain.replace("\u00a0", " ")]):
         try:
@@ -45,7 +45,7 @@ def read_value(text: str) -> tuple[str, str]:
 
 
 def last_value(text: str, expected: frozenset[str]) -> str | None:
-    """Return the last value of an expected kind that a text gives; None if it gives none."""
+    """Return the last value of an expected kind in a text; None if there is none."""
     value, kind = read_value(text.strip(_AROUND))
     if kind in expected & CONTAINERS:
         return value
@@ -64,7 +64,7 @@ def last_value(text: str, expected: frozenset[str]) -> str | None:
 
 
 def _last_container(text: str, expected: frozenset[str]) -> str | None:
-    """Return the last list or object of an expected kind in a text, not one within another kind."""
+    """Return the last list or object of an expected kind that is in no value of another kind."""
     left, tries = _MOST_PARSED, _MOST_TRIES
     within = len(text)  # where the last value of another kind begins
     for start, end in _outermost_last(text):
@@ -81,7 +81,7 @@ def _last_container(text: str, expected: frozenset[str]) -> str | None:
 
 
 def _outermost_last(text: str) -> Iterator[tuple[int, int]]:
-    """Yield where brackets that belong together begin and end: the last first, an outer before."""
+    """Yield start and end of matching brackets: the last first, an outer pair before inner ones."""
     opened: list[tuple[str, int]] = []
     spans: list[tuple[int, int]] = []
     place = 0

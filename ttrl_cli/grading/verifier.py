@@ -79,11 +79,13 @@ class Checker:
             self._command = CommandVerifier(problem, problem.spec.verifier)
 
     def judge(self, data: Json, known: Json = None) -> Verdict:
-        """Verdict on data, which the problem's code may change as it likes.
+        """Verify and score data; return a verdict also for refused data and for broken code.
+
+        The problem's code may change the data.
 
         Args:
             data: The data.
-            known: Data that the verifier has returned before: the parent's. None if unknown.
+            known: Data that the verifier has returned for the parent; None if unknown.
         """
         try:
             return self.verdict(data, known)
@@ -95,30 +97,30 @@ class Checker:
             return Verdict(status=status, reason=_short(str(error)))
 
     def verdict(self, data: Json, known: Json = None) -> Verdict:
-        """Verdict on data, where the problem's code works.
+        """Verify and score data.
 
         Args:
             data: The data.
             known: As for `judge`.
 
         Raises:
-            Invalid: If that refuses the data.
-            BrokenProblemError: If it does anything but what it must.
+            Invalid: If the problem's code refuses the data.
+            BrokenProblemError: If the problem's code fails or breaks its contract.
         """
         with self._home.entered():
             scored = self._scored(data, known)
         return self._verdict(scored)
 
     def certify(self, data: Json, text: str) -> Certificate:
-        """A bound that verified data prove, checked again where we know how.
+        """Certify a bound that verified data prove; check certificates of known kinds again.
 
         Args:
             data: Verified data as they are kept: plain JSON values.
             text: The solution, which a problem of texts reads the data from.
 
         Raises:
-            Invalid: If the problem's certify refuses the data, or what it says is not so.
-            BrokenProblemError: If it does anything but what it must, or there is none.
+            Invalid: If the problem's `certify` refuses the data, or its certificate does not hold.
+            BrokenProblemError: If there is no `certify`, or it fails or breaks its contract.
         """
         if "certify" not in self._functions:
             msg = "the problem has no certify"
@@ -142,11 +144,11 @@ class Checker:
         return made
 
     def certify_again(self, construction: Mapping[str, Json]) -> Certificate:
-        """The certificate that a problem's own construction gives, once it is verified.
+        """Verify a problem's own construction, and certify it again.
 
         Raises:
-            Invalid: If it does not hold a valid solution.
-            BrokenProblemError: If the problem's code does anything but what it must.
+            Invalid: If the construction does not hold a valid solution.
+            BrokenProblemError: If the problem's code fails or breaks its contract.
         """
         key = "text" if self.problem.spec.solution.kind == "text" else "data"
         if construction.keys() != {"problem", key}:
@@ -183,7 +185,7 @@ class Checker:
             raise BrokenProblemError(msg) from error
 
     def _require_data(self, verified: object, given: Json, known: Json) -> None:
-        """Refuse a verdict in the place of verified data."""
+        """Refuse a verdict that the verifier returned in place of verified data."""
         if not (is_verdict(verified, given) or self._is_new(verified, given, known)):
             return
         msg = (
@@ -193,14 +195,14 @@ class Checker:
         raise NotDataError(msg)
 
     def _is_new(self, verified: object, given: Json, known: Json) -> bool:
-        """Decide whether a value is a verdict, as the verifier returns other data."""
+        """Decide whether a value is a verdict, by data that the verifier has returned before."""
         if not may_be_verdict(verified, given):
             return False
         before = self._of_seeds() if known is None else [known, *self._of_seeds()]
         return bool(before) and all(differs(verified, given, other) for other in before)
 
     def _of_seeds(self) -> list[Json]:
-        """Return what the verifier makes of the seeds; nothing where these are to be run first."""
+        """Return the verifier's data for the seeds; nothing where the seeds are programs."""
         if self._seeds is None:
             self._seeds = []
             kind = self.problem.spec.solution.kind
@@ -245,7 +247,7 @@ class Checker:
 
 
 def _exact(found: object) -> Fraction:
-    """A bound that certify returned: a number, or its text."""
+    """Convert a bound that certify returned, a number or its text, into a fraction."""
     if isinstance(found, int | float | str | Rational) and not isinstance(found, bool):
         with contextlib.suppress(ValueError, OverflowError, ZeroDivisionError):
             return Fraction(found)
@@ -254,7 +256,7 @@ def _exact(found: object) -> Fraction:
 
 
 def clean(text: str) -> str:
-    """Text that can be written as UTF-8: lone surrogates become question marks."""
+    """Replace lone surrogates by question marks, so that a text can be written as UTF-8."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
@@ -269,7 +271,7 @@ def _plain(verified: object) -> Json:
 
 
 def _as_mapping(scored: object) -> Mapping[str, object]:
-    """What score returned, a bare number as {"value": number}."""
+    """Return what score returned as a mapping; a bare number becomes {"value": number}."""
     if not isinstance(scored, Mapping):
         return {"value": scored}
     unknown = sorted(str(key) for key in set(scored) - {"value", "metrics", "feedback"})
@@ -307,12 +309,12 @@ def _metric(key: str, metric: object) -> float:
 
 
 def _is_number(value: object) -> bool:
-    """Whether a value is a real number of Python's or numpy's, truth values included."""
+    """Decide whether a value is a real number of Python's or numpy's, truth values included."""
     return isinstance(value, Real | Decimal | np.bool_)
 
 
 def _finite(value: Any) -> float | None:
-    """The value as a float; None where it is infinite, not a number, or too large for one."""
+    """Convert a value into a float; return None if it is infinite, not a number or too large."""
     try:
         number = float(value)
     except (OverflowError, ValueError):  # a Decimal may be a NaN that signals

@@ -22,23 +22,23 @@ class AnswerGrader:
         return len(self._verdicts)
 
     def submit(self, job: Job) -> None:
-        """Extract at once."""
+        """Extract the answer at once."""
         verdict = self._verdict(job)
         self._verdicts[job.group, job.index] = verdict
         self._fresh.append((job, verdict))
 
     def finished(self) -> list[tuple[Job, Verdict]]:
-        """What was submitted since the last call."""
+        """Return what was submitted since the last call."""
         fresh, self._fresh = self._fresh, []
         return fresh
 
     def collect(self) -> dict[tuple[int, int], Verdict]:
-        """All verdicts since the last collect."""
+        """Return all verdicts since the last collect, by (group, index)."""
         verdicts, self._verdicts, self._fresh = self._verdicts, {}, []
         return verdicts
 
     def close(self) -> None:
-        """Nothing to stop."""
+        """Do nothing: there is nothing to stop."""
 
     def _verdict(self, job: Job) -> Verdict:
         found = extract(

@@ -80,7 +80,7 @@ class Loaded:
 
 
 def prepare() -> None:
-    """Prepare a worker process for any problem's code; called once in each."""
+    """Prepare this worker process for any problem's code; called once in each process."""
     # a verifier's own processes start as they would anywhere, not by the fork server of the workers
     multiprocessing.set_start_method(None, force=True)
     os.register_at_fork(after_in_child=_be_ordinary)
@@ -90,18 +90,18 @@ def prepare() -> None:
 
 
 def _be_ordinary() -> None:
-    """Die of SIGTERM at once, as a pool expects of its processes; workers tidy up first."""
+    """Let SIGTERM kill this process at once, as a pool expects; only workers clean up first."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os._exit = _exit
 
 
 def _end(status: int) -> NoReturn:
-    """Do as os._exit, but never with status 0: a pool would take the worker for one that hangs."""
+    """Do as os._exit, but never with status 0: a pool would think that the worker hangs."""
     _exit(status or ENDED)
 
 
 def _end_with_main_process() -> None:
-    """Wait for the main process to die, then end this one, which ends its programs."""
+    """Wait until the main process has died, then end this process and its programs."""
     main = parent_process()
     if main is not None:
         main.join()
@@ -109,7 +109,7 @@ def _end_with_main_process() -> None:
 
 
 def start(problem: Problem, sandbox: str) -> None:
-    """Prepare a worker process for one problem, whose code and sandbox are known to load."""
+    """Prepare this worker process for one problem, whose code and sandbox are known to load."""
     prepare()
     _problems[:] = [problem]
     _load_code(problem)
@@ -120,29 +120,29 @@ def start(problem: Problem, sandbox: str) -> None:
 
 
 def run_job(job: Job) -> Verdict:
-    """Grade a completion for the problem this worker was started for."""
+    """Grade a completion for this worker's problem."""
     return grade(_problems[0], job)
 
 
 def run_solution(text: str, parent_data: Json, seed: int) -> Verdict:
-    """Grade a solution's text for the problem this worker was started for."""
+    """Grade the text of a solution for this worker's problem."""
     return grade_solution(_problems[0], text, parent_data=parent_data, seed=seed)
 
 
 def run_data(data: Json) -> Verdict:
-    """Grade data for the problem this worker was started for, whatever made them."""
+    """Grade data for this worker's problem."""
     started = time.monotonic()
     verdict = _judge(_problems[0], data)
     return dataclasses.replace(verdict, seconds=time.monotonic() - started)
 
 
 def certify(data: Json, text: str) -> Certificate | str:
-    """A certificate of verified data, or why there is none."""
+    """Certify verified data; return the certificate, or why there is none."""
     return _certificate(lambda checker: checker.certify(data, text))
 
 
 def certify_again(construction: Mapping[str, Json]) -> Certificate | str:
-    """The certificate of a problem's own construction, or why there is none."""
+    """Certify a problem's own construction again; return the certificate, or why it fails."""
     return _certificate(lambda checker: checker.certify_again(construction))
 
 
@@ -154,12 +154,12 @@ def _certificate(work: Callable[[Checker], Certificate]) -> Certificate | str:
 
 
 def attack(attacked: Attack, known: Json) -> str:
-    """What is wrong with the verifier, as this attack tells; empty if nothing is."""
+    """Try one attack on the verifier; return what is wrong with the verifier, or an empty text."""
     return finding(_checker(_problems[0]), attacked, known)
 
 
 def load(problem: Problem, sandbox: str, run: Path | None) -> Loaded:
-    """Import the problem's code, and choose and start a sandbox if there is something to run in it.
+    """Import the problem's code, and choose and start a sandbox if programs or imports need one.
 
     Args:
         problem: The problem.
@@ -189,10 +189,10 @@ def load(problem: Problem, sandbox: str, run: Path | None) -> Loaded:
 
 
 def surroundings(problem: Problem) -> Surroundings:
-    """What the problem's candidates find around them.
+    """Describe what the problem's candidate programs find around them.
 
     Raises:
-        ProblemError: If the problem's interpreter is not there.
+        ProblemError: If the problem's interpreter does not exist.
     """
     environment = problem.spec.environment
     return Surroundings(
@@ -212,7 +212,7 @@ def _load_code(problem: Problem) -> str:
 
 
 def hard_limit(problem: Problem) -> float:
-    """Seconds after which a worker that has not graded a job is taken for hung."""
+    """Return the seconds after which a worker that has not graded its job counts as hung."""
     limits = problem.spec.limits
     running = 0.0
     if problem.spec.solution.kind == "program":
@@ -230,8 +230,8 @@ def grade(problem: Problem, job: Job) -> Verdict:
     """Grade one completion.
 
     Raises:
-        SandboxError: If the sandbox failed: ours, and worth another try.
-        SetupError: If it does not start.
+        SandboxError: If the sandbox failed, which is our failure and worth another try.
+        SetupError: If the sandbox does not start.
     """
     solution = problem.spec.solution
     try:
@@ -252,7 +252,7 @@ def grade(problem: Problem, job: Job) -> Verdict:
 
 @lru_cache(maxsize=1)
 def _kinds_of(seeds: tuple[Seed, ...]) -> frozenset[str]:
-    """Return the kinds of values that the seeds of a json problem hold."""
+    """Return the kinds of the values in the seeds of a json problem."""
     kinds: set[str] = set()
     for seed in seeds:
         with contextlib.suppress(Malformed):  # whoever grades the seeds says so
@@ -299,11 +299,12 @@ def _judge(problem: Problem, data: Json, known: Json = None) -> Verdict:
 
 @contextlib.contextmanager
 def _at_most(seconds: float) -> Iterator[None]:
-    """End this worker, and all that it has started, if the block takes longer.
+    """End this worker and all its descendants if the block takes longer than `seconds`.
 
-    A verifier may hang in Python, in C that keeps other threads of Python from running, or waiting
-    for a process that it has started: a thread sees to the first and last, the kernel's alarm, a
-    little later, to the second. Nothing is ended outside of a worker process.
+    A verifier may hang in Python, in C that keeps other threads of Python from running, or while it
+    waits for a process that it has started. A thread handles the first and the last case; the
+    kernel's alarm, a little later, handles the second. Outside of a worker process nothing is
+    ended.
     """
     if parent_process() is None:
         yield
@@ -349,7 +350,7 @@ def _run(problem: Problem, source: str, parent_data: Json, seed: int) -> Program
 
 
 def _checker(problem: Problem) -> Checker:
-    """The problem's checker, made once per process."""
+    """Return the problem's checker, which is made once per process."""
     if problem.folder not in _checkers:
         _checkers[problem.folder] = Checker(problem)
     return _checkers[problem.folder]

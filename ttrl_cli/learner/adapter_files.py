@@ -33,17 +33,17 @@ class AdapterFiles:
         self._count = 0
 
     def publish(self, write: Callable[[Path], None], size: int) -> Path:
-        """Publish an adapter.
+        """Write an adapter into a new folder, and remove all but the newest two.
 
         Args:
             write: Fills an empty folder with a peft adapter.
-            size: What it will about take, in bytes.
+            size: Its approximate size, in bytes.
 
         Returns:
             The folder.
 
         Raises:
-            UnwritableError: If there can be no such folder, or no more fits into it.
+            UnwritableError: If the folder cannot be made, or the adapter does not fit into it.
         """
         if self._folder is None:
             parent = self._root or _storage(size)
@@ -67,20 +67,20 @@ class AdapterFiles:
         return folder
 
     def close(self) -> None:
-        """Remove all that was published."""
+        """Remove all published adapters."""
         if self._folder is not None:
             self._folder.cleanup()
             self._folder = None
 
 
 def _unwritable(folder: Path, error: OSError) -> UnwritableError:
-    """What to say of a folder that takes no adapter."""
+    """Return the error for a folder into which no adapter can be written."""
     why = error.why if isinstance(error, UnwritableError) else error.strerror
     return UnwritableError(folder, f"{why}; --adapter-folder names another place for adapters")
 
 
 def _open_to_all(outer: Path, folder: Path) -> None:
-    """Let servers that run as somebody else read an adapter."""
+    """Let servers that run as another user read an adapter."""
     for path in (outer, folder):
         path.chmod(0o755)
     for path in folder.iterdir():
@@ -88,7 +88,7 @@ def _open_to_all(outer: Path, folder: Path) -> None:
 
 
 def _storage(size: int) -> Path:
-    """The file system in memory, if there is one with room."""
+    """Return the file system in memory if it has room, else the folder of temporary files."""
     usable = _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK | os.X_OK)
     if usable and shutil.disk_usage(_MEMORY).free >= _ROOM * size:
         return _MEMORY

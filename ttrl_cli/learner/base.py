@@ -15,23 +15,26 @@ class Learner(Protocol):
         """The current weights, for a sampler to load."""
 
     def update(self, round_: Round) -> UpdateReport:
-        """Take one gradient step on a round; an empty round takes none and still counts."""
+        """Take one gradient step on a round.
+
+        An empty round changes no weights, and still counts as the update of its step.
+        """
 
     def save(self, folder: Path) -> None:
-        """Write adapter and optimiser into a folder, for `load` to go on from exactly."""
+        """Write adapter and optimiser into a folder, from which `load` continues exactly."""
 
     def load(self, folder: Path, *, policy: int) -> None:
-        """Go on from a saved folder, made by the update of step `policy`."""
+        """Continue from a saved folder; the update of step `policy` made its weights."""
 
     def warm_start(self, folder: Path) -> None:
-        """Begin from another run's weights, with a fresh optimiser."""
+        """Start from another run's weights, with a fresh optimiser."""
 
 
 class ScoringLearner(Learner, Protocol):
     """A learner whose weights change, and that says what they have come to."""
 
     def logprobs(self, probes: Sequence[Probe]) -> list[FloatArray]:
-        """Log-probabilities [T] of each probe's tokens under the current weights, in nats.
+        """Return log-probabilities [T] of each probe's tokens, in nats.
 
-        At temperature 1, by a plain forward pass of the model.
+        They are taken under the current weights, at temperature 1, by a plain forward pass.
         """

@@ -60,13 +60,13 @@ class MicroBatch:
 
 
 def merge_identical(rows: Sequence[Row]) -> tuple[Row, ...]:
-    """Make one weighted row of rows that say the same, in order of first appearance.
+    """Merge identical rows into one weighted row each, in order of first appearance.
 
     Rows of weight zero are left out.
 
-    Rows are the same where prompt, completion and advantages are; the loss and its gradient are
-    then those of the rows apart. Of log-probabilities, which may differ by the noise of a batch,
-    the merged row has the weighted mean.
+    Rows are identical if they have the same prompt, completion, advantages and forced tokens; loss
+    and gradient are then the same as for separate rows. Log-probabilities may differ by the noise
+    of a batch; the merged row has their weighted mean.
     """
     alike: dict[tuple[bytes, ...], list[Row]] = {}
     for row in rows:
@@ -88,7 +88,7 @@ def _merged(same: list[Row]) -> Row:
 
 
 def group_rows(rows: Sequence[Row]) -> list[Group]:
-    """Gather rows by prompt, in order of first appearance; longest completions first within."""
+    """Group rows by prompt, in order of first appearance; longest completions first in each."""
     by_prompt: dict[bytes, list[int]] = {}
     for place, row in enumerate(rows):
         by_prompt.setdefault(row.prompt_ids_S.tobytes(), []).append(place)
@@ -107,7 +107,10 @@ def group_rows(rows: Sequence[Row]) -> list[Group]:
 
 
 def idle(device: torch.device) -> MicroBatch:
-    """A micro-batch of one row that no loss is taken on: what is run for the others' sake."""
+    """Return a micro-batch of one row on which no loss is taken.
+
+    A process runs it to stay in step with processes that have more micro-batches.
+    """
     ids_BT = torch.zeros((1, 2), dtype=torch.int64, device=device)
     none_BT = torch.zeros((1, 1), device=device)
     return MicroBatch(
@@ -137,7 +140,7 @@ def cuts(group: Group, budget: int) -> list[slice]:
 
 
 def micro_batches(group: Group, budget: int, device: torch.device) -> Iterator[MicroBatch]:
-    """The padded batches of a group, each made when it is its turn; see `cuts`."""
+    """Yield the padded micro-batches of a group, each built when it is asked for; see `cuts`."""
     for cut in cuts(group, budget):
         yield _pad(group.places[cut], group.rows[cut], device)
 

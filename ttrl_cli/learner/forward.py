@@ -18,28 +18,28 @@ class Forward(Protocol):
     """Scores the rows of one update, under weights that do not change meanwhile."""
 
     def prefix(self, prefix_ids_S: IntArray) -> SharedPrefix:
-        """Run a prompt without its last token."""
+        """Run a prompt without its last token; return its keys and values."""
 
     def score(
         self, batch: MicroBatch, prefix: SharedPrefix, loss: TokenLoss | None = None
     ) -> Scored:
-        """Score a micro-batch's tokens, those of `MicroBatch.counted_BT` in its order."""
+        """Score the tokens of a micro-batch that `MicroBatch.counted_BT` marks, in its order."""
 
     def collect(self) -> None:
-        """To be called when all gradients are there, before they are used."""
+        """Add all gradients to the parameters; called once, after the last backward pass."""
 
 
 def forward(
     model: LoadedModel, temperature: float, *, adapter: bool = True, checkpointing: bool = False
 ) -> Forward:
-    """The forward for a model as it is.
+    """Return the forward pass for a model: the lean one if it supports the model.
 
     Args:
         model: The model.
-        temperature: Of the distributions that are scored.
-        adapter: False for the base model; gradients then go nowhere.
-        checkpointing: Whether the lean forward computes activations again for the backward pass;
-            models that run through their own were loaded like that.
+        temperature: Temperature of the distributions that are scored.
+        adapter: False for the base model, in which nothing is trained.
+        checkpointing: Whether the lean forward uses activation checkpointing; other models were
+            loaded with or without it.
     """
     if not model.sharded and supported(model.network.get_base_model()):
         return _Lean(model, temperature, adapter=adapter, checkpointing=checkpointing)
@@ -108,7 +108,7 @@ class _Network:
         return Scored(total, logp_N.detach(), out.entropy[batch.counted_BT].detach())
 
     def collect(self) -> None:
-        """The gradients are where they belong."""
+        """Do nothing; the gradients are in the parameters already."""
 
     def _run(self, **inputs: Any) -> Any:
         if self._adapter:
@@ -118,10 +118,10 @@ class _Network:
 
 
 def _add_head(base: Any, temperature: float) -> None:
-    """Give a model TRL's fused head, once.
+    """Add TRL's fused head to a model, unless it has it already.
 
     Raises:
-        ValueError: If it has one already, for another temperature.
+        ValueError: If the model has a fused head for another temperature.
     """
     known = getattr(base, "fused_head_temperature", temperature)
     if known != temperature:
@@ -135,7 +135,10 @@ def _add_head(base: Any, temperature: float) -> None:
 
 
 def _cache(prefix: SharedPrefix, rows: int) -> Cache | None:
-    """A cache of the prefix for a batch of so many rows; nothing is copied until used."""
+    """Return a KV cache of the prefix for a batch of `rows` rows; None if the prefix is empty.
+
+    The keys and values are not copied until they are used.
+    """
     if not prefix.leaves:
         return None
     layers: list[Any] = []

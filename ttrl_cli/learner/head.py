@@ -100,7 +100,7 @@ class _Score(torch.autograd.Function):
 def _with_gradient(
     loss: TokenLoss, logp_K: torch.Tensor, here: slice
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The loss of some tokens, and its gradient with respect to their log-probabilities."""
+    """Return the loss of some tokens, and its gradient with respect to their log-probabilities."""
     with torch.enable_grad():
         leaf_K = logp_K.detach().clone().requires_grad_()
         part = loss(leaf_K, here)

@@ -84,11 +84,14 @@ class LoraLearner:
             return [self._model.logprobs(probe) for probe in probes]
 
     def update(self, round_: Round) -> UpdateReport:
-        """Take one gradient step on a round; an empty round takes none and still counts.
+        """Take one gradient step on a round.
+
+        An empty round changes no weights, and still counts as the update of its step.
 
         Raises:
             DivergedError: If the gradient is not finite; the weights are left as they were.
-            SetupError: If the device's memory does not suffice, also for half a micro-batch.
+            SetupError: If the device's memory is too small even for half a micro-batch.
+            torch.OutOfMemoryError: If it is too small for a sharded model.
         """
         started = time.monotonic()
         lr = self._config.lr * round_.lr_scale
@@ -113,7 +116,7 @@ class LoraLearner:
         return UpdateReport(metrics=metrics, warning=warning)
 
     def gradients(self, round_: Round) -> dict[str, torch.Tensor]:
-        """The loss's gradient by parameter name, without taking a step or shaping advantages."""
+        """Return the loss's gradient by parameter name, without a step and without KL shaping."""
         self._optimiser.zero_grad(set_to_none=True)
         rows = self._teaching(merge_identical(round_.rows))
         self._runner.accumulate(
@@ -132,7 +135,7 @@ class LoraLearner:
         write_tensors(tensors, folder / OPTIMISER_FILE)
 
     def load(self, folder: Path, *, policy: int) -> None:
-        """Go on from a saved folder: weights, moments and step counts."""
+        """Restore weights, moments and step counts from a saved folder."""
         self.warm_start(folder)
         tensors = load_file(folder / OPTIMISER_FILE)
         moments: dict[int, dict[str, torch.Tensor]] = {}
@@ -145,7 +148,7 @@ class LoraLearner:
         self._policy = policy
 
     def warm_start(self, folder: Path) -> None:
-        """Begin from another run's weights, with a fresh optimiser."""
+        """Start from another run's weights, with a fresh optimiser."""
         load_adapter(self._model, folder)
         self._published = None
         self._optimiser.state.clear()
@@ -154,12 +157,12 @@ class LoraLearner:
         save_adapter(self._model, folder)
 
     def _teaching(self, rows: tuple[Row, ...]) -> tuple[Row, ...]:
-        """The rows whose loss has a gradient; the others need not be run."""
+        """Return the rows whose loss has a gradient; the others need not be run."""
         held = self._config.kl_loss > 0
         return tuple(row for row in rows if held or row.advantages_T.any())
 
     def _with_base(self, rows: tuple[Row, ...]) -> tuple[Row, ...]:
-        """The rows with their log-probabilities under the model without its adapter."""
+        """Return the rows with their log-probabilities under the model without its adapter."""
         places = self._mine(rows)
         base = self._fitting(lambda: self._runner.base_logprobs([rows[place] for place in places]))
         found = dict(zip(places, base, strict=True))
@@ -169,15 +172,15 @@ class LoraLearner:
         return tuple(replace(row, base_logprobs_T=found[place]) for place, row in enumerate(rows))
 
     def _mine(self, rows: Sequence[Row]) -> list[int]:
-        """The places of the rows that are this process's part of the work."""
+        """Return the indices of the rows that this process works on."""
         rank, size = (self._group.rank, self._group.size) if self._group else (0, 1)
         return share(rows, rank, size, whole=self._model.whole_rows)
 
     def _gradient(self, rows: tuple[Row, ...], normalizer: float) -> dict[str, float]:
-        """Put the gradient of the round's loss in place; return what was seen on the way.
+        """Compute the gradient of the round's loss in place, over all processes; return metrics.
 
         Raises:
-            SetupError: If the device's memory does not suffice.
+            SetupError: If the device's memory is too small.
         """
         mine = [rows[place] for place in self._mine(rows)]
 
@@ -188,18 +191,19 @@ class LoraLearner:
         return self._combined(self._fitting(compute)).metrics(normalizer)
 
     def _fitting(self, compute: Callable[[], T]) -> T:
-        """What a computation in micro-batches comes to, if need be with smaller ones, once.
+        """Run a computation in micro-batches; if memory runs out, halve them and run it again.
 
-        A process that runs out of memory makes all of them begin again.
+        Micro-batches are halved once per run. If one process runs out of memory, all of them halve
+        their micro-batches and run the computation again.
 
         Args:
-            compute: Is called once more where memory ran out; but for a model that is divided, it
-                waits for no other process.
+            compute: The computation. Unless the model is sharded, it must not wait for other
+                processes, since it may be called again.
 
         Raises:
-            SetupError: If the device's memory does not suffice.
-            torch.OutOfMemoryError: The same, of a model that is divided: the others are then in the
-                middle of what cannot begin again.
+            SetupError: If the device's memory is too small for halved micro-batches.
+            torch.OutOfMemoryError: If it is too small for a sharded model: the other processes are
+                then inside a collective operation, which cannot be run again.
         """
         if self._model.sharded:
             with in_step():
@@ -226,7 +230,7 @@ class LoraLearner:
         return self._fitting(compute)
 
     def _combined(self, seen: Seen) -> Seen:
-        """Add up what all processes did: gradients in place, and what they saw."""
+        """Sum the gradients of all processes in place; return the sum of their `Seen`."""
         if self._group is None:
             return seen
         for _, parameter in self._named:
@@ -236,7 +240,11 @@ class LoraLearner:
         return sum(self._group.all_gather(seen), Seen())
 
     def _step(self, lr: float) -> float:
-        """Clip and step at this rate; return the gradient's norm before clipping."""
+        """Clip the gradient and take an optimiser step; return the norm before clipping.
+
+        Raises:
+            DivergedError: If the norm is not finite; the weights are left as they were.
+        """
         parameters = [p for _, p in self._named]
         norm = float(torch.nn.utils.clip_grad_norm_(parameters, self._config.max_grad_norm))
         if not np.isfinite(norm):

@@ -10,10 +10,10 @@ def policy_loss(
     weight_BT: torch.Tensor,
     clip: float | None,
 ) -> torch.Tensor:
-    """Minus the weighted sum over tokens of ratio * advantage, not yet divided by anything.
+    """Return minus the weighted sum over tokens of ratio * advantage, not normalised.
 
     ratio = exp(log pi_theta - log pi_sampler), per token (TTT-Discover, arXiv 2601.16175). With
-    `clip`, PPO's pessimistic minimum of the plain and the clipped term.
+    `clip`, each term is PPO's pessimistic minimum of the plain and the clipped one.
 
     Args:
         logp_BT: Log-probabilities under the current weights, with gradient [B, T].
@@ -38,11 +38,11 @@ def kl_loss(
     base_logp_BT: torch.Tensor,
     weight_BT: torch.Tensor,
 ) -> torch.Tensor:
-    """The weighted sum over tokens of an estimate of KL(pi_theta || pi_base), in nats.
+    """Return the weighted sum over tokens of an estimate of KL(pi_theta || pi_base), in nats.
 
-    exp(d) - d - 1 with d = log pi_base - log pi_theta is never negative (GRPO, arXiv 2402.03300,
-    equation 4); times the importance ratio its gradient is that of the KL, also where the samples
-    are of an earlier policy (DeepSeek-V3.2, arXiv 2512.02556).
+    The estimate exp(d) - d - 1 with d = log pi_base - log pi_theta is never negative (GRPO, arXiv
+    2402.03300, equation 4). Multiplied by the importance ratio, its gradient is the gradient of
+    the KL, even if the samples are from an earlier policy (DeepSeek-V3.2, arXiv 2512.02556).
 
     Args:
         logp_BT: Log-probabilities under the current weights, with gradient [B, T].

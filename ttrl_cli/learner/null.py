@@ -38,12 +38,12 @@ class NullLearner:
         return Adapter(policy=0, path=self._path)
 
     def update(self, round_: Round) -> UpdateReport:
-        """Nothing to do."""
+        """Do nothing; return no metrics."""
         del round_
         return UpdateReport(metrics={})
 
     def save(self, folder: Path) -> None:
-        """Write the adapter of a warm start; without one there is nothing to write."""
+        """Write the adapter of a warm start; without one, write nothing."""
         if self._path is not None:
             _copy(self._path, folder)
         elif self._warm and self._model is not None:
@@ -52,13 +52,13 @@ class NullLearner:
             save_adapter(self._model, folder)
 
     def load(self, folder: Path, *, policy: int) -> None:
-        """Take up the adapter of a warm start, if there was one."""
+        """Load the adapter of a warm start, if there was one."""
         del policy
         if (folder / _ADAPTER[0]).exists():
             self.warm_start(folder)
 
     def warm_start(self, folder: Path) -> None:
-        """Sample from another run's weights, which stay as they are."""
+        """Load another run's weights, which are sampled from and never change."""
         if self._files is not None:
             size = sum((folder / name).stat().st_size for name in _ADAPTER)
             self._path = self._files.publish(lambda to: _copy(folder, to), size)

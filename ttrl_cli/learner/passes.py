@@ -26,7 +26,7 @@ class Pass:
 
 
 def passes(rows: Sequence[Row], budget: int, device: torch.device) -> Iterator[Pass]:
-    """A pass for each prompt, whose rows share it.
+    """Yield a pass for each prompt, with the rows that share it.
 
     Args:
         rows: The rows.
@@ -40,14 +40,14 @@ def passes(rows: Sequence[Row], budget: int, device: torch.device) -> Iterator[P
 def whole_passes(
     rows: Sequence[Row], budget: int, device: torch.device, in_step_with: ProcessGroup | None
 ) -> Iterator[Pass]:
-    """One pass, of rows that share nothing.
+    """Yield one pass, over rows that share no prefix.
 
     Args:
         rows: This process's rows.
         budget: Most padded tokens of a micro-batch.
         device: Where the model is.
-        in_step_with: Processes that all call this, and get as many micro-batches as each other,
-            whatever the rows of each: empty ones are added.
+        in_step_with: Processes that all call this, and all get the same number of micro-batches:
+            those with fewer get empty ones added. None for one process alone.
     """
     groups = group_rows([whole(row) for row in rows])
     mine = sum(len(cuts(group, budget)) for group in groups)
@@ -62,9 +62,9 @@ def whole_passes(
 
 
 def whole(row: Row) -> Row:
-    """The same row with a prompt of one token, where nothing is gained by sharing.
+    """Return the same row with a prompt of one token, for rows that share no prefix.
 
-    The rest of the prompt is then forced: context without loss.
+    The rest of the prompt becomes forced tokens of the completion: context without loss.
     """
     forced = len(row.prompt_ids_S) - 1
     base_T = row.base_logprobs_T

@@ -29,7 +29,10 @@ class SharedPrefix:
         ]
 
     def backward(self) -> None:
-        """Carry the gradients that the rows left on the keys and values through the prompt."""
+        """Run the backward pass of the prompt, from the gradients of its keys and values.
+
+        The micro-batches that used the keys and values left these gradients on them.
+        """
         pairs = [
             (output, leaf.grad)
             for outputs, leaves in zip(self._outputs, self.leaves, strict=True)

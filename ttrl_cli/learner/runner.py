@@ -30,7 +30,7 @@ class Seen:
     most: float = 0.0
 
     def metrics(self, normalizer: float) -> dict[str, float]:
-        """The same as metrics."""
+        """Return the means and sums as metrics, the loss divided by `normalizer`."""
         loss, tokens, ratio, entropy = self.sums
         return {
             "train/loss": loss / normalizer,
@@ -41,7 +41,7 @@ class Seen:
         }
 
     def __add__(self, other: "Seen") -> "Seen":
-        """What two processes saw."""
+        """Combine what two processes saw."""
         return Seen(
             sums=tuple(mine + theirs for mine, theirs in zip(self.sums, other.sums, strict=True)),
             most=max(self.most, other.most),
@@ -69,7 +69,7 @@ class RowRunner:
 
     @torch.no_grad()
     def base_logprobs(self, rows: Sequence[Row]) -> list[FloatArray]:
-        """Log-probabilities of each row's tokens under the base model; 0 where none are counted."""
+        """Return log-probabilities of each row's tokens under the base model, 0 for forced ones."""
         found: dict[int, FloatArray] = {}
         run = forward(self._model, self._config.temperature, adapter=False)
         for one in self._passes(rows):
@@ -86,7 +86,7 @@ class RowRunner:
         return [found[place] for place in range(len(rows))]
 
     def accumulate(self, rows: Sequence[Row], normalizer: float) -> Seen:
-        """Add the gradient of some rows' loss; return what was seen on the way."""
+        """Add the gradient of the rows' loss to the parameters; return sums for the metrics."""
         sums = torch.zeros(4, dtype=torch.float64)
         most = 0.0
         run = forward(self._model, self._config.temperature, checkpointing=self._checkpointing)
@@ -107,7 +107,7 @@ class RowRunner:
         return Seen(sums=tuple(sums.tolist()), most=most)
 
     def _loss(self, batch: MicroBatch) -> TokenLoss:
-        """The loss of a micro-batch's tokens."""
+        """Return the function that computes the loss of a micro-batch's tokens."""
         counted_BT, coefficient = batch.counted_BT, self._config.kl_loss
         sampled_N = batch.sampled_logp_BT[counted_BT]
         advantage_N, weight_N = batch.advantage_BT[counted_BT], batch.weight_BT[counted_BT]
@@ -124,7 +124,7 @@ class RowRunner:
         return loss
 
     def _passes(self, rows: Sequence[Row]) -> Iterator[Pass]:
-        """What the model is run on for some rows, in step with the others if it must be."""
+        """Return the passes over some rows, in step with the others if the model is sharded."""
         device = self._model.device
         if self._model.whole_rows:
             return whole_passes(rows, self.budget, device, self._group)

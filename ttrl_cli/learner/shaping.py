@@ -9,7 +9,7 @@ from ttrl_cli.records import FloatArray, Row
 
 
 def shaped(rows: tuple[Row, ...], coefficient: float) -> tuple[Row, ...]:
-    """Rows that hold base log-probabilities, with the shaping in their advantages."""
+    """Add the KL shaping to the advantages of rows that have base log-probabilities."""
     advantages = kl_shaping(
         [row.advantages_T[row.counted_T] for row in rows],
         [row.logprobs_T[row.counted_T] for row in rows],
@@ -24,14 +24,14 @@ def shaped(rows: tuple[Row, ...], coefficient: float) -> tuple[Row, ...]:
 
 
 def mean_drift(rows: tuple[Row, ...]) -> float:
-    """Mean of log pi_sampler - log pi_base over the rows' counted tokens, in nats a token."""
+    """Return the weighted mean of log pi_sampler - log pi_base over counted tokens, in nats."""
     drift = np.concatenate([(row.logprobs_T - _base(row))[row.counted_T] for row in rows])
     weight = np.concatenate([np.full(row.counted_T.sum(), row.weight) for row in rows])
     return float(np.average(drift, weights=weight))
 
 
 def _spread(row: Row, counted_N: FloatArray) -> FloatArray:
-    """Figures of a row's counted tokens at their places, 0 elsewhere [T]."""
+    """Return values of a row's counted tokens at their places, 0 elsewhere [T]."""
     spread_T = np.zeros(len(row.token_ids_T))
     spread_T[row.counted_T] = counted_N
     return spread_T

@@ -9,16 +9,17 @@ from ttrl_cli.records import Row
 
 
 def share(rows: Sequence[Row], rank: int, size: int, *, whole: bool = False) -> list[int]:
-    """The places of the rows that are one process's part, in the order of their prompts.
+    """Return the indices of the rows that one process works on, in the order of their prompts.
 
-    Rows of one prompt stay together as far as can be, and each part has about as many tokens: a row
-    belongs to whoever has the middle of its tokens, all rows being laid end to end.
+    Rows of one prompt stay together as far as possible, and each process gets about as many
+    tokens. All rows are laid end to end and cut into equal parts, one per process; a row belongs
+    to the part that has the middle of its tokens.
 
     Args:
         rows: All rows of the update.
-        rank: The process, 0 <= rank < size.
-        size: How many there are.
-        whole: Whether each row is run with its prompt, which then counts.
+        rank: Rank of the process, 0 <= rank < size.
+        size: Number of processes.
+        whole: Whether each row is run with its prompt, whose tokens then count too.
     """
     places = [place for group in group_rows(rows) for place in group.places]
     if size == 1:

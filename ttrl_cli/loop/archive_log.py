@@ -13,17 +13,17 @@ from ttrl_cli.search.archive import Archive, Expansion
 
 
 def roots_line(roots: Iterable[State]) -> dict[str, Json]:
-    """The line of the roots."""
+    """Return the log line that holds the roots."""
     return {"event": "roots", "states": [asdict(state) for state in roots]}
 
 
 def expansion_line(expansion: Expansion) -> dict[str, Json]:
-    """The line of one expansion, with the children that were admitted."""
+    """Return the log line of one expansion, with the children that were admitted."""
     return {"event": "expansion", **asdict(expansion)}
 
 
 def rebuild(lines: Iterable[dict[str, Json]], config: SolveConfig) -> Archive:
-    """The archive that a log describes; the log starts with its roots."""
+    """Rebuild the archive from its log, whose first line holds the roots."""
     events = iter(lines)
     archive = new_archive(_states(next(events)["states"]), config)
     for line in events:
@@ -32,7 +32,7 @@ def rebuild(lines: Iterable[dict[str, Json]], config: SolveConfig) -> Archive:
 
 
 def new_archive(roots: Iterable[State], config: SolveConfig) -> Archive:
-    """An archive of roots alone."""
+    """Return an archive that holds the roots alone."""
     return Archive.from_seeds(
         tuple(roots),
         capacity=config.archive_size,
@@ -42,7 +42,7 @@ def new_archive(roots: Iterable[State], config: SolveConfig) -> Archive:
 
 
 def renamed(lines: Iterable[dict[str, Json]], prefix: str) -> Iterator[dict[str, Json]]:
-    """The log of another run, its ids set apart by a prefix."""
+    """Yield the lines of another run's log, with a prefix on every id."""
     for line in lines:
         if line["event"] == "roots":
             yield {**line, "states": [_renamed(s, prefix) for s in line["states"]]}

@@ -9,7 +9,7 @@ from ttrl_cli.voting.majority import Vote
 
 
 def by_group(attempts: Sequence[Attempt]) -> dict[int, list[Attempt]]:
-    """Attempts by group, in the order they come in."""
+    """Gather attempts by group, in the order they come in."""
     groups: dict[int, list[Attempt]] = {}
     for attempt in attempts:
         groups.setdefault(attempt.group, []).append(attempt)
@@ -17,18 +17,18 @@ def by_group(attempts: Sequence[Attempt]) -> dict[int, list[Attempt]]:
 
 
 def answer_of(attempt: Attempt) -> str | None:
-    """The answer that was found in a completion, if any."""
+    """Return the answer that was found in a completion; None if there is none."""
     return attempt.verdict.data if attempt.verdict.status is Status.OK else None
 
 
 def rewarded(members_G: Sequence[Attempt], vote: Vote, reward: RewardName) -> list[Attempt]:
-    """The attempts of one question with their rewards.
+    """Return the attempts of one question with their rewards.
 
     Args:
         members_G: The attempts, in the order they voted in.
         vote: Their vote.
         reward: hard: 1 for an answer of the winning class, none for others (TTRL, arXiv
-            2504.16084). soft: the share of all samples that gave an answer of its class.
+            2504.16084). soft: the share of all samples that gave an answer of the same class.
     """
     return [
         replace(a, verdict=replace(a.verdict, reward=_reward(place, vote, reward)))

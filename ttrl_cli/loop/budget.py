@@ -43,10 +43,10 @@ class Budget:
         return time.monotonic() - self._started
 
     def closed_by(self, used: Totals, steps: int) -> Closed:
-        """Why no further step may start; empty while one may.
+        """Return why no further step may start; empty while one may.
 
         Args:
-            used: What has been committed.
+            used: The totals of the last commit.
             steps: The bound on steps, which a task may set itself.
         """
         config, kept = self._config, self.reserved
@@ -60,7 +60,7 @@ class Budget:
         return next((reason for reason, holds in reasons.items() if holds), "")
 
     def trim(self, prompts_P: Sequence[Prompt], used: Totals) -> list[Prompt]:
-        """The prompts cut down, last ones first, to the samples that are left."""
+        """Cut the prompts down to the samples that are left, dropping the last ones first."""
         if self._config.samples is None:
             return list(prompts_P)
         left = self._config.samples - self.reserved.samples - used.samples
@@ -72,11 +72,11 @@ class Budget:
         return trimmed
 
     def count(self, tokens: int) -> None:
-        """Note the tokens of a finished completion."""
+        """Count the tokens of a finished completion."""
         self._tokens += tokens
 
     def spent(self) -> bool:
-        """True once sampling must end within a step: out of seconds or tokens."""
+        """Decide whether sampling must end within a step, because seconds or tokens ran out."""
         out_of_seconds = _spent(self._config.seconds, self.seconds + self.reserved.seconds)
         return out_of_seconds or _spent(self._config.tokens, self._tokens + self.reserved.tokens)
 
@@ -87,7 +87,11 @@ def _spent(bound: float | None, used: float) -> bool:
 
 @contextmanager
 def graceful_stop(budget: Budget) -> Iterator[None]:
-    """First Ctrl-C or SIGTERM: finish and save the step. Second: stop now, at the last commit."""
+    """Handle Ctrl-C and SIGTERM inside a `with` block.
+
+    The first signal asks the run to finish and save the step. The second raises KeyboardInterrupt,
+    which ends the run at its last commit.
+    """
 
     def handle(number: int, frame: FrameType | None) -> None:
         del frame

@@ -25,7 +25,7 @@ def totals_after(before: Totals, attempts: Sequence[Attempt], seconds: float) ->
     """Return a run's totals after one more step.
 
     Args:
-        before: Those of the last commit.
+        before: The totals of the last commit.
         attempts: The step's attempts.
         seconds: Wall time of the run so far.
     """
@@ -41,7 +41,7 @@ def totals_after(before: Totals, attempts: Sequence[Attempt], seconds: float) ->
 
 
 def run_metrics(totals: Totals, step_seconds: float) -> dict[str, float]:
-    """Return how far a run has come with a step that took so long."""
+    """Return a run's totals and the seconds of its last step as metrics."""
     return {
         "step": totals.steps,
         "total/samples": totals.samples,
@@ -52,7 +52,7 @@ def run_metrics(totals: Totals, step_seconds: float) -> dict[str, float]:
 
 
 def sampling_metrics(attempts: Sequence[Attempt], timing: Timing) -> dict[str, float]:
-    """Return what came of sampling and grading."""
+    """Return the metrics of a step's sampling and grading."""
     count = max(len(attempts), 1)
     tokens = _tokens(attempts)
     shares = {
@@ -71,12 +71,12 @@ def sampling_metrics(attempts: Sequence[Attempt], timing: Timing) -> dict[str, f
 
 
 def advantage_metrics(groups: int, dropped: int, betas: Sequence[float]) -> dict[str, float]:
-    """Return what came of the groups that were learned from.
+    """Return the metrics of the groups that were learned from.
 
     Args:
-        groups: How many they are.
+        groups: How many groups there are.
         dropped: How many of them have no signal.
-        betas: The inverse temperature of each that has one.
+        betas: The inverse temperature of each group that has one.
     """
     return {
         "credit/groups_dropped": dropped / max(groups, 1),
@@ -85,9 +85,9 @@ def advantage_metrics(groups: int, dropped: int, betas: Sequence[float]) -> dict
 
 
 def update_metrics(reports: Sequence[UpdateReport]) -> Mapping[str, float]:
-    """Return a step's updates as one: sums of counts and times, the mean of the rest.
+    """Combine the reports of a step's updates into one set of metrics.
 
-    Of `train/ratio_max` it is the largest.
+    Counts and times are summed, `train/ratio_max` is the largest, and the others are means.
     """
     metrics: dict[str, float] = {}
     for key in {key: None for report in reports for key in report.metrics}:

@@ -10,13 +10,13 @@ from ttrl_cli.records import Round, Row
 def minibatches(
     groups: Sequence[tuple[Row, ...]], config: RunConfig, *, step: int, progress: tuple[int, int]
 ) -> list[Round]:
-    """Cut a step's groups into optimiser steps: at least one, even if it has no rows.
+    """Divide a step's groups among optimiser steps; there is at least one, even without rows.
 
     Args:
         groups: The rows of each group.
         config: Groups per optimiser step (None for all), and the learning rate's schedule.
         step: The step, from 1.
-        progress: Steps of learning taken so far, and how many there are to be.
+        progress: Training steps taken so far, and how many are planned.
     """
     size = config.minibatch or max(len(groups), 1)
     cut = [groups[start : start + size] for start in range(0, len(groups), size)] or [()]
@@ -32,23 +32,24 @@ def minibatches(
 
 
 def normalizer(rows: Sequence[Row]) -> float:
-    """Return what an optimiser step's summed loss is divided by: the tokens that it is taken on.
+    """Return the number of tokens that the loss is taken on, at least 1.
 
-    Long and short steps are then of one size.
+    The summed loss of an optimiser step is divided by it, so that the size of the step does not
+    depend on the number of tokens.
     """
     return max(float(sum(row.counted_T.sum() for row in rows)), 1.0)
 
 
 def lr_scale(name: ScheduleName, warmup: float, progress: float) -> float:
-    """Return the factor of the peak learning rate at some point of a run.
+    """Return the learning rate at some point of a run, as a factor of its peak.
 
     It is a pure function, so that nothing of a schedule needs to be saved. TTRL (arXiv 2504.16084)
-    warms up over 3% of the steps and comes down a half cosine.
+    warms up over 3% of the steps and then comes down a half cosine.
 
     Args:
         name: `constant` stays at 1 after the warm-up; `cosine` comes down to 0.
         warmup: Share of the run in which the factor rises linearly from 0 to 1.
-        progress: How much of the run is done, in [0, 1]; what lies beyond counts as its end.
+        progress: Share of the run that is done, from 0 on; more than 1 counts as 1.
 
     Returns:
         The factor, in [0, 1].

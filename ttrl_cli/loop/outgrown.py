@@ -25,10 +25,13 @@ class Outgrown:
         self._lines = 0
 
     def note(self, found: Mapping[str, Overflow]) -> str:
-        """Return the warning that a step calls for; empty where there is none.
+        """Record which prompts of a step are too long; return the warning that is due.
 
         Args:
             found: By id, the prompts of the step that left no room.
+
+        Returns:
+            The warning; empty if none is due.
         """
         new = {key: overflow for key, overflow in found.items() if key not in self._known}
         self._known |= new
@@ -55,15 +58,15 @@ class Outgrown:
 
 
 def overflows(completions: Iterable[Completion], keys: Mapping[int, str]) -> dict[str, Overflow]:
-    """Return what left no room, by the key of its prompt.
+    """Return the overflow of each prompt that left no room, by the prompt's key.
 
     Args:
-        completions: Those of a step.
-        keys: Of its prompts, by group.
+        completions: The completions of a step.
+        keys: The keys of its prompts, by group.
     """
     return {keys[c.group]: c.overflow for c in completions if c.overflow is not None}
 
 
 def ungraded(overflow: Overflow) -> Verdict:
-    """Return the verdict on a completion that is empty for want of room."""
+    """Return the verdict on a completion that is empty because its prompt left no room."""
     return Verdict(status=Status.MALFORMED, reason=f"nothing was sampled: {overflow}")

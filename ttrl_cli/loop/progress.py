@@ -29,12 +29,12 @@ class StepCounter:
         self.begin(0, total=0, longest=0)
 
     def begin(self, step: int, *, total: int, longest: int) -> None:
-        """Note that a step begins.
+        """Reset all counts for a step that begins.
 
         Args:
             step: The step.
-            total: Samples that it is to have.
-            longest: Tokens that one of them can have.
+            total: Samples that the step will have.
+            longest: Most tokens that a sample can have.
         """
         self._step, self._total, self._longest = step, total, longest
         self._done = self._tokens = self._ungraded = 0
@@ -43,18 +43,21 @@ class StepCounter:
         self._sampled: float | None = None
 
     def finished(self, completion: Completion) -> None:
-        """Note that a completion was finished; one that is empty for want of room is not graded."""
+        """Count a finished completion.
+
+        One that is empty because its prompt left no room is never graded, and counts as graded.
+        """
         self._done += 1
         self._tokens += len(completion.token_ids_T)
         self._ungraded += completion.overflow is not None
 
     def enter(self, phase: Phase) -> None:
-        """Note that the samples are there, or graded."""
+        """Enter the phase after sampling (grading), or after grading (learning)."""
         self._sampled = self._sampled or time.monotonic()
         self._phase = phase
 
     def __call__(self) -> StepProgress:
-        """Tell how far the step is."""
+        """Return how far the step has come."""
         graded = self._done if self._phase == "learning" else self._grader.graded + self._ungraded
         # what is not finished yet counts where the sampler knows of it
         drawn = 0

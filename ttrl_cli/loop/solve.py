@@ -52,7 +52,7 @@ class SolveTask:
             self._best = (best["id"], best["step"], best["score"])
 
     def prompts(self, step: int) -> list[Prompt]:
-        """Choose the step's parents and ask for a better solution than each."""
+        """Choose the step's parents; return for each a prompt that asks for a better solution."""
         config = self._run.solve_config
         rng = seeding.selection_rng(config.seed, step)
         self._parents_P = self._selector.select(self.archive, config.groups, rng)
@@ -67,7 +67,7 @@ class SolveTask:
         ]
 
     def job(self, completion: Completion, step: int) -> Job:
-        """A completion with its parent's data and a seed for its program."""
+        """Return the grader's job for a completion, with its parent's data and a program seed."""
         group, index = completion.group, completion.index
         seed = seeding.sample_seed(self._run.config.seed, step, group, index)
         return Job(
@@ -79,14 +79,14 @@ class SolveTask:
         )
 
     def graded(self, step: int, job: Job, verdict: Verdict) -> None:
-        """Put a solution that beats all before it on disk at once."""
+        """Write a solution to disk at once if it is better than all before it."""
         self.offer(f"{step}.{job.group}.{job.index}", step, verdict)
 
     def offer(self, id_: str, step: int, verdict: Verdict) -> None:
-        """Make a verdict's solution the best one if it is.
+        """Record a verdict's solution as the best one if it is better than the best so far.
 
-        Of equal ones in a step the first in (group, index) order is taken, whichever was graded
-        first, so that equal runs have equal results.
+        Of equal solutions of one step the first in (group, index) order is taken, whichever was
+        graded first, so that equal runs have equal results.
         """
         if not verdict.valid or verdict.score is None:
             return
@@ -107,11 +107,11 @@ class SolveTask:
         return self._problem.better(score, best_score)
 
     def assign_rewards(self, attempts: Sequence[Attempt]) -> list[Attempt]:
-        """Leave rewards as they came with the scores; without `reward_copies`, copies lose theirs.
+        """Return the attempts with their rewards; without `reward_copies`, copies get none.
 
-        A copy has the data of a state of the archive, or of an attempt before it in this step, in
-        (group, index) order: where only the archive counts, a group soon says one new thing in all
-        of its samples.
+        A copy has the data of a state in the archive, or of an earlier attempt of this step in
+        (group, index) order. If only the archive counted, all samples of a group would soon say the
+        same new thing.
         """
         if self._run.solve_config.reward_copies:
             return list(attempts)
@@ -128,11 +128,11 @@ class SolveTask:
         return judged
 
     def progress(self) -> tuple[int, int]:
-        """Steps taken, and the bound on them."""
+        """Return the steps taken so far, and the bound on them."""
         return self._run.status.totals.steps, self._run.config.steps
 
     def extend(self, step: int, attempts: Sequence[Attempt]) -> Extension:
-        """Enter the valid attempts into the archive and its log, group by group."""
+        """Add the valid attempts to the archive and its log, group by group."""
         lines = []
         for group, parent in enumerate(self._parents_P):
             members = [a for a in attempts if a.group == group]
@@ -191,17 +191,17 @@ class SolveTask:
 
 
 def _place(id_: str) -> tuple[int, ...]:
-    """An attempt's (step, group, index), from its id."""
+    """Return an attempt's (step, group, index), read from its id."""
     return tuple(int(part) for part in id_.split("."))
 
 
 def roots(problem: Problem, verdicts: Sequence[Verdict], count: int) -> list[State]:
-    """The problem's seeds, repeated as distinct roots until there are `count` of them.
+    """Return the problem's seeds as distinct roots, repeated until there are `count` of them.
 
     Args:
         problem: The problem.
         verdicts: A valid verdict for each of its seeds.
-        count: Roots wanted, P; with more seeds than that, all are used.
+        count: Roots wanted, P; if there are more seeds, all are used.
     """
     states = []
     for place in range(max(count, len(verdicts))):
@@ -225,7 +225,7 @@ def roots(problem: Problem, verdicts: Sequence[Verdict], count: int) -> list[Sta
 
 
 def solve_loop(task: SolveTask, parts: Parts) -> str:
-    """Step until the budget is closed; return what closed it."""
+    """Take steps until the budget is closed; return what closed it."""
     steps = parts.run.config.steps
     while not (reason := parts.budget.closed_by(parts.run.status.totals, steps)):
         take_step(task, parts, graded=task.graded)
@@ -233,7 +233,7 @@ def solve_loop(task: SolveTask, parts: Parts) -> str:
 
 
 def load_archive(run: RunDir) -> Archive:
-    """The archive of a run, as of its last commit.
+    """Rebuild the archive of a run as of its last commit.
 
     Raises:
         UsageError: If nothing was committed yet.

@@ -69,19 +69,19 @@ class Slope:
 
 
 def _norm(x_N: FloatArray) -> float:
-    """The root of the mean square."""
+    """Return the root of the mean square; 0 for an empty array."""
     return float(np.sqrt(np.mean(np.square(x_N)))) if len(x_N) else 0.0
 
 
 def slope(learner_N: FloatArray, sampler_N: FloatArray) -> Slope:
-    """Least squares through the origin of the sampler's changes on the learner's.
+    """Fit the sampler's changes to the learner's by least squares through the origin.
 
     Args:
         learner_N: Changes of the learner's log-probabilities, nats [N].
-        sampler_N: Those of the sampler's, of the same tokens.
+        sampler_N: Changes of the sampler's log-probabilities of the same tokens, nats [N].
 
     Returns:
-        The slope; 0 with an infinite error where the learner did not change or there are fewer than
+        The slope; 0 with an infinite error if the learner did not change or there are fewer than
         two tokens.
     """
     power = float(learner_N @ learner_N)
@@ -123,17 +123,22 @@ class StalenessCheck(Protocol):
     """Measures whether the sampler has what the learner has come to."""
 
     def before(self, rounds: Sequence[Round], adapter: Adapter) -> None:
-        """Measure before updates on these rounds, by the adapter that both have."""
+        """Measure before the updates on these rounds.
+
+        Args:
+            rounds: The rounds of the updates.
+            adapter: The adapter that learner and sampler both have.
+        """
 
     def after(self, adapter: Adapter) -> Mapping[str, float]:
-        """Measure once the sampler has loaded what the updates made; return metrics.
+        """Measure after the sampler has loaded the updated adapter; return metrics.
 
         Raises:
-            StaleSamplerError: If it has not followed.
+            StaleSamplerError: If the sampler's weights did not follow the learner's.
         """
 
     def forget(self) -> None:
-        """Both went to other weights at once: what was measured before says nothing any more."""
+        """Drop earlier measurements; learner and sampler have gone to other weights together."""
 
 
 class SharedWeights:
@@ -148,7 +153,7 @@ class SharedWeights:
         return {}
 
     def forget(self) -> None:
-        """Remember nothing."""
+        """Do nothing; nothing was measured."""
 
 
 class SlopeCheck:
@@ -165,11 +170,13 @@ class SlopeCheck:
         self._open: dict[str, _Reference] = {}
 
     def before(self, rounds: Sequence[Round], adapter: Adapter) -> None:
-        """Score a probe before an update, by every copy of which nothing older is still open.
+        """Score a probe before an update, with the learner and with the sampler's copies.
+
+        A copy whose earlier probe is still open keeps that one.
 
         Args:
-            rounds: What the updates learn from; a few of their rows become the probe.
-            adapter: What the sampler has loaded, and the learner still has.
+            rounds: The rounds of the updates; a few of their rows become the probe.
+            adapter: The adapter that learner and sampler both have.
         """
         chosen = probes([row for round_ in rounds for row in round_.rows])
         asked = [copy for copy in self._sampler.copies if copy not in self._open]
@@ -181,17 +188,18 @@ class SlopeCheck:
                     self._open[copy] = _Reference(chosen, adapter.policy, learner_N, sampler_N)
 
     def after(self, adapter: Adapter) -> dict[str, float]:
-        """Score the probes again: the sampler has loaded the update.
+        """Score the probes again, after the sampler has loaded the update.
 
         Args:
-            adapter: What the learner has come to.
+            adapter: The learner's adapter after the update.
 
         Returns:
-            Metrics: `policy/logprob_gap`, `policy/sync` and `policy/sync_error`, each of the copy
-            that is worst; none where there was nothing to learn from.
+            Metrics: `policy/logprob_gap`, the largest of all copies; `policy/sync` and
+            `policy/sync_error` of the copy whose slope may be the lowest, left out if that slope
+            cannot be measured. Empty if no probe is open.
 
         Raises:
-            StaleSamplerError: If a copy has not followed.
+            StaleSamplerError: If a copy did not follow the learner.
         """
         learned: dict[int, FloatArray] = {}
         slopes: list[Slope] = []
@@ -221,7 +229,7 @@ class SlopeCheck:
 
 
 def _metrics(slopes: Sequence[Slope], gaps: Sequence[float]) -> dict[str, float]:
-    """The worst of all copies."""
+    """Return the largest gap of all copies, and the slope that may be the lowest, as metrics."""
     if not slopes:
         return {}
     worst = min(slopes, key=lambda found: found.value - _ERRORS * found.error)
@@ -232,7 +240,7 @@ def _metrics(slopes: Sequence[Slope], gaps: Sequence[float]) -> dict[str, float]
 
 
 def _stale(copy: str, found: Slope, changes_N: FloatArray, policy: int, adapter: Adapter) -> str:
-    """What is to be said of a copy that did not follow."""
+    """Return the message about a copy that did not follow the learner."""
     changed = float(np.abs(changes_N).mean())
     return (
         f"{copy} does not have the learner's weights: from policy {policy} to {adapter.policy} "
@@ -243,9 +251,10 @@ def _stale(copy: str, found: Slope, changes_N: FloatArray, policy: int, adapter:
 
 
 def probes(rows: Sequence[Row]) -> tuple[Probe, ...]:
-    """Parts of a few rows, from as many prompts as there are: ends of prompts, starts of answers.
+    """Cut probes from a few rows, taken from as many prompts as possible.
 
-    A sequence cut like this means nothing to the model, which does not matter here.
+    A probe is the end of a prompt and the start of its completion. A sequence cut like this means
+    nothing to the model, which does not matter here.
     """
     by_prompt: dict[bytes, list[Row]] = {}
     for row in rows:

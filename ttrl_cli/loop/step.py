@@ -76,16 +76,16 @@ class Task(Protocol):
         """Return the step's prompts, one per group."""
 
     def job(self, completion: Completion, step: int) -> Job:
-        """Return what the grader needs to know of a completion."""
+        """Return the grader's job for a completion."""
 
     def assign_rewards(self, attempts: Sequence[Attempt]) -> list[Attempt]:
-        """Give the valid attempts of a step their rewards; say which are learned from."""
+        """Return a step's attempts with their rewards, and mark which are learned from."""
 
     def progress(self) -> tuple[int, int]:
-        """Return the steps of learning taken so far, and how many there are to be."""
+        """Return the training steps taken so far, and how many are planned."""
 
     def extend(self, step: int, attempts: Sequence[Attempt]) -> Extension:
-        """Keep what is worth keeping."""
+        """Store what the task keeps of a step's attempts; return metrics about it."""
 
 
 Graded: TypeAlias = Callable[[int, Job, Verdict], None]
@@ -93,26 +93,31 @@ Graded: TypeAlias = Callable[[int, Job, Verdict], None]
 
 
 def _no_one(step: int, job: Job, verdict: Verdict) -> None:
-    """Is told, and does nothing."""
+    """Ignore a verdict."""
 
 
 class Reporter(Protocol):
     """Whoever watches a run."""
 
     def began(self, watch: Watch) -> None:
-        """A run is about to take its first step."""
+        """Report that a run is about to take its first step."""
 
     def step_began(self, stage: str, look: Callable[[], StepProgress]) -> None:
-        """A step of a stage begins; `look` tells how far it is, to any thread that asks."""
+        """Report that a step of a stage begins.
+
+        Args:
+            stage: The stage.
+            look: Returns how far the step has come; may be called from any thread.
+        """
 
     def sampled(self, step: int, done: int, total: int) -> None:
-        """A completion was finished."""
+        """Report that `done` of a step's `total` completions are finished."""
 
     def step_done(self, metrics: Mapping[str, float], stage: str) -> None:
-        """A step of a stage was committed."""
+        """Report that a step of a stage was committed."""
 
     def warned(self, text: str) -> None:
-        """Something ought not to be overlooked."""
+        """Report a warning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,20 +146,20 @@ class Parts:
     memory: Sleeper = field(default_factory=NeverAsleep)
 
     def announce(self, step: int, stage: str, prompts_P: Sequence[Prompt]) -> None:
-        """Tell whoever watches that a step begins."""
+        """Reset the progress counts for a new step, and report that it begins."""
         longest = self.run.config.max_tokens + (self.run.config.answer_tokens or 0)
         self.progress.begin(step, total=sum(prompt.n for prompt in prompts_P), longest=longest)
         self.reporter.step_began(stage, self.progress)
 
     def update(self, round_: Round) -> UpdateReport:
-        """Update the adapter; pass on what ought not to be overlooked."""
+        """Update the adapter, and report the learner's warning if there is one."""
         report = self.learner.update(round_)
         if report.warning:
             self.reporter.warned(report.warning)
         return report
 
     def log(self, attempts: Sequence[Attempt], metrics: Mapping[str, float], stage: str) -> None:
-        """Write a step's attempts and metrics, which count once it is committed."""
+        """Write a step's attempts and metrics; they count once the step is committed."""
         self.run.append("attempts.jsonl", [attempt_line(attempt) for attempt in attempts])
         staged = {"stage": stage} if stage else {}
         self.run.append("metrics.jsonl", [{**staged, **files.finite(metrics)}])
@@ -164,10 +169,10 @@ def take_step(task: Task, parts: Parts, *, stage: str = "", graded: Graded = _no
     """Take one step and commit it.
 
     Args:
-        task: What is asked, rewarded and kept.
-        parts: What the step is taken with.
+        task: Chooses the prompts, assigns the rewards and stores the results.
+        parts: The sampler, grader, learner and other parts of the run.
         stage: What the step is for; empty where all steps are alike.
-        graded: Told of each verdict as it comes in.
+        graded: Called with each verdict as it comes in, and again once all are there.
 
     Raises:
         SetupError: If every attempt of the step failed on our side, or the objective cannot use a
@@ -200,13 +205,13 @@ def take_step(task: Task, parts: Parts, *, stage: str = "", graded: Graded = _no
 
 
 def commit(parts: Parts, totals: Totals, *, keep: frozenset[int] = frozenset()) -> None:
-    """Commit the run as it stands: sampler's cursor, and which update made the weights."""
+    """Commit the run with the sampler's cursor and the step whose update made the weights."""
     extra = {"sampler": parts.sampler.cursor(), "policy": parts.learner.adapter.policy}
     parts.run.commit(totals, parts.learner.save, extra, keep=keep)
 
 
 def restore(parts: Parts, folder: Path, extra: Mapping[str, Json]) -> None:
-    """Bring learner and sampler back to a commit, as `RunDir.restore` returned it."""
+    """Restore learner and sampler from the commit that `RunDir.restore` returned."""
     # before policies were written down, the newest update was always the one in use
     parts.learner.load(folder, policy=extra.get("policy", parts.run.status.totals.steps))
     parts.sampler.load(parts.learner.adapter)
@@ -214,7 +219,11 @@ def restore(parts: Parts, folder: Path, extra: Mapping[str, Json]) -> None:
 
 
 def restore_weights(parts: Parts, step: int) -> int:
-    """Go back to the weights of an earlier commit that was kept; return the update they are of."""
+    """Go back to the weights of an earlier commit, whose checkpoint was kept.
+
+    Returns:
+        The step whose update made these weights.
+    """
     extra = parts.run.committed(step)
     policy = int(extra["policy"])
     parts.learner.load(parts.run.checkpoint(step), policy=policy)
@@ -226,13 +235,14 @@ def restore_weights(parts: Parts, step: int) -> int:
 def sample_and_grade(
     task: Task, parts: Parts, prompts_P: Sequence[Prompt], step: int, graded: Graded
 ) -> tuple[list[Attempt], Timing]:
-    """Sample a step's completions, each graded as soon as it is there.
+    """Sample a step's completions, and grade each as soon as it is finished.
 
     Returns:
-        The attempts in (group, index) order, whatever order they were graded in.
+        The attempts in (group, index) order, whatever order they were graded in, and how long
+        sampling and waiting for grades took.
 
     Raises:
-        SetupError: If every one of them failed on our side.
+        SetupError: If every attempt failed on our side.
     """
     started = time.monotonic()
     total = sum(prompt.n for prompt in prompts_P)

@@ -53,10 +53,10 @@ class Comparing(Protocol):
     cut_off: list[tuple[str, ...]]
 
     def __call__(self, pairs: Sequence[tuple[str, str]]) -> Sequence[bool]:
-        """Whether each pair is."""
+        """Return for each pair of answers whether they are equivalent."""
 
     def recall(self, cut_off: Iterable[Sequence[str]]) -> None:
-        """Take up what an earlier process of the run cut off."""
+        """Take over the pairs and answers that an earlier process of the run cut off."""
 
 
 class VoteTask:
@@ -91,13 +91,13 @@ class VoteTask:
     # -- where the run stands ----------------------------------------------------------------
 
     def stage(self) -> Stage:
-        """The stage of the step to come."""
+        """Return the stage of the next step."""
         if len(self._log.parsed_before) < len(self._questions) or self._config.steps == 0:
             return "before"
         return "train" if self._log.kept is None else "after"
 
     def stages(self) -> dict[str, int]:
-        """Steps that each stage still has, if nothing ends the training early."""
+        """Return the steps that each stage still has if nothing ends the training early."""
         before = self._rounds(len(self._questions) - len(self._log.parsed_before))
         if self._config.steps == 0:
             return {"before": before}
@@ -108,16 +108,16 @@ class VoteTask:
         return {"before": before, "train": 0, "after": after}
 
     def rounds_left(self) -> int:
-        """Steps until the final pass is complete, if nothing ends the training early."""
+        """Return the steps until the end of the final pass if training does not end early."""
         ending = int(self._config.steps > 0 and self._log.kept is None)  # `end_training` is one
         return sum(self.stages().values()) + ending
 
     def steps_left(self) -> int:
-        """Training steps that the bound leaves."""
+        """Return the training steps that are left under the bound on steps."""
         return max(0, self._config.steps - self._log.trained)
 
     def reserve(self) -> Totals:
-        """What the final pass will cost, judging by the first one; nothing once it is due."""
+        """Estimate the cost of the final pass by the first one; return nothing outside training."""
         if self.stage() != "train":
             return Totals()
         if self._reserve is None:
@@ -125,22 +125,29 @@ class VoteTask:
         return self._reserve
 
     def training_over(self) -> tuple[Ended, str] | None:
-        """Why no further training step is to be taken: all were, or the watch says so."""
+        """Return what ends the training now, and why in words; None while it goes on.
+
+        It ends when all training steps were taken, or when the collapse watch finds a collapse.
+        """
         why = collapse.collapse(self._log.health, self._limits())
         if why:
             return "collapse", why
         return None if self.steps_left() else ("steps", "")
 
     def ended_by(self, reason: Closed) -> str:
-        """What ended the run, where `reason` closed its budget."""
+        """Return what ended the run.
+
+        This is what ended the training if the run is complete, and else `reason`, which closed the
+        budget.
+        """
         kept = self._log.kept
         complete = self.rounds_left() == 0
         return kept.reason if kept is not None and complete and reason == "steps" else reason
 
     def end_training(self, parts: Parts, reason: Ended, why: str) -> None:
-        """Go back to the weights that are kept if they are not the last ones, and commit this.
+        """End the training, and commit this as a step in which nothing is sampled.
 
-        It is a step of its own, in which nothing is sampled.
+        After a collapse, the weights that were last seen healthy are restored first.
         """
         policy = parts.learner.adapter.policy
         if reason == "collapse":
@@ -154,19 +161,19 @@ class VoteTask:
         commit(parts, totals)
 
     def _kept_checkpoints(self) -> frozenset[int]:
-        """Return the checkpoint to go back to if signs of collapse come up, or go on."""
+        """Return the checkpoint that a collapse would restore; none without training steps."""
         if not self._log.health:
             return frozenset()
         return frozenset({collapse.last_good_policy(self._log.health, self._limits())})
 
     def progress(self) -> tuple[int, int]:
-        """Training steps taken, and the bound on them."""
+        """Return the training steps taken so far, and the bound on them."""
         return self._log.trained, self._config.steps
 
     # -- one step ----------------------------------------------------------------------------
 
     def prompts(self, step: int) -> list[Prompt]:
-        """The step's questions."""
+        """Choose the step's questions; return their prompts."""
         del step
         self._asked = self._next_questions()
         return [
@@ -181,7 +188,7 @@ class VoteTask:
         ]
 
     def job(self, completion: Completion, step: int) -> Job:
-        """A completion, with the question's choices if it has any."""
+        """Return the grader's job for a completion, with the question's choices if it has any."""
         del step
         return Job(
             group=completion.group,
@@ -193,8 +200,8 @@ class VoteTask:
     def assign_rewards(self, attempts: Sequence[Attempt]) -> list[Attempt]:
         """Vote on each question, and reward agreement with the vote.
 
-        In training, the first K samples of each question that has something to teach are learned
-        from.
+        In training, the first K samples of each question are learned from, unless its vote is
+        unanimous or below `min_share`.
         """
         groups = by_group(attempts)
         answers = {group: [answer_of(a) for a in members] for group, members in groups.items()}
@@ -211,7 +218,7 @@ class VoteTask:
         return judged
 
     def extend(self, step: int, attempts: Sequence[Attempt]) -> Extension:
-        """Log each question's vote, and the comparisons that were cut off."""
+        """Log each question's vote and the comparisons that were cut off; return metrics."""
         stage = self.stage()
         lines = [
             vote_line(stage, members, self._votes[group])
@@ -230,7 +237,10 @@ class VoteTask:
     # -- details -----------------------------------------------------------------------------
 
     def _next_questions(self) -> list[Question]:
-        """The questions of a step: in a pass the next ones without a vote, in training drawn."""
+        """Return the questions of the next step.
+
+        In a pass they are the next ones without a vote; in training they are drawn.
+        """
         count = self._config.groups
         stage = self.stage()
         if stage == "train":
@@ -246,7 +256,10 @@ class VoteTask:
         return list(islice(waiting, count))
 
     def _drawn(self, count: int) -> list[Question]:
-        """Each epoch goes through all questions once, in an order of its own."""
+        """Draw the next `count` questions of a training epoch.
+
+        Each epoch goes through all questions once, in a random order of its own.
+        """
         self._places["after"] = 0  # what was answered by other weights is to be asked again
         epoch, place = divmod(self._log.trained, self._rounds(len(self._questions)))
         rng = seeding.epoch_rng(self._config.seed, epoch)
@@ -264,7 +277,10 @@ class VoteTask:
         )
 
     def _gated(self, vote: Vote) -> bool:
-        """Decide whether a question is not learned from: outside training, or with a poor vote."""
+        """Decide whether to learn nothing from a question.
+
+        This is so outside training, and for a vote that is unanimous or below `min_share`.
+        """
         return self.stage() != "train" or vote.share < self._config.min_share or vote.unanimous
 
     def _metrics(self, stage: Stage, samples: int) -> dict[str, float]:
@@ -286,10 +302,13 @@ class VoteTask:
 
 
 def vote_loop(task: VoteTask, parts: Parts) -> str:
-    """Step until the final pass is complete or the budget is closed; return what ended it.
+    """Take steps until the final pass is complete or the budget is closed.
 
-    A bound that is reached in training ends only the training: what the final pass will cost was
-    set aside.
+    A bound that is reached in training ends only the training: the cost of the final pass was set
+    aside. An interrupt ends the run.
+
+    Returns:
+        What ended the run.
     """
     while True:
         over = task.training_over() if task.stage() == "train" else None
@@ -305,13 +324,16 @@ def vote_loop(task: VoteTask, parts: Parts) -> str:
 
 
 def closed_by(task: VoteTask, budget: Budget, totals: Totals) -> Closed:
-    """Why no further step of the stage may be taken; empty while one may."""
+    """Return why no further step of the stage may be taken; empty while one may.
+
+    The cost of the final pass is reserved in the budget first.
+    """
     budget.reserved = task.reserve()
     return budget.closed_by(totals, totals.steps + task.rounds_left())
 
 
 def _cost_of_first_pass(run: RunDir) -> Totals:
-    """Samples, tokens and seconds that the pass before training took, commits included."""
+    """Return the samples, tokens and seconds of the pass before training, commits included."""
     votes = [line for line in run.lines("votes.jsonl") if line.get("stage") == "before"]
     steps = [line for line in run.lines("metrics.jsonl") if line["stage"] == "before"]
     return Totals(

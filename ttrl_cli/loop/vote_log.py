@@ -39,13 +39,13 @@ class Kept:
     bound: float
 
     def stands(self, config: VoteConfig) -> bool:
-        """False once the bound that ended the training is another."""
+        """Decide whether the bound that ended the training still has the same value."""
         bound = getattr(config, "steps" if self.reason == "collapse" else self.reason)
         return bool(bound == self.bound)
 
 
 def kept_by(policy: int, reason: Ended, why: str, config: VoteConfig) -> Kept:
-    """The end of a training by a bound of the configuration, or by the watch."""
+    """Return the record of a training that a bound or the collapse watch ended."""
     bound = getattr(config, "steps" if reason == "collapse" else reason)
     return Kept(policy=policy, reason=reason, why=why, bound=bound)
 
@@ -72,14 +72,14 @@ class VoteLog:
 
     @classmethod
     def replay(cls, lines: Iterable[dict[str, Json]]) -> Self:
-        """The state that a log describes."""
+        """Rebuild the state from the lines of a log."""
         log = cls()
         for step in _by_step(lines):
             log.add(step)
         return log
 
     def add(self, lines: list[dict[str, Json]]) -> None:
-        """Take up the votes of one step, what it cut off, or lines `kept`: the last one counts."""
+        """Add lines of one step and one event to the state; of several `kept` the last counts."""
         first = lines[0]
         if first["event"] == "cut_off":
             self.cut_off += [answers for line in lines for answers in line["answers"]]
@@ -108,7 +108,13 @@ class VoteLog:
 
 
 def vote_line(stage: Stage, members_G: Sequence[Attempt], vote: Vote) -> dict[str, Json]:
-    """The vote of one question's attempts, all of one step, as a line of the log."""
+    """Return the log line of one question's vote.
+
+    Args:
+        stage: The stage of the step.
+        members_G: The question's attempts, all of one step.
+        vote: Their vote.
+    """
     first = members_G[0]
     rules = Counter(a.verdict.rule for a in members_G if a.verdict.rule)
     tokens = sum(len(a.completion.token_ids_T) for a in members_G)
@@ -134,17 +140,17 @@ def vote_line(stage: Stage, members_G: Sequence[Attempt], vote: Vote) -> dict[st
 
 
 def kept_line(step: int, kept: Kept) -> dict[str, Json]:
-    """The end of a training as a line of the log."""
+    """Return the log line of the end of a training."""
     return {"event": "kept", "step": step, **asdict(kept)}
 
 
 def cut_off_line(step: int, answers: Iterable[Sequence[str]]) -> dict[str, Json]:
-    """The comparisons that were cut off in a step, as a line of the log."""
+    """Return the log line of the comparisons that were cut off in a step."""
     return {"event": "cut_off", "step": step, "answers": [list(each) for each in answers]}
 
 
 def _by_step(lines: Iterable[dict[str, Json]]) -> Iterator[list[dict[str, Json]]]:
-    """The lines of each step together, `kept` apart."""
+    """Yield lines in runs that have the same step and event."""
     gathered: list[dict[str, Json]] = []
     for line in lines:
         if gathered and any(line[key] != gathered[0][key] for key in ("step", "event")):

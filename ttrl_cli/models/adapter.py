@@ -26,7 +26,7 @@ def write_tensors(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
     """Write tensors into a file.
 
     Raises:
-        UnwritableError: If the file system takes no more, which safetensors says in its own way.
+        UnwritableError: If the file system refuses the write; safetensors raises its own error.
     """
     try:
         save_file(dict(tensors), path)
@@ -36,5 +36,5 @@ def write_tensors(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
 
 
 def load_adapter(model: LoadedModel, folder: Path) -> None:
-    """Read the adapter that `save_adapter` wrote."""
+    """Load the adapter that `save_adapter` wrote."""
     set_peft_model_state_dict(model.network, load_file(folder / _FILE))

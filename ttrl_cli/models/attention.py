@@ -46,16 +46,16 @@ def shared_prefix_attention(
     shared_prefix: SharedPrefix | None = None,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, None]:
-    """One token a row over its prompt and over what it has written.
+    """Compute attention of one token a row over its prompt and over what the row has written.
 
     Args:
         module: The attention module; its `layer_idx` picks the layer of the prefix.
         query: [B, H, 1, D], with a shared prefix.
-        key: What the rows have written themselves, this token included [B, H_kv, T, D].
-        value: Likewise.
+        key: Keys of what the rows have written, this token included [B, H_kv, T, D].
+        value: Values of the same [B, H_kv, T, D].
         attention_mask: Unused with a shared prefix: a row sees all of its own tokens.
         scaling: Factor on the scores; 1 / sqrt(D) by default.
-        dropout: For the plain path.
+        dropout: Used without a shared prefix only.
         shared_prefix: The prompts; None for plain attention.
         **kwargs: What transformers passes on.
 
@@ -90,12 +90,12 @@ def attend(
     prompts: list[tuple[torch.Tensor, torch.Tensor]],
     rows_P: list[int],
 ) -> torch.Tensor:
-    """Attention of one token a row over its prompt and over what the row has written.
+    """Compute attention of one token a row over its prompt and over what the row has written.
 
     Args:
         query: Scaled queries [B, H_kv, R, D], R query heads per kv head.
-        own_keys: What the rows have written, this token included [B, H_kv, T, D].
-        own_values: Likewise.
+        own_keys: Keys of what the rows have written, this token included [B, H_kv, T, D].
+        own_values: Values of the same [B, H_kv, T, D].
         prompts: Keys and values of each prompt [H_kv, S_p, D].
         rows_P: How many rows of the batch belong to each prompt, in batch order.
 
@@ -125,6 +125,6 @@ def attend(
 
 
 def register() -> None:
-    """Make transformers know the function by its name."""
+    """Register the attention function with transformers under its name."""
     AttentionInterface.register(NAME, shared_prefix_attention)
     AttentionMaskInterface.register(NAME, sdpa_mask)

@@ -33,7 +33,7 @@ class OwnKeysValues:
         return keys, values
 
     def reorder(self, source: Sequence[int]) -> None:
-        """Make row i what row source[i] was; rows that are no source are dropped.
+        """Put row source[i] in place i, for every i; drop the rows that are not in `source`.
 
         Only rows that change their place are moved, so dropping a few rows costs little.
         """
@@ -46,7 +46,7 @@ class OwnKeysValues:
             written[targets] = written[sources]
 
     def _grow(self, like: torch.Tensor) -> None:
-        """Make room for one more token."""
+        """Make room for at least one more token."""
         if self._buffers and self._length < self._buffers[0].shape[2]:
             return
         rows, heads, width = like.shape
@@ -80,5 +80,5 @@ class OwnLayer(DynamicLayer):  # type: ignore[misc] # transformers is not typed
 
 
 def own_cache(layers: int) -> Cache:
-    """An empty cache for what rows write themselves."""
+    """Make an empty cache for what the rows write."""
     return Cache(layers=[OwnLayer() for _ in range(layers)])

@@ -10,14 +10,14 @@ from ttrl_cli.errors import SetupError
 
 
 def decoder_layers(base: Any, instead: str) -> list[Any]:
-    """The layers of a model of transformers, in order.
+    """Return the decoder layers of a transformers model, in order.
 
     Args:
         base: A causal model.
-        instead: What to do without them, for the message.
+        instead: What the user can do without them, for the message.
 
     Raises:
-        SetupError: If the model does not say what its layers are.
+        SetupError: If the model does not declare its layer class.
     """
     names = set(base._no_split_modules or ())
     layers = [module for module in base.modules() if type(module).__name__ in names]
@@ -28,9 +28,9 @@ def decoder_layers(base: Any, instead: str) -> list[Any]:
 
 
 def compute_again(layers: list[Any]) -> None:
-    """Have layers keep only their inputs, and compute the rest again for the backward pass.
+    """Turn on activation checkpointing for the layers: keep their inputs, recompute the rest.
 
-    For passes without keys and values of earlier tokens, which would be added twice.
+    For passes without a KV cache only: recomputation would append the keys and values twice.
     """
     for layer in layers:
         layer.forward = _again(layer.forward)

@@ -65,9 +65,9 @@ class LoadedModel:
 
     @torch.no_grad()
     def logprobs(self, probe: Probe) -> FloatArray:
-        """Log-probabilities [T] of a probe's tokens at temperature 1, in nats.
+        """Compute log-probabilities [T] of a probe's tokens at temperature 1, in nats.
 
-        By the model's own forward, which neither sampler nor learner use where they can do better.
+        Use the model's own forward, which samplers and learner avoid where they have a faster one.
         """
         ids = torch.tensor(np.concatenate([probe.prompt_ids_S, probe.token_ids_T])[None])
         kept = len(probe.token_ids_T) + 1
@@ -79,13 +79,13 @@ class LoadedModel:
 
 
 def set_threads(threads: int | None) -> None:
-    """Fix the CPU threads of torch; results on the CPU are reproducible for a fixed number."""
+    """Set the number of CPU threads of torch; CPU results are reproducible for a fixed number."""
     if threads is not None:
         torch.set_num_threads(threads)
 
 
 def choose_device(device: str) -> str:
-    """The device `auto` stands for: cuda where there is a GPU, else cpu.
+    """Return the device, with `auto` resolved: cuda if there is a GPU, else cpu.
 
     Raises:
         SetupError: If cuda is asked for and torch sees none.
@@ -99,9 +99,9 @@ def choose_device(device: str) -> str:
 
 
 def choose_dtype(config: RunConfig) -> str:
-    """What `dtype: auto` is on this machine.
+    """Return the dtype of the base model, with `auto` resolved for this machine.
 
-    A processor without instructions for bfloat16 multiplies it three to four times as slowly as
+    A processor without bfloat16 instructions multiplies bfloat16 three to four times as slowly as
     float32.
     """
     if config.dtype != "auto":
@@ -114,7 +114,7 @@ def choose_dtype(config: RunConfig) -> str:
 
 
 def choose_checkpointing(config: RunConfig) -> bool:
-    """Whether activations are computed again for the backward pass: by default on a GPU."""
+    """Decide whether to use activation checkpointing; by default, only on a GPU."""
     if config.checkpointing is None:
         return choose_device(config.device) == "cuda"
     return config.checkpointing
@@ -128,7 +128,7 @@ def load_model(config: RunConfig, codec: Codec | None = None) -> LoadedModel:
 
     Args:
         config: The run's configuration.
-        codec: The model's words, where they were loaded already.
+        codec: The model's tokenizer and template, if already loaded.
 
     Raises:
         SetupError: If the model is not found, or does not fit.
@@ -164,7 +164,11 @@ def load_model(config: RunConfig, codec: Codec | None = None) -> LoadedModel:
 
 
 def _load_base(folder: str, config: RunConfig, device: str) -> Any:
-    """The base model in a folder, on a device."""
+    """Load the base model from a folder to a device.
+
+    Raises:
+        SetupError: If it cannot be loaded.
+    """
     dtype = getattr(torch, choose_dtype(config))
     # weights in 4 bits are made on their device, and cannot be moved
     place = torch.cuda.current_device() if device == "cuda" else device
@@ -182,10 +186,12 @@ def _load_base(folder: str, config: RunConfig, device: str) -> Any:
 
 
 def _four_bits(dtype: torch.dtype) -> dict[str, Any]:
-    """What makes transformers load weights in 4 bits, as QLoRA does (arXiv 2305.14314, section 3).
+    """Return the options with which transformers loads 4-bit weights.
+
+    They are those of QLoRA (arXiv 2305.14314, section 3).
 
     Raises:
-        SetupError: If the library that does it is missing.
+        SetupError: If bitsandbytes is not installed.
     """
     if not find_spec("bitsandbytes"):
         msg = "--load-in-4bit needs bitsandbytes; install it with: pip install 'ttrl-cli[qlora]'"
@@ -204,7 +210,7 @@ def _require_plain_cache(name: str, base: Any) -> None:
     """Refuse models whose prompts cannot be shared: sliding windows, recurrent states.
 
     Raises:
-        SetupError: If a layer keeps anything but keys and values of all tokens.
+        SetupError: If a layer caches anything but keys and values of all tokens.
     """
     kinds = {type(layer) for layer in DynamicCache(config=base.config).layers}
     if kinds != {DynamicLayer}:
@@ -232,11 +238,11 @@ def _with_adapter(base: Any, config: RunConfig) -> PeftModel:
 
 
 def _keep_packing(network: Any) -> None:
-    """Leave weights in 4 bits as they are packed.
+    """Keep 4-bit weights in their present packing, by putting their layers in training mode.
 
-    On processors with bfloat16, bitsandbytes packs those of layers in evaluation mode anew when
-    nothing needs a gradient: for other kernels, with rounded scales. What is sampled would not be
-    what is learned from. A single layer's mode means nothing else.
+    On processors with bfloat16, bitsandbytes repacks layers in evaluation mode when nothing needs a
+    gradient: for other kernels, with rounded scales. Sampling would then use other weights than
+    learning. The mode of a single linear layer has no other effect.
     """
     from bitsandbytes.nn.modules import Linear4bit
 
@@ -246,7 +252,7 @@ def _keep_packing(network: Any) -> None:
 
 
 def dequantise(gguf: Path, folder: Path) -> None:
-    """Turn a GGUF file into a folder of bfloat16 safetensors with its tokenizer.
+    """Convert a GGUF file to a folder of bfloat16 safetensors with its tokenizer.
 
     Args:
         gguf: The quantised model.

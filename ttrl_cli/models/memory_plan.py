@@ -108,11 +108,11 @@ class Plan:
     sleeps: bool
 
     def of(self, owner: str) -> int:
-        """Bytes that one of them needs in all."""
+        """Return the bytes that the learner or the sampler needs in all."""
         return sum(item.size for item in self.items if item.owner == owner)
 
     def during(self, phase: Phase) -> int:
-        """Bytes needed in a phase, what is always needed included."""
+        """Return the bytes needed in a phase, including what is always needed."""
         return sum(item.size for item in self.items if item.phase in (phase, "always"))
 
     @property
@@ -140,7 +140,7 @@ KEYS_VALUES = "keys and values"
 
 
 def gib(size: int) -> str:
-    """A size for people."""
+    """Format a size in GiB, MiB or KiB."""
     for unit, name in ((2**30, "GiB"), (2**20, "MiB")):
         if size >= unit / 10:
             return f"{size / unit:.1f} {name}"
@@ -148,7 +148,7 @@ def gib(size: int) -> str:
 
 
 def read_shape(folder: str) -> Shape:
-    """The sizes of the model in a folder; its weights are not read.
+    """Read the sizes of the model in a folder, without its weights.
 
     Raises:
         SetupError: If it has no configuration of a causal model that transformers knows.
@@ -179,19 +179,19 @@ def read_shape(folder: str) -> Shape:
 
 
 def rows_of(config: RunConfig, most: int) -> int:
-    """Rows that one process decodes at a time."""
+    """Return how many rows one process decodes at a time."""
     return min(config.groups * -(-config.group_size // config.gpus), most)
 
 
 def memory(device: str) -> int:
-    """Bytes of a device's memory: all of a GPU's; of the machine's, what is free now."""
+    """Return a GPU's total memory, or the free memory of the machine, in bytes."""
     if device == "cuda":
         return int(torch.cuda.mem_get_info()[1])
     return int(psutil.virtual_memory().available)
 
 
 def plan_here(config: RunConfig, folder: str, *, engine: bool) -> Plan:
-    """Plan a run on this machine.
+    """Plan a run's memory on this machine.
 
     Args:
         config: The run's configuration.
@@ -199,7 +199,7 @@ def plan_here(config: RunConfig, folder: str, *, engine: bool) -> Plan:
         engine: See `plan`.
 
     Raises:
-        SetupError: If the model's configuration is not to be had, or its device is not.
+        SetupError: If the model's configuration cannot be read, or there is no such device.
     """
     device = choose_device(config.device)
     return plan(
@@ -223,7 +223,7 @@ def plan(
     checkpointing: bool,
     engine: bool,
 ) -> Plan:
-    """Plan a run.
+    """Plan a run's memory.
 
     Args:
         shape: The model's sizes.
@@ -231,7 +231,7 @@ def plan(
         dtype: Type of the base weights.
         device: cpu or cuda.
         total: Memory of the device, in bytes.
-        checkpointing: Whether the learner computes activations again for its backward pass.
+        checkpointing: Whether the learner uses activation checkpointing.
         engine: Whether the sampler has an engine with weights of its own on this device.
     """
     learned = config.train or not engine
@@ -273,12 +273,12 @@ def plan(
 
 
 def _sequence(shape: Shape, config: RunConfig) -> int:
-    """Tokens of a sample with its prompt, as far as can be said beforehand."""
+    """Return the tokens of a sample with its prompt, as far as known before the run."""
     return min(_PROMPT + config.max_tokens + (config.answer_tokens or 0), shape.context)
 
 
 def _learner(shape: Shape, config: RunConfig, dtype: str, checkpointing: bool) -> list[Item]:
-    """What the learner needs, and a sampler that shares its weights."""
+    """List what the learner needs, together with a sampler that shares its weights."""
     adapter = shape.adapter_per_rank * config.lora_rank * _FLOAT
     packed = shape.linear if config.load_in_4bit else 0
     weights = (shape.parameters - packed) * _BYTES[dtype] + int(packed * _FOUR_BITS)
@@ -305,7 +305,7 @@ def _learner(shape: Shape, config: RunConfig, dtype: str, checkpointing: bool) -
 
 
 def _activations(shape: Shape, config: RunConfig, dtype: str, checkpointing: bool) -> int:
-    """What a micro-batch keeps for its backward pass, at most."""
+    """Return the most bytes that a micro-batch keeps for its backward pass."""
     size = _BYTES[dtype]
     kv = shape.kv_heads * shape.width
     # queries, keys and values before and after they are turned, and what attention answers
@@ -323,7 +323,7 @@ def _activations(shape: Shape, config: RunConfig, dtype: str, checkpointing: boo
 
 
 def _engine(shape: Shape, config: RunConfig, dtype: str) -> dict[str, int]:
-    """What an engine needs besides keys and values."""
+    """Return the bytes of what an engine needs besides keys and values."""
     size = _BYTES[dtype]
     rows = rows_of(config, _ENGINE_ROWS)
     return {

@@ -30,7 +30,7 @@ class Protected:
     texts: dict[str, str]
 
     def pieces(self, laid_out: str) -> list[tuple[str, bool]]:
-        """Return the parts of the laid-out text, and whether each is a token's text."""
+        """Split the laid-out text; return the parts, and whether each is a special token's text."""
         parts = re.split(f"([{''.join(self.texts)}])", laid_out)
         return [(self.texts.get(part, part), part in self.texts) for part in parts if part]
 
@@ -38,12 +38,12 @@ class Protected:
 def protect(
     messages: Sequence[Message], tokens: Iterable[str], own: frozenset[str]
 ) -> Protected | None:
-    """Put private characters in the place of special tokens; None if there is nothing to protect.
+    """Replace special tokens in messages by private characters; None if there are none to replace.
 
     Args:
         messages: A conversation.
         tokens: The tokenizer's special tokens.
-        own: Those that an answer may hold, since they mark its thinking.
+        own: Tokens that the assistant's messages may contain, since they mark its thinking.
     """
     contents = "\n".join(message.content for message in messages)
     present = sorted((token for token in tokens if token in contents), key=len, reverse=True)
@@ -63,7 +63,7 @@ def _kept(message: Message, own: frozenset[str]) -> frozenset[str]:
 
 
 def _replaced(text: str, places: dict[str, str], kept: frozenset[str]) -> str:
-    """Return a text with its tokens replaced, the longest of those that begin at a place."""
+    """Replace tokens in a text; where several begin at one place, replace the longest."""
     words = [re.escape(token) for token in places if token not in kept]
     if not words:
         return text
@@ -71,6 +71,6 @@ def _replaced(text: str, places: dict[str, str], kept: frozenset[str]) -> str:
 
 
 def plain_ids(tokenizer: Any, text: str) -> list[int]:
-    """Return the token ids of a special token's text as plain text, where the tokenizer can."""
+    """Encode a special token's text as plain text, if the tokenizer can; return the token ids."""
     found = tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
     return [int(i) for i in found]

@@ -19,21 +19,21 @@ GATHERED = 3
 
 
 def read_by_everyone() -> AbstractContextManager[None]:
-    """Have every process read the weights.
+    """Make every process read the weights, within the context.
 
-    Where accelerate's launcher was told of FSDP, transformers leaves all but process 0 with weights
-    that mean nothing, for accelerate to send them later.
+    If accelerate's launcher is set up for FSDP, transformers loads them in process 0 only and
+    leaves meaningless weights in the others, for accelerate to fill later.
     """
     return variables({"FSDP_CPU_RAM_EFFICIENT_LOADING": "false"})
 
 
 def fsdp(network: Any, layers: list[Any], device: str) -> None:
-    """Divide a network's frozen decoder layers by FSDP2, among the default group's processes.
+    """Shard a network's frozen decoder layers by FSDP2, over the default process group.
 
     Args:
-        network: A peft model, alike in all processes; it may lie on the CPU.
+        network: A peft model, alike in all processes; it may be on the CPU.
         layers: Its decoder layers.
-        device: Where the model is to be: cpu or cuda.
+        device: The device to put the model on: cpu or cuda.
     """
     from torch import distributed
     from torch.distributed.device_mesh import init_device_mesh

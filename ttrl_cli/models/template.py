@@ -70,7 +70,7 @@ class Template:
     system_first: bool = False
 
     def text(self, messages: Sequence[Message]) -> str:
-        """Lay a conversation out, ready for an answer.
+        """Lay out a conversation as text, ready for an answer.
 
         Raises:
             UsageError: If the template refuses it.
@@ -86,7 +86,7 @@ class Template:
             raise UsageError(msg) from error
 
     def note(self, messages: Sequence[Message]) -> str:
-        """Say what is unusual about how a conversation is laid out; empty if nothing is."""
+        """Say what is unusual about the layout of a conversation; return "" if nothing is."""
         if self.plain:
             return (
                 f"model {self.model} has no chat template: it is asked in plain text, "
@@ -100,7 +100,7 @@ class Template:
         return ""
 
     def _arranged(self, messages: Sequence[Message]) -> Sequence[Message]:
-        """Move the text of system messages where the template takes it."""
+        """Move the text of system messages before the first message, if the template needs that."""
         if not self.system_first:
             return messages
         system = [message.content for message in messages if message.role == "system"]
@@ -120,10 +120,10 @@ class Template:
 
 
 def template_of(tokenizer: Any, model: str, thinking: bool | None = None) -> Template:
-    """Find out what a tokenizer's template takes; one that has none gets the plain one.
+    """Find out what a tokenizer's template accepts; without one, use the plain template.
 
     Raises:
-        UsageError: If the template does not even take a question, or leaves it out.
+        UsageError: If the template refuses a single question, or leaves it out.
     """
     if not tokenizer.chat_template:
         # a model that learned to see a first token is shown it
@@ -140,7 +140,7 @@ def template_of(tokenizer: Any, model: str, thinking: bool | None = None) -> Tem
 
 
 def _takes_system(template: Template, user: Message) -> bool:
-    """Whether a system message is laid out, and its text with it."""
+    """Decide whether the template accepts a system message and includes its text."""
     try:
         return _TOLD in template.text([Message(role="system", content=_SYSTEM), user])
     except UsageError:
@@ -148,7 +148,7 @@ def _takes_system(template: Template, user: Message) -> bool:
 
 
 def _first_token(tokenizer: Any) -> str:
-    """What the plain template begins with: the token that the tokenizer puts first by itself."""
+    """Return the token that the plain template begins with; empty if the tokenizer adds none."""
     ids = tokenizer("a")["input_ids"]
     first = tokenizer.bos_token_id
     return "{{ bos_token }}" if first is not None and ids[:1] == [first] else ""

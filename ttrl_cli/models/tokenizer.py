@@ -50,10 +50,10 @@ class Codec:
         return (f"\n{PLAIN_MARK}",) if self.template.plain else ()
 
     def encode(self, messages: "Iterable[Message]") -> IntArray:
-        """Return the token ids [S] of a conversation laid out by the chat template.
+        """Encode a conversation with the chat template; return its token ids [S].
 
-        It is ready for an answer. Special tokens that stand as text in a message are plain text:
-        see `protected`.
+        It is then ready for an answer. Special tokens written out in a message are encoded as plain
+        text: see `protected`.
 
         Raises:
             UsageError: If the template refuses it.
@@ -81,11 +81,11 @@ class Codec:
         return [str(token) for token in added if token.special]
 
     def _plain_ids(self, text: str) -> IntArray:
-        """Return the token ids of a special token's text as plain text, where that can be."""
+        """Encode a special token's text as plain text, if possible; return the token ids."""
         return np.asarray(plain_ids(self.tokenizer, text), dtype=np.int64)
 
     def ends(self, token_ids: "Sequence[int]") -> bool:
-        """Whether the last of the tokens of a completion makes it end."""
+        """Decide whether the last token of a completion ends it."""
         if token_ids[-1] in self.stop_ids:
             return True
         last = str(self.tokenizer.convert_ids_to_tokens(token_ids[-1])) if self.stop_texts else ""
@@ -95,16 +95,16 @@ class Codec:
         return any(text in tail for text in self.stop_texts)
 
     def until_turn(self, text: str) -> str:
-        """The text of a completion up to where a base model goes on with a turn of the user's."""
+        """Cut a completion's text where a base model begins another turn of the user."""
         return min((text.partition(stop)[0] for stop in self.stop_texts), key=len, default=text)
 
     def ids(self, text: str) -> IntArray:
-        """Token ids of a text as it stands."""
+        """Encode a text without adding special tokens."""
         found = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         return np.asarray(found, dtype=np.int64)
 
     def decode(self, token_ids_T: IntArray) -> str:
-        """The text of sampled tokens; special tokens are left out, unless they mark thinking."""
+        """Decode sampled tokens; leave out special tokens unless they mark thinking."""
         ids = token_ids_T.tolist()
         if self.kept_ids.isdisjoint(ids):
             return str(self.tokenizer.decode(ids, skip_special_tokens=True))
@@ -115,12 +115,12 @@ class Codec:
         )
 
     def raw(self, token_ids_T: IntArray) -> str:
-        """The text of tokens, special ones and all."""
+        """Decode tokens, special ones included."""
         return str(self.tokenizer.decode(token_ids_T.tolist(), skip_special_tokens=False))
 
 
 def folder_of(model: str | None) -> str:
-    """The folder of a model's files; those of a hub model are downloaded unless they are here.
+    """Return the folder of a model's files; download those of a hub model if they are not cached.
 
     Args:
         model: A cached name, a path, a hub id; None for the embedded model.
@@ -133,7 +133,7 @@ def folder_of(model: str | None) -> str:
 
 
 def load_codec(folder: str, *, thinking: bool | None = None) -> Codec:
-    """Load the words of the model in a folder.
+    """Load the tokenizer and the chat template of the model in a folder.
 
     Args:
         folder: The model's files.
@@ -163,7 +163,7 @@ def load_codec(folder: str, *, thinking: bool | None = None) -> Codec:
 
 
 def _marks(tokenizer: Any, template: Template) -> tuple[Marks, frozenset[int]]:
-    """Return how a model marks thinking and turns, and the special tokens among those marks."""
+    """Find how a model marks thinking and turns, and which special tokens are among these marks."""
     added = {str(token): int(i) for token, i in tokenizer.get_added_vocab().items()}
     prompt = template.text([Message(role="user", content="?")])
     source = tokenizer.chat_template
@@ -184,7 +184,7 @@ def _stop_ids(folder: str, config: Any, tokenizer: Any) -> frozenset[int]:
 
 
 def _fetch(name: str) -> str:
-    """The folder of a hub model's files.
+    """Download a hub model's files; return their folder.
 
     Raises:
         SetupError: If the hub cannot be reached or has no such model.

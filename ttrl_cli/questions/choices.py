@@ -38,7 +38,7 @@ def read_choices(key: str, value: Json) -> Choices:
             in JSON.
 
     Raises:
-        ValueError: Naming the key, if it is none of these or choices cannot be told apart.
+        ValueError: If it is none of these or two choices are alike; the message names the key.
     """
     if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
         value = _cell(key, value)
@@ -63,7 +63,7 @@ def read_choices(key: str, value: Json) -> Choices:
 
 
 def lettered_columns(record: Mapping[str, Json]) -> dict[str, Json]:
-    """Return the keys A, B, C... of a record that holds its choices so; empty if it does not."""
+    """Return a record's keys A, B, C... if it holds its choices under them; else an empty dict."""
     found: dict[str, Json] = {}
     for letter in LETTERS:
         if record.get(letter) is None:
@@ -73,7 +73,7 @@ def lettered_columns(record: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def _named(key: str, value: Json) -> tuple[list[str], list[Json]]:
-    """The names and the texts of choices, of one length unless something is wrong."""
+    """Return the names and the texts of choices; if their numbers differ, the file is wrong."""
     if isinstance(value, dict) and {"label", "text"} == value.keys():
         names, texts = value["label"], value["text"]
         if isinstance(names, list) and isinstance(texts, list):

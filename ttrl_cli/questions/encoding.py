@@ -47,13 +47,14 @@ _AS_JSON = "python -c 'import json, sys, yaml; json.dump(yaml.safe_load(sys.stdi
 
 
 def as_utf8(raw: bytes, name: str) -> bytes:
-    """Return the contents of a file in UTF-8 without a byte order mark.
+    """Convert the contents of a file to UTF-8 without a byte order mark.
 
-    What is neither marked nor another form comes back as it is, UTF-8 or not.
+    Contents without a mark, and not in a known other form, are returned unchanged, even if they are
+    not UTF-8.
 
     Raises:
-        UsageError: If it is not what its mark says, or another form; the message says which, and
-            how to convert it.
+        UsageError: If the contents do not match their mark, or have another form; the message says
+            which, and how to convert them.
     """
     try:
         unmarked = reading.as_utf8(raw)
@@ -68,7 +69,7 @@ def as_utf8(raw: bytes, name: str) -> bytes:
 
 
 def hint(raw: bytes, name: str) -> str:
-    """Return what bytes that are not UTF-8 look like, and the command that converts them."""
+    """Guess the encoding of bytes that are not UTF-8; say how to convert them."""
     runs = _HIGH.findall(raw)
     try:
         raw.decode("cp1252")
@@ -81,7 +82,7 @@ def hint(raw: bytes, name: str) -> str:
 
 
 def _other_form(raw: bytes, name: str) -> str:
-    """What a file is if it is no text, or text of another form; empty if it may be ours."""
+    """Describe the form of a file that is not text, or is text of another form; else return ""."""
     file, stem = _file(name), _unpacked(name)
     for magic, what, command in _FORMS:
         if raw.startswith(magic):
@@ -109,7 +110,10 @@ def _iconv(encoding: str, name: str) -> str:
 
 
 def _unpacked(name: str) -> str:
-    """The file without its last suffix, as a shell takes it; never the file itself."""
+    """Return the file's name without its last suffix, quoted for a shell.
+
+    Return another name, Q.jsonl, if it would be the file itself or empty.
+    """
     stem = "" if name.startswith("<") else re.sub(r"\.[A-Za-z0-9]+\Z", "", name)
     return shlex.quote(stem) if stem not in ("", name) else "Q.jsonl"
 
@@ -121,5 +125,5 @@ def _converted(name: str) -> str:
 
 
 def _file(name: str) -> str:
-    """The file as a shell takes it."""
+    """Return the file's name, quoted for a shell."""
     return "FILE" if name.startswith("<") else shlex.quote(name)

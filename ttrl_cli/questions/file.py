@@ -41,7 +41,7 @@ def load_questions(path: Path, *, skip_bad: bool = False) -> Questions:
 
 
 def parse_questions(raw: bytes, name: str, *, skip_bad: bool = False) -> Questions:
-    """Read questions from JSON, CSV or Parquet; what it is shows in what it begins with.
+    """Read questions from JSON, CSV or Parquet; detect the format from the first bytes.
 
     Args:
         raw: UTF-8, with or without a byte order mark, or UTF-16 or UTF-32 with one; or Parquet.
@@ -49,11 +49,10 @@ def parse_questions(raw: bytes, name: str, *, skip_bad: bool = False) -> Questio
         skip_bad: Go on after a bad record, and count it.
 
     Raises:
-        UsageError: Naming the line, the element of an array or the row, if a record is bad and
-            not to be skipped; naming the line, if the form itself is broken there; naming the
-            form and what converts it, if it is another one; naming the file, if no question is
-            left.
-        SetupError: If the package that reads it is not installed.
+        UsageError: If a record is bad and not to be skipped (the message names its line, element or
+            row), if the format itself is broken (it names the line), if the file has another format
+            (it names that and how to convert it), or if no question is left (it names the file).
+        SetupError: If the package that reads the format is not installed.
     """
     raw = as_utf8(raw, name)
     source = _source(raw, name)
@@ -92,7 +91,7 @@ def _question(record: Record, number: int, source: Source) -> Question:
 
 
 def _check_new(id_: str, number: int, numbers: Mapping[str, int], unit: str) -> None:
-    """Refuse an id that an earlier record has."""
+    """Raise if an earlier record has the same id."""
     first = numbers.get(id_)
     if first is not None:
         msg = f"the id {id_!r} comes twice: {unit} {first} has it as well"

@@ -20,15 +20,15 @@ _QUESTION_KEYS = (*TEXT_KEYS, "messages")
 
 
 def json_source(raw: bytes, name: str) -> Source:
-    """Return the records of a file in JSON, or of one that should be.
+    """Return the records of a file that is JSON, or that can only be meant as JSON.
 
     Args:
-        raw: In UTF-8, as far as it is.
+        raw: UTF-8, except for bad bytes, which are reported per record.
         name: The file, for messages.
 
     Raises:
-        UsageError: If an object over several lines is broken, or it is not clear which of its
-            arrays holds the questions.
+        UsageError: If an object over several lines is broken, or if several of its arrays may hold
+            the questions.
     """
     if raw.lstrip()[:1] == b"[":
         return Source(unit="element", records=_elements(raw, name))
@@ -44,7 +44,7 @@ def json_source(raw: bytes, name: str) -> Source:
 
 
 def _lines(raw: bytes) -> Iterator[tuple[int, bytes]]:
-    """(number, line) of every line that is not blank."""
+    """Yield (number, line) for every line that is not blank."""
     # not splitlines, which also breaks lines at characters that JSON strings may hold
     for number, line in enumerate(BytesIO(raw), start=1):
         if line.strip():
@@ -53,7 +53,11 @@ def _lines(raw: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _elements(raw: bytes, name: str) -> Iterator[tuple[int, bytes]]:
-    """(number, JSON) of every element of an array."""
+    """Yield (number, JSON) for every element of an array.
+
+    Raises:
+        UsageError: If the file is not UTF-8, or not one JSON array.
+    """
     try:
         text = raw.decode()
         yield from _counted(text, _spans(text, text.index("["), whole=True))
@@ -72,7 +76,11 @@ def _counted(text: str, spans: Iterator[tuple[int, int]]) -> Iterator[tuple[int,
 
 
 def _objects(text: str, name: str) -> Iterator[tuple[int, bytes]]:
-    """(number of the line that it begins on, JSON) of every object of several."""
+    """Yield (number of its first line, JSON) for each of several objects in a row.
+
+    Raises:
+        UsageError: If one of them is broken.
+    """
     place, line, seen = _after_space(text, 0), 1, 0
     while place < len(text):
         line += text.count("\n", seen, place)
@@ -91,10 +99,12 @@ def _broken(error: json.JSONDecodeError, name: str, expected: str) -> str:
 
 
 def _spread(raw: bytes, name: str) -> str | None:
-    """The text of a file whose first object is all of it or ends on a later line; else None.
+    """Return the text of a file of objects over several lines, or of one object; else None.
+
+    A file for which it returns None is read line by line.
 
     Raises:
-        UsageError: If the first object goes on and is broken.
+        UsageError: If the first object continues on the next line and is broken.
     """
     filled = (line for line in BytesIO(raw) if line.strip())
     first, second = next(filled, b""), next(filled, b"").lstrip()
@@ -115,7 +125,7 @@ def _spread(raw: bytes, name: str) -> str | None:
 
 
 def _is_whole(line: bytes) -> bool:
-    """Whether a line holds whole JSON values, or nests so deep that nobody can tell."""
+    """Decide whether a line begins with a whole JSON value, or nests too deep to tell."""
     try:
         text = line.decode("utf-8", "replace")
         _SCANNER.raw_decode(text, _after_space(text, 0))
@@ -127,7 +137,7 @@ def _is_whole(line: bytes) -> bool:
 
 
 def _goes_on(line: bytes) -> bool:
-    """Whether all that a line lacks to be JSON may stand on the next one."""
+    """Decide whether the rest of an incomplete JSON value may stand on the next line."""
     text = line.decode("utf-8", "replace").rstrip()
     try:
         _SCANNER.raw_decode(text, _after_space(text, 0))
@@ -137,15 +147,15 @@ def _goes_on(line: bytes) -> bool:
 
 
 def _is_line(text: str) -> bool:
-    """Whether a text is one line, blank ones aside."""
+    """Decide whether a text is one line, not counting blank ones."""
     return "\n" not in text.strip()
 
 
 def _array_within(text: str, name: str) -> int | None:
-    """Where the array of records begins in a text that is one object around it; else None.
+    """Return where the array of records begins if the text is one object around it; else None.
 
     Raises:
-        UsageError: If several of its arrays may be the one.
+        UsageError: If several of its arrays may hold the records.
     """
     begin = _after_space(text, 0)
     if _after_space(text, _element_end(text, begin)) < len(text):
@@ -164,7 +174,7 @@ def _array_within(text: str, name: str) -> int | None:
 
 
 def _members(text: str, begin: int) -> Iterator[tuple[str, int]]:
-    """(key, begin of its value) of each member of an object that is whole."""
+    """Yield (key, where its value begins) for each member of a valid object."""
     place = _after_space(text, begin + 1)
     while text[place] == '"':
         key, place = _SCANNER.raw_decode(text, place)
@@ -176,12 +186,15 @@ def _members(text: str, begin: int) -> Iterator[tuple[str, int]]:
 
 
 def _spans(text: str, begin: int, *, whole: bool) -> Iterator[tuple[int, int]]:
-    """Where the elements of an array begin and end; what is in them is not judged.
+    """Yield where each element of an array begins and ends, without validating its contents.
 
     Args:
         text: JSON.
         begin: Where the array begins.
-        whole: Whether nothing may stand behind it.
+        whole: Whether nothing may follow the array.
+
+    Raises:
+        JSONDecodeError: If the array is broken, or something follows it that may not.
     """
     place = _after_space(text, begin + 1)
     more = text[place : place + 1] != "]"

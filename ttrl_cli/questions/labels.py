@@ -24,7 +24,7 @@ _HOW = "give the letter, or call the key answer_index if it counts from 0"
 
 
 def read_label(key: str, value: Json, choices: Choices, *, typed: bool = True) -> str | None:
-    """Read a label; the letter, where there are choices. A blank one is none.
+    """Read a label: as the choice's letter if there are choices, else as text; None if blank.
 
     Args:
         key: The key that holds it, for messages.
@@ -33,7 +33,7 @@ def read_label(key: str, value: Json, choices: Choices, *, typed: bool = True) -
         typed: False for a cell of a table whose numbers are texts as well.
 
     Raises:
-        ValueError: Naming the key, if it cannot be read.
+        ValueError: If it cannot be read; the message names the key.
     """
     label = None if value is None else literal(key, value)
     if label is None or not label.strip():
@@ -45,10 +45,10 @@ def read_label(key: str, value: Json, choices: Choices, *, typed: bool = True) -
 
 
 def read_index(key: str, value: Json, choices: Choices) -> str | None:
-    """Read a label whose key says that it is a place among the choices, from 0, or a letter.
+    """Read a label whose key says that it is an index of a choice, from 0; a letter counts too.
 
     Raises:
-        ValueError: Naming the key, if there is no such place.
+        ValueError: If there is no such choice; the message names the key.
     """
     written = None if value is None else literal(key, value).strip()
     if not written:
@@ -64,11 +64,11 @@ def read_index(key: str, value: Json, choices: Choices) -> str | None:
 
 
 def agreed(label: tuple[str, Json], index: tuple[str, Json], choices: Choices) -> str | None:
-    """Read a label that is given twice, once as a place among the choices.
+    """Read a label that is given twice, once as an index of a choice.
 
     Args:
         label: Key and value of the label.
-        index: Key and value of the place.
+        index: Key and value of the index.
         choices: The question's.
 
     Raises:
@@ -89,7 +89,11 @@ def agreed(label: tuple[str, Json], index: tuple[str, Json], choices: Choices) -
 
 
 def _free(key: str, label: str) -> str:
-    """The label of a free-form question, as it was written unless it is a solution."""
+    """Return the label of a free-form question; if it is a solution, extract its final answer.
+
+    Raises:
+        ValueError: If it is a solution without a final answer that can be extracted.
+    """
     if _BARE.fullmatch(label):
         return label
     hashes = _HASHES.search(label.rstrip())
@@ -106,7 +110,7 @@ def _free(key: str, label: str) -> str:
 
 
 def _is_prose(label: str) -> bool:
-    """Whether a label is sentences or lines, such as a solution that does not mark its answer."""
+    """Decide whether a label is sentences or lines, such as a solution without a marked answer."""
     text = label.strip()
     if "\n" in text and "\\begin" not in text:
         return True
@@ -117,7 +121,11 @@ def _is_prose(label: str) -> bool:
 
 
 def _choice(key: str, label: str, choices: Choices) -> str:
-    """The letter that a text gives: exactly, or as a completion would give it."""
+    """Return the letter that a text stands for: exactly, or as extracted from a completion.
+
+    Raises:
+        ValueError: If it stands for no choice, or for two.
+    """
     wanted = label.strip()
     letter = wanted.strip("(). ").upper()  # as in "(B)" and "B."
     meant = _exactly(wanted, letter, choices)
@@ -144,7 +152,11 @@ def _exactly(wanted: str, letter: str, choices: Choices) -> list[str]:
 
 
 def _numbered(key: str, label: str, choices: Choices) -> str:
-    """The letter that a number beside choices gives, where it can be one thing only."""
+    """Return the letter that a number stands for, if it can mean one choice only.
+
+    Raises:
+        ValueError: If it is no choice, or ambiguous.
+    """
     wanted = label.strip()
     if wanted in choices.names:
         return choices.names[wanted]

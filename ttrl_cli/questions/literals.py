@@ -24,7 +24,7 @@ class Decimal(float):
     literal: str
 
     def __new__(cls, literal: str) -> "Decimal":
-        """Make it of what was written; raises ValueError if it is too large for a float."""
+        """Make it from its text; raise ValueError if it is too large for a float."""
         self = super().__new__(cls, literal)
         if self in (float("inf"), float("-inf")):
             msg = f"the number {literal[:40]} is too large"
@@ -34,11 +34,11 @@ class Decimal(float):
 
 
 def decode(record: bytes) -> dict[str, Json]:
-    """Decode a JSON object in UTF-8.
+    """Decode a record: a JSON object in UTF-8.
 
     Raises:
         NotUtf8Error: If it is not UTF-8.
-        ValueError: If it is not such an object; the message says what was expected.
+        ValueError: If it is not a JSON object; the message says what was expected.
     """
     try:
         value = _DECODER.decode(record.decode())
@@ -64,7 +64,7 @@ def decode(record: bytes) -> dict[str, Json]:
 
 
 def _other_form(record: bytes) -> str:
-    """What a line that is not JSON looks like, and the command that converts the file."""
+    """Describe what a line that is not JSON looks like; say how to convert the file."""
     text = record.lstrip()
     if text.startswith(b"{'"):
         return f"; it looks like Python: {_PYTHON_TO_JSON}"
@@ -74,10 +74,10 @@ def _other_form(record: bytes) -> str:
 
 
 def literal(key: str, value: Json) -> str:
-    """Return a string, or a number as it was written.
+    """Return a string as it is, or a number as it was written.
 
     Raises:
-        ValueError: If it is neither, naming the key.
+        ValueError: If it is neither; the message names the key.
     """
     if isinstance(value, Decimal):
         return value.literal
@@ -88,13 +88,13 @@ def literal(key: str, value: Json) -> str:
 
 
 def shown(value: Json) -> str:
-    """Return a value as a message quotes it: JSON, cut after 40 characters."""
+    """Return a value as messages quote it: JSON, cut after 40 characters."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def first_twice(several: list[str]) -> str | None:
-    """Return the first that an earlier one equals; None where all differ."""
+    """Return the first text that equals an earlier one; None if all differ."""
     if len(set(several)) == len(several):
         return None
     return next(one for place, one in enumerate(several) if one in several[:place])

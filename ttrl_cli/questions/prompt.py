@@ -45,8 +45,9 @@ def load_prompt(path: Path) -> VotePrompt:
     """Read a prompt file.
 
     Raises:
-        UsageError: Naming file and key, if it cannot be read, is not YAML, has an unknown key or a
-            value of another type, or if its template does not render or leaves the question out.
+        UsageError: If it cannot be read, is not YAML, or has an unknown key or a value of another
+            type, or if its template does not render or leaves the question out. The message names
+            the file and the key.
     """
     try:
         prompt = VotePrompt.model_validate(_yaml_mapping(path))
@@ -72,7 +73,7 @@ def load_prompt(path: Path) -> VotePrompt:
 def question_messages(
     question: Question, prompt: VotePrompt = DEFAULT_PROMPT
 ) -> tuple[Message, ...]:
-    """The conversation that asks one question.
+    """Return the conversation that asks one question.
 
     Raises:
         UsageError: If the prompt's template does not render for this question.
@@ -117,7 +118,7 @@ def _messages(question: Question, prompt: VotePrompt) -> tuple[Message, ...]:
 
 
 def _rendered(template: str, question: Question) -> str:
-    """The user message of a template; raises ValueError if it does not render."""
+    """Render a template into the user message; raise ValueError if that fails."""
     variables = {"question": question.question.strip(), "choices": question.choices}
     try:
         return _compiled(template).render(variables).strip()
@@ -127,7 +128,7 @@ def _rendered(template: str, question: Question) -> str:
 
 
 def _plain_text(question: Question, *, ask: bool) -> str:
-    """The question, its choices if it has any, and a request for a form if asked for."""
+    """Return the question and its choices; if `ask`, add a request for the answer's format."""
     parts = [question.question.strip()]
     if question.choices:
         parts.append("\n".join(f"{letter}) {text}" for letter, text in question.choices.items()))

@@ -48,14 +48,14 @@ class Question:
 
 @lru_cache(maxsize=4096)
 def fold(key: str) -> str:
-    """Return a key as it is compared with ours: neither case nor underscores count."""
+    """Normalise a key for comparison: drop case, underscores, hyphens and spaces."""
     return key.casefold().replace("_", "").replace("-", "").replace(" ", "")
 
 
 def read_question(
     record: bytes | Mapping[str, Json], *, default_id: str, typed: bool = True
 ) -> Question:
-    """Read the question of one record.
+    """Read one record into a question.
 
     Args:
         record: A JSON object in UTF-8, or its keys and values.
@@ -63,7 +63,7 @@ def read_question(
         typed: False for a row of a table in which everything is text.
 
     Raises:
-        ValueError: Saying what is wrong and what was expected.
+        ValueError: If the record is bad; the message says what is wrong and what was expected.
     """
     value = decode(record) if isinstance(record, bytes) else dict(record)
     own = _Keys(value)
@@ -96,11 +96,11 @@ class _Keys:
                 self._known.setdefault(fold(key), []).append(key)
 
     def all(self, names: tuple[str, ...]) -> list[str]:
-        """The record's keys of these names."""
+        """Return the record's keys that match these names."""
         return [key for name in names for key in self._known.get(name, ())]
 
     def one(self, names: tuple[str, ...]) -> str | None:
-        """The record's one key of these names; None if it has none of them."""
+        """Return the one key that matches these names, None if none does; raise if several do."""
         given = self.all(names)
         if len(given) > 1:
             msg = f"{' and '.join(given)} are both given; expected one of them"
@@ -123,7 +123,7 @@ def _text_key(own: _Keys) -> str:
 
 
 def _asked(key: str, value: Json) -> tuple[str | None, str]:
-    """The system message, if there is one, and the question."""
+    """Return the system message, if there is one, and the question."""
     if isinstance(value, str) and value.strip():
         return None, value
     if is_conversation(value):
@@ -136,7 +136,7 @@ def _asked(key: str, value: Json) -> tuple[str | None, str]:
 
 
 def _choices(own: _Keys) -> tuple[Choices, set[str | None]]:
-    """The choices, and the keys that held them."""
+    """Read the choices; return them and the keys that held them."""
     key = own.one(_CHOICE_KEYS)
     if key is not None:
         return read_choices(key, own.value[key]), {key}
@@ -154,7 +154,7 @@ def _answer(
     *,
     typed: bool,
 ) -> str | None:
-    """The label, from the key that holds it, or from both where a place is given as well."""
+    """Read the label, from its key, from the key of an index, or from both if both are given."""
     if index_key is not None and choices.texts:
         if label_key is None:
             return read_index(index_key, value[index_key], choices)
@@ -169,7 +169,7 @@ def _answer(
 
 
 def _id(value: Json) -> str:
-    """The id as text; empty where there is none."""
+    """Return the id as text; empty if there is none."""
     if value is None or (isinstance(value, str) and not value.strip()):
         return ""
     if isinstance(value, str) or type(value) is int:

@@ -33,5 +33,5 @@ class Source:
     typed: bool = True
 
     def place(self, name: str, number: int) -> str:
-        """Return where a record is, for messages."""
+        """Return a record's place in the file, for messages."""
         return f"{name}:{number}" if self.unit == "line" else f"{name}: {self.unit} {number}"

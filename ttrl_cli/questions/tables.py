@@ -23,11 +23,11 @@ _NAMES = (".csv", ".tsv")
 
 
 def csv_source(raw: bytes, name: str) -> Source | None:
-    """Return the records of a table; None if the first row names no question.
+    """Return the records of a table; None if no column of the first row is a question.
 
     Raises:
-        UsageError: If the file is called a table and its first row names no question, if it is
-            not UTF-8, or if a row is not CSV.
+        UsageError: If the file's name is that of a table but no column is a question, if it is not
+            UTF-8, or if a row is not CSV.
     """
     first = next((line for line in BytesIO(raw) if line.strip()), b"").decode("utf-8", "replace")
     if first.lstrip()[:1] in ("{", "["):
@@ -69,10 +69,10 @@ def parquet_source(raw: bytes, name: str) -> Source:
 
 
 def _rows(raw: bytes, name: str, delimiter: str) -> Iterator[tuple[int, Record]]:
-    """(number of the line that it begins on, keys and values) of each row below the first.
+    """Yield (number of its first line, keys and values) for each row below the first.
 
     Raises:
-        UsageError: If it is not UTF-8, or a row is not CSV: nobody knows where the next begins.
+        UsageError: If it is not UTF-8, or a row is not CSV, so that the next row cannot be found.
     """
     try:
         text = raw.decode()
@@ -106,7 +106,10 @@ def _columns(header: list[str], place: str) -> list[str]:
 
 
 def _row(columns: list[str], cells: list[str]) -> Record:
-    """The cells that hold something, by column; a column without a name is a row's number."""
+    """Return the cells that are not blank, by column; skip columns without a name.
+
+    Such a column holds row numbers.
+    """
     if len(cells) != len(columns):
         return BadRecord(f"expected {len(columns)} cells, as in the first row (got {len(cells)})")
     pairs = zip(columns, cells, strict=True)
@@ -114,7 +117,7 @@ def _row(columns: list[str], cells: list[str]) -> Record:
 
 
 def _class_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:
-    """What whole numbers of a column stand for, where the file says so, as datasets writes it."""
+    """Return each column's class names if the file has them, in the metadata of datasets."""
     try:
         features = json.loads(metadata[b"huggingface"])["info"]["features"]
         named = {c: f.get("names") for c, f in features.items() if isinstance(f, dict)}
@@ -124,7 +127,7 @@ def _class_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:
 
 
 def _plain(column: str, value: Any, labels: dict[str, list[str]]) -> Json:
-    """A cell as a JSON value; a class as its name, what is not a number as nothing."""
+    """Convert a cell to a JSON value: a class to its name, a number that is not finite to None."""
     names = labels.get(column)
     if names is not None and type(value) is int and 0 <= value < len(names):
         return names[value]

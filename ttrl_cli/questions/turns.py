@@ -9,7 +9,7 @@ _SYSTEM = ("system", "developer")
 
 
 def is_conversation(value: Json) -> bool:
-    """Return whether a value is a list of turns, each with a role."""
+    """Decide whether a value is a list of turns, each with a role."""
     return isinstance(value, list) and bool(value) and all(map(_has_role, value))
 
 
@@ -17,7 +17,7 @@ def read_turns(key: str, turns: Sequence[Mapping[str, Json]]) -> tuple[str | Non
     """Read the system message, if there is one, and the question.
 
     Raises:
-        ValueError: Naming the key, if there is another turn, or one is no text.
+        ValueError: If there are other turns, or one is not text; the message names the key.
     """
     roles = [turn["role"] for turn in turns]
     if roles[-1:] != ["user"] or len(roles) > 2 or not set(roles[:-1]) <= set(_SYSTEM):
@@ -33,7 +33,11 @@ def _has_role(turn: Json) -> bool:
 
 
 def _text(key: str, turn: Mapping[str, Json]) -> str:
-    """What a turn says: a text, or one part that is a text."""
+    """Return the text of a turn: its content, or the content's only part.
+
+    Raises:
+        ValueError: If it is not text, or blank; the message names the key.
+    """
     content = turn.get("content")
     if isinstance(content, list) and len(content) == 1 and isinstance(content[0], dict):
         content = content[0].get("text")

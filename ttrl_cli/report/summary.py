@@ -67,7 +67,7 @@ class Summary:
 
 
 def summarise(run: RunDir, best_known: float | None) -> Summary:
-    """The summary of a run as it stands on disk."""
+    """Summarise a run as it stands on disk."""
     found = run.best.verdict()
     best = None
     if found is not None:
@@ -104,7 +104,7 @@ def _certified(run: RunDir) -> float | None:
 
 
 def digest(run: RunDir) -> str:
-    """A SHA-256 over attempts and archive or votes, without timings, reasons or paths.
+    """Hash attempts and archive or votes by SHA-256, without timings, reasons or paths.
 
     Two runs with the same problem, configuration and thread count have the same digest on the CPU
     for text and json solutions, however often they were killed and resumed.

@@ -51,7 +51,7 @@ def write_results(
         run: The run.
         questions: Its questions.
         compare: Compares the answers with the labels.
-        cut_off: Says how many comparisons of the run were cut off, those with labels included.
+        cut_off: Returns how many comparisons of the run were cut off, those with labels included.
     """
     votes = _votes(run)
     trained = run.config.steps > 0
@@ -78,7 +78,7 @@ def write_results(
 
 
 def answers(run: RunDir) -> Iterator[dict[str, Json]]:
-    """The lines of answers.jsonl as they are printed."""
+    """Yield the lines of answers.jsonl as they are printed."""
     path = run.path / ANSWERS_FILE
     if path.exists():
         for line in files.read_lines(path, path.stat().st_size):
@@ -86,7 +86,7 @@ def answers(run: RunDir) -> Iterator[dict[str, Json]]:
 
 
 def read_summary(run: RunDir) -> dict[str, Json] | None:
-    """The contents of summary.json; None before any result was written."""
+    """Return the contents of summary.json; None before any result was written."""
     path = run.path / SUMMARY_FILE
     if not path.exists():
         return None
@@ -98,13 +98,13 @@ def read_summary(run: RunDir) -> dict[str, Json] | None:
 def marked(
     questions: Sequence[Question], votes: Mapping[str, Vote], compare: Compare
 ) -> list[Marked]:
-    """The votes that there are, in the order of the questions, marked by the labels."""
+    """Compare the votes with the labels; return those that exist, in the order of the questions."""
     voted = [(question, votes[question.id]) for question in questions if question.id in votes]
     return _mark(voted, compare)
 
 
 def answer_line(result: Marked) -> dict[str, Json]:
-    """One line of output. What else the record held is passed through, behind our own keys."""
+    """Return one line of output: our own keys, then the other fields of the question's record."""
     vote = result.vote
     own = {
         "id": result.question.id,
@@ -196,7 +196,7 @@ def _training(
     lines: Sequence[Vote],
     compare: Compare,
 ) -> dict[str, Json]:
-    """What the training did, and how good its pseudo-labels were where there are labels."""
+    """Summarise the training, and how good its pseudo-labels were where there are labels."""
     by_id = {question.id: question for question in questions}
     results = _mark([(by_id[line["id"]], line) for line in lines], compare)
     seen = _figures(run, results)

@@ -28,39 +28,39 @@ class Best:
         self._folders = run / ".best"
 
     def verdict(self) -> dict[str, Json] | None:
-        """The contents of verdict.json: id, step, score and the rest; None before any."""
+        """Return the contents of verdict.json: id, step, score and the rest; None if missing."""
         path = self.folder / "verdict.json"
         return files.read_checked(path) if path.exists() else None
 
     def data(self) -> Json:
-        """Its verified data; there must be a best solution."""
+        """Return the verified data; there must be a best solution."""
         return json.loads((self.folder / "data.json").read_text(encoding="utf-8"))
 
     def solution(self) -> str:
-        """Its text; there must be a best solution."""
+        """Return the solution's text; there must be a best solution."""
         name: str = files.read_checked(self.folder / "verdict.json")["solution"]
         return (self.folder / name).read_text(encoding="utf-8")
 
     def certificate(self) -> dict[str, Json] | None:
-        """The contents of certificate.json; None if it has none."""
+        """Return the contents of certificate.json; None if there is none."""
         path = self.folder / "certificate.json"
         return files.read_checked(path) if path.exists() else None
 
     def write_certificate(self, certificate: Mapping[str, Json]) -> None:
-        """Put a certificate beside it; it goes when the solution is replaced."""
+        """Write a certificate beside the solution; it is removed when the solution is replaced."""
         files.write_json(self.folder / "certificate.json", certificate, indent=None)
 
     def replace(self, id_: str, step: int, verdict: Verdict, suffix: str) -> None:
-        """Replace it at once.
+        """Replace the best solution atomically.
 
         Args:
             id_: Id of the attempt or seed.
             step: The step that found it.
             verdict: A valid one.
-            suffix: Of the solution file, such as ".py".
+            suffix: The solution file's suffix, such as ".py".
 
         Raises:
-            UnwritableError: If it cannot be written; the old one is then still there.
+            UnwritableError: If it cannot be written; the old one then remains.
         """
         with files.writing(self.folder):
             self._replace(id_, step, verdict, suffix)

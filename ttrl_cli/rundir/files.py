@@ -20,7 +20,7 @@ PROVENANCE_FILE = "provenance.json"
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Say in one sentence that a file or folder of ours could not be written.
+    """Turn an OSError of the block into an UnwritableError, whose message is one sentence.
 
     Raises:
         UnwritableError: If the block raises an OSError.
@@ -34,7 +34,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def write_json(path: Path, value: Mapping[str, Json], *, indent: int | None = 1) -> None:
-    """Replace a JSON file at once; `schema_version` is put first.
+    """Replace a JSON file atomically; put `schema_version` first.
 
     Raises:
         UnwritableError: If it cannot be written.
@@ -46,10 +46,10 @@ def write_json(path: Path, value: Mapping[str, Json], *, indent: int | None = 1)
 
 
 def read_checked(path: Path) -> dict[str, Json]:
-    """A JSON file of ours without its schema version, which must be one we know.
+    """Read a JSON file of ours; check its schema version and leave it out.
 
     Raises:
-        UsageError: If it is not there, is damaged, or was written by a newer ttrl.
+        UsageError: If the file does not exist, is damaged, or was written by a newer ttrl.
     """
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
@@ -71,7 +71,7 @@ def read_checked(path: Path) -> dict[str, Json]:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
-    """Give the name of a temporary file that takes a file's place once the block has ended well."""
+    """Yield the path of a temporary file, which replaces `path` if the block succeeds."""
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         yield temporary
@@ -97,7 +97,7 @@ def append_lines(path: Path, lines: Iterable[Mapping[str, Json]]) -> None:
 
 
 def write_lines(path: Path, lines: Iterable[Mapping[str, Json]]) -> None:
-    """Replace a file of JSON lines at once, each with its `schema_version`.
+    """Replace a file of JSON lines atomically, each line with its `schema_version`.
 
     Raises:
         UnwritableError: If it cannot be written.
@@ -109,29 +109,29 @@ def write_lines(path: Path, lines: Iterable[Mapping[str, Json]]) -> None:
 
 
 def read_lines(path: Path, length: int) -> Iterator[dict[str, Json]]:
-    """The records in the first `length` bytes of a JSON lines file."""
+    """Yield the records in the first `length` bytes of a JSON lines file."""
     with path.open("rb") as file:
         while file.tell() < length:
             yield json.loads(file.readline())
 
 
 def truncate(path: Path, length: int) -> None:
-    """Cut a file to a committed length in bytes; create it where it is missing.
+    """Cut a file to a committed length in bytes; create it if it is missing.
 
     Raises:
-        UnwritableError: If that cannot be done.
+        UnwritableError: If the file cannot be written.
     """
     with writing(path), path.open("ab") as file:
         file.truncate(length)
 
 
 def finite(metrics: Mapping[str, float]) -> dict[str, float | None]:
-    """The metrics with what is not finite turned into null."""
+    """Replace metrics that are not finite by None."""
     return {k: v if math.isfinite(v) else None for k, v in metrics.items()}
 
 
 def sync(path: Path) -> None:
-    """Ask the system to put a file or folder on disk."""
+    """Force a file or folder onto the disk (fsync)."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -150,10 +150,10 @@ _NEVER_COPIED = frozenset({".git", ".hg", ".venv", "venv", "__pycache__", "runs"
 
 
 def copy_folder(source: Path, target: Path, *, most_bytes: int) -> None:
-    """Copy a folder, leaving out version control, environments, caches and runs.
+    """Copy a folder, except version control, environments, caches and runs.
 
     Raises:
-        UnwritableError: If the file system takes no more.
+        UnwritableError: If the file system refuses to write.
         ValueError: If it holds more than `most_bytes`, or something in it cannot be copied.
     """
     size = sum(path.stat().st_size for path in _kept_files(source))

@@ -4,7 +4,7 @@ from ttrl_cli.records import Attempt, Json, Verdict
 
 
 def attempt_line(attempt: Attempt) -> dict[str, Json]:
-    """An attempt as a record of attempts.jsonl."""
+    """Return an attempt as a record of attempts.jsonl."""
     completion, verdict = attempt.completion, attempt.verdict
     return {
         "id": attempt.id,
@@ -32,13 +32,13 @@ def attempt_line(attempt: Attempt) -> dict[str, Json]:
 
 
 def _compiling(verdict: Verdict) -> dict[str, Json]:
-    """How long compiling took, where something was compiled."""
+    """Return the compile time in seconds, if something was compiled."""
     seconds = verdict.compile_seconds
     return {"compile_seconds": round(seconds, 6)} if seconds else {}
 
 
 def _found(verdict: Verdict) -> dict[str, Json]:
-    """Return the rule that found something in the completion, and of a vote the answer."""
+    """Return the rule that found the solution or the answer, and for a vote the answer."""
     if not verdict.rule:
         return {}
     rule: dict[str, Json] = {"rule": verdict.rule}

@@ -18,8 +18,8 @@ def make_folder(path: Path) -> None:
 
     Raises:
         RunExistsError: If it exists.
-        UsageError: If there can be no such folder.
-        SetupError: If the file system takes none.
+        UsageError: If the path cannot be a folder.
+        SetupError: If the file system refuses to make it.
     """
     try:
         path.mkdir(parents=True)
@@ -33,11 +33,11 @@ def make_folder(path: Path) -> None:
 
 
 def keep_source(path: Path, source: Path | Mapping[str, bytes]) -> None:
-    """Keep a copy of what the run is about.
+    """Copy the problem's folder, or write the files of a vote, into the run's folder.
 
     Raises:
         UsageError: If a problem's folder is too large, or cannot be read.
-        UnwritableError: If the file system takes no more.
+        UnwritableError: If the file system refuses to write.
     """
     if not isinstance(source, Path):
         for file, content in source.items():

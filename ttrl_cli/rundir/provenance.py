@@ -13,7 +13,7 @@ _PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "numpy", "sci
 
 
 def provenance() -> dict[str, Json]:
-    """The facts written to provenance.json before step 1."""
+    """Return the facts that are written to provenance.json before step 1."""
     return {
         "ttrl": __version__,
         "command": sys.argv,

@@ -52,7 +52,7 @@ class Totals:
     too_long: int = 0
 
     def as_json(self) -> dict[str, Json]:
-        """Return them as files hold them; `too_long` only where there was such a prompt."""
+        """Return the totals as files hold them; `too_long` only if a prompt was too long."""
         fields = asdict(self)
         return fields if self.too_long else {k: fields[k] for k in fields if k != "too_long"}
 
@@ -110,13 +110,14 @@ class RunDir:
             config: Written to config.json.
             source: A problem's folder, copied verbatim; or files of a vote by name.
             start_from: The run of a warm start.
-            sandbox: What keeps programs in, for provenance.json; None where there are none.
-            chat_template: What is unusual about how the model is asked, for provenance.json.
+            sandbox: Name of the sandbox backend, for provenance.json; None if no programs are run.
+            chat_template: What is unusual about how the model is prompted, for provenance.json.
 
         Raises:
             RunExistsError: If the path exists.
             UsageError: If it cannot be made, or the problem's folder is too large to copy.
-            SetupError: If the file system takes no folder, or (UnwritableError) no more.
+            SetupError: If the file system refuses to make the folder, or to write in it
+                (UnwritableError).
         """
         make_folder(path)
         begun = Status(kind=kind, name=name, phase="running", totals=Totals())
@@ -186,15 +187,15 @@ class RunDir:
         files.write_json(self.path / "status.json", fields)
 
     def set_phase(self, phase: Phase, stopped_by: str = "") -> None:
-        """Note in status.json how the run stands, and why it stopped."""
+        """Write the run's phase, and why it stopped, to status.json."""
         self.write_status(replace(self.status, phase=phase, stopped_by=stopped_by))
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the run; released by the system even if the process is killed.
+        """Lock the run for the block; the system releases the lock even if the process is killed.
 
         Raises:
-            UsageError: If another process holds it.
+            UsageError: If another process has locked it.
             UnwritableError: If the run's folder cannot be written.
         """
         # half a second: `held` may be looking at the lock just now
@@ -213,7 +214,7 @@ class RunDir:
             lock.release()
 
     def held(self) -> bool:
-        """True while some process works on the run."""
+        """Decide whether a process is working on the run."""
         lock = filelock.FileLock(self.path / "lock", timeout=0)
         try:
             with lock:
@@ -226,7 +227,7 @@ class RunDir:
     # -- committing --------------------------------------------------------------------------
 
     def append(self, log: str, lines: Sequence[Mapping[str, Json]]) -> None:
-        """Append records to one of LOGS; they count once the next commit is in place."""
+        """Append records to one of LOGS; the next commit makes them permanent."""
         files.append_lines(self.path / log, lines)
 
     def commit(
@@ -242,11 +243,11 @@ class RunDir:
         Args:
             totals: What the run has used, this step included.
             save: Writes the learner into a folder.
-            extra: Further state to come back on restore, such as a replay cursor.
+            extra: Further state that `restore` returns, such as a replay cursor.
             keep: Steps whose checkpoints stay, besides the newest ones.
 
         Raises:
-            UnwritableError: If the file system takes no more; the last commit is still there.
+            UnwritableError: If the file system refuses to write; the last commit remains.
         """
         with files.writing(self.path):
             self._commit(totals, save, extra, keep)
@@ -281,7 +282,7 @@ class RunDir:
         self._prune({self.checkpoint(step) for step in keep})
 
     def restore(self) -> tuple[Path, Mapping[str, Json]] | None:
-        """Go back to the last commit: cut the logs, drop what was half written.
+        """Go back to the last commit: cut the logs, and remove unfinished checkpoints.
 
         Returns:
             The checkpoint's folder and its extra state; None if nothing was ever committed.
@@ -293,7 +294,7 @@ class RunDir:
             return self._restore()
 
     def note_end(self, phase: Phase, stopped_by: str) -> None:
-        """Note in status.json how the run ended, as far as the file system lets us."""
+        """Note in status.json how the run ended, as far as the file system allows it."""
         try:
             self.set_phase(phase, stopped_by)
         except UnwritableError:
@@ -317,7 +318,7 @@ class RunDir:
         return folder, commit["extra"]
 
     def lines(self, log: str) -> Iterator[dict[str, Json]]:
-        """The committed records of one of LOGS, whatever was appended after them."""
+        """Return the committed records of one of LOGS, without those that were appended later."""
         folder = self.last_checkpoint()
         if folder is None:
             return iter(())
@@ -325,15 +326,15 @@ class RunDir:
         return files.read_lines(self.path / log, length)
 
     def last_checkpoint(self) -> Path | None:
-        """The newest complete checkpoint."""
+        """Return the newest complete checkpoint; None if there is none."""
         return max((self.path / "checkpoints").glob("step_*"), default=None)
 
     def checkpoint(self, step: int) -> Path:
-        """The folder of a step's checkpoint, there or not."""
+        """Return the folder of a step's checkpoint, which need not exist."""
         return self.path / "checkpoints" / f"step_{step:06d}"
 
     def committed(self, step: int) -> Mapping[str, Json]:
-        """The extra state of a step's commit."""
+        """Return the extra state of a step's commit."""
         extra: Mapping[str, Json] = files.read_checked(self.checkpoint(step) / "commit.json")[
             "extra"
         ]
@@ -351,9 +352,9 @@ class RunDir:
 
 
 def _of_today(config: Mapping[str, Json]) -> dict[str, Json]:
-    """Return a stored configuration without DeepSpeed, which did what FSDP does.
+    """Replace DeepSpeed by FSDP, which does the same, in a stored configuration.
 
-    Adapter and moments were whole under both, so that such a run goes on under FSDP.
+    Adapter and optimizer moments were unsharded under both, so such a run goes on under FSDP.
     """
     kept = dict(config)
     if kept.pop("deepspeed", False):

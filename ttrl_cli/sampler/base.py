@@ -12,8 +12,8 @@ class Sampler(Protocol):
     def load(self, adapter: Adapter) -> None:
         """Sample from these weights from now on.
 
-        A stale sampler is silent off-policy drift, so the loop calls this after every update and
-        before the first step.
+        The loop calls this before the first step and after every update: a sampler with stale
+        weights would be off-policy without notice.
         """
 
     def sample(
@@ -21,33 +21,33 @@ class Sampler(Protocol):
     ) -> Iterator[Completion]:
         """Yield each completion as soon as it is finished, in any order.
 
-        Each prompt gets `prompt.n` completions with `prompt.indices`; where it leaves no room in
-        the model's context they are empty and say so (`Completion.overflow`). Sampling is at the
-        training temperature with neither top-p nor top-k; log-probabilities are those of the
-        distribution drawn from. The draws depend on (run seed, step, group, index) alone.
+        Each prompt gets `prompt.n` completions with `prompt.indices`. If it leaves no room in the
+        model's context they are empty, with `Completion.overflow` set. Sample at the training
+        temperature with neither top-p nor top-k; report log-probabilities of the distribution drawn
+        from. The draws depend on (run seed, step, group, index) alone.
 
         Args:
             prompts_P: The step's prompts, with distinct groups.
             step: The step, from 1.
-            stop: Asked now and then; once true, what is unfinished is dropped and the iterator
-                ends.
+            stop: Called now and then; once it returns true, drop what is unfinished and end the
+                iterator.
         """
 
     def cursor(self) -> Json:
-        """What a checkpoint keeps of the sampler; None where the seeds say it all."""
+        """Return the state that a checkpoint keeps; None if the seeds determine everything."""
 
     def seek(self, cursor: Json) -> None:
-        """Go on from a cursor."""
+        """Continue from the state that `cursor` returned."""
 
     def close(self) -> None:
-        """Let go of processes and memory; the sampler is not used again."""
+        """Release processes and memory; the sampler is not used again."""
 
 
 class Sleeper(Protocol):
     """Something that need not have its memory while the learner works."""
 
     def sleep(self) -> None:
-        """Give memory to the learner, if it needs that; nothing is asked until `wake_up`."""
+        """Release memory for the learner if it needs it; nothing is requested until `wake_up`."""
 
     def wake_up(self) -> None:
         """Take the memory back."""
@@ -57,10 +57,10 @@ class NeverAsleep:
     """A sampler that shares the learner's weights. See `Sleeper`."""
 
     def sleep(self) -> None:
-        """Keep them: the learner needs them too."""
+        """Do nothing: the learner needs the weights too."""
 
     def wake_up(self) -> None:
-        """There is nothing to take back."""
+        """Do nothing: no memory was released."""
 
 
 @runtime_checkable
@@ -72,17 +72,17 @@ class SeparateSampler(Sampler, Sleeper, Protocol):
         """Names of the engines that each have weights of their own."""
 
     def logprobs(self, probes: Sequence[Probe], copy: str) -> list[FloatArray] | None:
-        """Log-probabilities [T] of each probe's tokens at temperature 1, in nats.
+        """Compute log-probabilities [T] of each probe's tokens at temperature 1, in nats.
 
         Args:
-            probes: What is scored, under the adapter that was loaded last.
-            copy: Which engine is asked.
+            probes: What to score, with the adapter that was loaded last.
+            copy: The name of the engine to use.
 
         Returns:
-            None where that engine is not to be had any more.
+            None if that engine is no longer available.
         """
 
 
 def clean_text(text: str) -> str:
-    """The text with lone surrogates replaced, so that it can be written and hashed as UTF-8."""
+    """Replace lone surrogates, so that the text can be written and hashed as UTF-8."""
     return text.encode("utf-8", "replace").decode("utf-8")

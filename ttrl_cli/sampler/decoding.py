@@ -16,14 +16,17 @@ class Decoding(Protocol):
     """Rows that go on from prompts they share; all in one batch."""
 
     def step(self, token_B: torch.Tensor, position_B: torch.Tensor) -> torch.Tensor:
-        """Logits [B, V] behind one more token a row, at these positions; both int64."""
+        """Compute logits [B, V] after one more token a row, at these positions; both int64."""
 
     def reorder(self, source: Sequence[int], rows_P: list[int]) -> None:
-        """Make row i what row source[i] was, with so many rows a prompt; the others are dropped."""
+        """Put row source[i] in place i, for every i; drop the rows that are not in `source`.
+
+        `rows_P` says how many rows each prompt has from now on.
+        """
 
 
 def start(network: Any, prompts: list[Cache], rows_P: list[int]) -> Decoding:
-    """Begin a batch.
+    """Start decoding a batch.
 
     Args:
         network: The peft model.
@@ -82,9 +85,9 @@ class _Network:
 
 
 def packed(live: Sequence[int], rows_P: Sequence[int]) -> tuple[list[int], list[int]]:
-    """Where the rows that are left come from when those of each prompt stay together.
+    """Assign places to the remaining rows, so that those of each prompt stay together.
 
-    Rows keep their place where they can, so that little has to be moved.
+    Rows keep their place where possible, so that little has to be moved.
 
     Args:
         live: Places of the rows that stay, ascending.

@@ -10,9 +10,9 @@ def draw(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Draw one token a row from softmax(logits / temperature).
 
-    The cumulative sum is taken over blocks of the vocabulary first and then within the one block
-    that holds the draw, in float64; every token, however rare, has the probability that its float32
-    exponential says.
+    The cumulative sum is taken in float64, over blocks of the vocabulary first and then within the
+    one block that holds the draw. Every token, however rare, is drawn with the probability given by
+    its float32 exponential.
 
     Args:
         logits_BV: Logits [B, V].
@@ -52,6 +52,6 @@ def draw(
 
 
 def _first_above(cdf_BN: torch.Tensor, target_B1: torch.Tensor) -> torch.Tensor:
-    """Index of the first entry above the target in each row, the last where none is."""
+    """Return the index of the first entry above the target in each row; the last if none is."""
     index_B1 = torch.searchsorted(cdf_BN, target_B1, right=True)
     return index_B1.clamp(max=cdf_BN.shape[-1] - 1)

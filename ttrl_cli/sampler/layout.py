@@ -33,9 +33,10 @@ class Answer:
     sentence: str
 
     def words(self, codec: Codec, prompt_ids_S: IntArray, token_ids_T: IntArray) -> IntArray:
-        """Return the tokens that are forced on the model behind what it has written.
+        """Return the tokens to force on the model after its first phase, so that it answers.
 
-        None if it answers. A thinking block that is open is closed by the tag that belongs to it.
+        There are none if the model has already ended its thinking. A thinking block that is open
+        gets its closing tag.
         """
         written = codec.raw(token_ids_T)
         if any(tag.closing in written for tag in codec.thinking) and not _open(codec, written):
@@ -47,7 +48,7 @@ class Answer:
         return codec.ids(self._forced(tag))
 
     def longest(self, codec: Codec) -> int:
-        """Return the most tokens that the second phase can take, the forced ones included."""
+        """Return the most tokens that the second phase can take, forced ones included."""
         forced = (self._forced(tag) for tag in (None, *codec.thinking))
         return self.tokens + max(len(codec.ids(text)) for text in forced)
 
@@ -57,7 +58,7 @@ class Answer:
 
 
 def answer_of(config: RunConfig) -> Answer | None:
-    """The second phase that a configuration asks for."""
+    """Return the second phase that a configuration asks for; None if it asks for none."""
     if config.answer_tokens is None:
         return None
     return Answer(tokens=config.answer_tokens, sentence=config.answer_prompt)
@@ -100,15 +101,15 @@ class Layout:
         """Encode a step's prompts.
 
         A completion ends where the model's context does. A prompt that leaves no room at all gets
-        empty completions that say so (`Completion.overflow`): a parent that has outgrown the
-        context is a failed expansion, and the search goes on elsewhere.
+        empty completions with `Completion.overflow` set: a parent that is too long for the context
+        is a failed expansion, and the search continues elsewhere.
 
         Returns:
             The prompts that leave room, and the completions of those that do not.
 
         Raises:
-            UsageError: If no prompt of the first step leaves room, and no others follow: nothing
-                could be sampled ever.
+            UsageError: If no prompt of the first step leaves room, and no others follow, so that
+                nothing could ever be sampled.
         """
         taken = self.answer.longest(self.codec) if self.answer else 0
         context = self.codec.max_context - taken
@@ -148,7 +149,7 @@ class Layout:
         sampled: Sequence[bool],
         finished: bool,
     ) -> Completion:
-        """A completion from its tokens; log-probabilities of forced ones are not looked at."""
+        """Make a completion from its tokens; ignore the log-probabilities of forced ones."""
         token_ids_T = np.asarray(token_ids, dtype=np.int64)
         sampled_T: BoolArray = np.asarray(sampled, dtype=bool)
         logprobs_T: FloatArray = np.where(sampled_T, np.asarray(logprobs, dtype=np.float64), 0.0)
@@ -177,7 +178,7 @@ class Layout:
 
 
 def _open(codec: Codec, text: str) -> Tag | None:
-    """Return the tag of the thinking block that is open at the end of a text, if one is."""
+    """Return the tag of the thinking block that is open at the end of a text; None if none is."""
     last = max(codec.thinking, key=lambda tag: text.rfind(tag.opening))
     closed = max(text.rfind(tag.closing) for tag in codec.thinking)
     return last if text.rfind(last.opening) > closed else None

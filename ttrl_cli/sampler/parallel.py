@@ -62,14 +62,14 @@ class ParallelSampler:
         self._group = group
 
     def load(self, adapter: Adapter) -> None:
-        """Every process loads it."""
+        """Make every process load the adapter."""
         self._group.broadcast(Load(adapter))
         self._own.load(adapter)
 
     def sample(
         self, prompts_P: Sequence[Prompt], *, step: int, stop: Callable[[], bool]
     ) -> Iterator[Completion]:
-        """See `Sampler.sample`: its own completions and those of the others, as they come."""
+        """Yield the completions of all processes as they arrive. See `Sampler.sample`."""
         self._group.broadcast(Sample(tuple(prompts_P), step))
         told = threading.Event()
         arriving: queue.SimpleQueue[Completion | Future[None]] = queue.SimpleQueue()
@@ -99,15 +99,15 @@ class ParallelSampler:
             threads.shutdown()
 
     def cursor(self) -> Json:
-        """All samplers are of one kind, and at the same place."""
+        """Return the state of the own sampler; all are of one kind and in the same state."""
         return self._own.cursor()
 
     def seek(self, cursor: Json) -> None:
-        """Only samplers without a place are run in several processes."""
+        """Continue from a state; only samplers without one are run in several processes."""
         self._own.seek(cursor)
 
     def close(self) -> None:
-        """Its own; the others close theirs when they are told to stop."""
+        """Close the own sampler; the other processes close theirs when they are told to stop."""
         self._own.close()
 
     def _end(self, told: threading.Event, step: int) -> None:
@@ -117,7 +117,7 @@ class ParallelSampler:
             self._group.raise_flag(stop_flag(step))
 
     def _from(self, other: int) -> Iterator[Completion]:
-        """What another process draws, until it says that it is done."""
+        """Yield the completions of another process until it reports its end."""
         while (found := self._group.receive(other)) is not None:
             yield found
 
@@ -125,7 +125,7 @@ class ParallelSampler:
 def _pass_on(
     source: Iterator[Completion], to: "queue.SimpleQueue[Completion | Future[None]]"
 ) -> None:
-    """Hand on what a source yields."""
+    """Put what a source yields into a queue."""
     for completion in source:
         to.put(completion)
 
@@ -156,18 +156,18 @@ class ParallelSeparateSampler(ParallelSampler):
         return scores(self._own, order, self._group)
 
     def sleep(self) -> None:
-        """Every engine."""
+        """Make every engine sleep."""
         self._group.broadcast(Sleep(on=True))
         self._own.sleep()
 
     def wake_up(self) -> None:
-        """Every engine."""
+        """Wake up every engine."""
         self._group.broadcast(Sleep(on=False))
         self._own.wake_up()
 
 
 def share(prompts_P: Sequence[Prompt], group: ProcessGroup) -> list[Prompt]:
-    """This process's part of each prompt's samples."""
+    """Return this process's part of each prompt's samples."""
     cut = []
     for prompt in prompts_P:
         first, end = (prompt.n * (group.rank + k) // group.size for k in (0, 1))
@@ -177,11 +177,11 @@ def share(prompts_P: Sequence[Prompt], group: ProcessGroup) -> list[Prompt]:
 
 
 def stop_flag(step: int) -> str:
-    """The flag that ends a step's sampling."""
+    """Return the name of the flag that ends a step's sampling."""
     return f"stop-{step}"
 
 
 def scores(sampler: SeparateSampler, order: Score, group: ProcessGroup) -> list[FloatArray] | None:
-    """What the process that is asked scores, in all processes."""
+    """Have one process score the probes; return its scores in all processes."""
     mine = sampler.logprobs(order.probes, order.copy) if group.rank == order.rank else None
     return group.all_gather(mine)[order.rank]

@@ -43,12 +43,12 @@ class SamplerContext:
 
 
 def is_replay(sampler: str) -> bool:
-    """True for scripted completions, which need no model and cannot be learned from."""
+    """Decide whether a sampler replays completions, so that it has no model to learn from."""
     return sampler.partition(":")[0] == "replay"
 
 
 def is_plugin(sampler: str) -> bool:
-    """True for samplers of others, which need not know our models.
+    """Decide whether a sampler comes from another package; it may not know our models.
 
     Raises:
         UsageError: If the name is not known.
@@ -57,7 +57,10 @@ def is_plugin(sampler: str) -> bool:
 
 
 def samples_here(sampler: str) -> bool:
-    """False for scripts and for servers, which no further process here makes faster."""
+    """Decide whether more processes on this machine make a sampler faster.
+
+    They do not for scripted completions and for servers.
+    """
     return sampler.partition(":")[0] not in ("replay", "vllm-server")
 
 
@@ -74,7 +77,7 @@ def make_sampler(name: str, context: SamplerContext) -> Sampler:
 
 
 def find_sampler(name: str) -> str:
-    """The "module:factory" that `--sampler NAME[:ARGUMENT]` names; nothing is imported.
+    """Return the "module:factory" that `--sampler NAME[:ARGUMENT]` names, without importing it.
 
     Raises:
         UsageError: If the name is not known.
@@ -88,7 +91,7 @@ def find_sampler(name: str) -> str:
 
 
 def transformers_sampler(context: SamplerContext, argument: str) -> Sampler:
-    """In process, on the model the learner trains."""
+    """Make a sampler in this process, on the model that the learner trains."""
     from ttrl_cli.sampler.layout import answer_of
     from ttrl_cli.sampler.transformers import TransformersSampler
 
@@ -104,7 +107,7 @@ def transformers_sampler(context: SamplerContext, argument: str) -> Sampler:
 
 
 def vllm_sampler(context: SamplerContext, argument: str) -> Sampler:
-    """In process, on a vLLM engine of its own."""
+    """Make a sampler in this process, on its own vLLM engine."""
     from dataclasses import replace
 
     from ttrl_cli.models.load import set_threads
@@ -136,7 +139,7 @@ def vllm_sampler(context: SamplerContext, argument: str) -> Sampler:
 
 
 def vllm_server_sampler(context: SamplerContext, argument: str) -> Sampler:
-    """On vLLM servers, by their addresses."""
+    """Make a sampler on vLLM servers, given by their addresses."""
     from ttrl_cli.sampler.layout import answer_of
     from ttrl_cli.sampler.vllm_server import VllmServerSampler
 
@@ -162,7 +165,7 @@ def _refuse_argument(name: str, argument: str) -> None:
 
 
 def replay_sampler(context: SamplerContext, argument: str) -> Sampler:
-    """Scripted completions from a file."""
+    """Make a sampler that replays completions from a file."""
     from pathlib import Path
 
     from ttrl_cli.sampler.replay import ReplaySampler

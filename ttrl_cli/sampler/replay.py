@@ -59,12 +59,12 @@ class ReplaySampler:
         self._served_keyed: dict[str, int] = {}
 
     def load(self, adapter: Adapter) -> None:
-        """Nothing to load: the script is the policy."""
+        """Do nothing: the script is the policy."""
 
     def sample(
         self, prompts_P: Sequence[Prompt], *, step: int, stop: Callable[[], bool]
     ) -> Iterator[Completion]:
-        """Serve the next lines, prompt by prompt. See `Sampler.sample`."""
+        """Yield the next lines as completions, prompt by prompt. See `Sampler.sample`."""
         del step
         for prompt in prompts_P:
             for index in prompt.indices:
@@ -84,16 +84,16 @@ class ReplaySampler:
                 )
 
     def cursor(self) -> Json:
-        """How far each list has been served; part of a checkpoint."""
+        """Return how many lines of each list have been used; part of a checkpoint."""
         return {"shared": self._served_shared, "keyed": dict(self._served_keyed)}
 
     def seek(self, cursor: Json) -> None:
-        """Go on from a cursor."""
+        """Continue from the state that `cursor` returned."""
         self._served_shared = int(cursor["shared"])
         self._served_keyed = {str(key): int(n) for key, n in cursor["keyed"].items()}
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is nothing to release."""
 
     def _next(self, key: str) -> ReplayLine:
         served = self._served_keyed.get(key, 0)

@@ -68,10 +68,10 @@ class Server:
         )
 
     async def ask_models(self, prefix: str) -> None:
-        """Ask for the base model's name and context, and for the adapters that are there already.
+        """Ask for the base model's name and context, and for this run's adapters on the server.
 
         Args:
-            prefix: What the names of adapters of this run begin with.
+            prefix: The beginning of the names of this run's adapters.
 
         Raises:
             ServerLostError: If it does not answer.
@@ -88,7 +88,7 @@ class Server:
         self.adapters = [name for name in names if name.startswith(prefix)]
 
     async def load(self, name: str, path: str) -> None:
-        """Load an adapter, and let go of the one before the last.
+        """Load an adapter, and unload all but the last two.
 
         Raises:
             ServerLostError: If it does not answer.
@@ -118,7 +118,7 @@ class Server:
         )
 
     async def score(self, ids: list[int], model: str) -> list[float]:
-        """Log-probabilities of all tokens of a prompt but the first, at temperature 1.
+        """Compute log-probabilities of all tokens of a prompt but the first, at temperature 1.
 
         Raises:
             ServerLostError: If it does not answer.
@@ -133,11 +133,16 @@ class Server:
         ]
 
     async def close(self) -> None:
-        """Hang up."""
+        """Close the connections."""
         await self._client.aclose()
 
     async def _completion(self, content: dict[str, Json], timeout: float) -> Any:
-        """What it answers to a request for a completion."""
+        """Request a completion; return the answer.
+
+        Raises:
+            ServerLostError: If the server does not answer, or does not know the adapter any more.
+            SetupError: If it refuses.
+        """
         # a server that was started anew knows its model, and no adapter of ours
         known = content["model"] == self.base
         body = await self._json("POST", "/v1/completions", content, known=known, timeout=timeout)
@@ -155,14 +160,18 @@ class Server:
         known: bool = True,
         timeout: float = _SCORE,
     ) -> Any:
-        """What it answers; a text that is not JSON as a text.
+        """Send a request; return the answer as JSON, or as text if it is not JSON.
 
         Args:
-            method: Of the request.
-            path: Of the request.
-            content: What is sent.
-            known: False where a server need not know what it is asked about; it is None then.
+            method: The HTTP method.
+            path: The path on the server.
+            content: The body, sent as JSON.
+            known: False if the server may not know what the request names; the result is None then.
             timeout: Seconds to wait for the answer.
+
+        Raises:
+            ServerLostError: If the server does not answer, or fails.
+            SetupError: If it refuses.
         """
         try:
             answer = await self._ask(method, path, content, timeout)
@@ -182,7 +191,7 @@ class Server:
         return answer.json() if is_json else answer.text
 
     async def _ask(self, method: str, path: str, content: Json, timeout: float) -> httpx2.Response:
-        """Ask, and once more if the connection had gone: both sides give idle ones up."""
+        """Send a request, twice if the connection was lost: both sides close idle connections."""
         patience = httpx2.Timeout(timeout, connect=_CONNECT)
         try:
             return await self._client.request(method, path, json=content, timeout=patience)
@@ -191,7 +200,7 @@ class Server:
 
 
 def _refused(url: str, path: str, answer: httpx2.Response) -> str:
-    """What to say where a server understood and refused."""
+    """Return the message for a request that a server understood and refused."""
     msg = f"{url}{path}: status {answer.status_code}: {answer.text[:500]}"
     if answer.status_code == httpx2.codes.NOT_FOUND and path.endswith("lora_adapter"):
         # a server that knows the path but not the adapter says so in an "error"

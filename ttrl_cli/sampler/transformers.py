@@ -52,13 +52,13 @@ class _Row:
     answering: bool = False
 
     def uniform(self) -> float:
-        """The row's next uniform number; drawn ahead in blocks, the sequence is the same."""
+        """Return the row's next uniform number; drawing ahead in blocks does not change them."""
         if not self.uniforms:
             self.uniforms = self.rng.random(_DRAWS_AHEAD)[::-1].tolist()
         return self.uniforms.pop()
 
     def write(self, token: int, logprob: float) -> int:
-        """Go on with a token that was drawn, or with the one that is forced; return which."""
+        """Append the drawn token, or the forced one if there is one; return the one appended."""
         self.sampled.append(not self.forced)
         self.token_ids.append(self.forced.pop() if self.forced else token)
         self.logprobs.append(logprob)
@@ -76,7 +76,7 @@ class _Batch:
     logits_BV: torch.Tensor
 
     def keep(self, live: list[int]) -> list[int]:
-        """Drop all rows but those at the given places; returns where each place's row was."""
+        """Drop all rows but those at the given places; return the old place of each row kept."""
         source, self.rows_P = packed(live, self.rows_P)
         self.rows = [self.rows[place] for place in source]
         self.position_B = self.position_B[source]
@@ -115,17 +115,17 @@ class TransformersSampler:
         self.drawn = 0
 
     def load(self, adapter: Adapter) -> None:
-        """Note which update the shared weights came from."""
+        """Record which update the shared weights came from."""
         self.policy = adapter.policy
 
     def cursor(self) -> None:
-        """Nothing to keep: every draw hangs on its sample's own seed."""
+        """Return None: every draw depends on its sample's own seed only."""
 
     def seek(self, cursor: Json) -> None:
-        """Nothing to go on from."""
+        """Do nothing: there is no state to restore."""
 
     def close(self) -> None:
-        """The model is the learner's, too."""
+        """Do nothing: the model belongs to the learner, too."""
 
     def sample(
         self, prompts_P: Sequence[Prompt], *, step: int, stop: Callable[[], bool]
@@ -148,9 +148,10 @@ class TransformersSampler:
 
     @torch.inference_mode()
     def _prefill(self, prompts: Sequence[LaidOut], step: int) -> _Batch:
-        """Run each prompt once and lay its cache out for its samples.
+        """Run each prompt once and share its KV cache among its samples.
 
-        What all prompts begin with (a system message, worked examples) is run once for all.
+        The tokens that all prompts begin with (a system message, worked examples) are run once for
+        all.
         """
         rows: list[_Row] = []
         caches: list[Cache] = []
@@ -174,7 +175,7 @@ class TransformersSampler:
         )
 
     def _run(self, ids_S: IntArray, cache: Cache | None) -> Any:
-        """The model's output on some tokens, behind those of a cache."""
+        """Run the model on some tokens that continue a cache."""
         tensor = torch.tensor(ids_S[None], device=self._model.device)
         return self._model.network(
             input_ids=tensor, past_key_values=cache, use_cache=True, logits_to_keep=1
@@ -186,7 +187,7 @@ class TransformersSampler:
 
     @torch.inference_mode()
     def _advance(self, batch: _Batch) -> list[Completion]:
-        """Draw one token a row; return the rows that are finished and drop them when many are."""
+        """Draw one token a row; drop the rows that are finished and return their completions."""
         uniform_B = torch.tensor([row.uniform() for row in batch.rows], dtype=torch.float64)
         drawn_B, logprob_B = draw(
             batch.logits_BV, uniform_B.to(batch.logits_BV.device), self._temperature
@@ -217,7 +218,10 @@ class TransformersSampler:
         return done
 
     def _answers(self, row: _Row) -> bool:
-        """Make a row whose first phase is over answer; false where that is done or not asked."""
+        """Begin the second phase of a row that has ended its first; return whether there is one.
+
+        There is none if the configuration has none, or the row has had it.
+        """
         answer = self._layout.answer
         if answer is None or row.answering:
             return False
@@ -241,10 +245,9 @@ class TransformersSampler:
 
 
 def common_prefix(prompts: Sequence[IntArray]) -> IntArray:
-    """The tokens that all of several prompts begin with, at least one short of the shortest.
+    """Return the tokens that all prompts begin with, at least one fewer than the shortest has.
 
-    Empty where there is one prompt only, or where so little is common that a run of its own would
-    not pay.
+    Return none for a single prompt, or if so few are common that a separate run does not pay.
     """
     shortest = min(len(ids_S) for ids_S in prompts) - 1
     first = prompts[0][:shortest]
@@ -255,7 +258,7 @@ def common_prefix(prompts: Sequence[IntArray]) -> IntArray:
 
 
 def _chunks(prompts_P: Sequence[LaidOut]) -> Iterator[Sequence[LaidOut]]:
-    """Prompts in runs of at most _MAX_ROWS samples, at least one prompt each."""
+    """Split prompts into runs of at most _MAX_ROWS samples, but at least one prompt."""
     chunk: list[LaidOut] = []
     for laid_out in prompts_P:
         if chunk and sum(p.prompt.n for p in chunk) + laid_out.prompt.n > _MAX_ROWS:

@@ -88,9 +88,9 @@ class VllmSampler:
         self._requests: dict[str, _Request] = {}
 
     def load(self, adapter: Adapter) -> None:
-        """Load an adapter's files, beside the base weights; without a path, take those alone.
+        """Load an adapter's files beside the base weights; without a path, use the base alone.
 
-        The adapter before it stays loaded until the next one, since it may be asked for again.
+        The previous adapter stays loaded until the next call, since it may be requested again.
 
         Raises:
             SetupError: If vLLM cannot load it.
@@ -118,9 +118,9 @@ class VllmSampler:
     def sample(
         self, prompts_P: Sequence[Prompt], *, step: int, stop: Callable[[], bool]
     ) -> Iterator[Completion]:
-        """See `Sampler.sample` and `Layout.lay_out`.
+        """Yield completions from the engine. See `Sampler.sample` and `Layout.lay_out`.
 
-        Draws also depend on what the engine computes together, which no seed fixes.
+        Draws also depend on which requests the engine batches together, which no seed determines.
 
         Raises:
             UsageError: If no prompt of the first step leaves room.
@@ -147,10 +147,11 @@ class VllmSampler:
         return ("vLLM",)
 
     def logprobs(self, probes: Sequence[Probe], copy: str = "vLLM") -> list[FloatArray]:
-        """See `SeparateSampler.logprobs`: by scoring the probes as prompts.
+        """Score the probes as prompts. See `SeparateSampler.logprobs`.
 
-        One at a time: on the CPU, vLLM cannot score prompts side by side with an adapter; and what
-        an engine computes hangs on what it computes together, which here must not change.
+        They are scored one at a time: on the CPU, vLLM cannot score several prompts with an adapter
+        at once, and an engine's results depend on what it batches together, which must not vary
+        here.
         """
         from vllm import SamplingParams
 
@@ -162,7 +163,7 @@ class VllmSampler:
         return [self._score(probe, params) for probe in probes]
 
     def sleep(self) -> None:
-        """See `SeparateSampler.sleep`: weights move to the machine's memory, keys and values go."""
+        """Move the weights to the machine's memory and free the KV cache; see `Sleeper.sleep`."""
         if self._sleeps:
             self._engine.sleep(level=1)
 
@@ -175,10 +176,10 @@ class VllmSampler:
             self._engine.wake_up()
 
     def cursor(self) -> None:
-        """Nothing to keep: every draw hangs on its group's seed."""
+        """Return None: every draw depends on its group's seed only."""
 
     def seek(self, cursor: Json) -> None:
-        """Nothing to go on from."""
+        """Do nothing: there is no state to restore."""
 
     def close(self) -> None:
         """Shut the engine down, which frees its memory."""
@@ -194,7 +195,7 @@ class VllmSampler:
         return logp_S[-len(probe.token_ids_T) :]
 
     def _ask(self, request: _Request, ids_S: IntArray) -> None:
-        """Put a request to the engine."""
+        """Add a request to the engine."""
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
@@ -223,7 +224,7 @@ class VllmSampler:
         self._engine.add_request(name, prompt, params, lora_request=self._lora)
 
     def _read(self, output: Any) -> Iterator[Completion]:
-        """Take up what the engine has written; yield what is finished."""
+        """Store the tokens that the engine has drawn; yield the finished completions."""
         request = self._requests[output.request_id]
         if output.finished:
             del self._requests[output.request_id]
@@ -239,7 +240,7 @@ class VllmSampler:
                 self._make_answer(self._layout.answer, request, sample)
 
     def _make_answer(self, answer: Answer, request: _Request, sample: _Writing) -> None:
-        """Ask for the second phase of a sample, behind what it has written and what is forced."""
+        """Request the second phase of a sample, after what it has written and the forced tokens."""
         laid_out = request.laid_out
         written_T = np.asarray(sample.token_ids, dtype=np.int64)
         words = answer.words(self._codec, laid_out.ids_S, written_T)

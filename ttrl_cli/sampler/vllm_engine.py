@@ -22,7 +22,7 @@ _NEVER = 1 << 30
 
 
 def allowed_rank(rank: int) -> int:
-    """The smallest rank of vLLM's that an adapter fits into.
+    """Return the smallest rank of vLLM that an adapter fits into.
 
     Raises:
         SetupError: If there is none.
@@ -35,12 +35,12 @@ def allowed_rank(rank: int) -> int:
 
 
 def start_engine(folder: str, config: "RunConfig", planned: "Plan") -> Any:
-    """Start an engine for a model, in this process, so that it can be stepped from here.
+    """Start a model's engine in this process, so that the caller can step it.
 
     Args:
         folder: The model's files.
         config: The run's configuration.
-        planned: Where memory goes.
+        planned: The memory plan.
 
     Raises:
         SetupError: If vLLM is missing, or refuses the model or the machine.
@@ -72,10 +72,10 @@ def start_engine(folder: str, config: "RunConfig", planned: "Plan") -> Any:
 
 
 def engine_options(folder: str, config: "RunConfig", planned: "Plan") -> dict[str, Any]:
-    """What an engine is started with, as keywords of vLLM's `EngineArgs` and `LLM`.
+    """Return an engine's options, as keywords of vLLM's `EngineArgs` and `LLM`.
 
-    To be called before vLLM is imported: it also sets the variables that vLLM reads then. Those
-    that the user has set are left alone.
+    Call it before vLLM is imported: it also sets the environment variables that vLLM reads then.
+    Those of them that the user may choose are kept if set.
 
     Raises:
         SetupError: If vLLM has no kernels for the adapter's rank.
@@ -109,10 +109,10 @@ def engine_options(folder: str, config: "RunConfig", planned: "Plan") -> dict[st
 
 
 def _on_cpu(longest: int) -> dict[str, Any]:
-    """What differs on the CPU.
+    """Return the options that differ on the CPU.
 
-    Nothing is compiled, which would take longer than a test. Prompts are computed in one piece: on
-    parts of one, vLLM 0.32 fails where a request has a seed.
+    Nothing is compiled, since that would take longer than a test. Prompts are not computed in
+    chunks, since vLLM 0.32 fails on chunks if a request has a seed.
     """
     return {
         "enforce_eager": True,

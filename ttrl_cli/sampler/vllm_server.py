@@ -83,7 +83,7 @@ class VllmServerSampler:
         self._settled = True
 
     def load(self, adapter: Adapter) -> None:
-        """Hand the adapter's files to every server, also to those that are back.
+        """Make every server load the adapter's files, also those that answer again.
 
         Raises:
             SetupError: If no server is left, or one refuses.
@@ -97,9 +97,9 @@ class VllmServerSampler:
     def sample(
         self, prompts_P: Sequence[Prompt], *, step: int, stop: Callable[[], bool]
     ) -> Iterator[Completion]:
-        """See `Sampler.sample` and `Layout.lay_out`.
+        """Yield completions from the servers. See `Sampler.sample` and `Layout.lay_out`.
 
-        Draws also depend on what a server computes together, which no seed fixes.
+        Draws also depend on which requests a server batches together, which no seed determines.
 
         Raises:
             UsageError: If no prompt of the first step leaves room.
@@ -140,7 +140,7 @@ class VllmServerSampler:
         return tuple(server.url for server in self._alive)
 
     def logprobs(self, probes: Sequence[Probe], copy: str) -> list[FloatArray] | None:
-        """See `SeparateSampler.logprobs`: by scoring the probes as prompts.
+        """Score the probes as prompts. See `SeparateSampler.logprobs`.
 
         Raises:
             SetupError: If the server refuses.
@@ -155,19 +155,19 @@ class VllmServerSampler:
             return None
 
     def sleep(self) -> None:
-        """Servers have memory of their own."""
+        """Do nothing: servers have memory of their own."""
 
     def wake_up(self) -> None:
-        """They did not rest."""
+        """Do nothing: servers did not sleep."""
 
     def cursor(self) -> None:
-        """Nothing to keep: every draw hangs on its sample's seed."""
+        """Return None: every draw depends on its sample's seed only."""
 
     def seek(self, cursor: Json) -> None:
-        """Nothing to go on from."""
+        """Do nothing: there is no state to restore."""
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connections to the servers."""
         self._wait(self._hang_up())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -182,7 +182,7 @@ class VllmServerSampler:
         return f"{self._names}-{self._count}"
 
     def _model(self, server: Server) -> str:
-        """What requests call the weights."""
+        """Return the name of the weights for requests, of the adapter or the base model."""
         with_adapter = self._adapter is not None and self._adapter.path is not None
         return self._adapter_name if with_adapter else server.base
 
@@ -190,10 +190,10 @@ class VllmServerSampler:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     async def _greet(self) -> None:
-        """Find out which servers answer, and give those the adapter that do not have it.
+        """Find out which servers answer; load the adapter on those that do not have it.
 
         Raises:
-            SetupError: If none does, or one cannot be used.
+            SetupError: If none answers, or one cannot be used.
         """
         await asyncio.gather(*(self._greet_one(server) for server in self._servers))
         if not self._alive:
@@ -217,16 +217,16 @@ class VllmServerSampler:
             server.lost = str(error)
 
     async def _check(self, server: Server) -> None:
-        """See that a server has room, and notes log-probabilities of what it draws from.
+        """Check a server's context, and that it reports log-probabilities of what it draws from.
 
-        At a temperature near 0 the likeliest tokens are drawn, whose log-probabilities are then
-        about 0. A server that notes those of the model's own distribution notes what scoring its
-        tokens gives, which at temperature 1 is the same; one that notes logits notes what is above
-        0.
+        At a temperature near 0 the likeliest tokens are drawn, so their log-probabilities are about
+        0. A server that reports the model's own distribution gives the same numbers as scoring the
+        tokens; at temperature 1 this is right, too. A server that reports logits gives numbers
+        above 0.
 
         Raises:
             ServerLostError: If it does not answer.
-            SetupError: If it is not to be used.
+            SetupError: If it cannot be used.
         """
         if self._settled and server.context < self._codec.max_context:
             msg = f"{server.url} has a context of {server.context} tokens, less than the others'"
@@ -255,7 +255,7 @@ class VllmServerSampler:
     async def _draw_all(
         self, samples: Sequence[_Sample], finished: "queue.SimpleQueue[Completion]"
     ) -> None:
-        """Draw all samples; whoever is free takes the next.
+        """Draw all samples; each free connection takes the next one.
 
         Raises:
             SetupError: If no server is left, or one refuses.
@@ -266,7 +266,7 @@ class VllmServerSampler:
         missing = len(samples)
 
         async def work(server: Server) -> None:
-            """Draw one sample after the other, until none is left or the server is lost."""
+            """Draw one sample after another until none is left or the server is lost."""
             nonlocal missing
             while (sample := await waiting.get()) is not None:
                 try:
@@ -296,7 +296,7 @@ class VllmServerSampler:
             raise SetupError(msg)
 
     async def _complete(self, server: Server, sample: _Sample) -> Completion:
-        """Draw a sample, with its second phase if it has one."""
+        """Draw a sample, with its second phase if there is one."""
         laid_out, answer = sample.laid_out, self._layout.answer
         ids = laid_out.ids_S.tolist()
         piece = await self._draw(server, ids, room=laid_out.room, seed=sample.seed)

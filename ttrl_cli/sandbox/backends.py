@@ -31,7 +31,7 @@ class Namespaces:
     claims = frozenset(Property)
 
     def command(self, serve: Sequence[str], surroundings: Surroundings) -> list[str]:
-        """Enter all namespaces, build the view, and start the warm parent there."""
+        """Return the command: enter all namespaces, build the view and start the fork server."""
         return _enter([*serve], view=actions(surroundings))
 
 
@@ -43,9 +43,9 @@ class Bwrap:
     claims = frozenset(Property)
 
     def command(self, serve: Sequence[str], surroundings: Surroundings) -> list[str]:
-        """Enter a user namespace of ours, which bubblewrap then takes for granted.
+        """Return the command: enter a user namespace of ours and run bubblewrap in it.
 
-        The candidates of root run as `nobody`, which bubblewrap's own map has no place for.
+        Root's candidates run as `nobody`, which bubblewrap's own user map does not contain.
 
         Raises:
             SetupError: If bubblewrap is not installed.
@@ -74,7 +74,7 @@ class Process:
     claims = _LIMITS_ONLY
 
     def command(self, serve: Sequence[str], surroundings: Surroundings) -> list[str]:
-        """The warm parent itself."""
+        """Return the fork server's own command line."""
         del surroundings
         return [*serve]
 
@@ -86,15 +86,15 @@ BACKENDS: dict[str, Backend] = {
 
 
 def serve_command(backend: Backend, surroundings: Surroundings, control: int) -> list[str]:
-    """The whole command that starts a warm parent, to be run in the folder of `PACKAGE`.
+    """Return the whole command that starts a fork server; it must run in the folder of `PACKAGE`.
 
     Args:
-        backend: How.
-        surroundings: What candidates find.
-        control: The descriptor that the warm parent is to be given.
+        backend: The backend.
+        surroundings: What candidates find around them.
+        control: The descriptor of the fork server's control socket.
 
     Raises:
-        SetupError: If something that is needed is not there.
+        SetupError: If something that is needed is missing.
     """
     # numpy and scipy load most of their parts at first use
     usual = ("numpy", "numpy.random", "numpy.linalg", "numpy.fft", "scipy")
@@ -118,7 +118,10 @@ def _enter(command: list[str], *, view: list[list[str]] | None) -> list[str]:
 
 
 def _parents(path: str, made: set[str]) -> list[str]:
-    """Folders to make first: those that bubblewrap makes by itself only root may enter."""
+    """Return bubblewrap's words that make a path's missing parent folders.
+
+    Folders that bubblewrap makes by itself can be entered only by root.
+    """
     parents = [str(parent) for parent in reversed(Path(path).parents)][1:]
     new = [parent for parent in parents if parent not in made]
     made.update(new)

@@ -150,11 +150,11 @@ class Backend(Protocol):
     claims: frozenset[Property]
 
     def command(self, serve: Sequence[str], surroundings: Surroundings) -> list[str]:
-        """The command that starts a warm parent.
+        """Return the command that starts a fork server.
 
         Args:
-            serve: The warm parent's own command line, as seen from inside.
-            surroundings: What is to be seen from inside.
+            serve: The fork server's own command line, as seen from inside.
+            surroundings: What candidates find around them.
 
         Raises:
             SetupError: If something that is needed is not installed.
@@ -162,10 +162,13 @@ class Backend(Protocol):
 
 
 def kill_after(limits: Limits) -> float:
-    """Seconds after which a program is killed: later than promised to it, so that it can answer."""
+    """Return the seconds after which a program is killed.
+
+    It is more than the program is promised, so that the program can still answer.
+    """
     return limits.seconds + max(1.0, 0.05 * limits.seconds)
 
 
 def cpu_seconds(limits: Limits) -> int:
-    """CPU time of a program's processes together."""
+    """Return the most CPU time that a program's processes may take together, in seconds."""
     return math.ceil(kill_after(limits) * limits.cpus) + 1

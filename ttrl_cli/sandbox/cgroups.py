@@ -34,7 +34,7 @@ class Group:
 
     @classmethod
     def make(cls) -> Self | None:
-        """A new group below the one this process is in; None where that cannot be."""
+        """Make a group below the one that this process is in; return None if that fails."""
         base = _base()
         if base is None or not _enable(base):
             return None
@@ -50,7 +50,7 @@ class Group:
         """Set the limits of the next candidate; its temporary files count as memory.
 
         Returns:
-            A new descriptor; a process that writes "0" to it enters.
+            A new descriptor; a process that writes "0" to it enters the group.
 
         Raises:
             SandboxError: If the group is gone, or refuses.
@@ -74,7 +74,7 @@ class Group:
         self._write("pids.max", str(processes))
 
     def kills(self) -> int:
-        """How often the kernel has killed candidates for their memory so far."""
+        """Return how often the kernel has killed candidates for their memory so far."""
         try:
             text = (self._path / "memory.events").read_text(encoding="ascii")
         except OSError as error:
@@ -93,7 +93,7 @@ class Group:
 
 
 def _base() -> Path | None:
-    """The group of this process, as a folder we may make groups in; None if there is none."""
+    """Return the folder of this process's group; None if we may not make groups in it."""
     try:
         lines = Path("/proc/self/cgroup").read_text(encoding="ascii").splitlines()
         mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
@@ -110,7 +110,7 @@ def _base() -> Path | None:
 
 
 def _has(path: Path) -> bool:
-    """Whether a list of controllers holds all that are needed."""
+    """Decide whether a list of controllers contains all that we need."""
     try:
         return set(_CONTROLLERS) <= set(path.read_text(encoding="ascii").split())
     except OSError:
@@ -118,7 +118,7 @@ def _has(path: Path) -> bool:
 
 
 def _enable(base: Path) -> bool:
-    """See to it that groups below `base` have our controllers."""
+    """Enable our controllers for groups below `base`; return whether it worked."""
     control = base / "cgroup.subtree_control"
     for _ in range(_TRIES):
         if _has(control):
@@ -132,7 +132,7 @@ def _enable(base: Path) -> bool:
 
 
 def _move_ours(base: Path) -> bool:
-    """Move all processes of a group into one below it, if they are all ours."""
+    """Move a group's processes into a group below it if all are ours; return whether it worked."""
     main = parent_process()
     root = psutil.Process(os.getpid() if main is None else main.pid)
     ours = {root.pid, *(child.pid for child in root.children(recursive=True))}
@@ -151,7 +151,7 @@ def _move_ours(base: Path) -> bool:
 
 
 def _remove_abandoned(base: Path) -> None:
-    """Remove the empty groups of processes that were killed."""
+    """Remove the empty groups that killed processes of ours have left."""
     for path in base.glob(f"{_PREFIX}[0-9]*"):
         if not psutil.pid_exists(int(path.name.split("-")[1])):
             with contextlib.suppress(OSError):

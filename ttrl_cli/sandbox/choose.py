@@ -40,7 +40,7 @@ class Checked:
 
 
 def check_backend(backend: Backend, properties: Sequence[Property] = tuple(Property)) -> Checked:
-    """Attack those of the properties that a backend claims."""
+    """Attack the properties that a backend claims, and report which hold."""
     claimed = [name for name in properties if name in backend.claims]
     try:
         with canary_variable(), Sandbox(backend, usual_surroundings()) as sandbox:
@@ -61,7 +61,7 @@ def check_backend(backend: Backend, properties: Sequence[Property] = tuple(Prope
 
 
 def choose(name: str) -> tuple[str, str]:
-    """The backend to use, by its name, and a warning to show; empty if there is nothing to warn of.
+    """Choose a backend; return its name, and a warning, which is empty if there is none.
 
     Args:
         name: A backend's name, or "auto" for the strongest that works.
@@ -85,7 +85,7 @@ def choose(name: str) -> tuple[str, str]:
 
 
 def usual_surroundings() -> Surroundings:
-    """Candidates of no problem in particular."""
+    """Return the surroundings of candidates that belong to no problem in particular."""
     return Surroundings(hidden=private_folders())
 
 

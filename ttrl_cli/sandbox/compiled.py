@@ -31,7 +31,7 @@ _FIRST_SIGNAL = 128
 
 
 def compiler() -> str:
-    """The path of g++.
+    """Return the path of g++.
 
     Raises:
         SetupError: If it is not installed.
@@ -44,7 +44,7 @@ def compiler() -> str:
 
 
 def check_compiler(sandbox: Sandbox) -> None:
-    """Compile the shortest program there is.
+    """Check the compiler by compiling the shortest program inside the sandbox.
 
     Raises:
         SetupError: If there is no compiler, or it does not work inside the sandbox.
@@ -57,16 +57,16 @@ def check_compiler(sandbox: Sandbox) -> None:
 
 
 def run_cpp(sandbox: Sandbox, program: Program, limits: Limits, folder: Path) -> ProgramResult:
-    """Compile a program, unless that was done before, and run it.
+    """Compile a program, unless it was compiled before, and run it.
 
     Args:
-        sandbox: Where.
+        sandbox: The sandbox in which it is compiled and run.
         program: The source, and arguments for stdin; its entry is always main.
         limits: What the program may use, and how long compiling may take.
-        folder: Where compiled programs are kept, by content; may be shared by processes.
+        folder: Folder of compiled programs, named by content; processes may share it.
 
     Raises:
-        SandboxError: If the sandbox failed, twice.
+        SandboxError: If the sandbox failed twice.
         SetupError: If there is no compiler.
     """
     path, built = _build(sandbox, program.source, limits, folder)
@@ -87,7 +87,7 @@ def run_cpp(sandbox: Sandbox, program: Program, limits: Limits, folder: Path) ->
 def _build(
     sandbox: Sandbox, source: str, limits: Limits, folder: Path
 ) -> tuple[Path, ProgramResult]:
-    """The compiled program's path, and how compiling went (no time if it was done before)."""
+    """Compile a program, unless that was done before; return its path and the compiler's result."""
     command = [compiler(), *FLAGS, "-o", "{target}", "{source}"]
     identity = json.dumps([_version(command[0]), command, source])
     path = folder / hashlib.sha256(identity.encode()).hexdigest()
@@ -107,7 +107,7 @@ def _build(
 
 
 def _keep(run: Exit, bounds: Limits, path: Path) -> tuple[Status, str]:
-    """Keep what the compiler made; or status and reason of why there is nothing."""
+    """Keep the compiled program; return OK, or status and reason if there is none."""
     wrong = stopped(run, bounds) or (None if run.answer.data else silence(run.code))
     if wrong is not None:
         status, reason = wrong
@@ -131,7 +131,7 @@ def _keep(run: Exit, bounds: Limits, path: Path) -> tuple[Status, str]:
 
 
 def _remove_oldest(newest: Path) -> None:
-    """Keep the folder of compiled programs small."""
+    """Remove the oldest compiled programs if all together take too much space."""
     kept = [path for path in newest.parent.iterdir() if path.is_file() and path != newest]
     sizes = {path: path.stat() for path in kept}
     total = newest.stat().st_size + sum(status.st_size for status in sizes.values())

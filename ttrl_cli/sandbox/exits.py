@@ -38,7 +38,7 @@ class Exit:
 
 
 def result_of(run: Exit, judged: tuple[Json, Status, str]) -> ProgramResult:
-    """A run's result, whose data, status and reason somebody has made out."""
+    """Return the result of a run, given the data, status and reason judged from it."""
     data, status, reason = judged
     return ProgramResult(
         status=status,
@@ -51,12 +51,12 @@ def result_of(run: Exit, judged: tuple[Json, Status, str]) -> ProgramResult:
 
 
 def tail(run: Exit) -> str:
-    """The end of what was printed."""
+    """Return the end of what was printed."""
     return run.output.data.decode("utf-8", "replace")[-TAIL_CHARS:]
 
 
 def stopped(run: Exit, limits: Limits) -> tuple[Status, str] | None:
-    """Status and reason of a program that was stopped from outside; None if it ended by itself."""
+    """Return status and reason of a program that was stopped from outside; None for any other."""
     if run.end is End.OVERFLOW:
         verb = "printed" if run.output.over else "returned"
         return Status.OUTPUT, f"{verb} more than {limits.output_mb:g} MiB"
@@ -73,7 +73,7 @@ def stopped(run: Exit, limits: Limits) -> tuple[Status, str] | None:
 
 
 def silence(code: int) -> tuple[Status, str]:
-    """Status and reason of a program that ended by itself and without an answer."""
+    """Return status and reason of a program that ended by itself without an answer."""
     if code == -signal.SIGXCPU:
         return Status.TIMEOUT, "used more CPU time than its limit"
     if code >= 0:
@@ -89,7 +89,7 @@ def _signal(number: int) -> str:
 
 
 def judge(run: Exit, limits: Limits) -> tuple[Json, Status, str]:
-    """Data, status and reason."""
+    """Return the data, status and reason of a run."""
     wrong = stopped(run, limits)
     if wrong is not None:
         return None, *wrong
@@ -103,7 +103,7 @@ def judge(run: Exit, limits: Limits) -> tuple[Json, Status, str]:
 
 
 def refused(value: Json) -> tuple[None, Status, str]:
-    """Status and reason as the program's process gives them; the end of the reason is kept."""
+    """Return status and reason as the program's process gives them; keep the end of the reason."""
     match value:
         case {"status": str(status), "reason": str(reason)} if status in _HINTS:
             return None, _HINTS[status], reason[-TAIL_CHARS:]

@@ -34,9 +34,10 @@ def kill_group(process: subprocess.Popen[bytes]) -> int:
 
 @contextlib.contextmanager
 def no_leftovers() -> Iterator[None]:
-    """Kill, on the way out, every descendant that the block added to the calling process.
+    """Kill every descendant that the block adds to the calling process, when the block ends.
 
-    One block at a time per process: two threads inside one would kill each other's programs.
+    A process may have one such block at a time: two threads in two blocks would kill each other's
+    programs.
     """
     before = _children()
     adopting = _set_adopting(True)
@@ -48,7 +49,7 @@ def no_leftovers() -> Iterator[None]:
 
 
 def kill_descendants(*, spared: frozenset[psutil.Process] = frozenset()) -> None:
-    """Kill and reap the descendants of the calling process, but for the spared ones."""
+    """Kill and reap the descendants of the calling process, except the spared ones and theirs."""
     spared = spared | {child for process in spared for child in _children(process)}
     for _ in range(ROUNDS):
         strays = _children() - spared
@@ -61,7 +62,7 @@ def kill_descendants(*, spared: frozenset[psutil.Process] = frozenset()) -> None
 
 
 def see_out(family: list[psutil.Process], *, seconds: float) -> None:
-    """Wait until processes that are about to end have ended, and reap those that became ours."""
+    """Wait up to `seconds` for processes that are about to end, and reap our own children."""
     deadline = time.monotonic() + seconds
     while any(map(_lives, family)) and time.monotonic() < deadline:
         time.sleep(0.001)
@@ -85,7 +86,7 @@ def _children(process: psutil.Process | None = None) -> frozenset[psutil.Process
 
 
 def _set_adopting(adopting: bool) -> bool:
-    """Switch adoption of orphans on or off; returns what it was before."""
+    """Turn the adoption of orphans on or off; return whether it was on before."""
     if sys.platform != "linux":
         return False
     before = ctypes.c_int(0)

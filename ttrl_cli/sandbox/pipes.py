@@ -45,7 +45,7 @@ class Stream:
         return self.total > self.limit
 
     def pull(self) -> None:
-        """Read what is there, one chunk past the limit at most."""
+        """Read what is available, up to one chunk past the limit."""
         while not self.over and not self.closed:
             try:
                 chunk = os.read(self.descriptor, CHUNK)
@@ -65,8 +65,8 @@ def read_until_end(streams: list[Stream], *, deadline: float, pid: int | None = 
 
     Args:
         streams: What to read.
-        pid: The child, if one is to be waited for.
-        deadline: On the clock of `time.monotonic`, in seconds.
+        pid: The child to wait for, if there is one.
+        deadline: In seconds, on the clock of `time.monotonic`.
     """
     with contextlib.ExitStack() as stack:
         selector = stack.enter_context(selectors.DefaultSelector())
@@ -91,7 +91,7 @@ def read_until_end(streams: list[Stream], *, deadline: float, pid: int | None = 
 
 
 def _pull(selector: selectors.BaseSelector, ready: list[tuple[selectors.SelectorKey, int]]) -> bool:
-    """Read the streams that are ready; True once a final one was closed."""
+    """Read the streams that are ready; return whether a final one has closed."""
     for key, _ in ready:
         stream: Stream = key.data
         stream.pull()
@@ -102,7 +102,7 @@ def _pull(selector: selectors.BaseSelector, ready: list[tuple[selectors.Selector
 
 @contextlib.contextmanager
 def _end_of(pid: int) -> Iterator[int]:
-    """A descriptor that becomes readable when the child ends; the child is not reaped."""
+    """Yield a descriptor that becomes readable when the child ends; do not reap the child."""
     try:
         descriptor = os.pidfd_open(pid)
     except (AttributeError, OSError):  # kernels before 5.3 have no such call
@@ -114,7 +114,7 @@ def _end_of(pid: int) -> Iterator[int]:
 
 
 def _end_by_thread(pid: int) -> int:
-    """The same by a thread that waits and then closes the other end of a pipe."""
+    """Return a pipe's reading end; a thread closes the other end when the child ends."""
     reader, writer = os.pipe()
 
     def wait() -> None:

@@ -73,7 +73,7 @@ def decode(frame: bytes | bytearray) -> tuple[str, Json]:
 
 
 def split_frame(frame: bytes | bytearray) -> tuple[str, memoryview]:
-    """Split a frame into its format and its bytes, which are not copied.
+    """Split a frame into its format and its bytes, without copying the bytes.
 
     Raises:
         MalformedError: If the frame is cut short or followed by more.
@@ -91,7 +91,7 @@ def split_frame(frame: bytes | bytearray) -> tuple[str, memoryview]:
 
 
 def read_json(text: str | Payload) -> Json:
-    """Parse JSON; NaN, infinities, lone surrogates and other oddities are refused.
+    """Parse JSON; refuse NaN, infinities, lone surrogates and whatever takes too much memory.
 
     Raises:
         MalformedError: If the text is not strict JSON that every reader can hold, or would take
@@ -119,12 +119,12 @@ def read_json(text: str | Payload) -> Json:
 
 
 def most_bytes(length: int) -> int:
-    """Most memory that the values of an answer of so many bytes may take."""
+    """Return the most bytes of memory that the values of an answer of `length` bytes may take."""
     return max(MOST_BYTES, _MOST_GROWTH * length)
 
 
 def size_of_json(text: str) -> Size:
-    """Estimate from above what the values of a JSON text take, from the marks in it."""
+    """Estimate from above the memory that a JSON text's values take, from the marks in it."""
     marks = {mark: text.count(mark) for mark in _MARK_BYTES}
     return Size(
         containers=marks["["] + marks["{"],
@@ -133,7 +133,7 @@ def size_of_json(text: str) -> Size:
 
 
 def size_of_array(array: np.ndarray[Any, Any]) -> Size:
-    """Estimate from above what an array takes as nested lists."""
+    """Estimate from above the memory that an array takes as nested lists."""
     shape = array.shape
     lists = sum(math.prod(shape[:axis]) for axis in range(len(shape)))
     numbers = array.size * _SLOT_BYTES + _own_objects(array) * _NUMBER_BYTES
@@ -141,7 +141,7 @@ def size_of_array(array: np.ndarray[Any, Any]) -> Size:
 
 
 def _own_objects(array: np.ndarray[Any, Any]) -> int:
-    """Count the items that need an object of their own as Python's numbers."""
+    """Count the items that take an object of their own as Python's numbers."""
     if array.dtype.kind == "f":
         return array.size
     if array.dtype.kind == "b":
@@ -151,10 +151,10 @@ def _own_objects(array: np.ndarray[Any, Any]) -> int:
 
 
 def _check_size(what: str, size: Size, length: int) -> None:
-    """Refuse what would take too much memory.
+    """Refuse values that would take too much memory.
 
     Raises:
-        MalformedError: If it would.
+        MalformedError: If they would take too much.
     """
     most = most_bytes(length)
     if size.containers > MOST_CONTAINERS:
@@ -168,7 +168,7 @@ def _check_size(what: str, size: Size, length: int) -> None:
 
 
 def _texts(value: Json) -> Iterator[str]:
-    """All texts in a JSON value, keys too."""
+    """Yield all texts in a JSON value, keys too."""
     rest = [value]
     while rest:
         item = rest.pop()
@@ -182,7 +182,7 @@ def _texts(value: Json) -> Iterator[str]:
 
 
 def nests_deeper(value: Json, levels: int) -> bool:
-    """Whether lists and dicts lie within each other more than so many times."""
+    """Decide whether lists and dicts are nested more than `levels` deep."""
     layer = [value]
     for _ in range(levels + 1):
         layer = [
@@ -210,7 +210,7 @@ def _finite(digits: str) -> float:
 
 
 def read_npy(payload: Payload) -> Json:
-    """A numeric array in npy format as nested lists; shape and size are checked before use.
+    """Read a numeric array in npy format as nested lists; check shape and size before use.
 
     Raises:
         MalformedError: If it is not an array of finite numbers that fills the payload exactly, or
@@ -235,10 +235,10 @@ def read_npy(payload: Payload) -> Json:
 
 
 def _read_npy_header(payload: memoryview) -> tuple[tuple[int, ...], bool, np.dtype, int]:
-    """Shape, order, type and the place where the numbers start.
+    """Read the header of an npy array: shape, order, type and the index where the numbers start.
 
-    numpy's own reader evaluates the header as a Python literal, which can be made to fail in many
-    ways; numpy writes it in one.
+    Only the one form that numpy writes is accepted: numpy's own reader evaluates the header as a
+    Python literal, which can be made to fail in many ways.
     """
     version = bytes(payload[6:8])
     length = {b"\x01\x00": 2, b"\x02\x00": 4}.get(version, 0)

@@ -29,7 +29,12 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 def descriptors(
     stack: contextlib.ExitStack, request: Mapping[str, Json], binary: IO[bytes] | None
 ) -> tuple[list[int], dict[str, int], contextlib.ExitStack]:
-    """Ends to read (output, answer, status); what to send, by name; and what closes the latter."""
+    """Open the descriptors of one run.
+
+    Returns:
+        The ends to read (output, answer, status); the ends to send, by name; and a stack that
+        closes the ends to send.
+    """
     ours = stack.enter_context(contextlib.ExitStack())
     text = tempfile.TemporaryFile()  # noqa: SIM115 - the stack closes it
     ours.callback(text.close)
@@ -48,7 +53,7 @@ def descriptors(
 
 
 def streams(reading: list[int], limits: Limits) -> list[Stream]:
-    """What is read of a program: what it prints, its answer, and how it ended."""
+    """Return the streams that are read from a program: its output, its answer and its status."""
     output, answer, status = reading
     most = int(limits.output_mb * MIB)
     return [
@@ -59,7 +64,7 @@ def streams(reading: list[int], limits: Limits) -> list[Stream]:
 
 
 def bounds(limits: Limits) -> dict[str, Json]:
-    """What a program's process sets for itself before the program takes over."""
+    """Return the limits that a program's process sets for itself before the program takes over."""
     disk = int(limits.disk_mb * MIB)
     return {
         "memory_bytes": limits.memory_mb * MIB,
@@ -80,7 +85,7 @@ def bounds(limits: Limits) -> dict[str, Json]:
 
 
 def watched(limits: Limits) -> dict[str, float]:
-    """What the warm parent looks at while a program runs."""
+    """Return the limits that the fork server checks while a program runs."""
     return {
         "memory": limits.memory_mb * MIB,
         "cpu": cpu_seconds(limits),
@@ -89,7 +94,7 @@ def watched(limits: Limits) -> dict[str, float]:
 
 
 def environment(surroundings: Surroundings) -> dict[str, str]:
-    """All environment variables that programs find, but for those that name their folder."""
+    """Return all environment variables that programs find, except those that name their folder."""
     folder = str(Path(ask_interpreter(surroundings.python).executable).parent)
     return {f"{name}_NUM_THREADS": str(surroundings.cpus) for name in _THREADS} | {
         "PATH": f"{folder}:{_PATH}",

@@ -38,7 +38,7 @@ Probe = Callable[[Sandbox], str]
 
 
 def self_check(sandbox: Sandbox, properties: Sequence[Property]) -> dict[Property, str]:
-    """Attack each property.
+    """Attack the sandbox, once for each property.
 
     Args:
         sandbox: The sandbox; it is started if it is not running yet.
@@ -49,14 +49,14 @@ def self_check(sandbox: Sandbox, properties: Sequence[Property]) -> dict[Propert
 
     Raises:
         SetupError: If the sandbox cannot be started.
-        SandboxError: If it fails.
+        SandboxError: If the sandbox fails.
     """
     return {name: _PROBES[name](sandbox) for name in properties}
 
 
 @contextmanager
 def canary_variable() -> Iterator[None]:
-    """A variable in our environment that programs must not find; set before a sandbox starts."""
+    """Set an environment variable that programs must not find; enter before a sandbox starts."""
     os.environ[_CANARY] = "a secret"
     try:
         yield
@@ -71,14 +71,14 @@ def _run(
 
 
 def _achieved(result: ProgramResult) -> str:
-    """What a program says it achieved: a list of words, which should be empty."""
+    """Return what an attack achieved, by its own list of words; empty if it achieved nothing."""
     if result.status is not Status.OK:
         return f"the attack did not run: {result.status}: {result.reason.splitlines()[-1]}"
     return "; ".join(str(word) for word in result.data)
 
 
 def _ends_as(status: Status, source: str, limits: Limits = LIMITS) -> Probe:
-    """A probe that is met if the program ends with this status."""
+    """Make a probe that succeeds if the program ends with this status."""
 
     def probe(sandbox: Sandbox) -> str:
         result = _run(sandbox, source, limits)
@@ -88,7 +88,7 @@ def _ends_as(status: Status, source: str, limits: Limits = LIMITS) -> Probe:
 
 
 def _achieves_nothing(source: str, **arguments: Json) -> Probe:
-    """A probe that is met if the program returns an empty list."""
+    """Make a probe that succeeds if the program returns an empty list."""
 
     def probe(sandbox: Sandbox) -> str:
         return _achieved(_run(sandbox, source, **arguments))

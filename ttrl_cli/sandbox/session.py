@@ -88,7 +88,8 @@ class Sandbox:
         """Run a Python program and return its data.
 
         Raises:
-            SandboxError: If the sandbox failed, twice. All a program does itself is in the result.
+            SandboxError: If the sandbox failed twice. Whatever the program itself does is in the
+                result.
             SetupError: If the sandbox cannot be started at all.
         """
         request = {
@@ -106,12 +107,12 @@ class Sandbox:
         """Carry out one request of `inside/attempt.py`.
 
         Args:
-            request: Its kind and what that kind needs.
+            request: The request's kind, and what that kind needs.
             limits: What the program may use.
             binary: A compiled program to hand over, open for reading.
 
         Raises:
-            SandboxError: If the sandbox failed, twice.
+            SandboxError: If the sandbox failed twice.
             SetupError: If it cannot be started at all.
         """
         for tries in range(1, TRIES + 1):
@@ -130,7 +131,7 @@ class Sandbox:
         return self._backend.isolated
 
     def start(self) -> None:
-        """Start the warm parent, unless it runs already.
+        """Start the fork server, unless it is running already.
 
         Raises:
             MissingModuleError: If one of the surroundings' imports cannot be imported.
@@ -165,7 +166,7 @@ class Sandbox:
             self.protections = [*self.protections, "cgroups"]
 
     def close(self) -> None:
-        """End the warm parent and everything below it."""
+        """End the fork server and all its descendants."""
         parent, control = self._parent, self._control
         self._parent = self._control = None
         family: list[psutil.Process] = []
@@ -189,7 +190,7 @@ class Sandbox:
         self._sweeping.close()
 
     def _hello(self, log: IO[bytes]) -> Sequence[str]:
-        """Wait until the warm parent is ready; returns what it says that the kernel has."""
+        """Wait until the fork server is ready; return the kernel's protections that it reports."""
         assert self._control is not None
         self._control.settimeout(START_SECONDS)
         try:
@@ -246,7 +247,7 @@ class Sandbox:
         return 0 if self._group is None else self._group.kills()
 
     def _report(self, status: Stream, *, ended: bool) -> Mapping[str, Any]:
-        """How the program ended, by the warm parent; kills it first if it has not ended."""
+        """Return the fork server's report on how the program ended; kill it first if it runs."""
         assert self._control is not None
         if not ended:
             with contextlib.suppress(OSError):  # it has died, which the status will show
@@ -274,7 +275,7 @@ def _folder() -> Iterator[Path]:
 
 
 def _last_words(log: IO[bytes]) -> str:
-    """Return the end of the last line that was said."""
+    """Return the end of the last line in the log."""
     size = log.seek(0, os.SEEK_END)
     log.seek(max(0, size - 4 * TAIL_CHARS))
     lines = log.read().decode("utf-8", "replace").strip().splitlines()

@@ -58,7 +58,7 @@ class Interpreter:
 
 @cache
 def ask_interpreter(python: str | None) -> Interpreter:
-    """Ask an interpreter where it lives; None is the one that runs this.
+    """Ask an interpreter for its path and its folders; None is the one that runs this.
 
     Raises:
         SetupError: If it does not say, or is older than Python 3.9.
@@ -80,7 +80,7 @@ def ask_interpreter(python: str | None) -> Interpreter:
 
 
 def private_folders() -> list[Path]:
-    """The user's home and the current folder, as far as there are such."""
+    """Return the user's home and the current folder, where they exist."""
     found: list[Path] = []
     for find in (Path.home, Path.cwd):
         with contextlib.suppress(RuntimeError, FileNotFoundError):  # nobody's home; deleted
@@ -89,10 +89,9 @@ def private_folders() -> list[Path]:
 
 
 def actions(surroundings: Surroundings) -> list[Action]:
-    """What to build for candidates with these surroundings.
+    """Return the actions that build the view for candidates with these surroundings.
 
-    Sources and hidden folders are taken for what they are, whatever links lead to them; targets are
-    called what programs call them.
+    Links in sources and in hidden folders are resolved; targets keep the names that programs use.
 
     Raises:
         SetupError: If the interpreter cannot be asked where it lives.
@@ -127,7 +126,10 @@ def actions(surroundings: Surroundings) -> list[Action]:
 
 
 def shown_in(path: Path, surroundings: Surroundings) -> str | None:
-    """The folder in which candidates would see a path, whether it exists or not; None if none."""
+    """Return the folder in which candidates would see a path; None if they would not see it.
+
+    The path need not exist.
+    """
     real = os.path.realpath(path)
     shown: str | None = None
     for action, *paths in actions(surroundings):
@@ -140,7 +142,7 @@ def shown_in(path: Path, surroundings: Surroundings) -> str | None:
 
 
 def kept(surroundings: Surroundings) -> list[str]:
-    """Folders of the interpreter below those that each candidate gets its own of."""
+    """Return the interpreter's folders below /tmp and /dev/shm, which each candidate gets empty."""
     folders = _folders(surroundings)
     return [path for path in folders if any(_lies_in(path, private) for private in _OWN)]
 
@@ -155,7 +157,7 @@ def _folders(surroundings: Surroundings) -> tuple[str, ...]:
 
 
 def _system() -> tuple[list[Action], list[_Show]]:
-    """The system's own folders; on most systems some of them are links into others."""
+    """Return the system's links and folders; on most systems some folders are links to others."""
     links: list[Action] = []
     shown: list[_Show] = []
     for path in _SYSTEM:
@@ -167,7 +169,7 @@ def _system() -> tuple[list[Action], list[_Show]]:
 
 
 def _hide(hidden: Sequence[str], shown: Sequence[_Show], *, sparing: Sequence[str]) -> list[str]:
-    """Where hidden folders turn up inside shown ones, but for those that hold what is needed."""
+    """Return where hidden folders appear inside shown ones, except those that hold needed files."""
     return [
         show.target + path.removeprefix(show.source)
         for path in dict.fromkeys(hidden)

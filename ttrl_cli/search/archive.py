@@ -61,7 +61,7 @@ class Archive:
         children_per_parent: int = 2,
         visits_per_sample: bool = False,
     ) -> Self:
-        """An archive of seeds alone; seeds may have equal data.
+        """Make an archive that holds only seeds; seeds may have equal data.
 
         Args:
             seeds: The roots, in order; each has parent None.
@@ -91,9 +91,9 @@ class Archive:
         return archive
 
     def extend(self, expansion: Expansion) -> Expansion:
-        """Count one expansion and keep those of its children that earn a place.
+        """Count one expansion, and admit those of its children that rank high enough.
 
-        The parent may have been evicted since it was selected. Nothing changes where this raises.
+        The parent may have been evicted since it was selected. If this raises, nothing changes.
 
         Args:
             expansion: All valid children of one group.
@@ -138,11 +138,14 @@ class Archive:
         return self._nodes.total
 
     def best(self) -> State:
-        """The live state with the highest R, the earliest of equals; no better was ever seen."""
+        """Return the live state with the highest R, the earliest of equals.
+
+        No better one was ever seen.
+        """
         return self._states[self._best]
 
     def state(self, id: str) -> State:
-        """The state with an id; once evicted, its data is None and its texts are empty.
+        """Return the state with an id; once evicted, its data is None and its texts are empty.
 
         Raises:
             KeyError: If no state of that id was ever kept.
@@ -150,47 +153,58 @@ class Archive:
         return self._states[self._number[id]]
 
     def at(self, row: int) -> State:
-        """The live state in one row of `view()`."""
+        """Return the live state in one row of `view()`."""
         return self._states[int(self.view().node_N[row])]
 
     def is_live(self, id: str) -> bool:
-        """True for a state that was kept and has not been evicted."""
+        """Decide whether a state was kept and has not been evicted."""
         return id in self._number and self._nodes.is_live(self._number[id])
 
     def holds(self, data: Json) -> bool:
-        """True if a live state has equal data."""
+        """Decide whether a live state has equal data."""
         return data_digest(data) in self._live_digests
 
     def visits(self, id: str) -> int:
-        """n: expansions of the state and of its descendants; KeyError if it was never kept."""
+        """Return n: expansions of the state and of its descendants.
+
+        Raises:
+            KeyError: If no state of that id was ever kept.
+        """
         return self._nodes.visits(self._number[id])
 
     def best_child(self, id: str) -> float | None:
-        """m: best signed score of a direct child, None without one; KeyError if never kept."""
+        """Return m: the best signed score of a direct child; None without one.
+
+        Raises:
+            KeyError: If no state of that id was ever kept.
+        """
         return self._nodes.best_child(self._number[id])
 
     def view(self) -> ArchiveView:
-        """Copies of the live states' entries, made once per extension."""
+        """Return copies of the live states' entries; they are made once per extension."""
         if self._view is None:
             self._view = self._nodes.view()
         return self._view
 
     def standing(self) -> Standing:
-        """What a selection needs, without a copy: valid until the next extension."""
+        """Return what a selection needs, without a copy; it is valid until the next extension."""
         return self._nodes.standing()
 
     def numbered(self, node: int) -> State:
-        """The state with a number of `standing()`."""
+        """Return the state that has a number of `standing()`."""
         return self._states[node]
 
     def relatives(self, node: int) -> Iterator[IntArray]:
-        """Numbers of a state, its ancestors and its descendants, evicted ones too, in batches."""
+        """Iterate over the numbers of a state, its ancestors and its descendants, in batches.
+
+        Evicted relatives are included.
+        """
         return self._nodes.lineage(node)
 
     def lineage(self, id: str) -> IntArray:
-        """Rows of `view()` that hold the state, its ancestors and its descendants.
+        """Return the rows of `view()` that hold the state, its ancestors and its descendants.
 
-        Evicted relatives have no row; the live ones beyond them are found.
+        Evicted relatives have no row; live ones beyond them are still found.
 
         Returns:
             Ascending row numbers, int64.
@@ -202,7 +216,7 @@ class Archive:
         return np.flatnonzero(np.isin(self.view().node_N, family))
 
     def digest_lines(self) -> Iterator[str]:
-        """One JSON line for T and one per state ever kept, for a digest of the run.
+        """Yield one JSON line for T and one per state ever kept, for a digest of the run.
 
         Yields:
             `["total", T]`, then `[id, parent, score, signed, n, m, digest of the data, live]`.
@@ -216,17 +230,17 @@ class Archive:
     # one extension
 
     def _without_duplicates(self, children: Sequence[State]) -> list[tuple[State, str]]:
-        """The children, with digests, whose data no live state or earlier sibling has."""
+        """Return the children whose data no live state or earlier sibling has, with digests."""
         first: dict[str, State] = {}
         for child in children:
             first.setdefault(data_digest(child.data), child)
         return [(child, key) for key, child in first.items() if key not in self._live_digests]
 
     def _best_of_parent(self, parent: int, children: Sequence[State]) -> list[State]:
-        """Choose among old and new children of a parent, evicting old ones that lost.
+        """Choose the best of a parent's old and new children; evict old ones that lost.
 
         Returns:
-            The new ones that are among the parent's best, best first, the earlier of equals first.
+            The new children that are among the best, best first, the earlier of equals first.
         """
         nodes, first_new = self._nodes, len(self._states)
         old = [(-nodes.reward(node), node) for node in nodes.live_children_of(parent)]
@@ -239,13 +253,13 @@ class Archive:
         return [children[node - first_new] for _, node in winners if node >= first_new]
 
     def _make_room(self, chosen: list[State]) -> list[State]:
-        """Evict the worst live children, or turn away the worst chosen, down to the capacity.
+        """Evict the worst live children, or turn away the worst chosen, until all fit.
 
         Args:
             chosen: New children, best first.
 
         Returns:
-            Those of them that stay.
+            The chosen children that stay.
         """
         staying = list(chosen)
         while self._nodes.live_children + len(staying) > self._capacity:
@@ -257,7 +271,11 @@ class Archive:
         return staying
 
     def _worst(self) -> int | None:
-        """The live state with the lowest R that is no seed, the latest of equals."""
+        """Return the live state with the lowest R, seeds excepted, the latest of equals.
+
+        Returns:
+            Its number; None if only seeds are live.
+        """
         while self._worst_first and not self._nodes.is_live(-self._worst_first[0][1]):
             heapq.heappop(self._worst_first)
         return -self._worst_first[0][1] if self._worst_first else None
@@ -275,7 +293,7 @@ class Archive:
             heapq.heappush(self._worst_first, (state.signed, -node))
 
     def _evict(self, node: int) -> None:
-        """Make a state history: it stays an ancestor and gives up its data and texts."""
+        """Evict a state: it stays an ancestor, but loses its data and texts."""
         self._nodes.lose(node)
         self._live_digests.remove(self._digests[node])
         self._states[node] = replace(

@@ -55,11 +55,11 @@ class Ranking:
             self._lost.append(node)
 
     def order(self, reward_N: FloatArray, live_N: BoolArray) -> IntArray:
-        """The live nodes, best first.
+        """Return the live nodes, best first.
 
         Args:
-            reward_N: R of all nodes, `[N]`; those of nodes passed before are unchanged.
-            live_N: False for those that were lost, `[N]`.
+            reward_N: R of all nodes, `[N]`; unchanged for nodes that were passed before.
+            live_N: False for nodes that were lost, `[N]`.
 
         Returns:
             Node numbers `[L]`, read-only.
@@ -76,7 +76,7 @@ class Ranking:
         return self._order_L
 
     def _merge(self, fresh_F: IntArray, reward_N: FloatArray) -> None:
-        """Insert new nodes, given best first, and leave out lost ones, in one copy."""
+        """Insert new nodes, given best first, and remove lost ones, copying the order once."""
         nothing = fresh_F[:0]
         changes = [
             *((self._place(int(node), reward_N), node[np.newaxis], 0) for node in fresh_F),
@@ -89,7 +89,7 @@ class Ranking:
         self._order_L = np.concatenate([*pieces, self._order_L[start:]])
 
     def _place(self, node: int, reward_N: FloatArray) -> int:
-        """Where in the order a node is, or belongs."""
+        """Return where in the order a node is, or belongs."""
 
         def key(other: int) -> tuple[float, int]:
             return -float(reward_N[other]), int(other)

@@ -33,7 +33,7 @@ class Expansion:
 
 
 def data_digest(data: Json) -> str:
-    """SHA-256 (hex) of the canonical JSON of verified data: equal digests are duplicates.
+    """Return the SHA-256 (hex) of verified data as canonical JSON; duplicates have equal digests.
 
     Raises:
         ValueError: If the data holds a number that is not finite.
@@ -72,7 +72,7 @@ def check_expansion(expansion: Expansion, known: Container[str]) -> None:
 
 
 def check_states(states: Sequence[State], parent: str | None, known: Container[str]) -> None:
-    """Refuse states that cannot enter under a parent, None for seeds.
+    """Refuse states that cannot become children of a parent, or seeds if the parent is None.
 
     Raises:
         ValueError: If one names another parent, has a known id or a score that is not finite.

@@ -121,7 +121,13 @@ class Nodes:
         self._ranking.lose(node)
 
     def count(self, node: int, weight: int, best: float | None) -> None:
-        """Add an expansion to T, to n of the node and its ancestors, and its best child to m."""
+        """Count an expansion of a node.
+
+        Args:
+            node: The node.
+            weight: Added to T, and to n of the node and its ancestors.
+            best: Best signed score among the children, for m of the node; None without one.
+        """
         self.total += weight
         self._visits.values[self.path(node)] += weight
         if best is None:
@@ -136,23 +142,23 @@ class Nodes:
         return self._live.values.size
 
     def reward(self, node: int) -> float:
-        """R: the signed score."""
+        """Return R, the signed score."""
         return float(self._reward.values[node])
 
     def best_child(self, node: int) -> float | None:
-        """The best signed score of a direct child: m; None where there was none."""
+        """Return m, the best signed score of a direct child; None if there was none."""
         return float(self._q.values[node]) if self._has_m.values[node] else None
 
     def visits(self, node: int) -> int:
-        """Expansions of the node and of its descendants: n."""
+        """Return n, expansions of the node and of its descendants."""
         return int(self._visits.values[node])
 
     def is_live(self, node: int) -> bool:
-        """False once the node was lost."""
+        """Decide whether the node is live."""
         return bool(self._live.values[node])
 
     def live_children_of(self, node: int) -> Iterator[int]:
-        """The direct children that were not lost, the latest first."""
+        """Yield the direct children that were not lost, the latest first."""
         child = int(self._first_child.values[node])
         while child != NONE:
             if self.is_live(child):
@@ -160,7 +166,7 @@ class Nodes:
             child = int(self._next_sibling.values[child])
 
     def path(self, node: int) -> IntArray:
-        """The node and its ancestors, the root last."""
+        """Return the node and its ancestors, the root last."""
         parent_N = self._parent.values.data  # a memoryview: three times as fast, one by one
         path = []
         while node != NONE:
@@ -169,7 +175,7 @@ class Nodes:
         return np.array(path, dtype=np.int64)
 
     def lineage(self, node: int) -> Iterator[IntArray]:
-        """The node with its ancestors, and then its descendants, in batches; lost ones too."""
+        """Yield the node with its ancestors, then its descendants, in batches; lost ones too."""
         yield self.path(node)
         first_child_N, next_sibling_N = self._first_child.values, self._next_sibling.values
         batch = first_child_N[[node]]
@@ -185,7 +191,7 @@ class Nodes:
         return self._seeds + self.live_children
 
     def standing(self) -> Standing:
-        """The nodes as they are now."""
+        """Return the nodes as they are now, without a copy."""
         reward_N, live_N = self._reward.values, self._live.values
         return Standing(
             reward_N=_frozen(reward_N),
@@ -198,7 +204,7 @@ class Nodes:
         )
 
     def view(self) -> ArchiveView:
-        """Copies of the live nodes' entries."""
+        """Return copies of the live nodes' entries."""
         node_N = np.flatnonzero(self._live.values)
         parent_N = self._parent.values[node_N]
         best_child_N = np.where(self._has_m.values[node_N], self._q.values[node_N], -math.inf)
@@ -214,6 +220,6 @@ class Nodes:
 
 
 def _frozen(array: NDArray[ScalarT]) -> NDArray[ScalarT]:
-    """The array, made read-only; what it is a slice of stays as it is."""
+    """Make an array read-only and return it; an array that it is a slice of stays as it is."""
     array.flags.writeable = False
     return array

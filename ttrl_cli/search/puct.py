@@ -18,19 +18,19 @@ SCALE_FLOOR = 1e-6
 
 
 def best_first(reward_N: FloatArray) -> IntArray:
-    """Indices from the best reward to the worst, `[N]`; of equals the earlier state is first."""
+    """Return indices from the best reward to the worst, `[N]`; the earlier of equals is first."""
     return np.argsort(-reward_N, kind="stable")
 
 
 def prior_by_rank(size: int) -> FloatArray:
-    """The prior of rank 0, rank 1, and so on, `[size]`."""
+    """Return the prior of rank 0, rank 1, and so on, `[size]`."""
     prior_L = np.arange(size, 0, -1, dtype=np.float64)
     prior_L /= size * (size + 1) / 2
     return prior_L
 
 
 def reward_scale(reward_N: FloatArray, seed_N: BoolArray) -> float:
-    """Max R - min R over the states that are not seeds, over all where only seeds exist.
+    """Return max R - min R over the states that are not seeds, over all if only seeds exist.
 
     Args:
         reward_N: R, `[N]`, N >= 1.
@@ -44,7 +44,7 @@ def reward_scale(reward_N: FloatArray, seed_N: BoolArray) -> float:
 
 
 def ranked_scale(reward_N: FloatArray, seed_N: BoolArray, order_L: IntArray) -> float:
-    """`reward_scale` of the states in `order_L`, read off its two ends.
+    """Return the `reward_scale` of the states in `order_L`, computed from its two ends.
 
     Args:
         reward_N: R, `[N]`.
@@ -65,7 +65,7 @@ def ranked_scores(
     total: int,
     c: float,
 ) -> FloatArray:
-    """The PUCT score of each state, where Q, the ranks and the scale are known.
+    """Return the PUCT score of each state, from known Q, ranks and scale.
 
     Args:
         q_N: Q, `[N]`.

@@ -21,12 +21,12 @@ class Selector(Protocol):
     """Chooses the parents of one step."""
 
     def select(self, archive: Archive, count: int, rng: np.random.Generator) -> tuple[State, ...]:
-        """The parents of one batch, in the order they were picked.
+        """Return the parents of one batch, in the order they were picked.
 
         Args:
-            archive: Where they come from; it is not changed.
+            archive: The archive that they are picked from; it is not changed.
             count: Parents wanted, P.
-            rng: The only source of chance.
+            rng: The only source of randomness.
 
         Raises:
             ValueError: If fewer states than `count` are free of each other's lineage.
@@ -45,7 +45,7 @@ class Puct:
     c: float = 1.0
 
     def select(self, archive: Archive, count: int, rng: np.random.Generator) -> tuple[State, ...]:
-        """The `count` states with the highest scores, no two of one lineage."""
+        """Return the `count` states with the highest scores, no two of one lineage."""
         del rng
         now = archive.standing()
         scale = ranked_scale(now.reward_N, now.seed_N, now.order_L)
@@ -63,7 +63,7 @@ class BestOfN:
     """No reuse: always the roots, in order, cycling where there are fewer than `count`."""
 
     def select(self, archive: Archive, count: int, rng: np.random.Generator) -> tuple[State, ...]:
-        """The first `count` roots."""
+        """Return the first `count` roots, from the first again if there are fewer."""
         del rng
         roots = archive.seeds
         return tuple(roots[i % len(roots)] for i in range(count))
@@ -82,7 +82,7 @@ class EpsilonGreedy:
     epsilon: float
 
     def select(self, archive: Archive, count: int, rng: np.random.Generator) -> tuple[State, ...]:
-        """`count` states, no two of one lineage."""
+        """Return `count` states, each the best or a random one, no two of one lineage."""
         now = archive.standing()
         batch = _Batch(archive, np.where(now.live_N, now.reward_N, -np.inf))
         for _ in range(count):
@@ -94,7 +94,7 @@ class EpsilonGreedy:
 
 
 def by_name(name: SearchName, *, c: float, epsilon: float) -> Selector:
-    """The selector a configuration names.
+    """Return the selector that a configuration names.
 
     Args:
         name: `puct`, `best-of-n` or `epsilon-greedy`.

@@ -45,7 +45,7 @@ class Limits:
 
 
 def sign(health: Health, limits: Limits) -> str:
-    """What is wrong with a step, in words; empty if nothing is."""
+    """Describe in words what is wrong with a step; return "" if nothing is."""
     if health.parsed < limits.parsed_floor * health.parsed_before:
         return (
             f"{health.parsed:.0%} of the samples had an answer, "
@@ -57,7 +57,7 @@ def sign(health: Health, limits: Limits) -> str:
 
 
 def bad_streak(history: Sequence[Health], limits: Limits) -> int:
-    """How many of the last steps in a row show a sign of collapse."""
+    """Count how many of the last steps in a row show a sign of collapse."""
     count = 0
     for health in reversed(history):
         if not sign(health, limits):
@@ -67,18 +67,18 @@ def bad_streak(history: Sequence[Health], limits: Limits) -> int:
 
 
 def last_good_policy(history: Sequence[Health], limits: Limits) -> int:
-    """The step whose update made the weights that were last seen healthy.
+    """Return the step whose update made the last weights that were seen healthy.
 
-    What a step sees was sampled before its own update: the samples of the last healthy step h were
-    written by the weights of step h - 1. Where the first step is unhealthy already, these are the
-    weights that training began with.
+    A step samples before its own update: the samples of the last healthy step h come from the
+    weights of step h - 1. If the first step is unhealthy already, these are the weights that
+    training began with.
     """
     healthy = history[: len(history) - bad_streak(history, limits)]
     return (healthy[-1] if healthy else history[0]).step - 1
 
 
 def collapse(history: Sequence[Health], limits: Limits) -> str:
-    """Why training is to stop; empty while it may go on."""
+    """Say why training should stop; return "" while it may go on."""
     streak = bad_streak(history, limits)
     if streak < limits.patience:
         return ""

@@ -43,10 +43,11 @@ def majority(
     logprobs_G: Sequence[float | None],
     key: Callable[[str], str],
 ) -> Vote:
-    """Count the answers by class.
+    """Count the answers by class and return the vote.
 
-    A missing answer is no vote: it cannot win. A tie is broken by the sum of the log-probabilities
-    where all of the tied classes' samples have one, then by order of first appearance.
+    A missing answer is no vote, so it cannot win. A tie is broken by the sum of the
+    log-probabilities if all samples of the tied classes have one, else by order of first
+    appearance.
 
     Args:
         answers_G: Extracted answers, None where nothing was found.
@@ -79,7 +80,7 @@ def majority(
 
 
 def _break_tie(tied: list[list[int]], logprobs_G: Sequence[float | None]) -> list[int]:
-    """The class to win among those with equal votes; they stand in order of appearance."""
+    """Choose the winner among classes with equal votes, which come in order of appearance."""
     sums = []
     for places in tied:
         known = [logprob for place in places if (logprob := logprobs_G[place]) is not None]

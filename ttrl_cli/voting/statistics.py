@@ -21,11 +21,11 @@ _DRAWS_AT_ONCE = 1_000_000  # 8 MB of counts
 
 
 def wilson(votes: int, n: int) -> Interval:
-    """Wilson's score interval of a share, for votes that are independent draws.
+    """Compute Wilson's score interval of a share, for votes that are independent draws.
 
     Args:
         votes: How many of the samples.
-        n: All samples; of none nothing is known, which is (0, 1).
+        n: All samples; the interval is (0, 1) if there are none.
 
     Raises:
         ValueError: Unless 0 <= votes <= n.
@@ -46,9 +46,9 @@ def wilson(votes: int, n: int) -> Interval:
 
 @lru_cache(maxsize=65_536)
 def pass_at_k(n: int, correct: int, k: int) -> float:
-    """Unbiased estimate of the chance that one of k samples is right (arXiv 2107.03374).
+    """Estimate, without bias, the chance that one of k samples is right (arXiv 2107.03374).
 
-    1 - C(n - correct, k) / C(n, k), in whole numbers up to the one division.
+    It is 1 - C(n - correct, k) / C(n, k), computed in integers up to the one division.
 
     Args:
         n: Samples that were drawn.
@@ -68,11 +68,11 @@ def pass_at_k(n: int, correct: int, k: int) -> float:
 def bootstrap_mean(
     values_Q: FloatArray, rng: np.random.Generator, resamples: int = 10_000
 ) -> Interval:
-    """Percentile interval of a mean over questions, by resampling the questions.
+    """Compute a percentile interval of a mean over questions, by resampling the questions.
 
-    A resample's mean depends only on how often each distinct value is in it, and these counts are
-    multinomial: they are drawn instead of Q indices. Time goes with `resamples` times the distinct
-    values (n + 1 at most, for shares of n samples); memory is bounded.
+    A resample's mean depends only on how often it holds each distinct value. These counts are
+    multinomial, so they are drawn instead of Q indices. Time is proportional to `resamples` times
+    the number of distinct values (at most n + 1, for shares of n samples); memory is bounded.
 
     Args:
         values_Q: `[Q]`, one value per question, Q >= 1.
@@ -98,7 +98,7 @@ def bootstrap_mean(
 
 
 def entropy(counts: Sequence[int]) -> float:
-    """Entropy of the votes over the classes, in nats; 0 where there is no vote."""
+    """Compute the entropy of the votes over the classes, in nats; 0 if there are no votes."""
     total = sum(counts)
     return math.fsum(count / total * math.log(total / count) for count in counts if count)
 
@@ -122,7 +122,7 @@ class Tally:
     tokens: int
 
     def __post_init__(self) -> None:
-        """Refuse figures that contradict each other; they would be averaged unseen."""
+        """Refuse counts that contradict each other; otherwise they would be averaged unnoticed."""
         classes = len(self.votes) if self.right is None else len(self.right)
         if self.n < 1 or sum(self.votes) != self.parsed or self.parsed > self.n:
             msg = f"expected n >= 1 and sum(votes) == parsed <= n (got {self})"
@@ -201,7 +201,7 @@ class Figures:
 
 
 def figures(tallies: Iterable[Tally], rng: np.random.Generator) -> Figures:
-    """Sum up the votes of a file.
+    """Compute the figures of a file's votes.
 
     Args:
         tallies: One per question.
@@ -232,7 +232,7 @@ def figures(tallies: Iterable[Tally], rng: np.random.Generator) -> Figures:
 
 
 def as_json(figures: Figures) -> dict[str, Json]:
-    """The figures as summary.json holds them; a key of the labelled half is null without labels."""
+    """Return the figures as summary.json holds them; without labels, their half is null."""
     at_1 = figures.pass_at.get(1)
     return {
         "questions": figures.questions,
@@ -254,7 +254,7 @@ def as_json(figures: Figures) -> dict[str, Json]:
 
 
 def _pass_at(labelled: Sequence[Tally]) -> dict[int, float]:
-    """Maps k to pass@k, for the powers of two up to the smallest n, and for that n."""
+    """Map k to the mean pass@k, for the powers of two up to the smallest n, and for that n."""
     if not labelled:
         return {}
     most = min(tally.n for tally in labelled)

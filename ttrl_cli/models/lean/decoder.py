@@ -39,7 +39,7 @@ class _Layer:
         prompts: list[tuple[torch.Tensor, torch.Tensor]],
         rows_P: list[int],
     ) -> torch.Tensor:
-        """The layer's output [B, hidden]."""
+        """Compute the layer's output [B, hidden]."""
         layer, heads, kv_heads = self._layer, self._heads, self._kv_heads
         qkv_BNW = self._qkv(norm(layer.input_layernorm, x_BH)).view(len(x_BH), -1, self._width)
         q_BNW, k_BNW, v_BNW = qkv_BNW.split_with_sizes([heads, kv_heads, kv_heads], 1)
@@ -71,7 +71,7 @@ class Decoder:
         self._layers = [_Layer(layer, self._causal.config) for layer in self._model.layers]
 
     def own(self) -> list[OwnKeysValues]:
-        """Empty keys and values for rows to write, per layer."""
+        """Make an empty KV cache for the rows, per layer."""
         return [OwnKeysValues() for _ in self._layers]
 
     def __call__(
@@ -81,7 +81,7 @@ class Decoder:
         own: list[OwnKeysValues],
         prefix: SharedPrefix,
     ) -> torch.Tensor:
-        """Logits [B, V] behind one more token a row.
+        """Compute logits [B, V] after one more token a row.
 
         Args:
             token_B: The tokens, int64.

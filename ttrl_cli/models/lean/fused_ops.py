@@ -22,7 +22,11 @@ def project(
     down_IR: torch.Tensor | None,
     up_RO: torch.Tensor | None,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Outputs [N, O] of a linear layer with an adapter, and what is between its factors [N, R]."""
+    """Apply a linear layer with an adapter.
+
+    Returns:
+        Outputs [N, O], and the values between the adapter's factors [N, R], if it has one.
+    """
     y_NO = torch.mm(x_NI, weight_IO) if bias_O is None else torch.addmm(bias_O, x_NI, weight_IO)
     if down_IR is None or up_RO is None:
         return y_NO, None
@@ -39,7 +43,10 @@ def _project_backward(
     factors: Factors | None,
     inner_NR: torch.Tensor | None,
 ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
-    """Gradients of `project`: of its input, which no one else may hold, and of the factors."""
+    """Compute the gradients of `project` with respect to its input and the adapter's factors.
+
+    The gradient of the input is a new tensor, which the caller may overwrite.
+    """
     grad_NI = torch.mm(grad_NO, weight_IO.t())
     if factors is None or inner_NR is None:
         return grad_NI, None, None
@@ -68,14 +75,14 @@ class Projected(torch.autograd.Function):
         down_IR: torch.Tensor | None,
         up_RO: torch.Tensor | None,
     ) -> torch.Tensor:
-        """Outputs [N, O]."""
+        """Compute outputs [N, O]."""
         y_NO, inner_NR = project(x_NI, weight_IO, bias_O, down_IR, up_RO)
         ctx.save_for_backward(x_NI, weight_IO, down_IR, up_RO, inner_NR)
         return y_NO
 
     @staticmethod
     def backward(ctx: Any, grad_NO: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        """Gradients of the input and of the adapter."""
+        """Compute the gradients of the input and of the adapter."""
         x_NI, weight_IO, down_IR, up_RO, inner_NR = ctx.saved_tensors
         grad_NI, grad_down, grad_up = _project_backward(
             grad_NO, x_NI, weight_IO, _factors(down_IR, up_RO), inner_NR
@@ -97,7 +104,7 @@ class NormedProjected(torch.autograd.Function):
         down_IR: torch.Tensor | None,
         up_RO: torch.Tensor | None,
     ) -> torch.Tensor:
-        """Outputs [N, O]."""
+        """Compute outputs [N, O]."""
         wide_NI = x_NI.float()
         rate_N1 = wide_NI.square().mean(-1, keepdim=True).add_(epsilon).rsqrt_()
         normed_NI = _normed(x_NI, rate_N1, scale_I)
@@ -107,7 +114,7 @@ class NormedProjected(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad_NO: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        """Gradients of the input and of the adapter."""
+        """Compute the gradients of the input and of the adapter."""
         x_NI, rate_N1, scale_I, weight_IO, down_IR, up_RO, inner_NR = ctx.saved_tensors
         normed_NI = _normed(x_NI, rate_N1, scale_I)
         grad_NI, grad_down, grad_up = _project_backward(
@@ -137,7 +144,7 @@ class GatedProjected(torch.autograd.Function):
         down_IR: torch.Tensor | None,
         up_RO: torch.Tensor | None,
     ) -> torch.Tensor:
-        """Outputs [N, O] of gate and up side by side [N, 2 * I]."""
+        """Compute outputs [N, O] from gate and up side by side [N, 2 * I]."""
         gate_NI, through_NI = gated_NM.chunk(2, -1)
         x_NI = silu(gate_NI).mul_(through_NI)
         y_NO, inner_NR = project(x_NI, weight_IO, bias_O, down_IR, up_RO)
@@ -146,7 +153,7 @@ class GatedProjected(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad_NO: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        """Gradients of gate and up, and of the adapter."""
+        """Compute the gradients of gate and up, and of the adapter."""
         gated_NM, weight_IO, down_IR, up_RO, inner_NR = ctx.saved_tensors
         gate_NI, through_NI = gated_NM.chunk(2, -1)
         passed_NI = silu(gate_NI)

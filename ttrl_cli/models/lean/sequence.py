@@ -79,7 +79,10 @@ class _Layer:
         masks: "_Masks",
         last: bool,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Output [S, H], keys and values [1, H_kv, S, D]; the last layer's output is not needed."""
+        """Compute output [S, H], keys and values [1, H_kv, S, D] of a prompt.
+
+        The last layer's output is not needed: it returns its input instead.
+        """
         query, own = self.look(x_NH, 1, turn)
         if not last:
             x_NH = self.answer(x_NH, query, own, None, masks)
@@ -94,14 +97,14 @@ class _Layer:
         before: KeysValues | None,
         masks: "_Masks",
     ) -> torch.Tensor:
-        """Output [B * T, H] of rows behind a prompt's keys and values."""
+        """Compute output [B * T, H] of rows that continue a prompt, given its keys and values."""
         query, own = self.look(x_NH, rows, turn)
         return self.answer(x_NH, query, own, before, masks)
 
     def look(
         self, x_NH: torch.Tensor, rows: int, turn: tuple[torch.Tensor, torch.Tensor]
     ) -> tuple[torch.Tensor, KeysValues]:
-        """Queries [B, H_kv, R, T, D], and the layer's own keys and values."""
+        """Compute queries [B, H_kv, R, T, D], and the layer's own keys and values."""
         attention, width = self._layer.self_attn, self._layer.self_attn.head_dim
         qkv_NO = _normed(self._layer.input_layernorm, self.blocks[0], x_NH)
         qkv_NKW = qkv_NO.view(len(x_NH), -1, width)
@@ -122,7 +125,7 @@ class _Layer:
         before: KeysValues | None,
         masks: "_Masks",
     ) -> torch.Tensor:
-        """The layer's output [B * T, H]."""
+        """Compute the layer's output [B * T, H]."""
         _, out, gated, down = self.blocks
         seen_NH = _attend(query, own, before, self._layer.self_attn.scaling, masks)
         x_NH = x_NH + _apply(Projected, seen_NH, *out.constants, *out.factors)
@@ -132,7 +135,7 @@ class _Layer:
     def _turned(
         self, attention: Any, qkv_NKW: torch.Tensor, turn: tuple[torch.Tensor, torch.Tensor]
     ) -> torch.Tensor:
-        """Queries and keys [N, H + H_kv, D] at their positions."""
+        """Apply rotary positions to queries and keys; return both [N, H + H_kv, D]."""
         both_NKW = qkv_NKW[:, : self._heads + self._kv_heads]
         if hasattr(attention, "q_norm"):
             parts = both_NKW.split_with_sizes([self._heads, self._kv_heads], 1)
@@ -175,7 +178,7 @@ class Sequences:
         return self._causal.lm_head.weight.detach()  # type: ignore[no-any-return]
 
     def prompt(self, ids_S: torch.Tensor) -> list[KeysValues]:
-        """Keys and values [1, H_kv, S, D] of a prompt, per layer."""
+        """Compute keys and values [1, H_kv, S, D] of a prompt, per layer."""
         x_NH, turn = self._begin(ids_S[None], 0)
         masks = _Masks()
         kept: list[KeysValues] = []
@@ -186,7 +189,10 @@ class Sequences:
         return kept
 
     def hidden(self, ids_BT: torch.Tensor, prompt: Sequence[KeysValues]) -> torch.Tensor:
-        """Normed states [B, T, H] of rows that go on from a prompt; an empty one is none."""
+        """Compute normed hidden states [B, T, H] of rows that continue a prompt.
+
+        An empty `prompt` means that there is none.
+        """
         x_NH, turn = self._begin(ids_BT, prompt[0][0].shape[2] if prompt else 0)
         masks = _Masks()
         for place, layer in enumerate(self._layers):
@@ -195,13 +201,13 @@ class Sequences:
         return norm(self._model.norm, x_NH).view(*ids_BT.shape, -1)
 
     def collect(self) -> None:
-        """Hand the gradients of all factors to the adapter's parameters, once per update."""
+        """Add the gradients of all factors to the adapter's parameters; call it once per update."""
         for layer in self._layers:
             for block in layer.blocks:
                 block.collect()
 
     def _run(self, part: Callable[..., Any], *arguments: Any) -> Any:
-        """What a layer computes, kept for the backward pass or computed again in it."""
+        """Run a part of a layer, with activation checkpointing if it is on."""
         if not self._checkpointing:
             return part(*arguments)
         return checkpoint(part, *arguments, use_reentrant=False, preserve_rng_state=False)
@@ -209,7 +215,7 @@ class Sequences:
     def _begin(
         self, ids_BT: torch.Tensor, start: int
     ) -> tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor]]:
-        """The embedded tokens [B * T, H], and what turns their queries and keys."""
+        """Return the embedded tokens [B * T, H], and the cosines and sines of their positions."""
         rows, tokens = ids_BT.shape
         x_NH = self._model.embed_tokens(ids_BT.reshape(-1))
         position_T = torch.arange(start, start + tokens, device=ids_BT.device)
@@ -217,7 +223,7 @@ class Sequences:
 
 
 def _normed(module: Any, block: _Adapted, x_NH: torch.Tensor) -> torch.Tensor:
-    """Linear layers behind a norm."""
+    """Apply a norm and the linear layers after it."""
     scale, epsilon = module.weight, module.variance_epsilon
     return _apply(NormedProjected, x_NH, scale, epsilon, *block.constants, *block.factors)
 
@@ -244,11 +250,11 @@ def _attend(
     scale: float,
     masks: "_Masks",
 ) -> torch.Tensor:
-    """Attention [B * T, H * D] of rows over their prompt and what they have written.
+    """Compute attention [B * T, H * D] of rows over their prompt and what they have written.
 
-    The query heads of a kv head stand one behind the other as if they were tokens, so that keys and
-    values need not be repeated for them. Queries take their turn some at a time, each only with
-    the keys that they may see, so that masks stay small however long the rows are.
+    The query heads of a kv head are placed one after another as if they were tokens, so that keys
+    and values need not be repeated for them. Queries are processed in blocks, each only with the
+    keys that it may see, so that masks stay small however long the rows are.
     """
     rows, kv_heads, per_head, tokens, width = query.shape
     keys, values = own
@@ -281,7 +287,7 @@ class _Masks:
         self._made: dict[tuple[int, int], torch.Tensor] = {}
 
     def mask(self, start: int, tokens: int, per_head: int, like: torch.Tensor) -> torch.Tensor:
-        """What each token may see, as additions to the scores [R * T, S + T]."""
+        """Return the mask to add to the scores [R * T, S + T]: no token may see later ones."""
         if (start, tokens) not in self._made:
             mask = like.new_zeros(per_head, tokens, start + tokens)
             later = torch.ones(tokens, tokens, device=like.device, dtype=torch.bool).triu(1)

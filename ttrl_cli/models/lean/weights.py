@@ -28,7 +28,7 @@ FUSED = (
 
 
 def supported(base: Any) -> bool:
-    """Whether a causal model of transformers can be sampled from and learned from here."""
+    """Decide whether the lean forwards can run a causal model of transformers."""
     config = base.config
     return (
         config.model_type in _SUPPORTED
@@ -41,8 +41,8 @@ def supported(base: Any) -> bool:
 def fuse(base: Any) -> None:
     """Lay the weights of projections that share an input side by side, in place.
 
-    In float32 on a CPU they are stored input by output: a product with few rows then runs up to
-    eight times as fast as with PyTorch's output by input, and one with many rows as fast.
+    In float32 on a CPU they are stored as [inputs, outputs]: a product with few rows then runs up
+    to eight times as fast as with PyTorch's [outputs, inputs], and one with many rows as fast.
 
     Args:
         base: A supported model without an adapter, on its device.
@@ -57,7 +57,7 @@ def fuse(base: Any) -> None:
 
 
 def _room(like: torch.Tensor, sizes: list[int]) -> tuple[torch.Tensor, ...]:
-    """Views [outputs, inputs] of one new tensor, a view for each number of outputs."""
+    """Make one tensor and return views of it [outputs, inputs], one for each number of outputs."""
     inputs, outputs = like.shape[1], sum(sizes)
     if like.dtype == torch.float32 and like.device.type == "cpu":
         return like.new_empty(inputs, outputs).t().split_with_sizes(sizes)
@@ -81,19 +81,19 @@ class Projection:
     up_RO: torch.Tensor | None
 
     def __call__(self, x_BI: torch.Tensor) -> torch.Tensor:
-        """Outputs [B, O], without a gradient."""
+        """Compute outputs [B, O], without a gradient."""
         return project(x_BI, self.weight_IO, self.bias_O, self.down_IR, self.up_RO)[0]
 
 
 def norm(module: Any, x: torch.Tensor) -> torch.Tensor:
-    """A model's RMS norm over the last axis."""
+    """Apply a model's RMS norm over the last axis."""
     return rms_norm(x, x.shape[-1:], module.weight, module.variance_epsilon)
 
 
 def rotary(
     model: Any, x_BH: torch.Tensor, position_B: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cosines and sines [B, 1, D] of some positions, as `rotate` takes them."""
+    """Compute cosines and sines [B, 1, D] of some positions, as `rotate` takes them."""
     cos_BSW, sin_BSW = model.rotary_emb(x_BH, position_B[:, None])
     half = sin_BSW.shape[-1] // 2
     # turned halves: (-b, a) times sin is (b, a) times (-sin, sin)
@@ -101,19 +101,19 @@ def rotary(
 
 
 def rotate(x_BNW: torch.Tensor, cos_BSW: torch.Tensor, sin_BSW: torch.Tensor) -> torch.Tensor:
-    """Rotary positions; `sin_BSW` has the signs of the turned halves."""
+    """Apply rotary positions; `sin_BSW` already has the signs of the rotated halves."""
     return torch.addcmul(x_BNW * cos_BSW, x_BNW.roll(x_BNW.shape[-1] // 2, -1), sin_BSW)
 
 
 def projection(
     linears: list[Any], *, adapter: Literal["used", "kept", "left out"] = "used"
 ) -> Projection:
-    """Several linear layers as one.
+    """Combine several linear layers into one.
 
     Args:
-        linears: Layers of one input, that peft has put adapters on.
-        adapter: `used` leaves it out where it adds nothing, its B matrices being zero; `kept` has
-            it in any case, to be learned; `left out` is the base model.
+        linears: Layers that share an input and have adapters of peft.
+        adapter: `used` leaves it out if it adds nothing, its B matrices being zero; `kept` always
+            includes it, for learning; `left out` gives the base model.
     """
     bases = [getattr(linear, "base_layer", linear) for linear in linears]
     weights = [base.weight.detach() for base in bases]
@@ -130,7 +130,7 @@ def projection(
 
 
 def _joined(weights: list[torch.Tensor]) -> torch.Tensor:
-    """Weights that `fuse` laid side by side, as the one tensor they are views of."""
+    """Return the one tensor that these weights are views of, as laid out by `fuse`."""
     first = weights[0]
     step = first.stride(0) * first.element_size()
     starts = [weight.data_ptr() - first.data_ptr() for weight in weights]
@@ -141,7 +141,7 @@ def _joined(weights: list[torch.Tensor]) -> torch.Tensor:
 
 
 def _adapter(linears: list[Any]) -> tuple[torch.Tensor, torch.Tensor]:
-    """The factors of the adapters on some linear layers."""
+    """Return the factors of the adapters on some linear layers."""
     downs = [linear.lora_A["default"].weight.detach() for linear in linears]
     ups = [
         linear.lora_B["default"].weight.detach() * linear.scaling["default"] for linear in linears
@@ -150,6 +150,6 @@ def _adapter(linears: list[Any]) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _diagonal(ups: list[torch.Tensor]) -> torch.Tensor:
-    """B matrices [outputs, rank] as blocks on the diagonal of one [ranks, outputs]."""
+    """Put B matrices [outputs, rank] as blocks on the diagonal of one matrix [ranks, outputs]."""
     blocks: torch.Tensor = torch.block_diag(*ups)  # type: ignore[no-untyped-call]
     return blocks.t().contiguous()

@@ -29,12 +29,12 @@ _OUR_PROCESSES = 8  # at most, of the same user in the same namespace
 
 
 def main(descriptors: dict[str, int], means: confine.Means | None) -> None:
-    """Become a candidate. Never returns.
+    """Become a candidate; never return.
 
     Args:
         descriptors: `request` to read, `output`, `answer` and `status` to write, and perhaps
             `binary`, a program to execute, and `group`, the cgroup.procs file to enter.
-        means: What to confine it with; None where there are no namespaces, and limits are all.
+        means: What to confine it with; None where there are no namespaces, only limits.
     """
     try:
         with os.fdopen(descriptors.pop("request"), encoding="utf-8") as file:
@@ -57,7 +57,7 @@ def main(descriptors: dict[str, int], means: confine.Means | None) -> None:
 def prepare(
     request: dict[str, Any], descriptors: dict[str, int], means: confine.Means | None
 ) -> None:
-    """Leave the warm parent's world: files, descriptors, environment, privileges, limits."""
+    """Set up the candidate's process: files, descriptors, environment, privileges and limits."""
     reset_signals()
     if "group" in descriptors:
         os.write(descriptors.pop("group"), b"0")
@@ -85,7 +85,7 @@ def prepare(
 
 
 def reset_signals() -> None:
-    """The dispositions of a fresh process; it is killed when the warm parent ends."""
+    """Handle signals as a fresh process does; on Linux, die when the fork server ends."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -95,7 +95,7 @@ def reset_signals() -> None:
 
 
 def use_streams(descriptors: dict[str, int]) -> None:
-    """Empty stdin, the output as stdout and stderr, and no other descriptor but our own."""
+    """Redirect stdin (empty), stdout and stderr; close all other descriptors except our own."""
     with open(os.devnull) as nothing:
         os.dup2(nothing.fileno(), 0)
     output = descriptors.pop("output")
@@ -116,11 +116,13 @@ def use_streams(descriptors: dict[str, int]) -> None:
 
 
 def mount_private(size: int, kept: tuple[str, ...]) -> None:
-    """An empty /tmp (and /dev/shm) of its own, in memory, that nobody can fill beyond `size`.
+    """Mount an empty /tmp and /dev/shm of the candidate's own, in memory and limited to `size`.
+
+    Mount /proc again as well, read-only.
 
     Args:
         size: Bytes.
-        kept: Folders below these that must not disappear: an interpreter may be installed there.
+        kept: Folders below these that must stay visible: an interpreter may be installed there.
     """
     kernel.unshare(kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC)
     held = [(path, os.open(path, os.O_PATH | os.O_CLOEXEC)) for path in kept]
@@ -138,7 +140,7 @@ def mount_private(size: int, kept: tuple[str, ...]) -> None:
 
 
 def enter_environment(folder: str) -> None:
-    """Home and temporary files in the candidate's folder; no trace of how it was started."""
+    """Put home and temporary files into the candidate's folder; hide how it was started."""
     os.environ["HOME"] = os.environ["TMPDIR"] = folder
     os.environ.pop("PWD", None)
     tempfile.tempdir = None
@@ -155,7 +157,7 @@ def lower(limit: int, value: int) -> None:
 
 
 def use_poll() -> None:
-    """Have `selectors`, and so asyncio, wait by poll(): epoll is refused.
+    """Make `selectors`, and so asyncio, wait by poll(), because epoll is refused.
 
     Interpreters that the candidate starts find that out by themselves.
     """
@@ -165,7 +167,7 @@ def use_poll() -> None:
 
 
 def unpack(request: dict[str, Any], descriptors: dict[str, int]) -> None:
-    """Put a compiled program into the candidate's folder."""
+    """Copy a compiled program into the candidate's folder."""
     with (
         os.fdopen(descriptors.pop("binary"), "rb") as source,
         open(request["file"], "wb") as target,
@@ -175,10 +177,10 @@ def unpack(request: dict[str, Any], descriptors: dict[str, int]) -> None:
 
 
 def execute(request: dict[str, Any], answer: int) -> None:
-    """Run a compiled program with the arguments as JSON on its stdin and the answer on its stdout.
+    """Run a compiled program: arguments as JSON on its stdin, the answer on its stdout.
 
     It runs as a child: the kernel ignores some signals for process 1, and a failed assertion would
-    not end it. The exit status is its own, or 128 and the signal, as shells have it.
+    not end it. The exit status is its own, or 128 plus the signal, as in shells.
     """
     with tempfile.TemporaryFile() as arguments:
         arguments.write(json.dumps(request["arguments"]).encode("ascii"))

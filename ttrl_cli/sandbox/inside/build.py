@@ -17,7 +17,7 @@ REASON_CHARS = 1400
 
 
 def run(request: dict[str, Any], descriptor: int) -> None:
-    """Compile the source with the request's command, answer, and end.
+    """Compile the source with the request's command, send the answer, and end this process.
 
     `{source}` and `{target}` in the command stand for the two files.
     """

@@ -49,7 +49,7 @@ class Means(NamedTuple):
 
 
 def find_means(kept: list[str]) -> Means:
-    """Ask the kernel, and give up for good what no candidate needs."""
+    """Ask the kernel what it offers, and give up for good what no candidate needs."""
     # what cannot be gained here cannot be gained by any child either
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     kernel.drop_bounding_capabilities()
@@ -66,7 +66,7 @@ def find_means(kept: list[str]) -> Means:
 
 
 def _forbid_what_users_share() -> None:
-    """Allow no user namespace below this one and no watching of files, filter or not."""
+    """Forbid user namespaces below this one, and watching files, even without the filter."""
     for name in ("user_namespaces", "inotify_instances", "fanotify_groups"):
         try:
             with open(f"/proc/sys/user/max_{name}", "w", encoding="ascii") as file:
@@ -76,7 +76,7 @@ def _forbid_what_users_share() -> None:
 
 
 def address_space() -> int:
-    """Bytes of address space of this process; 0 where the system does not tell."""
+    """Return the address space of this process in bytes; 0 where the system does not tell."""
     try:
         with open("/proc/self/statm", encoding="ascii") as file:
             return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
@@ -85,7 +85,7 @@ def address_space() -> int:
 
 
 def drop_privileges(means: Means) -> None:
-    """Take another user's id where there is one to be had, and keep no capability."""
+    """Become the user `nobody` where it is mapped, and drop all capabilities."""
     if means.nobody:
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
@@ -104,10 +104,10 @@ def _landlock_version() -> int:
 
 
 def restrict_files(means: Means, writable: str) -> None:
-    """Allow reading and executing what is visible, and writing below one folder.
+    """Allow reading and executing what is visible, and writing to devices and below one folder.
 
-    TCP, abstract Unix sockets and signals to processes outside are refused along with it, by
-    kernels that know how.
+    Kernels that support it also refuse TCP, abstract Unix sockets and signals to processes outside.
+    Without Landlock nothing is restricted here.
     """
     version = means.landlock
     if version == 0:
@@ -149,6 +149,6 @@ def refuse_system_calls(means: Means) -> None:
 
 
 def protections(means: Means) -> list[str]:
-    """What there is beside namespaces, in words for a report."""
+    """Return the protections beside namespaces, in words for a report."""
     words = [f"Landlock {means.landlock}"] if means.landlock else []
     return words + ([FILTER] if means.calls else [])

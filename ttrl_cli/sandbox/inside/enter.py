@@ -37,7 +37,7 @@ _BASE = "/tmp"
 
 
 def main() -> None:
-    """Do what the configuration on the command line says."""
+    """Enter the namespaces that the configuration asks for, and execute its command there."""
     os.umask(0o022)  # candidates, who may be somebody else, must be able to enter what we make
     configuration = json.loads(sys.argv[1])
     die_with(configuration["parent"])
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def die_with(parent: int) -> None:
-    """Have this process killed when its parent ends."""
+    """Have the kernel kill this process when its parent ends."""
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)  # it ended before
@@ -91,7 +91,7 @@ def enter_user_namespace() -> None:
 
 
 def write_maps(pid: int, uid: int, gid: int) -> None:
-    """Map the caller's ids to root of the new namespace, and for root `nobody` to itself."""
+    """Map the caller's ids to root of the new namespace; for root, also map `nobody` to itself."""
     if uid != 0:
         write(f"/proc/{pid}/setgroups", "deny")
     for name, outer in (("uid_map", uid), ("gid_map", gid)):
@@ -100,7 +100,7 @@ def write_maps(pid: int, uid: int, gid: int) -> None:
 
 
 def is_mapped(path: str) -> bool:
-    """Whether the namespace that a map describes knows `nobody`."""
+    """Decide whether the namespace that a map describes contains `nobody`."""
     with open(path, encoding="ascii") as file:
         ranges = [[int(word) for word in line.split()] for line in file]
     return any(inner <= NOBODY < inner + count for inner, _, count in ranges)
@@ -113,7 +113,10 @@ def write(path: str, text: str) -> None:
 
 
 def enter_other_namespaces() -> None:
-    """Go on as process 1 of new namespaces; the process outside waits, and ends as it does."""
+    """Fork into new namespaces, and go on there as process 1.
+
+    The process outside waits for that process, and ends with its exit status.
+    """
     kernel.unshare(OTHER_NAMESPACES)
     child = os.fork()
     if child:
@@ -123,7 +126,7 @@ def enter_other_namespaces() -> None:
 
 
 def build_root(view: list[list[str]]) -> None:
-    """Make a root of the view's files, read-only, and leave the old root behind."""
+    """Build a read-only root that has the view's files, and leave the old root."""
     kernel.mount("", "/", flags=kernel.MS_REC | kernel.MS_PRIVATE)
     kernel.mount("tmpfs", _BASE, "tmpfs", data="mode=755")
     for name in ("old", "new"):
@@ -152,7 +155,7 @@ def show(source: str, target: str) -> None:
 
 
 def device(path: str) -> None:
-    """Bind a device."""
+    """Bind a device of the old root."""
     bind(path, path, _READ_ONLY | kernel.MOUNT_ATTR_NOEXEC)
 
 
@@ -181,7 +184,7 @@ def folder(path: str) -> None:
 
 
 def hide(path: str) -> None:
-    """Cover a folder that is shown with an empty one."""
+    """Cover a shown folder with an empty one."""
     kernel.mount("tmpfs", f"/new{path}", "tmpfs", data="mode=755")
 
 

@@ -135,12 +135,12 @@ _PASS = (_RETURN, 0, 0, _ALLOW)
 
 
 def supported() -> bool:
-    """Whether this machine's system calls are known here."""
+    """Decide whether the system calls of this machine's architecture are known here."""
     return os.uname().machine in _AUDIT_ARCH
 
 
 def program() -> bytes:
-    """The instructions, each a `struct sock_filter` of 8 bytes.
+    """Return the filter's instructions, each a `struct sock_filter` of 8 bytes.
 
     Raises:
         KeyError: If the architecture is not supported.
@@ -174,7 +174,7 @@ def program() -> bytes:
 
 
 def _ioctl() -> list[_Line]:
-    """Allow requests to terminals, descriptors and sockets, and those that copy files."""
+    """Return lines that allow requests to terminals, descriptors and sockets, and file copies."""
     lines: list[_Line] = [(_LOAD, 0, 0, _ARGUMENT_1)]
     for request in _TERMINAL_INPUT:
         lines += [(_EQUAL, 0, 1, request), _REFUSE]
@@ -187,7 +187,7 @@ def _ioctl() -> list[_Line]:
 
 
 def _fcntl() -> list[_Line]:
-    """Allow commands that concern a descriptor of the candidate's own; no locks, no leases."""
+    """Return lines that allow commands on the candidate's own descriptors; no locks, no leases."""
     lines: list[_Line] = [(_LOAD, 0, 0, _ARGUMENT_1)]
     for command in _FCNTL_ALLOWED:
         lines += [(_EQUAL, 0, 1, command), _PASS]
@@ -197,5 +197,5 @@ def _fcntl() -> list[_Line]:
 
 
 def _on(number: int, lines: list[_Line]) -> list[_Line]:
-    """Lines for one call, which is allowed where they do not refuse it."""
+    """Return lines for one system call, which is allowed where they do not refuse it."""
     return [(_EQUAL, 0, len(lines) + 1, number), *lines, _PASS]

@@ -57,7 +57,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def checked(result: int, what: str) -> int:
-    """The result of a call of the C library; what it says of the error if it is negative."""
+    """Return the result of a call of the C library; raise its error if the result is negative."""
     if result < 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), what)
@@ -65,7 +65,7 @@ def checked(result: int, what: str) -> int:
 
 
 def prctl(option: int, *arguments: int) -> int:
-    """Set or ask a property of this process."""
+    """Set or read a property of this process."""
     longs = [ctypes.c_ulong(argument) for argument in (*arguments, 0, 0, 0, 0)[:4]]
     return checked(_libc.prctl(option, *longs), f"prctl {option}")
 
@@ -88,7 +88,7 @@ def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = 
 
 
 def unmount(target: str) -> None:
-    """Take a mount out of the tree; it goes when its last user does."""
+    """Detach a mount; it disappears when its last user has ended."""
     checked(_libc.umount2(target.encode(), MNT_DETACH), f"umount {target}")
 
 
@@ -98,7 +98,7 @@ def pivot_root(new: str, old: str) -> None:
 
 
 def drop_bounding_capabilities() -> None:
-    """See to it that nothing this process executes can gain a capability."""
+    """Make sure that nothing this process executes can gain a capability."""
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
     for capability in range(_LAST_CAPABILITY + 1):
         try:
@@ -129,7 +129,7 @@ def restrict_mount(path: str, flags: int) -> None:
 
 
 def compare_memory(first: int, second: int) -> int:
-    """Compare the memory of two processes: 0 if it is one and the same, else an order, 1 or 2."""
+    """Compare the memory of two processes: 0 if they share it, else their order, 1 or 2."""
     number = SYS_KCMP.get(os.uname().machine)
     if number is None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS), "kcmp")
@@ -139,5 +139,5 @@ def compare_memory(first: int, second: int) -> int:
 
 
 def system_call(number: int, *arguments: Any) -> int:
-    """Any system call, by its number."""
+    """Make any system call, by its number."""
     return checked(_libc.syscall(ctypes.c_long(number), *arguments), f"system call {number}")

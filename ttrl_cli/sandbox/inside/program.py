@@ -30,7 +30,7 @@ class UnsendableError(Exception):
 
 
 def run(request: dict[str, Any], descriptor: int) -> None:
-    """Answer one request, then end at once, whatever threads the program left running."""
+    """Answer one request, then end this process at once, even if threads are still running."""
     own = os.getpid()
     seed_generators(request["arguments"].get("seed") or 0)
     name_user()
@@ -41,7 +41,7 @@ def run(request: dict[str, Any], descriptor: int) -> None:
 
 
 def seed_generators(seed: int) -> None:
-    """Seed the global generators, which every candidate would inherit in the same state."""
+    """Seed the global generators, which all candidates inherit in the same state."""
     random.seed(seed)  # noqa: TID251 - the program's generator, not ours
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:
@@ -49,7 +49,7 @@ def seed_generators(seed: int) -> None:
 
 
 def answer(request: dict[str, Any]) -> tuple[str, bytes]:
-    """Run the program and encode its data, or say why there is none."""
+    """Run the program; return its encoded data, or a refusal that says why there is none."""
     try:
         data = call(request["source"], request["entry"], request["arguments"])
         sys.stdout.flush()
@@ -83,8 +83,8 @@ def compiled(source: str) -> types.CodeType:
     """Compile the source.
 
     Raises:
-        SyntaxError: Also where Python's parser runs out of its stack, or of memory, which it
-            calls a MemoryError alike.
+        SyntaxError: If the source is not valid, or if Python's parser runs out of stack or memory,
+            which it reports as a MemoryError.
     """
     try:
         return compile(source, FILE, "exec", dont_inherit=True)
@@ -94,7 +94,7 @@ def compiled(source: str) -> types.CodeType:
 
 
 def accepted(function: Any, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Those arguments that the function's signature names; all of them for **kwargs."""
+    """Return the arguments that the function's signature names; all of them for **kwargs."""
     parameters = inspect.signature(function).parameters.values()
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
         return arguments
@@ -103,10 +103,10 @@ def accepted(function: Any, arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def encode(data: object) -> tuple[str, bytes]:
-    """Data as npy (a numeric array) or JSON (everything else).
+    """Encode data as npy (a numeric array) or JSON (everything else).
 
     Raises:
-        UnsendableError: Naming what can be sent as neither.
+        UnsendableError: If the data can be sent as neither; the message says why.
     """
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(data, numpy.ndarray):
@@ -123,10 +123,10 @@ def encode(data: object) -> tuple[str, bytes]:
 
 
 def plain(value: Any) -> Any:
-    """A copy made of JSON's own types: tuples become lists, arrays nested lists.
+    """Copy a value into JSON's own types: tuples become lists, arrays nested lists.
 
     Raises:
-        UnsendableError: Naming the first type, key or number that JSON has not.
+        UnsendableError: If JSON has no such type, key or number; the message names the first one.
         RecursionError: If the value is nested too deeply.
     """
     if isinstance(value, dict):
@@ -142,7 +142,7 @@ def plain(value: Any) -> Any:
 
 
 def key_of(key: object) -> str:
-    """A key, which must be a string."""
+    """Return a key; refuse a key that is not a string."""
     if isinstance(key, str):
         return key
     msg = f"the data has the key {key!r:.80}; keys must be strings"
@@ -150,7 +150,7 @@ def key_of(key: object) -> str:
 
 
 def number(value: object) -> object:
-    """An int, or a finite float."""
+    """Return an int or a finite float; refuse anything else."""
     if isinstance(value, float) and not math.isfinite(value):
         msg = f"the data holds {value}; numbers must be finite"
         raise UnsendableError(msg)
@@ -161,7 +161,7 @@ def number(value: object) -> object:
 
 
 def numeric(array: Any) -> Any:
-    """The array, if its items are bools, integers or floats of at most 64 bits."""
+    """Return an array of bools, integers or floats of at most 64 bits; refuse any other array."""
     if array.dtype.kind in "biuf" and array.dtype.itemsize <= 8:
         return array
     msg = f"the data holds an array of {array.dtype}; only real numbers can be sent"
@@ -169,13 +169,13 @@ def numeric(array: Any) -> Any:
 
 
 def refusal(status: str, reason: str) -> tuple[str, bytes]:
-    """What is sent in place of data."""
+    """Encode a refusal, which is sent in place of data."""
     reason = reason[-REASON_CHARS:].encode("utf-8", "replace").decode("utf-8")
     return "refusal", json.dumps({"status": status, "reason": reason}).encode("ascii")
 
 
 def last_lines(error: BaseException) -> str:
-    """The end of the traceback, from the program's own first frame on."""
+    """Return the traceback from the program's own first frame on."""
     frames = error.__traceback__
     while frames is not None and frames.tb_frame.f_code.co_filename != FILE:
         frames = frames.tb_next

@@ -77,7 +77,7 @@ class WarmParent:
             kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
 
     def serve(self) -> None:
-        """Obey until the other half hangs up."""
+        """Carry out requests until the other half hangs up."""
         while True:
             message, descriptors = self._receive()
             if message is None:
@@ -113,7 +113,7 @@ class WarmParent:
         return pid
 
     def _watch(self, pid: int, limits: dict[str, float]) -> dict[str, Any]:
-        """Wait for a candidate, ending it where it must be ended; returns the report."""
+        """Wait for a candidate, and kill it on request or over a limit; return the report."""
         over: str | None = None
         reaped = Reaped(pid)
         shares = self.means is None or not self.means.calls
@@ -141,9 +141,9 @@ class WarmParent:
 
     @staticmethod
     def _excess(look: watch.Watch, cpu: float) -> str | None:
-        """Which limit is exceeded; of memory, only if a second count says so, too.
+        """Return the limit that is exceeded; for memory, only if a second count confirms it.
 
-        Processes that end, or execute, while they are counted one by one can count twice.
+        Processes that end, or execute a program, while they are counted one by one can count twice.
         """
         over = look.excess(watch.descendants(os.getpid()), cpu)
         if over == "memory":
@@ -158,7 +158,7 @@ class WarmParent:
 
 
 def protect_devices() -> None:
-    """Let nobody change the times or the mode of a device, as root's bubblewrap leaves it open."""
+    """Make devices read-only; root's bubblewrap lets candidates change their times and modes."""
     for name in os.listdir("/dev"):
         if stat.S_ISCHR(os.lstat(f"/dev/{name}").st_mode):
             try:
@@ -181,12 +181,12 @@ class Reaped:
         self._pid = pid
 
     def candidate(self) -> bool:
-        """Reap whatever has ended; True once the candidate has."""
+        """Reap all children that have ended; return whether the candidate has."""
         self.all()
         return self.code is not None
 
     def all(self) -> bool:
-        """Reap whatever has ended; True where no child is left."""
+        """Reap all children that have ended; return whether no child is left."""
         while True:
             try:
                 ended, status, used = os.wait4(-1, os.WNOHANG)
@@ -218,7 +218,7 @@ class MissingModuleError(Exception):
 
 
 def warm(imports: list[tuple[str, bool]]) -> None:
-    """Import what candidates are going to use.
+    """Import the modules that candidates use.
 
     Raises:
         MissingModuleError: If a module that must be there cannot be imported.
@@ -236,7 +236,7 @@ def warm(imports: list[tuple[str, bool]]) -> None:
 
 
 def main() -> None:
-    """Import, say hello, and serve."""
+    """Import modules, say hello, and serve requests."""
     configuration = json.loads(sys.argv[1])
     control = socket.socket(fileno=configuration["control"])
 

@@ -15,7 +15,7 @@ from typing import Any
 
 
 def name_user() -> None:
-    """Have `pwd` and `grp` answer for this process's own ids where the system does not."""
+    """Make `pwd` and `grp` answer for this process's own ids where the system does not."""
     name, home = os.environ.get("USER"), os.environ.get("HOME")
     if name is None or home is None:
         return
@@ -31,7 +31,7 @@ def name_user() -> None:
 
 
 def _or_own(find: Callable[[Any], Any], own: object, entry: object) -> Callable[[Any], Any]:
-    """Return the function, which answers for one key of its own."""
+    """Wrap a lookup function so that it also finds one entry of its own."""
 
     @functools.wraps(find)
     def found(key: Any) -> Any:

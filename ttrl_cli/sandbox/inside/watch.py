@@ -81,11 +81,11 @@ class Watch:
         self._next_count = 0.0
 
     def excess(self, pids: list[int], cpu: float) -> str | None:
-        """Which limit is exceeded, if one is.
+        """Return the limit that is exceeded; None if none is.
 
         Args:
             pids: The candidate's processes.
-            cpu: Seconds used by its processes that the warm parent has waited for.
+            cpu: CPU time, in seconds, of the processes that the fork server has waited for.
         """
         found = [process for process in map(_process, pids) if process is not None]
         if sum(process.threads for process in found) > self._limits["processes"]:
@@ -97,10 +97,10 @@ class Watch:
         return None
 
     def _cpu(self, found: list[Process], gone: float) -> float:
-        """CPU time of all processes, past ones too: the larger of two counts, both too low.
+        """Return the CPU time of all processes, past ones too, in seconds.
 
-        The kernel's own misses children that nobody waits for, ours those that live for less than
-        the time between two looks.
+        It is the larger of two counts, both too low: the kernel's count misses children that nobody
+        waits for; ours misses processes that live for less than the time between two looks.
         """
         for process in found:
             self._seen[process.pid, process.started] = process.own_cpu
@@ -108,7 +108,7 @@ class Watch:
         return max(waited_for, sum(self._seen.values()))
 
     def _memory(self, found: list[Process]) -> int:
-        """Bytes that the processes hold; an upper bound where that is below the limit."""
+        """Return the bytes that the processes hold, or an upper bound that is within the limit."""
         grown = sum(max(0, process.mapped - self._inherited) for process in found)
         resident = sum(process.resident for process in found)
         tables = sum(process.tables for process in found)  # bounds, all three: see _distinct
@@ -131,12 +131,12 @@ class Watch:
 
 
 def can_look() -> bool:
-    """Whether the kernel tells the children of a process."""
+    """Decide whether the kernel lists the children of a process."""
     return os.path.exists(f"/proc/self/task/{os.getpid()}/children")
 
 
 def descendants(pid: int) -> list[int]:
-    """All processes below one, the nearest first; those that end meanwhile may be missing."""
+    """Return all processes below one, nearest first; some that end meanwhile may be missing."""
     found = children(pid)
     for child in found:  # grows while it is read
         found.extend(children(child))
@@ -144,13 +144,13 @@ def descendants(pid: int) -> list[int]:
 
 
 def children(pid: int) -> list[int]:
-    """The children of one process, whichever of its threads they are of."""
+    """Return the children of all threads of one process."""
     tasks = _names(f"/proc/{pid}/task")
     return [int(w) for task in tasks for w in _read(f"/proc/{pid}/task/{task}/children").split()]
 
 
 def _process(pid: int) -> Process | None:
-    """What /proc says of a process; None if it has ended."""
+    """Read what /proc says about a process; return None if it has ended."""
     fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
     if fields and fields[0] == "Z" and int(fields[17]) > 1:
         # its first thread has ended, and with it goes what /proc shows of the others
@@ -187,7 +187,7 @@ def _page_tables(pid: int) -> int:
 def _distinct(found: list[Process]) -> list[Process]:
     """Keep one of the processes that share one memory: each shows all of it as its own.
 
-    Where the kernel does not compare processes, or one has just ended, it counts by itself.
+    Where the kernel cannot compare processes, or one has just ended, a process counts by itself.
     """
     ordered: list[Process] = []
     for process in found:
@@ -211,11 +211,11 @@ def _order(first: int, second: int) -> int:
 
 
 def _held(found: list[Process], until: float, shares: bool) -> int:
-    """Bytes that processes hold together, counted page by page, and their page tables.
+    """Return the bytes that processes hold together, counted page by page, and their page tables.
 
     Args:
-        found: The processes, of which no two share one memory.
-        until: On the clock of `time.monotonic`; whoever was not counted by then counts in full.
+        found: The processes; no two of them share one memory.
+        until: A time of `time.monotonic`; processes that were not counted by then count in full.
         shares: Whether they can share memory without a file.
     """
     shared: dict[str, int] = {}
@@ -231,7 +231,7 @@ def _held(found: list[Process], until: float, shares: bool) -> int:
 
 
 def _proportional(process: Process) -> int:
-    """Bytes of a process's memory that is not shared memory, shared pages divided."""
+    """Return the bytes of a process's memory without shared memory; shared pages are divided."""
     sizes: dict[str, int] = {}
     for line in _read(f"/proc/{process.pid}/smaps_rollup").splitlines()[1:]:
         name, _, rest = line.partition(":")
@@ -244,7 +244,7 @@ def _proportional(process: Process) -> int:
 
 
 def _shared(pid: int) -> dict[str, int]:
-    """Memory shared without a file, as its inode and its size."""
+    """Return the sizes, by inode, of the memory that a process shares without a file."""
     found: dict[str, int] = {}
     for line in _read(f"/proc/{pid}/maps").splitlines():
         if "/dev/zero" in line and line.split()[1].endswith("s"):
@@ -256,7 +256,10 @@ def _shared(pid: int) -> dict[str, int]:
 
 
 def _buffers(found: list[Process], until: float) -> int:
-    """Bytes that fit into the buffers of all pipes and sockets; `until` as for `_held`."""
+    """Return the bytes that fit into the buffers of all pipes and sockets.
+
+    After `until`, every open descriptor counts as a socket.
+    """
     ends: set[str] = set()
     for process in found:
         folder = f"/proc/{process.pid}/fd"
