@@ -2,9 +2,16 @@
 
 import pytest
 
-from ttrl_cli.voting.collapse import Health, Limits, bad_streak, collapse, last_good_policy, sign
+from ttrl_cli.voting.collapse import (
+    CollapseLimits,
+    Health,
+    bad_streak,
+    collapse,
+    last_good_policy,
+    sign,
+)
 
-LIMITS = Limits(patience=3, parsed_floor=0.7, entropy_floor=0.02)
+LIMITS = CollapseLimits(patience=3, parsed_floor=0.7, entropy_floor=0.02)
 
 
 def health(step: int, *, parsed: float = 0.9, before: float = 0.9, entropy: float = 0.5) -> Health:

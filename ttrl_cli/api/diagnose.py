@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
+class Diagnosis:
     """What `ttrl doctor` found out.
 
     Attributes:
@@ -35,13 +35,13 @@ class Health:
     warning: str
 
 
-def doctor() -> Health:
+def doctor() -> Diagnosis:
     """Attack every sandbox backend on this machine; each takes about ten seconds."""
     try:
         chosen, warning = choose(AUTO)
     except SetupError as error:
         chosen, warning = "", str(error)
-    return Health(
+    return Diagnosis(
         kernel=f"{platform.system()} {platform.release()}",
         sandboxes=tuple(check_backend(backend) for backend in BACKENDS.values()),
         chosen=chosen,

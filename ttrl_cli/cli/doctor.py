@@ -10,7 +10,7 @@ from ttrl_cli.cli.fields import fields_of, with_options
 from ttrl_cli.errors import SetupError, UsageError
 
 if TYPE_CHECKING:
-    from ttrl_cli.api.diagnose import Health
+    from ttrl_cli.api.diagnose import Diagnosis
     from ttrl_cli.models.memory_plan import Plan
     from ttrl_cli.records import Json
     from ttrl_cli.sandbox.base import Property
@@ -128,7 +128,7 @@ def _plan_as_json(planned: "Plan") -> "dict[str, Json]":
     }
 
 
-def _describe(health: "Health") -> str:
+def _describe(health: "Diagnosis") -> str:
     """Describe the sandboxes for people: a line for each property, a column for each sandbox."""
     from ttrl_cli.sandbox.base import Property
 
@@ -162,7 +162,7 @@ def _cell(checked: "Checked", name: "Property") -> str:
     return "yes" if name in checked.held else "no"
 
 
-def _as_json(health: "Health") -> "dict[str, Json]":
+def _as_json(health: "Diagnosis") -> "dict[str, Json]":
     return {
         "kernel": health.kernel,
         "chosen": health.chosen,

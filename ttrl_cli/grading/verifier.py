@@ -40,7 +40,7 @@ MOST_SCORE = 1e150
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scored:
+class ScoreResult:
     """What verifying and scoring gave, not yet checked against the problem's reward.
 
     Attributes:
@@ -161,7 +161,7 @@ class Checker:
         # data were verified when they were kept; what verifying makes of them now may be rounded
         return self.certify(verdict.data if key == "text" else solution, str(solution))
 
-    def _scored(self, data: Json, known: Json) -> Scored:
+    def _scored(self, data: Json, known: Json) -> ScoreResult:
         if self._command is not None:
             answer = self._command.ask(data)
             shown = self._render(answer["data"])
@@ -223,7 +223,7 @@ class Checker:
         msg = f"render must return text (got {type(shown).__name__})"
         raise BrokenProblemError(msg)
 
-    def _verdict(self, scored: Scored) -> Verdict:
+    def _verdict(self, scored: ScoreResult) -> Verdict:
         score = _finite(scored.value)
         if score is None:
             return Verdict(status=Status.INVALID, reason="score is not finite")
@@ -282,7 +282,7 @@ def _as_mapping(scored: object) -> Mapping[str, object]:
     return scored
 
 
-def _scored(data: Json, answer: Mapping[str, object], shown: str) -> Scored:
+def _scored(data: Json, answer: Mapping[str, object], shown: str) -> ScoreResult:
     """Check the types of what a score function or a verifier command returned."""
     value = answer["value"]
     if not _is_number(value) or isinstance(value, bool | np.bool_):
@@ -297,7 +297,9 @@ def _scored(data: Json, answer: Mapping[str, object], shown: str) -> Scored:
         msg = f"score's feedback must be text (got {type(feedback).__name__})"
         raise BrokenProblemError(msg)
     figures = {clean(key): _metric(key, metric) for key, metric in metrics.items()}
-    return Scored(data=data, value=value, metrics=figures, feedback=clean(feedback), shown=shown)
+    return ScoreResult(
+        data=data, value=value, metrics=figures, feedback=clean(feedback), shown=shown
+    )
 
 
 def _metric(key: str, metric: object) -> float:

@@ -42,11 +42,11 @@ def forward(
             loaded with or without it.
     """
     if not model.sharded and supported(model.network.get_base_model()):
-        return _Lean(model, temperature, adapter=adapter, checkpointing=checkpointing)
-    return _Network(model, temperature, adapter=adapter)
+        return _LeanForward(model, temperature, adapter=adapter, checkpointing=checkpointing)
+    return _ModelForward(model, temperature, adapter=adapter)
 
 
-class _Lean:
+class _LeanForward:
     """By `models.sequence`."""
 
     def __init__(
@@ -78,7 +78,7 @@ class _Lean:
         self._sequences.collect()
 
 
-class _Network:
+class _ModelForward:
     """By the model's own forward, with TRL's fused head."""
 
     def __init__(self, model: LoadedModel, temperature: float, *, adapter: bool) -> None:

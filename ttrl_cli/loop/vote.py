@@ -269,8 +269,8 @@ class VoteTask:
     def _rounds(self, questions: int) -> int:
         return -(-questions // self._config.groups)
 
-    def _limits(self) -> collapse.Limits:
-        return collapse.Limits(
+    def _limits(self) -> collapse.CollapseLimits:
+        return collapse.CollapseLimits(
             patience=self._config.patience,
             parsed_floor=self._config.parsed_floor,
             entropy_floor=self._config.entropy_floor,

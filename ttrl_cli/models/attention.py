@@ -23,7 +23,7 @@ _UNSUPPORTED = ("sliding_window", "softcap", "s_aux", "position_bias")
 
 
 @dataclass(slots=True)
-class SharedPrefix:
+class PrefixCache:
     """The prompts that a batch of rows goes on from.
 
     Attributes:
@@ -43,7 +43,7 @@ def shared_prefix_attention(
     attention_mask: torch.Tensor | None,
     scaling: float | None = None,
     dropout: float = 0.0,
-    shared_prefix: SharedPrefix | None = None,
+    shared_prefix: PrefixCache | None = None,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, None]:
     """Compute attention of one token a row over its prompt and over what the row has written.

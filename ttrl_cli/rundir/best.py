@@ -13,7 +13,7 @@ from ttrl_cli.records import Json, Verdict
 from ttrl_cli.rundir import files
 
 
-class Best:
+class BestFolder:
     """Reads and replaces the best solution of a run.
 
     Args:

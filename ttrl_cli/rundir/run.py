@@ -24,7 +24,7 @@ from ttrl_cli.config import RunConfig, SolveConfig, VoteConfig
 from ttrl_cli.errors import UnwritableError, UsageError
 from ttrl_cli.records import Json, Kind
 from ttrl_cli.rundir import files
-from ttrl_cli.rundir.best import Best
+from ttrl_cli.rundir.best import BestFolder
 from ttrl_cli.rundir.making import keep_source, make_folder
 from ttrl_cli.rundir.provenance import provenance
 
@@ -58,7 +58,7 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
+class RunStatus:
     """status.json: what a run is, where it started from, and how far it has come."""
 
     kind: Kind
@@ -80,11 +80,11 @@ class RunDir:
         best: The best solution found.
     """
 
-    def __init__(self, path: Path, config: RunConfig, status: Status) -> None:
+    def __init__(self, path: Path, config: RunConfig, status: RunStatus) -> None:
         self.path = path
         self.config = config
         self.status = status
-        self.best = Best(path)
+        self.best = BestFolder(path)
 
     # -- making and opening ------------------------------------------------------------------
 
@@ -120,7 +120,7 @@ class RunDir:
                 (UnwritableError).
         """
         make_folder(path)
-        begun = Status(kind=kind, name=name, phase="running", totals=Totals())
+        begun = RunStatus(kind=kind, name=name, phase="running", totals=Totals())
         run = cls(path, config, replace(begun, start_from=start_from))
         made = {**provenance(), "sandbox": sandbox, "chat_template": chat_template}
         try:
@@ -145,7 +145,7 @@ class RunDir:
         config = files.read_checked(path / "config.json")
         try:
             totals = Totals(**raw.pop("totals"))
-            status = Status(totals=totals, **raw)
+            status = RunStatus(totals=totals, **raw)
             return cls(path, CONFIGS[status.kind].model_validate(_of_today(config)), status)
         except (KeyError, TypeError, ValueError) as error:
             msg = f"{path}: its status.json or config.json is damaged: {error}"
@@ -180,7 +180,7 @@ class RunDir:
         self.config = config
         files.write_json(self.path / "config.json", config.model_dump())
 
-    def write_status(self, status: Status) -> None:
+    def write_status(self, status: RunStatus) -> None:
         """Replace status.json."""
         self.status = status
         fields = {**asdict(status), "totals": status.totals.as_json()}

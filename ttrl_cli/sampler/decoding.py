@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import torch
 from transformers.cache_utils import Cache
 
-from ttrl_cli.models.attention import SharedPrefix
+from ttrl_cli.models.attention import PrefixCache
 from ttrl_cli.models.cache import OwnLayer, own_cache
 from ttrl_cli.models.lean.decoder import Decoder
 from ttrl_cli.models.lean.weights import supported
@@ -37,15 +37,15 @@ def start(network: Any, prompts: list[Cache], rows_P: list[int]) -> Decoding:
         [(cache.layers[i].keys[0], cache.layers[i].values[0]) for cache in prompts]
         for i in range(len(prompts[0].layers))
     ]
-    prefix = SharedPrefix(layers=layers, rows_P=rows_P)
+    prefix = PrefixCache(layers=layers, rows_P=rows_P)
     lean = supported(network.get_base_model())
-    return _Lean(network, prefix) if lean else _Network(network, prefix)
+    return _LeanDecoding(network, prefix) if lean else _ModelDecoding(network, prefix)
 
 
-class _Lean:
+class _LeanDecoding:
     """By `models.decoder`."""
 
-    def __init__(self, network: Any, prefix: SharedPrefix) -> None:
+    def __init__(self, network: Any, prefix: PrefixCache) -> None:
         self._decoder = Decoder(network)
         self._prefix = prefix
         self._own = self._decoder.own()
@@ -59,10 +59,10 @@ class _Lean:
             layer.reorder(source)
 
 
-class _Network:
+class _ModelDecoding:
     """By the model's own forward, with our attention in it."""
 
-    def __init__(self, network: Any, prefix: SharedPrefix) -> None:
+    def __init__(self, network: Any, prefix: PrefixCache) -> None:
         self._network = network
         self._prefix = prefix
         self._cache = own_cache(len(prefix.layers))

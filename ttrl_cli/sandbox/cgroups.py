@@ -25,7 +25,7 @@ _TRIES = 10
 _numbers = itertools.count()
 
 
-class Group:
+class Cgroup:
     """A cgroup that candidates enter. Made by `Group.make`."""
 
     def __init__(self, path: Path) -> None:

@@ -34,7 +34,7 @@ from ttrl_cli.sandbox.base import (
     Surroundings,
     kill_after,
 )
-from ttrl_cli.sandbox.cgroups import Group
+from ttrl_cli.sandbox.cgroups import Cgroup
 from ttrl_cli.sandbox.exits import TAIL_CHARS, Exit, judge, result_of
 from ttrl_cli.sandbox.pipes import End, Stream, read_until_end
 from ttrl_cli.sandbox.request import (
@@ -70,7 +70,7 @@ class Sandbox:
         self._parent: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._sweeping = contextlib.ExitStack()
-        self._group: Group | None = None
+        self._group: Cgroup | None = None
         self.protections: Sequence[str] = ()
 
     def __enter__(self) -> Self:
@@ -161,7 +161,7 @@ class Sandbox:
             self._control = ours
             theirs.close()
             self.protections = self._hello(log)
-        self._group = Group.make()
+        self._group = Cgroup.make()
         if self._group is not None:
             self.protections = [*self.protections, "cgroups"]
 

@@ -30,7 +30,7 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class CollapseLimits:
     """What counts as a sign of collapse, and how many steps of it are one.
 
     Attributes:
@@ -44,7 +44,7 @@ class Limits:
     entropy_floor: float
 
 
-def sign(health: Health, limits: Limits) -> str:
+def sign(health: Health, limits: CollapseLimits) -> str:
     """Describe in words what is wrong with a step; return "" if nothing is."""
     if health.parsed < limits.parsed_floor * health.parsed_before:
         return (
@@ -56,7 +56,7 @@ def sign(health: Health, limits: Limits) -> str:
     return ""
 
 
-def bad_streak(history: Sequence[Health], limits: Limits) -> int:
+def bad_streak(history: Sequence[Health], limits: CollapseLimits) -> int:
     """Count how many of the last steps in a row show a sign of collapse."""
     count = 0
     for health in reversed(history):
@@ -66,7 +66,7 @@ def bad_streak(history: Sequence[Health], limits: Limits) -> int:
     return count
 
 
-def last_good_policy(history: Sequence[Health], limits: Limits) -> int:
+def last_good_policy(history: Sequence[Health], limits: CollapseLimits) -> int:
     """Return the step whose update made the last weights that were seen healthy.
 
     A step samples before its own update: the samples of the last healthy step h come from the
@@ -77,7 +77,7 @@ def last_good_policy(history: Sequence[Health], limits: Limits) -> int:
     return (healthy[-1] if healthy else history[0]).step - 1
 
 
-def collapse(history: Sequence[Health], limits: Limits) -> str:
+def collapse(history: Sequence[Health], limits: CollapseLimits) -> str:
     """Say why training should stop; return "" while it may go on."""
     streak = bad_streak(history, limits)
     if streak < limits.patience:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.nn.functional import silu
 
-from ttrl_cli.models.attention import SharedPrefix, attend
+from ttrl_cli.models.attention import PrefixCache, attend
 from ttrl_cli.models.cache import OwnKeysValues
 from ttrl_cli.models.lean.weights import FUSED, norm, projection, rotary, rotate
 
@@ -79,7 +79,7 @@ class Decoder:
         token_B: torch.Tensor,
         position_B: torch.Tensor,
         own: list[OwnKeysValues],
-        prefix: SharedPrefix,
+        prefix: PrefixCache,
     ) -> torch.Tensor:
         """Compute logits [B, V] after one more token a row.
 

@@ -11,7 +11,7 @@ Run as `python -m inside.serve CONFIGURATION`, JSON with the keys
 It says hello with one line of JSON, {"protections": [...]}, or {"error": "..."} and perhaps the
 "module" that cannot be imported, and then obeys.
 {"names": [...], "limits": {...}} comes with one descriptor for each name (those of `attempt.main`)
-and starts a candidate within the limits of `watch.Watch`; {"kill": true} ends it. How a candidate
+and starts a candidate within the limits of `watch.Monitor`; {"kill": true} ends it. How a candidate
 ended is written to its `status` descriptor as JSON, and the descriptor closed, when no process of
 the candidate is left:
 
@@ -117,7 +117,7 @@ class WarmParent:
         over: str | None = None
         reaped = Reaped(pid)
         shares = self.means is None or not self.means.calls
-        look = watch.Watch(limits, inherited=self._inherited, shares=shares)
+        look = watch.Monitor(limits, inherited=self._inherited, shares=shares)
         next_look = time.monotonic() + INTERVAL
         while not reaped.candidate():
             waiting = [self._woken, self._control.fileno()]
@@ -140,7 +140,7 @@ class WarmParent:
         return {"code": reaped.code, "over": over, "cpu": reaped.cpu}
 
     @staticmethod
-    def _excess(look: watch.Watch, cpu: float) -> str | None:
+    def _excess(look: watch.Monitor, cpu: float) -> str | None:
         """Return the limit that is exceeded; for memory, only if a second count confirms it.
 
         Processes that end, or execute a program, while they are counted one by one can count twice.

@@ -62,7 +62,7 @@ class Process(NamedTuple):
     children_cpu: float
 
 
-class Watch:
+class Monitor:
     """Looks at one candidate from time to time.
 
     Args:
