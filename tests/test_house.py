@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from tests.house import ROOT, long_functions, wrong_layers
+from tests.house import ROOT, long_functions, unknown_axes, wrong_layers
 
 
 def test_a_long_function_is_named(tmp_path: Path) -> None:
@@ -29,3 +29,14 @@ def test_layers_that_part_are_named(tmp_path: Path) -> None:
     first, second = wrong_layers(tmp_path)
     assert first.startswith("docs/design.md: its layers are")
     assert second == "pyproject.toml: stray is in no layer"
+
+
+def test_an_axis_that_is_not_in_the_table_is_named(tmp_path: Path) -> None:
+    """rewards_GZ has one, rewards_G none; a parameter counts as well."""
+    (tmp_path / "ttrl_cli").mkdir()
+    (tmp_path / "CONTRIBUTING.md").write_text("## Notation\n\n| `_G` | samples |\n\n## More\n")
+    (tmp_path / "ttrl_cli" / "a.py").write_text("def f(x_Q):\n    rewards_G = rewards_GZ = x_Q\n")
+    found = sorted(unknown_axes(tmp_path))
+    assert found[0] == "ttrl_cli/a.py:1: x_Q: no axis Q is known"
+    assert any("rewards_GZ: no axis Z" in line for line in found)
+    assert not any("rewards_G:" in line for line in found)
