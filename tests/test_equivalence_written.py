@@ -550,7 +550,7 @@ _OPPOSITES = """
     used/left red/blue odd/even real/imaginary upper/lower top/bottom extra/missing NE/SW
     internal/external interior/exterior valid/invalid legal/illegal visible/invisible plus/minus
     credits/debits sharper/flatter louder/quieter smoother/rougher both/neither lead/lag leads/lags
-    ups/downs owes/owed lends/borrows inputs/outputs ayes/noes
+    ups/downs owes/owed lends/borrows ayes/noes
 """
 PHRASES = [
     ("too many", "too few"), ("too high", "too low"), ("too long", "too short"),

@@ -37,7 +37,6 @@ _GROUPS = (
     "import imports", "export exports", "supply", "demand", "shortage", "excess", "premium",
     "refund refunds refunded", "charge charges charged", "overtime", "undertime",
     "lends", "borrows", "gives", "gets get", "takes", "inflow inflows", "outflow outflows",
-    "input inputs", "output outputs",
     # changes
     "used", "off", "out", "low",
     "increase increases increased increasing", "decrease decreases decreased decreasing",
@@ -75,7 +74,7 @@ _KINDS = frozenset((
     "repulsive", "inclusive", "exclusive", "disjoint", "largest", "smallest", "biggest",
     "weekdays", "weekends", "male", "female", "hot", "cold", "wet", "dry", "raise", "cut", "red",
     "blue", "green", "yellow", "black", "white", "internal", "external", "interior", "exterior",
-    "internally", "externally", "valid", "invalid", "legal", "illegal", "possible", "impossible",
+    "internally", "externally", "valid", "invalid", "legal", "illegal", "impossible",
     "likely", "unlikely", "finite", "infinite", "active", "inactive", "visible", "invisible",
     "direct", "indirect", "dependent", "independent", "proper", "improper", "regular", "irregular",
     "stable", "unstable", "equal", "unequal", "public", "private", "domestic", "foreign", "local",
