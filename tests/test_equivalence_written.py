@@ -399,6 +399,133 @@ BOUNDS: Kind = (
         ("maximum 8", "minimum 8"),
     ],
 )  # fmt: skip
+TIMES: Kind = (
+    [
+        (time, "11 a.m.")
+        for time in (
+            r"11\text{ o'clock a.m.}", r"11\text{ o'clock AM}", "11 o'clock am",
+            r"11\text{ o'clock }\text{a.m.}", r"\text{11 o'clock a.m.}", r"11\text{ hours a.m.}",
+            "11 hrs AM", r"11\text{ o'clock in the morning}", r"11\text{ (a.m.)}", "11 (AM)",
+            r"11:00\text{ o'clock a.m.}",
+        )
+    ]
+    + [
+        ("8 o'clock at night", "20:00"),
+        ("2 at night", "2 a.m."),
+        (r"(8\text{ o'clock p.m.}, 3)", "(8 pm, 3)"),
+        (r"t = 8:45\text{ hours p.m.}", "8:45 PM"),
+    ],
+    [
+        (form.format(first), other)
+        for form in (
+            r"11\text{{ o'clock {}}}", "11 o'clock {}", r"11\text{{ hours {}}}",
+            r"11\text{{ o'clock }}{}", r"\text{{11 o'clock {}}}", "11 ({})", "11 sharp {}",
+        )
+        for first, second in (("a.m.", "p.m."), ("AM", "PM"), ("am", "pm"))
+        for other in (form.format(second), "11")
+    ],
+)  # fmt: skip
+REGIONS: Kind = (
+    [
+        (r"x < 2 \cup x > 9", r"(-\infty,2)\cup(9,\infty)"),
+        ("x ≤ 2 ∪ x ≥ 9", r"x \le 2 \text{ or } x \ge 9"),
+        (r"\{x : x<2 \cup x>9\}", "x < 2 or x > 9"),
+        (r"x > 9 \text{ or } x = 2", r"\{2\}\cup(9,\infty)"),
+        (r"x = 2 \lor x > 9", r"(9,\infty) \cup \{2\}"),
+        (r"x=2 \text{ or } x=3 \text{ or } x>9", r"\{2,3\}\cup(9,\infty)"),
+        ("x < -2 or x = 0 or x > 2", r"(-\infty,-2)\cup\{0\}\cup(2,\infty)"),
+        ("x > 9 or x = 9", r"x \ge 9"),
+        ("x > 9 or x = 12", "x > 9"),
+        ("None", r"\emptyset"),
+        (r"\text{None}", "no solution"),
+        ("there are none", r"\{\}"),
+    ],
+    [
+        (r"x < 2 \cup x > 9", "2 < x < 9"),
+        (r"x < 2 \cup x > 9", r"x < 2 \cap x > 9"),
+        (r"M \cup N < 9", r"M \cap N < 9"),
+        ("x > 9 or x = 2", "x > 9"),
+        ("x > 9 or x = 2", "x > 9 or x = 3"),
+        ("x > 9 or y = 2", r"\{2\}\cup(9,\infty)"),
+        (r"\{2\}\cup(9,\infty)", r"(9,\infty)"),
+        (r"\{2, 3\}\cup(9,\infty)", r"\{2\}\cup(9,\infty)"),
+        ("None", "0"),
+        (r"(\text{None}, 2)", r"(\emptyset, 2)"),
+    ],
+)
+AMOUNTS: Kind = (
+    [
+        (amount, "17")
+        for amount in (
+            r"17\,\text{J}/(\text{mol}\cdot\text{K})", r"17\ \mathrm{J}/(\mathrm{kg}\,\mathrm{K})",
+            r"17\,\mathrm{W}/(\mathrm{m}^2\cdot\mathrm{K})", r"17\,\frac{m}{s}",
+            r"17\,\frac{km}{h}", r"17\frac{km}{h}", r"17\ \frac{m}{s^2}", r"17\,\frac{kg}{m^{3}}",
+            r"17\;\frac{N}{m}", "17 yen", r"17\text{ yen}", "17 won", r"A\$17", r"\text{US}\$17",
+            r"\text{US\$}17", r"\text{HK}\$\,17", r"AB = 17\text{ cm}", "PQ = 17 apples",
+        )
+    ]
+    + [("17,000 won", "17000"), (r"\text{US}\$1,700", "1700")],
+    [
+        (r"17\,\frac{m}{n}", "17"),
+        (r"17\frac{m}{s}", "17"),
+        (r"17\frac{x}{y}", "17"),
+        (r"17\,\frac{h}{g}", "17"),
+        ("17 games won", "17"),
+        ("17 won", "17 lost"),
+    ],
+)  # fmt: skip
+SAID_AGAIN: Kind = (
+    [
+        (numeral, "213_5")
+        for numeral in (
+            r"213\text{ (base }5)", r"213\ (\text{base } 5)", r"213\ (\text{base 5})",
+            r"213\text{ (base }5\text{)}", r"213\text{ (in base }5)", "213 (base-5)",
+            r"213_{5}\text{ (base 5)}", "213_5 (base 5)", r"213_{\text{five}}\text{ (base 5)}",
+            r"(213)_5\ (\text{base } 5)",
+        )
+    ]
+    + [
+        ("4 (four)", "4"),
+        (r"4\ (\text{four})", "4"),
+        (r"\text{4 (four)}", "4"),
+        ("4 (Four) ways", "4"),
+        ("x = 4 (four)", "4"),
+        ("twelve (12)", "12"),
+        ("86 (eighty-six)", "86"),
+        ("1,206 (one thousand two hundred and six)", "1206"),
+        (r"AB \approx 4", "4"),
+        (r"|AB| \approx 4.2", "4.2"),
+        (r"AB \approx 4\text{ cm}", "4"),
+        (r"x = \sqrt5 \approx 2.236", r"\sqrt5"),
+        (r"\sqrt5 \approx 2.236", r"\sqrt5"),
+        (r"n \to 4", "4"),
+        ("n → 4", "4"),
+        ("n -> 4", "4"),
+        (r"a_n \to \frac12", "0.5"),
+        (r"n \to \infty", r"\infty"),
+        ("58_500", "58500"),
+        (r"58\_500", "58500"),
+        ("1_000_000", "1000000"),
+        (r"x = -58_500\text{ cm}", "-58500"),
+    ],
+    [
+        (r"213_5\text{ (base 6)}", "213_5"),
+        (r"213_5\text{ (base 6)}", "213_6"),
+        (r"213\ (\text{base } 5)", r"213\ (\text{base } 6)"),
+        (r"213\ (\text{base } 5)", "213"),
+        ("4 (five)", "4"),
+        ("4 (four)", "16"),
+        ("twelve (13)", "13"),
+        (r"AB \approx 4", r"AB \approx 5"),
+        (r"AB \approx 4", r"CD \approx 4"),
+        (r"r \to s", "s"),
+        (r"4 \to 5", "5"),
+        (r"n \to 4", r"m \to 4"),
+        ("58_500", "58501"),
+        ("58_5", "585"),
+        ("58_50", "5850"),
+    ],
+)  # fmt: skip
 KINDS = {
     "logic": LOGIC,
     "no products": NO_PRODUCTS,
@@ -407,6 +534,10 @@ KINDS = {
     "notations": NOTATIONS,
     "units": UNITS,
     "bounds": BOUNDS,
+    "times": TIMES,
+    "regions": REGIONS,
+    "amounts": AMOUNTS,
+    "said again": SAID_AGAIN,
 }
 _OPPOSITES = """
     uphill/downhill upstream/downstream rising/falling climbing/sinking increasing/decreasing
@@ -417,11 +548,15 @@ _OPPOSITES = """
     accelerating/decelerating compressed/stretched entering/leaving loaded/unloaded
     passed/failed overestimate/underestimate revenue/expense import/export inward/outward
     used/left red/blue odd/even real/imaginary upper/lower top/bottom extra/missing NE/SW
+    internal/external interior/exterior valid/invalid legal/illegal visible/invisible plus/minus
+    credits/debits sharper/flatter louder/quieter smoother/rougher both/neither lead/lag leads/lags
+    ups/downs owes/owed lends/borrows ayes/noes
 """
 PHRASES = [
     ("too many", "too few"), ("too high", "too low"), ("too long", "too short"),
     ("north of east", "east of north"), ("to the front", "to the back"), ("km N", "km S"),
-    ("km E", "km W"), ("S", "N"), ("going up", "going down"), ("given away", "taken away"),
+    ("km E", "km W"), ("S", "N"), ("owes", "is owed"), ("going up", "going down"),
+    ("given away", "taken away"),
 ]  # fmt: skip
 _NEUTRAL = frozenset(("left", "N"))
 """What a number has behind it that is none of what decides."""
@@ -495,7 +630,8 @@ def test_broken_formulas_ask_nobody(answer: str) -> None:
         r"\begin{cases}1&2",
         r"\neg ", r"p \land q \lor ", r"(p \land ", r"\{\{", r"\vec a\times ", "B^{-1}C", "dy/dx",
         "too ", "CoNiS", "ivx", "37°30'", "$2 and 5 cents", r"\\frac", "5 and a half ", "0x1F ",
-        "u=1 ",
+        "u=1 ", r"/(\text{a}", r"\frac{m}{s}", "3 (three ", "seven-", r"x<1 \cup ", "11 o'clock ",
+        "11 (", "312_4 (base ", "58_500", r"\text{US", r"x \to ", r"AB \approx ", "am ",
     ],
 )  # fmt: skip
 def test_canonical_never_stalls(part: str) -> None:

@@ -6,7 +6,14 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 
-from ttrl_cli.equivalence.equations import VALUE_OF, label_of, name_of, named, zero
+from ttrl_cli.equivalence.equations import (
+    VALUE_OF,
+    label_of,
+    name_of,
+    named,
+    without_approximation,
+    zero,
+)
 from ttrl_cli.equivalence.expression import (
     LIST,
     Node,
@@ -236,6 +243,9 @@ def _element(node: Node, whole: Node) -> Canonical:
 
 
 def _relation(node: Node, *, within: bool = False) -> Canonical:
+    node = without_approximation(node)
+    if node.head != "relation":
+        return _of(node)
     operators = node.name.split()
     if set(operators) <= ORDERS:
         return inequality(node, operators)
@@ -250,8 +260,6 @@ def _relation(node: Node, *, within: bool = False) -> Canonical:
         return named(left.name, _of(right))
     if operators == ["in"] and left.head == "tuple" and name_of(left):
         return point(name_of(left), _of(right))
-    if operators == ["~"]:
-        return _of(left)
     raise Unreadable
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ttrl_cli.equivalence.equations import VALUE_OF, named
 from ttrl_cli.equivalence.expression import EITHER, LIST, PRIME
 from ttrl_cli.equivalence.known import Canonical
-from ttrl_cli.equivalence.regions import BRACKETS, separate
+from ttrl_cli.equivalence.regions import BRACKETS, separate, spread
 from ttrl_cli.equivalence.sets import BRACED, set_key, set_of
 
 ROUNDED = 1.01e-6
@@ -237,7 +237,7 @@ def _lists(a: Canonical, b: Canonical) -> bool:
 
 def _unions(a: Canonical, b: Canonical) -> bool:
     """Decide whether two unions, or a union and an interval, may be the same."""
-    left, right = (each.parts if each.kind == "union" else (each,) for each in (a, b))
+    left, right = (spread(each.parts if each.kind == "union" else (each,)) for each in (a, b))
     if not {part.name for part in (*left, *right) if part.kind == "tuple"} <= BRACKETS:
         return False
     if not separate(left) or not separate(right):

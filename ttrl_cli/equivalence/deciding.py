@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 _GROUPS = (
     # directions
-    "above", "below beneath", "over", "under underneath", "up upward upwards",
-    "down downward downwards", "uphill", "downhill", "upstream", "downstream",
+    "above", "below beneath", "over", "under underneath", "up ups upward upwards",
+    "down downs downward downwards", "uphill", "downhill", "upstream", "downstream",
     "east eastward eastwards eastern eastbound", "west westward westwards western westbound",
     "north northward northwards northern northbound",
     "south southward southwards southern southbound",
@@ -27,7 +27,8 @@ _GROUPS = (
     "sooner", "ad ce", "bc bce", "first", "last", "fast", "slow", "arrival", "departure",
     # money
     "profit profits", "loss losses", "gain gains gained gaining", "lost lose loses losing",
-    "surplus", "deficit", "credit", "debit", "owed owing owes", "owns", "debt",
+    "surplus", "deficit", "credit credits credited", "debit debits debited", "owed owing",
+    "owes owe", "owns", "debt",
     "deposit deposits deposited", "withdrawal withdrawals withdrew withdrawn",
     "spent spend spends spending", "saved saving saves savings", "paid pay pays paying",
     "received receive receives receiving", "bought buy buys buying", "sold sell sells selling",
@@ -35,6 +36,7 @@ _GROUPS = (
     "expense expenses", "revenue", "cost costs", "asset assets", "liability liabilities",
     "import imports", "export exports", "supply", "demand", "shortage", "excess", "premium",
     "refund refunds refunded", "charge charges charged", "overtime", "undertime",
+    "lends", "borrows", "gives", "gets get", "takes", "inflow inflows", "outflow outflows",
     # changes
     "used", "off", "out", "low",
     "increase increases increased increasing", "decrease decreases decreased decreasing",
@@ -48,13 +50,20 @@ _GROUPS = (
     "colder cooler", "cheaper", "dearer", "closer nearer", "farther further", "thicker", "thinner",
     "wider", "narrower", "deeper", "shallower", "brighter", "darker", "stronger", "weaker",
     "richer", "poorer", "better", "worse", "quicker", "steeper", "many much", "few little",
+    "sharper", "flatter", "tighter", "looser", "louder", "quieter", "softer", "harder", "easier",
+    "smoother", "rougher", "wetter", "drier dryer", "cleaner", "dirtier", "newer", "denser",
+    "finer", "coarser", "safer", "riskier", "simpler", "sweeter", "fatter", "slimmer", "steadier",
+    "leads led", "lag lags lagging lagged",
     "extra", "missing", "short", "overestimate", "underestimate", "overweight", "underweight",
     "overpaid", "underpaid", "maximum maximal max", "minimum minimal", "most", "least",
     # what is counted
     "positive", "negative", "wins won win", "draws drawn draw", "heads", "tails", "pass passes",
     "fail fails failures", "present", "absent", "open", "alive", "dead", "full", "empty",
+    "plus pluses", "minus minuses", "both", "either", "neither", "none", "success successes",
+    "defeat defeats", "victory victories", "ayes yeas", "noes nays", "pros", "cons",
     "prime primes", "composite composites", "against", "without", "correct",
     "incorrect wrong", "true", "false",
+    "forenoon", "afternoon",
     "january jan", "february feb", "march mar", "april apr", "may", "june jun", "july jul",
     "august aug", "september sep sept", "october oct", "november nov", "december dec",
 )  # fmt: skip
@@ -64,7 +73,13 @@ _KINDS = frozenset((
     "rational", "irrational", "divisible", "indivisible", "linear", "quadratic", "attractive",
     "repulsive", "inclusive", "exclusive", "disjoint", "largest", "smallest", "biggest",
     "weekdays", "weekends", "male", "female", "hot", "cold", "wet", "dry", "raise", "cut", "red",
-    "blue", "green", "yellow", "black", "white",
+    "blue", "green", "yellow", "black", "white", "internal", "external", "interior", "exterior",
+    "internally", "externally", "valid", "invalid", "legal", "illegal", "impossible",
+    "likely", "unlikely", "finite", "infinite", "active", "inactive", "visible", "invisible",
+    "direct", "indirect", "dependent", "independent", "proper", "improper", "regular", "irregular",
+    "stable", "unstable", "equal", "unequal", "public", "private", "domestic", "foreign", "local",
+    "permanent", "temporary", "parallel", "perpendicular", "major", "minor", "senior", "junior",
+    "sharp", "flat", "loose", "tight", "lead", "clean", "dirty", "safe", "unsafe", "common", "rare",
 ))  # fmt: skip
 """What decides where no noun follows: 12 even, but not 12 even numbers."""
 _DEGREE = "too"
@@ -83,7 +98,12 @@ _NO_PARTICIPLES = frozenset((
 
 
 def deciding_words(words: Sequence[str]) -> list[str]:
-    """Return those words behind a number that decide, in order: north of east, too many."""
+    """Return those words behind a number that decide, in order: north of east, too many.
+
+    17 won is an amount of money, and decides nothing; 17 games won does.
+    """
+    if list(words) == ["won"]:
+        return []
     found = []
     for place, (before, word) in enumerate(zip(("", *words), words, strict=False)):
         decides = deciding_word(word, last=place == len(words) - 1)

@@ -5,7 +5,14 @@ from collections.abc import Sequence
 
 from ttrl_cli.equivalence import numeric
 from ttrl_cli.equivalence import polynomial as poly
-from ttrl_cli.equivalence.expression import FUNCTIONS, STRUCTURES, Node, Unreadable, difference
+from ttrl_cli.equivalence.expression import (
+    FUNCTIONS,
+    STRUCTURES,
+    Node,
+    Unreadable,
+    difference,
+    is_fixed,
+)
 from ttrl_cli.equivalence.known import Canonical
 from ttrl_cli.equivalence.normal_form import normal_form
 
@@ -60,6 +67,17 @@ def _variable(node: Node) -> bool:
     if node.head in ("add", "mul", "div"):
         return any(map(_variable, node.args))
     return node.head == "symbol"
+
+
+def without_approximation(node: Node) -> Node:
+    r"""Drop what a value is near to: \sqrt2 \approx 1.41 is \sqrt2; but AB \approx 3 is AB = 3."""
+    *operators, last = node.name.split()
+    if last != "~" or "~" in operators:
+        return node
+    if is_fixed(node.args[-2]):
+        kept = node.args[:-1]
+        return Node("relation", kept, " ".join(operators)) if operators else kept[0]
+    return Node("relation", node.args, " ".join([*operators, "="]))
 
 
 def form(node: Node) -> poly.Polynomial:

@@ -22,11 +22,20 @@ _SUBSCRIPT_WORD = re.compile(r"_\s*\{\s*([A-Za-z]{2,})\s*\}")
 _COLON = r"\s?(?:\{\s?:\s?\}|:|\\colon)\s?"
 _HOUR = rf"(?P<hour>[01]?\d|2[0-3]|24(?={_COLON}00(?!:0?[1-9]|:[1-5])))"
 _MINUTES = rf"{_COLON}(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?"
+_OCLOCK = r"(?:\s*(?:\\text\s*\{\s*)?o'?\s?clock(?:\s*\})?)?"
+_HOURS = (
+    r"(?:\s*(?:\\text\s*\{\s*)?(?:hours?|hrs?|h)(?:\s*\})?"
+    r"(?=[\s,]*(?:\\text\s*\{\s*)?[ap]\.?\s?m\b))?"
+)
 _HALF_OF_DAY = (
-    r"[\s,]*(?:\\text\s*\{\s*)?(?:(?P<half>[ap])\.?\s?m\b\.?"
-    r"|(?:in\s+the\s+)(?P<part>morning|afternoon|evening)|(?P<noon>noon|midnight))\s*\}?"
+    rf"{_OCLOCK}{_HOURS}"
+    r"[\s,]*(?P<open>\()?(?:\\text\s*\{\s*)?(?P<inner>\()?(?:(?P<half>[ap])\.?\s?m\b\.?"
+    r"|(?:in\s+the\s+)(?P<part>morning|afternoon|evening)|at\s+(?P<night>night)"
+    r"|(?P<noon>noon|midnight))(?(inner)\))\s*\}?(?(open)\))"
 )
 _BEFORE = r"(?<![\d:.,/^_}\\A-Za-z])(?:\\text\s*\{\s*)?"
+_FIRST_OF_NIGHT = 6
+"""The first hour that is called one at night, and is not yet past midnight."""
 _CLOCK_AND_HALF = re.compile(
     rf"{_BEFORE}{_HOUR}(?:{_MINUTES})?{_HALF_OF_DAY}(?![A-Za-z])(?!\s*[*/^_(])", re.IGNORECASE
 )
@@ -49,6 +58,15 @@ _BASES = {
 _NUMERAL = r"(\d[\dA-Fa-f]*(?:\.[\dA-Fa-f]+)?|[A-F][\dA-F]+)"
 _BASE = r"(\d{1,2}|[a-z](?![A-Za-z])|" + "|".join(_BASES) + ")"
 _IN = r"(?:in\s+)?base"
+_SAID = (
+    rf"{_IN}[\s-]+{_BASE}"
+    rf"|\(\s*{_IN}[\s-]+{_BASE}\s*\)"
+    rf"|\(\s*\\text\s*\{{\s*{_IN}(?:\s*\}}\s*{_BASE}|[\s-]+{_BASE}\s*\}})\s*\)"
+    rf"|\\text\s*\{{\s*{_IN}\s*\}}\s*{_BASE}"
+    rf"|\\text\s*\{{\s*\(\s*{_IN}\s*\}}\s*{_BASE}\s*(?:\)|\\text\s*\{{\s*\)\s*\}})"
+    rf"|\\text\s*\{{\s*\(?\s*{_IN}[\s-]+{_BASE}\s*\)?\s*\}}"
+)
+"""The base in words behind a numeral."""
 _BASE_NUMERAL = re.compile(
     rf"(?<![\w.\\^])(?:{_NUMERAL}|\(\s*{_NUMERAL}\s*\)|\[\s*{_NUMERAL}\s*\]|(?:\\text\s*)?\{{\s*{_NUMERAL}\s*\}})\s*(?:"
     rf"_\s*{_BASE}"
@@ -56,12 +74,10 @@ _BASE_NUMERAL = re.compile(
     rf"|_\s*\{{\s*\\text\s*\{{\s*base\s*\}}\s*{_BASE}\s*\}}"
     rf"|_\s*\\text\s*\{{\s*(?:base\s*)?{_BASE}\s*\}}"
     rf"|_\s*\{{\s*\\text\s*\{{\s*(?:base\s*)?{_BASE}\s*\}}\s*\}}"
-    rf"|{_IN}[\s-]+{_BASE}"
-    rf"|\(\s*{_IN}\s+{_BASE}\s*\)"
-    rf"|\\text\s*\{{\s*{_IN}\s*\}}\s*{_BASE}"
-    rf"|\\text\s*\{{\s*\(?\s*{_IN}\s+{_BASE}\s*\)?\s*\}}"
+    rf"|{_SAID}"
     r")(?![\w(])"
 )
+_SAID_AGAIN = re.compile(rf"(\\text\{{@[\w.]+ base (\w+)\}})\s*(?:{_SAID})(?![\w(])")
 _HEXADECIMAL = "16"
 _DOUBLE_FACTORIAL = re.compile(r"(?<![\w.}])(\d{1,3})\s?!\s?!(?!\s?!)")
 MAX_DOUBLE_FACTORIAL = 200
@@ -83,7 +99,7 @@ def in_our_notations(text: str) -> str:
     text = _SUBSCRIPT_WORD.sub(r"_{\\text{\1}}", text)
     text = _SMALL_FRACTION.sub(_small_fraction, text)
     text = _CLOCK.sub(_bare_time, _CLOCK_AND_HALF.sub(_time, text))
-    text = _BASE_NUMERAL.sub(_in_base, text)
+    text = _SAID_AGAIN.sub(_without_base, _BASE_NUMERAL.sub(_in_base, text))
     return _DOUBLE_FACTORIAL.sub(_double_factorial, text)
 
 
@@ -134,6 +150,8 @@ def _time(match: re.Match[str]) -> str:
         half = "pm" if match["noon"].lower() == "noon" else "am"
     elif match["part"]:
         half = "am" if match["part"].lower() == "morning" else "pm"
+    elif match["night"]:
+        half = "pm" if _FIRST_OF_NIGHT <= int(match["hour"]) < 12 else "am"
     else:
         half = f"{match['half'].lower()}m"
     return _clock(match, half)
@@ -173,6 +191,12 @@ def _in_base(match: re.Match[str]) -> str:
     if base == "10":
         return numeral
     return _word(f"{numeral.upper().lstrip('0') or '0'} base {base}")
+
+
+def _without_base(match: re.Match[str]) -> str:
+    """Remove a base that is said again behind a numeral with this base."""
+    word, base, *names = (group for group in match.groups() if group is not None)
+    return word if str(_BASES.get(names[0], names[0])) == base else match[0]
 
 
 def _word(text: str) -> str:

@@ -89,6 +89,28 @@ def common(parts: Sequence[Canonical]) -> Canonical | None:
     return _intersection(*parts)
 
 
+def spread(parts: Sequence[Canonical]) -> list[Canonical]:
+    """Return the parts of a union with each point as an interval from itself to itself."""
+    flat = [each for part in parts for each in (part.parts if part.kind == "set" else (part,))]
+    return [interval(each, each, "[]") if _is_point(each) else each for each in flat]
+
+
+def with_points(parts: Sequence[Canonical]) -> tuple[list[Canonical], list[Canonical]] | None:
+    """Unite alternatives that are intervals or points: x > 4 or x = 0.
+
+    Return the intervals and the points outside of them; None if the parts are of other kinds, or
+    all of one of these.
+    """
+    points = [part for part in parts if _is_point(part)]
+    regions = [part for part in parts if _known(part)]
+    if not points or not regions or len(points) + len(regions) < len(parts):
+        return None
+    united = _united(spread(parts))
+    found = united.parts if united.kind == "union" else (united,)
+    alone = [part.parts[0] for part in found if part.parts[0].key == part.parts[1].key]
+    return [part for part in found if part.parts[0].key != part.parts[1].key], alone
+
+
 def separate(parts: Sequence[Canonical]) -> bool:
     """Decide whether these are intervals with gaps between them; a gap may be a single point."""
     if not all(map(_known, parts)):
@@ -108,6 +130,10 @@ def _known(part: Canonical) -> bool:
         and part.name in BRACKETS
         and all(_place(end) is not None for end in part.parts)
     )
+
+
+def _is_point(part: Canonical) -> bool:
+    return part.kind == "number" and _place(part) is not None
 
 
 def _united(parts: Sequence[Canonical]) -> Canonical:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from ttrl_cli.equivalence.equations import named
 from ttrl_cli.equivalence.expression import EITHER, LIST, MIXED, Verbatim
 from ttrl_cli.equivalence.known import Canonical
-from ttrl_cli.equivalence.regions import common, joined
+from ttrl_cli.equivalence.regions import common, joined, union_of, with_points
 
 BRACED = "{}"
 """The name of a set that is an element of another set, or of a tuple."""
@@ -73,6 +73,8 @@ def _assignments(elements: Sequence[Canonical], name: str) -> Canonical:
         region = None
         if not first.name.startswith("("):
             region = joined(values, either=name == EITHER) or common(values)
+        if region is None and name == EITHER:
+            region = _union_with_points(values)
         return named(first.name, region or set_of(values, name))
     points = _points(elements)
     if points is not None:
@@ -88,6 +90,16 @@ def _assignments(elements: Sequence[Canonical], name: str) -> Canonical:
         parts=tuple(parts),
         fixed=False,
     )
+
+
+def _union_with_points(values: Sequence[Canonical]) -> Canonical | None:
+    r"""Return intervals and points as a union, as of \{0\} \cup (4, \infty); None for others."""
+    found = with_points(values)
+    if found is None:
+        return None
+    intervals, points = found
+    parts = [*intervals, set_of(points, "")] if points else intervals
+    return union_of(parts) if len(parts) > 1 else parts[0]
 
 
 def point(name: str, value: Canonical) -> Canonical:

@@ -16,6 +16,7 @@ from ttrl_cli.equivalence.expression import PRIME
 from ttrl_cli.equivalence.gloss import without_gloss
 from ttrl_cli.equivalence.items import each_item
 from ttrl_cli.equivalence.notations import in_our_notations
+from ttrl_cli.equivalence.number_words import without_number_words
 from ttrl_cli.equivalence.quantities import in_one_quantity, without_marks
 from ttrl_cli.equivalence.spellings import in_one_spelling
 from ttrl_cli.equivalence.styles import peeled, without_strays, without_styles
@@ -34,6 +35,7 @@ _DOUBLED = re.compile(  # of JSON in JSON: \\\\frac is no new line
 )
 _SEPARATOR = r"\{,\}|,\\!|\\!|\\[,;: ]|\{\s*\\[,;:! ]\s*\}|\{\s+\}|~|\s"
 _JOINED_DIGITS = re.compile(rf"(?<![\d.,}}])[1-9]\d{{0,2}}(?:(?:{_SEPARATOR})\s*\d{{3}})+(?!\d)")
+_UNDERSCORED = re.compile(r"(?<![\w.,}])[1-9]\d{0,2}(?:\\?_\d{3})+(?![\w{])")
 _THOUSANDS = re.compile(r"([^,()\[\]{}]*(?<![\d.,]))([1-9]\d{0,2}(?:,\d{3})+)(?!\d)([^,]*)")
 _BRACED_THOUSANDS = re.compile(r"(?<=[a-z}]\{)([1-9]\d{0,2}(?:,\d{3})+)(?=\})")
 _PRIME = re.compile(
@@ -61,10 +63,11 @@ def tidy(answer: str) -> str:
         return text
     text = _unwrap(plain_characters(text))
     text = without_marks(without_styles(_DOUBLED.sub(r"\\", text)))
-    text = _JOINED_DIGITS.sub(lambda match: re.sub(r"\D", "", match[0]), text)
+    text = _UNDERSCORED.sub(_digits, _JOINED_DIGITS.sub(_digits, text))
     text = in_one_line(_DECORATION.sub("", _PRIME.sub(_primed, text)))
     text = _SPACING.sub(" ", text).strip().rstrip(".,;: ")
-    text = in_symbols(without_strays(peeled(text).lstrip("= ").rstrip(".,;: ")))
+    text = in_symbols(without_strays(peeled(text).lstrip("= ").rstrip(".,;: ")), whole=True)
+    text = without_number_words(text)
     text = in_one_date(with_bounds(text))
     text = in_one_quantity(in_our_notations(without_currency(text)))
     text = in_one_spelling(text)
@@ -128,6 +131,10 @@ def _without_thousands_separators(text: str) -> str:
     if thousands:
         text = thousands[1] + thousands[2].replace(",", "") + thousands[3]
     return text
+
+
+def _digits(match: re.Match[str]) -> str:
+    return re.sub(r"\D", "", match[0])
 
 
 def _primed(match: re.Match[str]) -> str:

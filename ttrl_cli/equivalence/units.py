@@ -12,11 +12,26 @@ from ttrl_cli.equivalence.deciding import DECIDING, deciding_word, deciding_word
 _TEXT = r"\\text\s*\{(?![:@])[^{}]*\}"
 _POWER = r"(?:\s?\^\s?(?:-?\d|\{\s?-?\d\s?\}))?"
 _TEXTS = rf"\s?{_TEXT}{_POWER}(?:\s?(?:\\cdot|\\times|/)?\s?{_TEXT}{_POWER}){{0,4}}\s?"
+_RATIOS = "|".join(
+    rf"(?:{tops}){_POWER}\s?\}}\s?\{{\s?(?:{bottoms}){_POWER}"
+    for tops, bottoms in (
+        ("[kcm]?m|ft|mi|yd", "s|h|hr|min|sec"),
+        ("kg|mg|lb", "m|cm|L|mL|mol|ft|s"),
+        ("g", "L|mL|cm|mol"),
+        ("k?J|k?cal", "K|g|kg|mol|s"),
+        ("k?N", "m|cm|C|kg"),
+        ("k?[VW]", "m"),
+        ("mol", "L|s"),
+        ("C", "s"),
+    )
+)
+r"""Units in italics, as parts of a fraction; other letters are variables: 3 \frac{m}{n}."""
 _PIECES = (
     rf"(?:/\s*)?(?:\\mu\s?)?{_TEXT}{_POWER}",
     rf"(?:/\s*)?(?<=[\s/}}\d])[A-Za-z]+\.?{_POWER}",
     rf"(?:\\cdot|\\times)\s*(?:{_TEXT}|[A-Za-z]{{1,4}}(?![A-Za-z])){_POWER}",
-    rf"/\s?\((?:[A-Za-z]{{1,4}}+{_POWER}(?:\s|\\cdot\s?)?){{1,3}}+\)",
+    rf"/\s?\(\s?(?:(?:{_TEXT}|[A-Za-z]{{1,4}}+){_POWER}\s?(?:\\(?:cdot|times)(?![a-z])\s?)?){{1,4}}+\)",
+    rf"\\frac\s?\{{\s?(?:{_RATIOS})\s?\}}{_POWER}",
     rf"(?:\\cdot\s*|\\times\s*)?\\frac\s*\{{(?:{_TEXTS}|\s?1\s?)\}}\s*\{{{_TEXTS}\}}{_POWER}",
     r"[kM]?\\(?:Omega|ell|AA)(?![A-Za-z])",
     r"\\mu\s?[AFVWglmsL](?![A-Za-z])",
@@ -25,7 +40,7 @@ _UNIT = re.compile(rf"(?:\s*(?:{'|'.join(_PIECES)}))+\s*$")
 _MARKED_UNIT = re.compile(rf"{_TEXT}|[kM]?\\[A-Za-z]+")
 _COMMAND = re.compile(r"\\[A-Za-z]+")
 _QUANTITY = re.compile(
-    r"(?:[A-Za-z](?:_\w|_\{\w+\})?\s*=)?"
+    r"(?:\|?[A-Za-z]{1,3}\|?(?:_\w|_\{\w+\})?\s*=)?"
     r"(?:[\d.,+\-*/:^{}() %]|\\(?:frac|sqrt|pi|cdot|times|pm)(?![a-zA-Z]))*"
 )
 _PLAIN_QUANTITY = re.compile(
@@ -58,7 +73,7 @@ _SHORT_UNITS = frozenset((
     "sq", "cu", "cc", "sec", "min", "hrs", "lbs", "mph", "deg", "rad", "day", "men", "yrs", "per",
     "Rs", "mol", "kJ", "Hz", "Pa", "kPa", "kW", "kWh", "eV", "mA", "mV", "nm", "ms", "MHz", "GHz",
     "kHz", "mL", "kN", "MeV", "keV", "cal", "atm", "bar", "psi", "dB", "MW", "GW", "kV", "mW",
-    "rpm", "ppm", "gal", "MPa", "pm", *_CODES.split("|"),
+    "yen", "won", "sen", "rpm", "ppm", "gal", "MPa", "pm", *_CODES.split("|"),
 ))  # fmt: skip
 _SYNONYMS = {
     "h": "hour", "hr": "hour", "hrs": "hour", "min": "minute", "mins": "minute", "s": "second",
@@ -77,6 +92,9 @@ _ABBREVIATED = re.compile(
     r"(?<![A-Za-z])(?:([ab])\.\s?([cd])\.|([bc])\.\s?([ce])\.(\s?e\.)?)", re.IGNORECASE
 )
 _HYPHENATED = re.compile(r"(counter|anti|north|south)[- ](clockwise|east|west)", re.IGNORECASE)
+_HALF_OF_DAY = re.compile(
+    r"(?<![A-Za-z])(?:[apAP]\.\s?[mM]\b\.?|am|[AP]M|(?<=[A-Za-z]\s)pm)(?![A-Za-z])"
+)
 _LEFT = re.compile(r"\b(?:to|on|toward|towards)\s+the\s+left\b", re.IGNORECASE)
 _LENGTHS = r"units?|m|cm|mm|km|meters?|metres?|ft|feet|foot|in|inch(?:es)?|miles?|steps?|spaces?"
 _MEASURED_LEFT = re.compile(
@@ -89,10 +107,12 @@ _COMPASS = re.compile(rf"\b({_LENGTHS})({_BETWEEN})([NSEW])(?![A-Za-z])")
 _WINDS = {"N": "north", "S": "south", "E": "east", "W": "west"}
 _SOUTH = re.compile(r"(?<=\d)(\s*(?:\\text\s*\{)?\s*)S(\s*\}?\s*)$")
 
+_COUNTRIES = "US|CA|AU|HK|NZ|[ACS]"
 _SIGNS = "[€£¥₹₩₽₺₫₴₪¢₱฿]"
 CURRENCY_SIGN = (
     rf"\\text\s*\{{\s*(?:{_SIGNS}|\\?\$)\s*\}}|{_SIGNS}|\\(?:euro|pounds|yen|cent)(?![a-zA-Z])"
-    r"|(?:US|CA|AU|HK|NZ|[ACS])\\\$(?=\s?\d)|US\$(?=\s?\d)|\\?\$"
+    rf"|\\text\s*\{{\s*(?:{_COUNTRIES})\s*(?:\\?\$\s*\}}|\}}\s*\\?\$)(?=(?:\s|\\[,;: ]){{0,3}}\d)"
+    rf"|(?:{_COUNTRIES})\\\$(?=\s?\d)|US\$(?=\s?\d)|\\?\$"
 )
 _CURRENCY_BEFORE = re.compile(
     rf"(?:\A|(?<=[=,;(])|(?<=\\\{{))\s*(?:\\text\s*\{{\s*)?(?:{_CODES}|Rs\b\.?)\s*\}}?\s*(?=[-+\d.\\])"
@@ -164,9 +184,14 @@ def _marked(text: str) -> str:
     """Rewrite deciding expressions such as "B.C.E." or "to the left" as single words."""
     text = _ABBREVIATED.sub(lambda match: re.sub(r"[.\s]", "", match[0]), text)
     text = _HYPHENATED.sub(r"\1\2", text)
+    text = _HALF_OF_DAY.sub(_half_of_day, text)
     text = _COMPASS.sub(lambda match: match[1] + match[2] + _WINDS[match[3]], text)
     text = _SOUTH.sub(r"\1south\2", text)
     return _MEASURED_LEFT.sub(r"\1\2leftward", _LEFT.sub("leftward", text))
+
+
+def _half_of_day(match: re.Match[str]) -> str:
+    return "forenoon" if match[0][0] in "aA" else "afternoon"
 
 
 def _without_east_asian_unit(text: str) -> tuple[str, str]:
@@ -210,7 +235,8 @@ def _is_unit(unit: str, quantity: str) -> bool:
         return False
     bare = _WORD.findall(_MARKED_UNIT.sub(" ", unit))
     letters = [word for word in bare if len(word) == 1]
-    glued = unit[0] == "/" or (unit[0].isalpha() and len(bare[0]) == 1)
+    ratio = unit.startswith("\\frac") and len(letters) == len(bare)
+    glued = unit[0] == "/" or ratio or (unit[0].isalpha() and len(bare[0]) == 1)
     if letters and (glued or not _PLAIN_QUANTITY.fullmatch(quantity)):
         return False
     return _LETTER_UNITS.issuperset(letters) and all(

@@ -2,6 +2,8 @@
 
 import re
 
+from ttrl_cli.equivalence.conditions import of_inequalities
+
 _LATEX = re.compile(r"\\text\s*|[{}\\$~]")
 _PHRASES = [
     (re.compile(pattern), symbols)
@@ -48,7 +50,7 @@ _WORD = re.compile(
 _NUMBERS = r"(?:[-+\d.,/\s(){}|^]|\\(?:frac|sqrt|pi|infty|l[et]|g[et]|ne|cdot)(?![a-zA-Z])|[<>=])"
 _BUILT = re.compile(
     r"\\\{\s*(?P<name>[a-zA-Z])\s*(?:\\in\s*\\mathbb\s*\{?\s*R\s*\}?\s*)?(?::|\||\\mid|\\vert)\s*"
-    rf"(?P<rule>(?:{_NUMBERS}|(?P=name)|\\lor|\\text\s?\{{\s?or\s?\}})+?)\s*\\\}}"
+    rf"(?P<rule>(?:{_NUMBERS}|(?P=name)|\\(?:lor|cup)(?![a-zA-Z])|\\text\s?\{{\s?or\s?\}})+?)\s*\\\}}"
 )
 _ALL_BUT = re.compile(
     r"\\mathbb\s?\{\s?R\s?\}\s?(?:\\(?:setminus|backslash|smallsetminus)\s?|-)\s?"
@@ -57,11 +59,23 @@ _ALL_BUT = re.compile(
 _ORDER = re.compile(r"[<>]|\\(?:[lg][et]|ne)(?![a-zA-Z])|\\(?:leq|geq|neq|leqslant|geqslant)")
 
 
-def in_symbols(text: str) -> str:
-    r"""Replace phrases by symbols: "no solution" by \emptyset, "all reals" by \mathbb{R}."""
+_NONE = re.compile(
+    r"none(?: exists?)?|there (?:is|are) none"
+    r"|(?:there (?:is|are) )?no such (?:numbers?|integers?|values?|pairs?|solutions?|[a-z])"
+    r"(?: exists?)?"
+)
+
+
+def in_symbols(text: str, *, whole: bool = False) -> str:
+    r"""Replace phrases by symbols: "no solution" by \emptyset, "all reals" by \mathbb{R}.
+
+    "None" is the empty set only as a whole answer.
+    """
     if text[:1].isdigit():
         return text
     words = " ".join(_LATEX.sub(" ", text).casefold().split()).strip(".,;:! ")
+    if whole and _NONE.fullmatch(words):
+        return r"\emptyset"
     if words[:1].isalpha():
         for pattern, symbols in _PHRASES:
             if pattern.fullmatch(words):
@@ -89,4 +103,4 @@ def without_builder(text: str) -> str:
     built = _BUILT.fullmatch(text)
     if built is None or not _ORDER.search(built["rule"]) or built["name"] not in built["rule"]:
         return text
-    return built["rule"]
+    return of_inequalities(built["rule"])
