@@ -1,9 +1,9 @@
 r"""The boxes of a text: \boxed{...}, \fbox{...}, \boxed 5 and <|begin_of_box|>...<|end_of_box|>.
 
 A box counts if it is closed, holds no other box and is not blank; \{ and \} do not count as its
-braces, but for a \} without its \{ in a box that nothing else closes. Boxes that nothing but commas,
-semicolons, "and", "or" or "as well as" stands between, perhaps with a name ("x =", "the maximum
-is") before each, are one answer together.
+braces, but for a \} without its \{ in a box that nothing else closes. Boxes that nothing but
+commas, semicolons, "and", "or" or "as well as" stands between, perhaps with a name ("x =", "the
+maximum is") before each, are one answer together.
 """
 
 import re

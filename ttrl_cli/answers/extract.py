@@ -56,6 +56,7 @@ from typing import Literal
 from ttrl_cli.answers import markers
 from ttrl_cli.answers.boxes import last_box
 from ttrl_cli.answers.choices import choice_of, lone_choice
+from ttrl_cli.answers.corrections import taken_back
 from ttrl_cli.answers.markers import Hit, Reader
 from ttrl_cli.answers.sentences import is_answer, is_value, value_in
 from ttrl_cli.answers.trim import clean
@@ -142,9 +143,9 @@ def _instead(
     text: str, found: Hit, rule: Rule, read: Reader, choices: Mapping[str, str] | None
 ) -> Extraction | None:
     """Return the later answer that replaces the one found; None if the text takes nothing back."""
-    if rule not in ("boxed", "answer-tag", "answer-line"):
+    if rule not in ("boxed", "answer-tag", "answer-line", "answer-is"):
         return None
-    later = markers.taken_back(
+    later = taken_back(
         text,
         found.end,
         read,

@@ -22,7 +22,7 @@ from ttrl_cli.completions import names
 
 _VERB = re.compile(
     rf"(?<![^\W_])(?:{names.COPULA}|was|were|be|equals?(?:\sto)?|vaut|beträgt"
-    r"|il\sy\s(?:en\s)?a|es\sgibt|hay)(?![^\W_])|(?<![=<>!≠≤≥:])=(?!=)|是|为|等于|共?有(?=\s?\d)",
+    r"|il\sy\s(?:en\s)?a|es\sgibt|hay)(?![^\W_])|(?<![=<>!≠≤≥:])=(?!=)|是|为|為|等于|等於|共?有(?=\s?\d)",
     re.IGNORECASE,
 )
 _THERE_IS = re.compile(r"il\sy\s(?:en\s)?a|es\sgibt|hay|共?有", re.IGNORECASE)
