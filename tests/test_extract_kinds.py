@@ -344,7 +344,7 @@ def test_a_sentence_with_one_value_is_that_value(said: str, want: str) -> None:
         *("If it rains, it takes 3 hours", "Tom has 5 more apples than Ann", "He ran 5 km north"),
         *("They sold 30 apples and 20 pears", "She lost 3 of her 9 cards", "Team 3 won the cup"),
         *("It might take 3 hours", "It takes up to 3 hours", "She has 3 times as many as Bob"),
-        *("Then 5 men came", "Apollo 13", "The train needs 2 hours 30 minutes"),
+        *("Then five men came", "Apollo 13", "The train needs 2 hours 30 minutes"),
     ],
 )
 def test_a_sentence_that_bounds_or_compares_stays(said: str) -> None:
@@ -410,7 +410,7 @@ def test_further_words_for_a_result(text: str) -> None:
     "text",
     [
         *(
-            "Conclusion: 7 is prime, so it is true.",
+            "Conclusion: we see that 7 is prime.",
             "The result is 7.\nNow add 3.",
             "Conclusion:\n",
         ),

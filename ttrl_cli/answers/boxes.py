@@ -19,7 +19,7 @@ _TOKENS = re.compile(
 )
 _WORD = (
     r"(?:and|or|as\swell\sas|along\swith|together\swith|und|oder|sowie|et|ou|ainsi\sque|y|o|e"
-    r"|así\scomo|和|或|及|与|以及)"
+    r"|así\scomo|while|whereas|和|或|及|与|以及)"
 )
 _SPACE = r"(?:[\s$*_()]|\\[,;:!()\[\]]|\\(?:q?quad|left|right)\b|\\ )*+"
 _NAMED = (  # what the next box is: x =, the largest value is; but not: the answer is
@@ -30,7 +30,7 @@ _NAMED = (  # what the next box is: x =, the largest value is; but not: the answ
 )
 _BETWEEN = re.compile(
     rf"{_SPACE}(?:[,，、;；]\s*(?:\\text\s?\{{\s?{_WORD}\s?\}}|{_WORD}\b)?|\\text\s?\{{\s?{_WORD}\s?\}}"
-    rf"|(?<![^\W_])(?:{_WORD}|while|whereas)(?![^\W_])|\\(?:lor|land|vee|wedge)\b|\\?&)"
+    rf"|(?<![^\W_]){_WORD}(?![^\W_])|\\(?:lor|land|vee|wedge)\b|\\?&)"
     rf"{_SPACE}(?:also\s+)?(?:{_NAMED})?"
 )
 _LONGEST_BETWEEN = 80

@@ -12,9 +12,9 @@ A turn begins again at
 
 A label begins one only where an answer stands before it, for the question may be said over again
 anywhere on the way to the answer: a box, an answer tag, an answer line, "#### 5" or nothing but a
-number or a letter; where a solution is asked for, a closed block, or JSON alone. "Question:" and "Q:" also begin one
-behind a sentence with a number ("So she has 12."), if a reply ("A:") follows, for then the model
-asks itself a new question; but not where an answer is a solution. A numbered label
+number or a letter; where a solution is asked for, a closed block, or JSON alone. Where a final
+answer is asked for, "Question:" and "Q:" also begin one behind a sentence with a number ("So she
+has 12."), if a reply ("A:") follows: the model asks itself a new question. A numbered label
 ("Question 2:") names a part of one answer where a numbered label of its kind ("Question 1:") stands
 before the answer. Tokens of the answer's own turn, with which the completion begins, are left out.
 Nothing in a fenced block begins a turn, but for a token at the start or the end of a line in a
