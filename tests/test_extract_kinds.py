@@ -291,3 +291,162 @@ def test_another_example_behind_the_answer(said: str, mark: str) -> None:
 def test_a_label_before_the_answer_ends_nothing(text: str) -> None:
     """On the way to the answer, and between the numbered parts of one, a label is text."""
     assert answer(text) == "12"
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        (r"So \boxed{45\}.", "45"),
+        (r"$\boxed{\frac{1}{2}\}$", r"\frac{1}{2}"),
+        (r"\boxed{6} or \boxed{17\}.", "6, 17"),
+        (r"\boxed{17\}. No: \boxed{18}", "18"),
+        (r"\boxed{\{1,2\}}", r"\{1,2\}"),
+        (r"\boxed{\{1,2\}\}", r"\{1,2\}"),
+        (r"\boxed{\left\{1\right\}}", r"\left\{1\right\}"),
+        (r"\boxed{\{1,2\}", None),
+        (r"\boxed{17\{", None),
+    ],
+)
+def test_a_literal_brace_closes_a_box_that_nothing_else_closes(text: str, want: str | None) -> None:
+    r"""A `\}` without its `\{` ends a box whose braces otherwise never close; sets stay sets."""
+    assert answer(text) == want
+
+
+@pytest.mark.parametrize(
+    ("said", "want"),
+    [
+        *(("Therefore 41", "41"), ("So 41", "41"), ("Hence $x = 3$", "x = 3"), ("Thus 3/4", "3/4")),
+        *(("This gives 41", "41"), ("So we get 41 in total", "41"), ("Adding yields 41", "41")),
+        *(("There are a total of 26 such numbers", "26"), ("There are in total 26 of them", "26")),
+        ("The area is 25π square units", "25π"),
+        (r"The volume is 36\pi cubic units", r"36\pi"),
+        ("The side is 5√2 cm", "5√2"),
+        *(
+            ("It takes 3 hours", "3"),
+            ("It takes the train 3 hours", "3"),
+            ("It costs $3.50", "$3.50"),
+        ),
+        *(("He earns $15 per hour", "$15"), ("Each child gets 5 candies", "5")),
+        *(("Natalia sold 72 clips", "72"), ("In all, she sold 72 clips", "72")),
+        *(("She spent a total of $40", "$40"), ("They have 12 apples left", "12")),
+        *(("Es dauert 3 Stunden", "3"), ("Nina a vendu 72 clips", "72")),
+    ],
+)
+def test_a_sentence_with_one_value_is_that_value(said: str, want: str) -> None:
+    """What is done, taken, earned or left is the answer where a sentence has no other value."""
+    assert answer(f"Final Answer: {said}.") == want
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *("It takes at most 3 hours", "Tom has more than 5 apples", "He did not sell 72 clips"),
+        *("If it rains, it takes 3 hours", "Tom has 5 more apples than Ann", "He ran 5 km north"),
+        *("They sold 30 apples and 20 pears", "She lost 3 of her 9 cards", "Team 3 won the cup"),
+        *("It might take 3 hours", "It takes up to 3 hours", "She has 3 times as many as Bob"),
+        *("Then five men came", "Apollo 13", "The train needs 2 hours 30 minutes"),
+    ],
+)
+def test_a_sentence_that_bounds_or_compares_stays(said: str) -> None:
+    """Denials, bounds, conditions, comparisons and several values are no one value."""
+    assert answer(f"Answer: {said}.") == said
+
+
+@pytest.mark.parametrize(
+    ("said", "want"),
+    [
+        *(("Correction: the answer should be 8.", "8"), ("Correction: 8", "8")),
+        *(("Wait, that's wrong. It should be 8.", "8"), ("That is not right. It's 8.", "8")),
+        *(("On second thought, the answer is 8.", "8"), ("Actually, it should be 8.", "8")),
+        *(("I made a mistake. The correct value is 8.", "8"), ("Oops, it should be 8.", "8")),
+        ("Sorry, the right result is 8.", "8"),
+        *(
+            ("If it were wrong, it should be 8.", "7"),
+            ("Wait, that's wrong. It should be odd.", "7"),
+        ),
+        *(("The answer should be an integer.", "7"), ("Wait, let me check. It is 2 + 5.", "7")),
+    ],
+)
+@pytest.mark.parametrize("first", [r"So \boxed{7}.", "Answer: 7\n", "The answer is 7."])
+def test_a_correction_replaces_the_answer(first: str, said: str, want: str) -> None:
+    """What is put right by "it should be" or "Correction:" counts, if that is a value."""
+    assert answer(f"{first} {said}") == want
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        (r"The minimum is \boxed{2} and the maximum is \boxed{5}.", "2, 5"),
+        (r"The minimum is $\boxed{2}$, while the maximum is $\boxed{5}$.", "2, 5"),
+        (r"$m$ is $\boxed{2}$ and $n$ is $\boxed{5}$.", "2, 5"),
+        (r"A minimum of \boxed{2} and a maximum of \boxed{5}.", "2, 5"),
+        (r"\boxed{2} as well as \boxed{3}", "2, 3"),
+        (r"\boxed{2} along with \boxed{3}", "2, 3"),
+        (r"The sum is \boxed{2}, and the final answer is \boxed{3}.", "3"),
+        (r"The minimum is \boxed{2}. The maximum is \boxed{5}.", "5"),
+        (r"\boxed{2} and after mending it \boxed{3}", "3"),
+    ],
+)
+def test_boxes_with_a_name_between_them(text: str, want: str) -> None:
+    """Boxes of one sentence that "and" and the next one's name join are one answer."""
+    assert answer(text) == want
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("答案為 7", "最終答案為：7", "正確答案應該是 7。", "结果是 7", "計算結果為 7。"),
+        *("Das Ergebnis ist 7.", "Die Lösung ist 7.", "Le résultat est 7.", "El resultado es 7."),
+        *("La solución es 7.", "So the result is 7.", "Result: The value is 7.", "Final value: 7"),
+        *("We add.\n**Conclusion:** 7", "Conclusion: The total is 7.", "Fazit: 7"),
+    ],
+)
+def test_further_words_for_a_result(text: str) -> None:
+    """Traditional characters, sentences about the result, and a conclusion give the answer."""
+    assert answer(text) == "7"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "Conclusion: we see that 7 is prime.",
+            "The result is 7.\nNow add 3.",
+            "Conclusion:\n",
+        ),
+        *("The result is clear.", "Conclusion: 7\nand then some.", "Das Ergebnis ist eindeutig."),
+    ],
+)
+def test_words_about_a_result_are_no_answer(text: str) -> None:
+    """A conclusion or a result counts on the last line only, and only as a value."""
+    assert answer(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("So she has 12.\n\nQ: Tom has 4 cars...\nA: The answer is 9.",),
+        *(
+            "So she has 12.\n\nQuestion: Tom has 4 cars.\nAnswer: 9",
+            "So **12**.\nQ: x?\nA: Answer: 9",
+        ),
+        *("She sold $72$.\n\n**Question:** x?\n\n**Answer:** 9", "共12个。\n\n问题：安？\n答案：9"),
+    ],
+)
+def test_a_question_that_the_model_asks_itself(text: str) -> None:
+    """Behind a sentence with a number, a question with its reply is another turn."""
+    assert answer(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("Q: Tom has 4 cars and 5 more.\nA: The answer is 9.", "Question: Tom has 4.\nAnswer: 9"),
+        *("Given are 12 cars.\nQ: Tom?\nA: The answer is 9.", "Let me see.\nQ: Tom?\nAnswer: 9"),
+        *("Question: Tom has 4 cars. He buys 5.\nQuestion: all?\nAnswer: 9",),
+        *("So it is 9.\nQ: how many?\nThe answer is 9.", "Part 1\nQuestion: Tom has?\nAnswer: 9"),
+    ],
+)
+def test_a_question_said_over_again_ends_nothing(text: str) -> None:
+    """A question at the start, one said in two parts, and one without a reply are text."""
+    assert answer(text) == "9"

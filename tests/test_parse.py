@@ -616,3 +616,55 @@ class TestValuesInATextWithoutFences:
         with contextlib.suppress(Malformed):
             find_solution(text, "json", "python")
         assert time.process_time() - started < 6
+
+
+class TestProseAroundAnUnclosedBlock:
+    @pytest.mark.parametrize(
+        "behind",
+        [
+            "\nThis returns nines.",
+            "\n**Explanation**\n- it's nine\n",
+            "\nNote: it's (as said\n",
+            "\nIt doesn't need more.\n\nIt is fine",
+            f"\nIn JSON:\n{F}json\n[9, 9]\n",
+        ],
+    )
+    @pytest.mark.parametrize("before", [f"{F}python\n", f"{F}\n", f"Here: {F}python\n"])
+    def test_prose_behind_it(self, before: str, behind: str) -> None:
+        """The longest beginning that parses and defines the entry is the program."""
+        text = f"{before}{PROGRAM}{behind}"
+        assert program(text) == PROGRAM.strip()
+
+    def test_a_cut_statement_is_not_left_out(self) -> None:
+        """A program that was cut within its function is tried as it is."""
+        cut = "def run():\n    nine = 9\n    return [nine,"
+        assert found(f"{F}python\n{cut}") == (cut, "open-block")
+
+    @pytest.mark.parametrize(
+        "before",
+        [f"Here: {F}python", f"Here it is {F}py", f"So:{F}", f"**Code:** {F}python3", f"代码：{F}"],
+    )
+    def test_text_before_the_fence_on_its_line(self, before: str) -> None:
+        """A fence that opens behind text is a fence; it never closes one."""
+        assert program(f"{before}\n{PROGRAM}{F}\nDone.") == PROGRAM.strip()
+        assert F not in program(f"{before}\nx = (\n{F}\nDone.")
+
+    def test_a_fence_that_is_mentioned(self) -> None:
+        """Code within a line opens nothing."""
+        text = f"I write {F}python {F} here.\n{F}python\n{PROGRAM}{F}"
+        assert found(text) == (PROGRAM.strip(), "block")
+
+    def test_a_line_with_a_fence_in_a_block_ends_it_not(self) -> None:
+        """What looks like an opening fence behind text is a line of the program there."""
+        code = f'def run():\n    """Example: {F}python"""\n    return [9, 9]'
+        assert found(f"{F}python\n{code}\n{F}") == (code, "block")
+
+    @pytest.mark.parametrize("piece", ["x: ```python\n", "run (\n", "run = 1\nIt is\n"])
+    def test_it_takes_linear_time(self, piece: str) -> None:
+        """Long unclosed blocks of any piece are cut at a bounded number of lines."""
+        started = time.process_time()
+        with contextlib.suppress(Malformed):
+            find_solution(
+                f"{F}python\n{PROGRAM}{piece * (90_000 // len(piece))}", "program", "python"
+            )
+        assert time.process_time() - started < 6

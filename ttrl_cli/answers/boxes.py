@@ -1,25 +1,37 @@
 r"""The boxes of a text: \boxed{...}, \fbox{...}, \boxed 5 and <|begin_of_box|>...<|end_of_box|>.
 
 A box counts if it is closed, holds no other box and is not blank; \{ and \} do not count as its
-braces. Boxes that nothing but commas, semicolons, "and" or "or" stands between, perhaps with a name
-("x =") before each, are one answer together.
+braces, but for a \} without its \{ in a box that nothing else closes. Boxes that nothing but
+commas, semicolons, "and", "or" or "as well as" stands between, perhaps with a name ("x =", "the
+maximum is") before each, are one answer together.
 """
 
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ttrl_cli.completions import names
+
 _BRACE = re.compile(r"(?P<slashes>\\++)(?:(?P<box>(?:boxed|fbox)\s*+)\{?|[{}])?|[{}]")
 _UNBRACED = re.compile(r"[-+−]?(?:\d|\\[dt]?frac)(?:[^\s$\\]|\\(?!boxed|fbox))*+")
 _TOKENS = re.compile(
     r"<\|begin_of_box\|>((?:(?!<\|(?:begin|end)_of_box\|>)[\s\S])*+)<\|end_of_box\|>"
 )
-_WORD = r"(?:and|or|und|oder|et|ou|y|o|e|和|或|及|与)"
+_WORD = (
+    r"(?:and|or|as\swell\sas|along\swith|together\swith|und|oder|sowie|et|ou|ainsi\sque|y|o|e"
+    r"|así\scomo|while|whereas|和|或|及|与|以及)"
+)
 _SPACE = r"(?:[\s$*_()]|\\[,;:!()\[\]]|\\(?:q?quad|left|right)\b|\\ )*+"
+_NAMED = (  # what the next box is: x =, the largest value is; but not: the answer is
+    r"(?:[A-Za-z](?:_\{?\w{1,3}\}?)?\$?(?:\s*+=\s*+|\s(?:is|equals)\s)"
+    r"|(?:the|its|their|his|her|an?|le|la|der|die|das|el)\s(?:(?!answer|final|correct|new|actual|result"
+    r"|sum|total|check|réponse|antwort|respuesta)[^\W\d_]{1,16}\s){1,4}"
+    rf"(?:{names.COPULA}|was|were|of)\s)[\s$(]*+"
+)
 _BETWEEN = re.compile(
     rf"{_SPACE}(?:[,，、;；]\s*(?:\\text\s?\{{\s?{_WORD}\s?\}}|{_WORD}\b)?|\\text\s?\{{\s?{_WORD}\s?\}}"
     rf"|(?<![^\W_]){_WORD}(?![^\W_])|\\(?:lor|land|vee|wedge)\b|\\?&)"
-    rf"{_SPACE}(?:also\s+)?(?:[A-Za-z](?:_\{{?\w{{1,3}}\}}?)?\s*+=\s*+\$?)?"
+    rf"{_SPACE}(?:also\s+)?(?:{_NAMED})?"
 )
 _LONGEST_BETWEEN = 80
 
@@ -41,24 +53,57 @@ def boxes(text: str) -> list[Box]:
     return sorted([*_latex(text), *tokens], key=lambda box: box.end)
 
 
+@dataclass(slots=True, kw_only=True)
+class _Open:
+    r"""A brace that is open.
+
+    Attributes:
+        start: Where its box begins.
+        content: Where what it holds begins; -1 where it opens no box.
+        sets: Literal braces that are open in it: \{ without its \}.
+        stray: Where its first \} stands that closes none of these; -1 without one.
+    """
+
+    start: int = -1
+    content: int = -1
+    sets: int = 0
+    stray: int = -1
+
+
 def _latex(text: str) -> list[Box]:
     found: list[Box] = []
-    opened: list[int] = []  # where the content of each open brace's box begins; -1 for no box
-    latest = start = 0  # of the latest box: what closes there is an innermost one
+    opened: list[_Open] = []
+    latest = 0  # where the content of the latest box begins: what closes there is an innermost one
     for token in _BRACE.finditer(text):
-        escaped = len(token["slashes"] or "") % 2 == 1
         if token["box"] is not None:
             if token[0].endswith("{"):
-                start, latest = token.span()
-                opened.append(latest)
+                latest = token.end()
+                opened.append(_Open(start=token.start(), content=latest))
             elif bare := _UNBRACED.match(text, token.end()):
                 found.append(Box(content=bare[0], start=token.start(), end=bare.end()))
-        elif token[0].endswith("{") and not escaped:
-            opened.append(-1)
-        elif token[0].endswith("}") and not escaped and opened and opened.pop() == latest:
+        elif len(token["slashes"] or "") % 2:
+            if opened:
+                _note_literal(opened[-1], token, latest)
+        elif token[0].endswith("{"):
+            opened.append(_Open())
+        elif token[0].endswith("}") and opened and (box := opened.pop()).content == latest:
             inside = text[latest : token.end() - 1]
-            found.append(Box(content=inside, start=start, end=token.end()))
-    return found
+            found.append(Box(content=inside, start=box.start, end=token.end()))
+    return found + [
+        Box(content=text[box.content : box.stray], start=box.start, end=box.stray + 2)
+        for box in opened
+        if box.stray >= 0
+    ]
+
+
+def _note_literal(box: _Open, token: re.Match[str], latest: int) -> None:
+    r"""Count a \{ or \} in the innermost open brace; note the first \} that closes nothing."""
+    if token[0].endswith("{"):
+        box.sets += 1
+    elif token[0].endswith("}") and box.sets:
+        box.sets -= 1
+    elif token[0].endswith("}") and box.content == latest and box.stray < 0:
+        box.stray = token.end() - 2
 
 
 def last_box(text: str, read: Callable[[str], str], *, several: bool) -> tuple[str, int] | None:

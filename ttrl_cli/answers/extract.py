@@ -8,8 +8,8 @@ place ("...", \boxed{}) is passed over.
 boxed        \boxed{...} or \fbox{...}, closed, the innermost of nested ones; \{ and \} do not
              count as its braces; also \boxed 5 and <|begin_of_box|>5<|end_of_box|>. A box that was
              cut off is none. Boxes with nothing but a comma, ";", "and" or "or" between them (and
-             names, "y =") are one answer together: "2, 9". A label in the box ("Answer:") is left
-             out.
+             names, "y =", "the maximum is") are one answer together: "2, 9". A label in the box
+             ("Answer:") is left out.
 answer-tag   <answer>...</answer>; one that was never closed holds its first line.
 answer-line  "Answer: 5", "**Final Answer:** 5", "Answer = 5", at the start of a line or sentence;
              a heading "### Answer" over the answer; "#### 5" (GSM8K). Under a heading, and within
@@ -20,18 +20,19 @@ choice       where there are choices: the last lone letter, as in "(B)", "option
              a line "B. Paris", or a text that is one choice. A run through three or more of the
              choices in their order (or through both of two) is the question over again and does
              not count.
-result-line  where there are none: a value behind "Result:" or "Final result:", or behind
-             "Solution:" on the last line. Prose there is none.
+result-line  where there are none: a value behind "Result:" or "Final value:", or behind
+             "Solution:", "Conclusion:" or "the result is" on the last line. Prose there is none.
 last-number  where it is asked for: the last number, with its sign, fraction and exponent.
 
 Answer lines and sentences are known in English, Chinese (答案是 5), French (La réponse est 5),
 German (Die Antwort ist 5) and Spanish (La respuesta es 5); digits may be of full width.
 
 A sentence as an answer ("The smallest n is 41", "There are 26 of them") is the value that it says;
-`sentences` has the rule. An answer by one of the first three rules is taken back by a later
-sentence or line that says what the answer is, if the text says so before that ("Wait", "wrong"); a
-box also by an answer that is called final or correct and is a value. A value gives way to values
-alone. That is reported as answer-is.
+`sentences` has the rule. An answer by one of the first four rules is taken back by a later sentence
+or line that says what the answer is, if the text says so before that ("Wait", "wrong"), and by what
+the text puts right ("Correction: 8", "Actually, it should be 8"); a box also by an answer that is
+called final or correct and is a value. A value gives way to values alone. That is reported as
+answer-is.
 
 On a line an answer ends with its sentence, or before ", because", ", so", ", not" and the like.
 What wraps it ($...$, **...**, quotes, \text{...}) and the final dot are taken off; units stay.
@@ -56,6 +57,7 @@ from typing import Literal
 from ttrl_cli.answers import markers
 from ttrl_cli.answers.boxes import last_box
 from ttrl_cli.answers.choices import choice_of, lone_choice
+from ttrl_cli.answers.corrections import taken_back
 from ttrl_cli.answers.markers import Hit, Reader
 from ttrl_cli.answers.sentences import is_answer, is_value, value_in
 from ttrl_cli.answers.trim import clean
@@ -142,9 +144,9 @@ def _instead(
     text: str, found: Hit, rule: Rule, read: Reader, choices: Mapping[str, str] | None
 ) -> Extraction | None:
     """Return the later answer that replaces the one found; None if the text takes nothing back."""
-    if rule not in ("boxed", "answer-tag", "answer-line"):
+    if rule not in ("boxed", "answer-tag", "answer-line", "answer-is"):
         return None
-    later = markers.taken_back(
+    later = taken_back(
         text,
         found.end,
         read,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ttrl_cli.answers import phrases
-from ttrl_cli.answers.sentences import is_value
+from ttrl_cli.answers.sentences import is_value, value_in
 from ttrl_cli.answers.trim import clean, value_of
 from ttrl_cli.completions import names
 
@@ -46,7 +46,13 @@ def _line_of(called: str) -> re.Pattern[str]:
     return re.compile(rf"{_START}(?:{called}){note}{_COLON}|{names.GSM8K}", _FLAGS)
 
 
-_RESULT_LINE = re.compile(rf"{_START}(?:{names.RESULT}|(?P<last>{names.SOLUTION})){_COLON}", _FLAGS)
+_RESULT_LINE = re.compile(
+    rf"{_START}(?:{names.RESULT}|(?P<last>{names.SOLUTION}|{names.CONCLUSION})){_COLON}"
+    rf"|{_START}(?:(?:{phrases.THEREFORE}|{phrases.THEREFORE_ELSEWHERE})\b,?\s|{phrases.THEREFORE_ZH}[,，]?)?"
+    rf"(?P<said>(?:{names.RESULT}|{names.SOLUTION}))[\s*_]{{0,4}}"
+    rf"(?:(?:{names.COPULA})(?![^\W_])|{names.IS_ZH})",
+    _FLAGS,
+)
 _CODE = re.compile(r"\s*answers?\s*=")  # an assignment: `answer = a + b`
 _MARKS = re.compile(r"[\s*_]*")
 _GAP = r"[\s*_]{1,4}"
@@ -86,24 +92,6 @@ _ABOUT_IT = re.compile(
     re.IGNORECASE,
 )
 _TAG = re.compile(r"<\s*+(/\s*+)?answer\s*+>", re.IGNORECASE)
-_EXPLICIT = re.compile(
-    r"final|correct|right|actual|true|bonne|exacte|endgültig|richtig|korrekt|definitiva|最终|最后|正确",
-    re.IGNORECASE,
-)
-_RETRACTED = re.compile(
-    r"\b(?:wait\b(?=\s*(?:[,.!…:;—–-]|no\b|a\s(?:moment|minute|second)|that\b|this\b|i\b))"
-    r"|hold\son|sorry|oops|re-?check(?:ing)?|correction\s*[:：]"
-    r"|(?:that|this|it|which|above|result|answer)(?:\s(?:is|was|seems|looks)|['’]s)\s(?:\w+\s)?"
-    r"(?:wrong|incorrect|mistaken|not\s(?:right|correct))"
-    r"|(?:can['’]?t|cannot|can\snot)\sbe\s(?:right|correct)"
-    r"|i\s(?:\w+\s){0,3}(?:mistaken?|wrong|error|incorrectly|miscalculated|misread)"
-    r"|there(?:\s(?:is|was)|['’]s)\s(?:a|an)\s(?:mistake|error)|my\s(?:mistake|error|bad)"
-    r"|pardon|attende?z|je\sme\ssuis\stromp|c['’]est\s(?:\w+\s)?faux|j['’]ai\sfait\sune\serreur"
-    r"|entschuldigung|warte|(?:das|es)\s(?:ist|war)\s(?:\w+\s)?falsch|habe\s(?:mich|einen\sfehler)"
-    r"|perdón|espera|me\sequivoqué|eso\ses\s(?:\w+\s)?(?:incorrecto|falso)|cometí\sun\serror)"
-    r"|不对|错了|更正|等一下|等等[，,！!]",
-    re.IGNORECASE,
-)
 _HYPOTHETICAL = re.compile(
     rf"\b(?:{phrases.SUPPOSING}|suppos\w+|assum\w+|in\swhich\scase|otherwise|were|would|could|might|instead"
     r"|book|textbook|where|someone|students|people|many|common|typical|tempting|part"
@@ -111,14 +99,8 @@ _HYPOTHETICAL = re.compile(
     re.IGNORECASE,
 )
 _WOULD = re.compile(r"\b(?:would|will)\sbe\b", re.IGNORECASE)
-_ROUNDED = re.compile(
-    rf"[\s:：*$(\\]*(?:(?:{phrases.ROUGHLY}|nearly|almost|close\sto|rounded|sim)(?![^\W_])|≈|~|∼|approx"
-    r"|environ\b|etwa\b|ungefähr|约)",
-    re.IGNORECASE,
-)
 _SENTENCE_END = re.compile(r"[.!?]\s|[。！？\n]")
 _LONGEST_CLAUSE = 200  # of what is looked through before an answer
-_MOST_CHARACTERS = 60  # of an answer that replaces another
 
 
 def tag(text: str, read: Reader) -> Hit | None:
@@ -140,17 +122,17 @@ def _tags(text: str, read: Reader) -> Iterator[Hit]:
 
 def line(text: str, read: Reader) -> Hit | None:
     """Return the answer of the last answer line that has one."""
-    return _said(_lines(text, read), read)
+    return _said(lines(text, read), read)
 
 
-def _lines(text: str, read: Reader) -> Iterator[Hit]:
+def lines(text: str, read: Reader) -> Iterator[Hit]:
     """Yield the answers of the answer lines, the last first."""
     for match, region in _regions(_LINE, text):
         if _CODE.match(match[0]):
             continue
         first = region.partition("\n")[0]
         within_it = region if _MARKS.fullmatch(first) else first
-        said = _said(_meant(within_it, _sentences(within_it, read)), read)
+        said = _said(meant(within_it, sentences(within_it, read)), read)
         answer = said.answer if said else ""
         if not said or not read.counts(answer):
             own = read.value(clean(value_of(region)))
@@ -161,10 +143,10 @@ def _lines(text: str, read: Reader) -> Iterator[Hit]:
 
 def sentence(text: str, read: Reader) -> Hit | None:
     """Return the answer of the last sentence of the form "the answer is ..."."""
-    return _said(_sentences(text, read), read)
+    return _said(sentences(text, read), read)
 
 
-def _sentences(text: str, read: Reader) -> Iterator[Hit]:
+def sentences(text: str, read: Reader) -> Iterator[Hit]:
     """Yield the answers of sentences of the form "the answer is ...", the last first."""
     for match, region in _regions(_IS, text):
         before = text[max(0, match.start() - 20) : match.start()]
@@ -186,10 +168,10 @@ def _said(hits: Iterator[Hit], read: Reader) -> Hit | None:
 
 
 def result(text: str) -> Hit | None:
-    """Return the value behind the last "Result:"; behind "Solution:" only at the text's end."""
+    """Return the value behind the last "Result:"; behind "Solution:" and kin only at the end."""
     for match, region in _regions((_RESULT_LINE,), text):
-        value = clean(value_of(region))
-        if match["last"] and (region[:1] == "\n" or region.strip().count("\n")):
+        value = value_in(clean(value_of(region)))
+        if (match["last"] or match["said"]) and (region[:1] == "\n" or region.strip().count("\n")):
             continue
         if is_value(value):
             return Hit(answer=value, end=match.end())
@@ -202,33 +184,7 @@ def within(content: str, read: Reader) -> str:
     return found.answer if found else ""
 
 
-def taken_back(
-    text: str, start: int, read: Reader, *, replaces: Callable[[str], bool], retracted: bool
-) -> str:
-    """Return the later answer that replaces an earlier one; empty if nothing replaces it.
-
-    Args:
-        text: A text.
-        start: Where the earlier answer ends.
-        read: See `Reader`.
-        replaces: Whether an answer may replace the earlier one.
-        retracted: Whether words that retract the earlier answer, such as "Wait", must come between;
-            if false, a value that is called final or correct replaces it without them.
-    """
-    after = text[start:]
-    back = _RETRACTED.search(after)
-    for found in (_sentences, _lines):
-        meant = _meant(after, found(after, read))
-        hit = next((hit for hit in meant if replaces(hit.answer)), None)
-        if hit is None or len(hit.answer) > _MOST_CHARACTERS:
-            continue
-        taken = back is not None and back.start() < hit.start
-        if taken or (not retracted and _is_called_final(after, hit)):
-            return hit.answer
-    return ""
-
-
-def _meant(text: str, hits: Iterator[Hit]) -> Iterator[Hit]:
+def meant(text: str, hits: Iterator[Hit]) -> Iterator[Hit]:
     """Yield the hits that answer the question itself."""
     return (hit for hit in hits if not _is_supposed(text, hit))
 
@@ -239,12 +195,6 @@ def _is_supposed(text: str, hit: Hit) -> bool:
     clause = _SENTENCE_END.split(before)[-1]
     says = text[hit.start : hit.end]
     return bool(_WOULD.search(says) or _HYPOTHETICAL.search(clause))
-
-
-def _is_called_final(text: str, hit: Hit) -> bool:
-    """Decide whether a hit is a value called final or correct, and not only rounded."""
-    called = _EXPLICIT.search(text[hit.start : hit.end]) and is_value(hit.answer)
-    return bool(called) and not _ROUNDED.match(text, hit.end)
 
 
 def _regions(

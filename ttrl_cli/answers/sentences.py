@@ -7,7 +7,11 @@ within the sentence ("when x = 2", "that are even") do not count.
 
 What is not clear stays as it is: two clauses ("x is 3 and y is 4"), a last verb that no value
 follows ("Statement 2 is false", "x is at least 5"), values by cases ("3 if n is even"), a sentence
-that denies or answers by yes or no, and one that has no such verb ("She has 3 left").
+that denies or answers by yes or no.
+
+A sentence without such a verb that says what is done ("It takes 3 hours", "He sold 72 clips") says
+its value, if it has exactly one, and is no denial, bound, condition or comparison. What may be a
+direction stays as well ("She has 3 left").
 """
 
 import re
@@ -18,19 +22,24 @@ from ttrl_cli.completions import names
 
 _VERB = re.compile(
     rf"(?<![^\W_])(?:{names.COPULA}|was|were|be|equals?(?:\sto)?|vaut|beträgt"
-    r"|il\sy\s(?:en\s)?a|es\sgibt|hay)(?![^\W_])|(?<![=<>!≠≤≥:])=(?!=)|是|为|等于|共?有(?=\s?\d)",
+    r"|il\sy\s(?:en\s)?a|es\sgibt|hay)(?![^\W_])|(?<![=<>!≠≤≥:])=(?!=)|是|为|為|等于|等於|共?有(?=\s?\d)",
     re.IGNORECASE,
 )
 _THERE_IS = re.compile(r"il\sy\s(?:en\s)?a|es\sgibt|hay|共?有", re.IGNORECASE)
 _HEDGE = re.compile(
-    rf"[\s:：]*(?:(?:{phrases.ROUGHLY}|{phrases.THEREFORE}|exactly|only|just|equal\sto|simply)"
+    rf"[\s:：]*(?:(?:{phrases.ROUGHLY}|{phrases.THEREFORE}|exactly|precisely|only|just|equal\sto|simply"
+    r"|altogether|in\s(?:total|all)|an?\s(?:grand\s)?(?:total|sum)\sof|au\stotal|insgesamt|en\stotal),?"
     r"\s+){0,2}",
     re.IGNORECASE,
 )
 _SIGN = r"[-+−±]?\s?[$€£¥]?\s?"
+_IRRATIONAL = (
+    r"\s?(?:π|\\pi(?![A-Za-z])|√(?:\d++|\([^()\n]{1,20}\))|\\sqrt\{[^{}\n]{1,30}\})(?:\s?/\s?\d++)?"
+)
 _NUMBER = (
     rf"{_SIGN}(?:\\[dt]?frac\{{[^{{}}]{{1,30}}\}}\{{[^{{}}]{{1,30}}\}}"
     r"|(?:\d{1,3}(?:(?:,|\{,\}|\\[,!]\s?|,\\!\s?)\d{3})+(?!\d)|\d++)(?:\.\d++)?(?:\s?/\s?\d++)?|\.\d++)"
+    rf"(?:{_IRRATIONAL}){{0,2}}"
     r"(?:\s?\\?%|\s?°|\^\{?\\circ\}?)?"
 )
 _FORMULA = r"\$[^$\n]{1,200}\$|\\\([^\n]{1,200}?\\\)|\*\*[^*\n]{1,100}\*\*"
@@ -75,6 +84,7 @@ _MORE = re.compile(  # what a value goes on with: 2x + 1, 2:3, 25 π, 2 1/2, 3..
     r"|July|August|September|October|November|December)\b"
 )
 _UNIT = r"\s(?:(?:square|cubic|sq\.?|cu\.?)\s)?(?!to\b|mod\b)[^\W\d_]{1,12}(?:/[^\W\d_]{1,8})?\.?"
+_KEPT = re.compile(rf"(?:{_UNIT})?\sleft\b")  # and no direction: she has 3 apples left
 _COMPOUND = re.compile(  # 5 feet 3 inches; 3 May 2020
     rf"{_UNIT}(?:,?\s)\s?{_NUMBER}(?:{_UNIT}(?:\s{_NUMBER}(?:{_UNIT})?)?)?(?=\s?(?:\Z|[,.;)]))"
 )
@@ -88,8 +98,38 @@ _MORE_BEHIND_UNIT = re.compile(  # 5 cm by 3 cm, 8 km north, 5 degrees below zer
 )
 _THERE = re.compile(r"\bthere\s\Z", re.IGNORECASE)
 _LEAD = re.compile(
-    rf"\A(?:{phrases.THEREFORE}|{phrases.THEREFORE_ELSEWHERE}|{phrases.THEREFORE_ZH})\s?[,，]\s?",
+    rf"\A(?:and\s)?(?:{phrases.THEREFORE}|{phrases.THEREFORE_ELSEWHERE}|{phrases.THEREFORE_ZH})"
+    r"(?:\s?(?P<mark>[,，:：])\s?|\s)",
     re.IGNORECASE,
+)
+_DOES = re.compile(  # verbs of sentences that have one value: it takes 3 hours
+    r"(?<![^\W_])(?:(?:is\s|are\s|was\s|were\s)?(?:takes?|took|taken|needs?|needed|requires?|required|gives?"
+    r"|gave|gets?|got|gotten|yields?|yielded|makes?|made|produces?|produced|obtains?|obtained|finds?|found"
+    r"|costs?|pays?|paid|spends?|spent|earns?|earned|saves?|saved|owes?|owed|sells?|sold|buys?|bought"
+    r"|receives?|received|collects?|collected|gains?|gained|wins?|won|loses?|lost|eats?|ate|eaten|drinks?"
+    r"|drank|uses?|used|reads?|writes?|wrote|written|bakes?|baked|picks?|picked|plants?|planted|builds?"
+    r"|built|travels?|travell?ed|walks?|walked|runs?|ran|drives?|drove|driven|rides?|rode|flies|flew|swims?"
+    r"|swam|covers?|covered|works?|worked|waits?|waited|lasts?|lasted|weighs?|weighed|measures?|measured"
+    r"|contains?|contained|holds?|held|has|have|had|keeps?|kept|charges?|charged|scores?|scored|solves?"
+    r"|solved|counts?|counted|catch(?:es)?|caught|carr(?:y|ies|ied)|remains?|remained|becomes?|became"
+    r"|totals?|totall?ed|amounts?|amounted|raises?|raised|shares?|shared|donates?|donated|learn(?:s|ed)?"
+    r"|invests?|invested|deliver(?:s|ed)?|pack(?:s|ed)?|drawn?|draws|drew|paint(?:s|ed)?|order(?:s|ed)?"
+    r"|faut|prend|coûte|gagne|donne|obtient|vend|vendu|a|dauert|kostet|braucht|verdient|ergibt|erhält|hat"
+    r"|verkauft|bleiben|tarda|cuesta|gana|necesita|tiene|vendió|da)|需要|卖了|赚了?|花了?|剩下?|得到?)"
+    r"(?:\s(?:up\sto|to|him|her|them|it|us|me|you|for|at|in|as|out))?(?![^\W\d_一-鿿])",
+    re.IGNORECASE,
+)
+_BOUND = re.compile(  # what makes a value a bound, a comparison or a condition
+    r"\b(?:least|most|than|more|less|fewer|over|under|up\sto|almost|nearly|between|minimum|maximum|exceeds?"
+    r"|above|below|within|when(?:ever)?|where|while|until|before|after|might|may|could|times\s(?:as|the|that|more|his|her)"
+    r"|twice|half|double|as\s(?:many|much)|other|another|first|second|last|but|plus|moins|mehr|weniger|más"
+    r"|menos|mindestens|höchstens|quand|wenn|cuando|whereas|suppose|assum\w+|because|since)\b"
+    r"|[<>≤≥]|\\[lg]eq?\b|至少|最多|超过|多于|少于",
+    re.IGNORECASE,
+)
+_OBJECTION = re.compile(r"\?|\bhow\b|\bwhat\b", re.IGNORECASE)
+_OBJECT = re.compile(  # who gets it, perhaps: it takes the train 3 hours
+    r"(?:\s(?:the|a|his|her|their|its|each)\s[^\W\d_]{1,16}|\s[A-Z][a-z]{1,16})?(?=\s|\d|\$)"
 )
 _ALONE = re.compile(  # answers in words: yes, none; a name, a title
     r"(?i:yes|no|true|false|none|neither|both|never|always|undefined|infinity|infinite|impossible"
@@ -105,10 +145,10 @@ def value_in(text: str) -> str:
     """Return the value that a sentence states; the whole text if it states none or is unclear."""
     if len(text) > _LONGEST or "\n" in text:
         return text
-    plain = _LEAD.sub("", text)
+    plain = _without_lead(text)
     verbs = _governing(plain)
     if not verbs:
-        return plain
+        return _done(plain) or plain
     last = verbs[-1]
     if _CLAUSE.search(plain, verbs[0].end(), last.start()):
         return plain
@@ -122,6 +162,43 @@ def value_in(text: str) -> str:
         said = _first_value(plain) if _words(rest) and not _is_measure(rest) else rest
         return clean(said) if said and not _UNCLEAR.search(plain) else plain
     return plain if _is_unclear(plain, last.end(), value) else clean(value)
+
+
+def _without_lead(text: str) -> str:
+    """Remove "therefore" before a value, and before any sentence where a comma follows."""
+    lead = _LEAD.match(text)
+    if lead is None:
+        return text
+    rest = clean(text[lead.end() :])
+    return rest if rest and (lead["mark"] or is_value(rest)) else text
+
+
+def _done(text: str) -> str:
+    """Return the one value of a sentence that says what is done; empty if that is not clear."""
+    if _BOUND.search(text) or _UNCLEAR.search(text) or _OBJECTION.search(text):
+        return ""
+    for verb in _DOES.finditer(text):
+        before = text[: verb.start()]
+        if not _words(before) and not verb[0].isascii():
+            before += "x"  # Chinese needs no subject
+        if re.search(r"\d|[$\\=]", before) or not before.strip():
+            return ""
+        between = _OBJECT.match(text, verb.end())
+        value = _values(text, verb.end()) or (_values(text, between.end()) if between else "")
+        if value:
+            return clean(value) if _is_alone(text, verb, value) else ""
+    return ""
+
+
+def _is_alone(text: str, verb: re.Match[str], value: str) -> bool:
+    """Decide whether a value behind a verb is the only one, and no words change it."""
+    end = text.index(value, verb.end()) + len(value)
+    if re.search(r"[\d$\\=;；]", text[end:]) or _LIST.search(value):
+        return False
+    kept = _KEPT.match(text, end) and (value[0] in "$€£" or not text[end:].startswith(" left"))
+    if kept and re.fullmatch(r"ha[sd]|have", verb[0], re.IGNORECASE):
+        return True
+    return not _MORE_BEHIND_UNIT.match(text, end)
 
 
 def _is_more(text: str, verb: re.Match[str], value: str) -> bool:

@@ -6,7 +6,8 @@ only a bare fence of the same marks, and at least as many of them, closes that. 
 than three spaces of indent (CommonMark), or three more than a fence that is itself indented by four
 or more: a fence in the docstring of a program is no end of the program. Tags and tokens that a
 model glues on behind a fence (</s>, <|im_end|>, </answer>) are no part of it, nor is a tag before
-it (<answer>). What is found here is linear in the length of the text.
+it (<answer>). Text may stand before a fence that opens a block ("Here: ```python"), with a colon
+before a fence without a tag. What is found here is linear in the length of the text.
 """
 
 import re
@@ -19,6 +20,10 @@ _TAG = re.compile(r"[\s{.]*(?:lang(?:uage)?-)?(\w[\w+#.-]*)")
 _MOST_INDENT = 3
 _GLUED = re.compile(r"(?:<[^<>\s`]{1,40}>|\[/?INST\])(?:[ \t]*(?:<[^<>\s`]{1,40}>|\[/?INST\]))*+")
 _BEFORE = re.compile(r"<[A-Za-z_]{1,16}>[ \t]*(?=```|~~~)")
+_BEHIND_TEXT = re.compile(  # Here: ```python; without a tag a colon must come before it
+    r"[^`~\n]*[^`~\s](?:(?<=[:：])[ \t]*(?P<bare>`{3,}|~{3,})|(?:(?<=[:：.,;!?)*])|[ \t])[ \t]*"
+    r"(?P<marks>`{3,}|~{3,})(?P<info>\{?\.?[A-Za-z][\w+#.-]{0,20}\}?))"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,11 +34,13 @@ class Fence:
         marks: Its backticks or tildes.
         info: What follows them, without space around it.
         indent: Columns before them; a tab counts as four.
+        behind_text: Whether prose stands before them on their line: then they close nothing.
     """
 
     marks: str
     info: str
     indent: int
+    behind_text: bool = False
 
     @property
     def tag(self) -> str:
@@ -45,7 +52,7 @@ class Fence:
         """Decide whether this line ends the block that `opening` began."""
         most = _MOST_INDENT if opening.indent <= _MOST_INDENT else opening.indent + _MOST_INDENT
         same = self.marks[0] == opening.marks[0] and len(self.marks) >= len(opening.marks)
-        return same and not self.info and self.indent <= most
+        return same and not self.info and not self.behind_text and self.indent <= most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +77,7 @@ def fence_of(line: str) -> Fence | None:
     bare = line.strip(_SPACE)
     bare = bare[before.end() :] if (before := _BEFORE.match(bare)) else bare
     if not bare.startswith(("```", "~~~")):
-        return None
+        return _behind_text(bare)
     marks = bare[: len(bare) - len(bare.lstrip(bare[0]))]
     info = bare[len(marks) :].strip(_SPACE)
     if marks[0] == "`" and "`" in info:
@@ -79,6 +86,15 @@ def fence_of(line: str) -> Fence | None:
         info = ""
     blank = line[: len(line) - len(line.lstrip(_SPACE))]
     return Fence(marks=marks, info=info, indent=len(blank.expandtabs(4)))
+
+
+def _behind_text(line: str) -> Fence | None:
+    """Parse a line of prose that ends with a fence; return None if it does not."""
+    found = _BEHIND_TEXT.fullmatch(line)
+    if found is None:
+        return None
+    marks = found["marks"] or found["bare"]
+    return Fence(marks=marks, info=found["info"] or "", indent=0, behind_text=True)
 
 
 def blocks(text: str) -> Iterator[Block]:

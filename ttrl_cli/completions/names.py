@@ -12,7 +12,7 @@ _IS_EN = r"is|are"
 _IS_FR = r"est|sont"
 _IS_DE = r"ist|sind|lautet|lauten"
 _IS_ES = r"es(?!\sgibt)|son"
-_IS_ZH = r"是|为|等于"
+_IS_ZH = r"是|为|為|等于|等於"
 
 EN = (
     r"(?:(?:so|thus|hence|therefore|and)\b,?\s{1,3})?(?:(?:the|my|our|your)\s{1,3})?"
@@ -34,15 +34,22 @@ ES = (
     rf"(?:{_ANSWER_ES}|(?:opción|alternativa)(?=\scorrecta))(?:\s(?:final|correcta|definitiva)(?:es|s)?)?"
 )
 ZH = (
-    r"(?:所以|因此|故|于是|那么|综上[,，]?)?\s?(?:本题|此题)?的?(?:最终|最后|正确|标准)?的?"
-    rf"(?:{_ANSWER_ZH}|正确选项)(?:应该|应)?"
+    r"(?:所以|因此|故|于是|那么|综上[,，]?)?\s?(?:本题|此题)?的?(?:最终|最終|最后|最後|正确|正確|标准|標準)?的?"
+    rf"(?:{_ANSWER_ZH}|正确选项|正確選項)(?:应该|應該|应|應)?"
 )
 RESULT = (
-    r"(?:(?:the|le|das|el)\s)?(?:(?:final|end)\s{1,3})?(?:result|résultat(?:\sfinal)?|(?:end)?ergebnis"
-    r"|resultado(?:\sfinal)?|最终结果|结果)"
+    r"(?:(?:the|le|das|el)\s)?(?:(?:final|end)\s{1,3})?(?:result|(?<=final\s)(?:value|total|number)"
+    r"|résultat(?:\sfinal)?|(?:end)?ergebnis|resultado(?:\sfinal)?"
+    r"|(?:最终|最終|最后|最後|计算|計算)?的?(?:结果|結果))"
 )
 SOLUTION = r"(?:(?:the|la|die)\s)?(?:final\s)?(?:solution|lösung|solución)"
-IS_EN = rf"(?:{_IS_EN}|(?:would|will)\sbe|equals)"
+CONCLUSION = r"(?:in\s)?conclusion|fazit|conclusión|结论|結論"
+_SHOULD = (  # be a value, and not of a kind: should be 8, but not: should be a fraction, 3 digits
+    r"(?:should|must)\s(?:actually\s|really\s|instead\s)?(?:be|equal|have\sbeen)"
+    r"(?=[^\w\n]{1,6}(?:\d|\\|[a-z]\b))"
+    r"(?![^\w\n]{1,6}(?:a\s\w|\d{1,3}[\s-](?:digits?|decimal|significant|words?|places|or)\b))"
+)
+IS_EN = rf"(?:{_IS_EN}|(?:would|will)\sbe|{_SHOULD}|equals)"
 IS_FR = rf"(?:{_IS_FR})"
 IS_DE = rf"(?:{_IS_DE})"
 IS_ES = rf"(?:{_IS_ES})"

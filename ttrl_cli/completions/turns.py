@@ -12,7 +12,9 @@ A turn begins again at
 
 A label begins one only where an answer stands before it, for the question may be said over again
 anywhere on the way to the answer: a box, an answer tag, an answer line, "#### 5" or nothing but a
-number or a letter; where a solution is asked for, a closed block, or JSON alone. A numbered label
+number or a letter; where a solution is asked for, a closed block, or JSON alone. Where a final
+answer is asked for, "Question:" and "Q:" also begin one behind a sentence with a number ("So she
+has 12."), if a reply ("A:") follows: the model asks itself a new question. A numbered label
 ("Question 2:") names a part of one answer where a numbered label of its kind ("Question 1:") stands
 before the answer. Tokens of the answer's own turn, with which the completion begins, are left out.
 Nothing in a fenced block begins a turn, but for a token at the start or the end of a line in a
@@ -49,6 +51,19 @@ _TOKEN = (
 _ANSWERED = re.compile(ANNOUNCED, re.IGNORECASE | re.MULTILINE)
 _TAIL = 64  # characters in which the end of a solution is sought
 _BARE = re.compile(r"[\s$*\\(]{0,8}(?:[-+−]?\d[\d.,/]{0,40}|[A-Z])[\s$*\\).%]{0,16}")
+
+_QUESTIONS = frozenset(("question", "q", "问题", "题", "题目", "frage", "pregunta"))
+_REPLY = re.compile(
+    r"^[^\w\n]{0,8}(?:a|answers?|ans|solution|réponse|antwort|respuesta|答案|答)[*_]{0,3}[ ]?[:：]",
+    re.IGNORECASE | re.MULTILINE,
+)
+_LONGEST_SENTENCE = 300
+_SENTENCES = re.compile(r"[.!?][*_\"')]{0,3}\s+|[。！？]\s*(?!\Z)|\n\s*")
+_CONCLUDES = re.compile(r"\d(?s:.*)[.!。！][\s$*_\"')\]]{0,4}\Z")
+_GIVEN = re.compile(
+    r"\b(?:let|given|suppose|assum\w+|if|consider|recall|known?|restat\w+|first|need|find)\b|已知|设",
+    re.IGNORECASE,
+)
 
 
 def first_turn(text: str, marks: Marks, *, solution: bool = False) -> str:
@@ -102,6 +117,8 @@ class _Labels:
         self._text, self._solution = text, solution
         self._seen = 0  # how far was looked for an answer
         self._numbered: set[str] = set()  # labels that number the parts of the answer
+        self._asked = -1  # where the last label of a question stands
+        self._replied: int | None = None  # where the last label of a reply stands
 
     def end(self, line: str, place: int) -> bool:
         """Decide whether a line, which begins at `place`, begins another turn."""
@@ -116,7 +133,23 @@ class _Labels:
         if label["number"] and (not self.answered or word in self._numbered):
             self._numbered.add(word)
             return False
-        return self.answered
+        return self.answered or (not self._solution and self._asks_itself(word, place))
+
+    def _asks_itself(self, word: str, place: int) -> bool:
+        """Decide whether a label asks a new question, with a reply, behind a concluding number."""
+        if word not in _QUESTIONS:
+            return False
+        asked, self._asked = self._asked, place
+        if asked >= 0 and not re.search("[?？]", self._text[asked:place]):
+            return False  # the sentence before is the question's own
+        if self._replied is None:
+            replies = list(_REPLY.finditer(self._text))
+            self._replied = replies[-1].start() if replies else -1
+        if self._replied <= place:
+            return False
+        said = self._text[max(0, place - _LONGEST_SENTENCE) : place].rstrip()
+        last = _SENTENCES.split(said)[-1]
+        return bool(_CONCLUDES.search(last)) and not _GIVEN.search(last)
 
 
 def _answers(text: str, start: int, end: int, *, solution: bool) -> bool:

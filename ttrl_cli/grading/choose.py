@@ -2,7 +2,8 @@
 
 Blocks are ranked: the wanted tag and its aliases, then no tag, then others. Blank ones do not
 count. A block that was never closed counts like others in a completion that ended by itself; in one
-that was cut, only where there is no other.
+that was cut, only where there is no other. Of a Python block with prose behind it that was never
+closed, the longest beginning counts that parses and defines the entry.
 
 Python   the last block of the best rank that parses and defines the entry; together with those
          blocks that define names it lacks, if there are any. If no block does, all of a rank
@@ -179,13 +180,22 @@ def _programs(found: Blocks, entry: str) -> Iterator[tuple[Found, Binding]]:
     for rank in range(len(_RULES)):
         ranked = found.ranked(rank)
         for chosen in reversed(ranked):
-            if source := reader.solution(chosen.body):
+            if source := reader.solution(chosen.body) or _begun(chosen, reader):
                 yield _with_helpers(found, reader, chosen, source), source.defines[entry]
         if len(ranked) > 1 and (joined := reader.solution(_joined(ranked).text)):
             yield Found(text=joined.text, rule="joined-blocks"), joined.defines[entry]
     for rule, other in _others(found):
         if source := reader.solution(other):
             yield Found(text=source.text, rule=rule), source.defines[entry]
+
+
+def _begun(chosen: Block, reader: SourceReader) -> Source | None:
+    """Parse what an unclosed block begins with, up to a further fence or to prose behind it."""
+    if chosen.closed:
+        return None
+    lines = chosen.body.split("\n")
+    end = next((place for place, line in enumerate(lines) if fence_of(line)), len(lines))
+    return reader.beginning("\n".join(lines[:end]))
 
 
 def _with_helpers(found: Blocks, reader: SourceReader, chosen: Block, source: Source) -> Found:

@@ -18,6 +18,7 @@ MAX_PARSED = 100_000
 """Longest source that is parsed, in characters."""
 MAX_PARSED_TOGETHER = 400_000
 """Most that is parsed for one completion, in characters."""
+_MOST_CUTS = 8  # lines at which a text is tried to end
 _GIVEN = frozenset(dir(builtins)) | {"__file__", "__name__", "__doc__"}
 _FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 _MAIN = re.compile(r"^(?:[^\n\"/]|/(?!/))*?\bmain[ \t]*\(", re.MULTILINE)
@@ -76,6 +77,35 @@ class SourceReader:
         found = self.read(text) if self._word.search(text) else None
         return found if found is not None and self._entry in found.defines else None
 
+    def beginning(self, text: str) -> Source | None:
+        """Parse the longest beginning of a text that is a solution, without the prose behind it.
+
+        The parser names the line that is no program: what stands before that is tried next, unless
+        the line is indented, for then a statement was cut off.
+        """
+        lines = text.split("\n")
+        for _ in range(_MOST_CUTS):
+            if found := self.solution("\n".join(lines).rstrip()):
+                return found
+            end = self._first_fault("\n".join(lines))
+            if not 0 < end < len(lines) or lines[end][:1].isspace():
+                return None
+            lines = lines[:end]
+        return None
+
+    def _first_fault(self, text: str) -> int:
+        """Return how many lines stand before the one that does not parse; -1 if all of it does."""
+        if not self._word.search(text) or len(text) > min(MAX_PARSED, self._left):
+            return -1
+        self._left -= len(text)
+        try:
+            _tree_of(text)
+        except SyntaxError as error:
+            return (error.lineno or 0) - 1
+        except (ValueError, RecursionError, MemoryError):
+            return -1
+        return -1
+
     def read(self, text: str) -> Source | None:
         """Parse a program; return None if it does not parse or exceeds the budget."""
         if text not in self._known:
@@ -88,12 +118,16 @@ class SourceReader:
             return None
         self._left -= len(text)
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # an invalid escape is the program's business
-                tree = ast.parse(text)
+            tree = _tree_of(text)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
         return _facts(text, tree)
+
+
+def _tree_of(text: str) -> ast.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # an invalid escape is the program's business
+        return ast.parse(text)
 
 
 def _variants(text: str) -> list[str]:
