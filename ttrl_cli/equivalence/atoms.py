@@ -203,8 +203,6 @@ class Atoms(Tokens):
             return Node("word", name=notation[1])
         if name in OF_NUMBERS:
             return self.of_numbers(name)
-        if name == "operatorname":
-            raise Verbatim  # a function that neither reader knows
         if is_unclear(name.partition("{")[0].strip(), self.tokens) or name == "begin{cases}":
             raise Verbatim
         raise Unreadable
@@ -289,6 +287,14 @@ class Atoms(Tokens):
         """Read the two arguments of a binomial coefficient."""
         return Node("binom", (self.argument(), self.argument()))
 
+    def unknown_function(self) -> Node:
+        """Refuse a function that neither this reader nor math-verify knows: rank(M).
+
+        Raises:
+            Verbatim: Always.
+        """
+        raise Verbatim
+
     def enclosed(self, head: str, closing: str) -> Node:
         r"""Read an expression up to its closing command, as in \lfloor x \rfloor."""
         node = scalar(self.sum())
@@ -332,6 +338,7 @@ _COMMANDS: dict[str, Callable[[Atoms], Node]] = {
     "lfloor": lambda reader: reader.enclosed("floor", r"\rfloor"),
     "lceil": lambda reader: reader.enclosed("ceil", r"\rceil"),
     "mathbb": Atoms.blackboard,
+    "operatorname": Atoms.unknown_function,
     "{": lambda reader: reader.bracket(r"\{"),
 }
 

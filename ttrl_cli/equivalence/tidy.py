@@ -16,6 +16,7 @@ from ttrl_cli.equivalence.expression import PRIME
 from ttrl_cli.equivalence.gloss import without_gloss
 from ttrl_cli.equivalence.items import each_item
 from ttrl_cli.equivalence.notations import in_our_notations
+from ttrl_cli.equivalence.numerals import in_figures
 from ttrl_cli.equivalence.orders import route, verdicts
 from ttrl_cli.equivalence.quantities import in_one_quantity, without_marks
 from ttrl_cli.equivalence.spellings import in_one_spelling
@@ -68,7 +69,7 @@ def tidy(answer: str) -> str:
     text = _SPACING.sub(" ", text).strip().rstrip(".,;: ")
     text = in_symbols(without_strays(peeled(text).lstrip("= ").rstrip(".,;: ")))
     text = in_one_date(with_bounds(text))
-    text = in_one_quantity(in_our_notations(without_currency(text)))
+    text = in_one_quantity(in_our_notations(in_figures(without_currency(text))))
     text = verdicts(in_one_spelling(text))
     text = _without_thousands_separators(text).strip()
     text = each_item(without_degrees(without_builder(text)), _tidy_items)

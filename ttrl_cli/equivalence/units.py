@@ -14,7 +14,7 @@ _POWER = r"(?:\s?\^\s?(?:-?\d|\{\s?-?\d\s?\}))?"
 _TEXTS = rf"\s?{_TEXT}{_POWER}(?:\s?(?:\\cdot|\\times|/)?\s?{_TEXT}{_POWER}){{0,4}}\s?"
 _PIECES = (
     rf"(?:/\s*)?(?:\\mu\s?)?{_TEXT}{_POWER}",
-    rf"(?:/\s*)?(?<=[\s/}}\d])[A-Za-z]+\.?{_POWER}",
+    rf"(?:/\s*)?(?<=[\s/}}\d])(?!e\s*\\text)[A-Za-z]+\.?{_POWER}",
     rf"(?:\\cdot|\\times)\s*(?:{_TEXT}|[A-Za-z]{{1,4}}(?![A-Za-z])){_POWER}",
     rf"/\s?\((?:[A-Za-z]{{1,4}}+{_POWER}(?:\s|\\cdot\s?)?){{1,3}}+\)",
     rf"(?:\\cdot\s*|\\times\s*)?\\frac\s*\{{(?:{_TEXTS}|\s?1\s?)\}}\s*\{{{_TEXTS}\}}{_POWER}",
@@ -24,13 +24,16 @@ _PIECES = (
 _UNIT = re.compile(rf"(?:\s*(?:{'|'.join(_PIECES)}))+\s*$")
 _MARKED_UNIT = re.compile(rf"{_TEXT}|[kM]?\\[A-Za-z]+")
 _COMMAND = re.compile(r"\\[A-Za-z]+")
+_NAMED = re.compile(r"[^<>]*[^<>!=]=\s*+")
 _QUANTITY = re.compile(
-    r"(?:[A-Za-z](?:_\w|_\{\w+\})?\s*=)?"
-    r"(?:[\d.,+\-*/:^{}() %]|\\(?:frac|sqrt|pi|cdot|times|pm)(?![a-zA-Z]))*"
+    r"(?:[\d.,+\-*/:^{}()\[\]! %_]|(?<![A-Za-z])e(?![A-Za-z])"
+    r"|\\(?:frac|sqrt|pi|cdot|times|pm|binom|ln|log|exp|(?:arc)?(?:sin|cos|tan))(?![a-zA-Z]))*+"
 )
 _PLAIN_QUANTITY = re.compile(
     r"[-+\d.,/ ]*\d\s*(?:(?:\\(?:times|cdot)\s*10\s*)?\^\s*(?:-?\d+|\{\s*-?\d+\s*\})\s*)?"
 )
+_FRACTION = re.compile(r"-?\d*\s*\\frac\s*\{\s*\d+\s*\}\s*\{\s*\d+\s*\}\s*")
+_SPEED = re.compile(r"\s+(?:m|g|l|L|J|N|W)/\s?[A-Za-z]{1,3}\s?(?:\^\s?\{?\s?\d\s?\}?)?\s*")
 _QUALIFIERS = re.compile(r"(?:\s*\\text\{:[^{}]*\})+\s*\Z")
 _NO_UNITS = frozenset((
     "if", "for", "when", "where", "mod", "in", "to", "is", "are", "of", "with", "all", "no", "not",
@@ -172,7 +175,7 @@ def _marked(text: str) -> str:
 def _without_east_asian_unit(text: str) -> tuple[str, str]:
     """Split off a unit in Chinese, Japanese or Korean; return the quantity and the unit."""
     unit = _EAST_ASIAN_UNIT.search(text)
-    if unit is None or not _QUANTITY.fullmatch(text[: unit.start()]):
+    if unit is None or not _is_quantity(text[: unit.start()]):
         return text, ""
     if _DECIDING_SIGNS.search(_COMPOUND_UNITS.sub("", unit[1])):
         return text, ""
@@ -198,8 +201,21 @@ def _changes_value(words: Sequence[str]) -> bool:
     )
 
 
+def _is_quantity(text: str) -> bool:
+    """Decide whether a text is a number, or a name and its value: AB = 5."""
+    named = _NAMED.match(text)
+    return bool(_QUANTITY.fullmatch(text, named.end() if named else 0))
+
+
+def _takes_letters(unit: str, quantity: str) -> bool:
+    r"""Decide whether letters behind a quantity are a unit: those behind \frac34 may be factors."""
+    if _PLAIN_QUANTITY.fullmatch(quantity):
+        return True
+    return bool(_FRACTION.fullmatch(quantity) and _SPEED.fullmatch(unit))
+
+
 def _is_unit(unit: str, quantity: str) -> bool:
-    if not _QUANTITY.fullmatch(quantity) or not re.search(r"\d|\\pi", quantity):
+    if not _is_quantity(quantity) or not re.search(r"\d|\\pi|e\s*\Z", quantity):
         return False
     words = _WORD.findall(_COMMAND.sub(" ", unit))
     lower = set(map(str.lower, words))
@@ -211,7 +227,7 @@ def _is_unit(unit: str, quantity: str) -> bool:
     bare = _WORD.findall(_MARKED_UNIT.sub(" ", unit))
     letters = [word for word in bare if len(word) == 1]
     glued = unit[0] == "/" or (unit[0].isalpha() and len(bare[0]) == 1)
-    if letters and (glued or not _PLAIN_QUANTITY.fullmatch(quantity)):
+    if letters and (glued or not _takes_letters(unit, quantity)):
         return False
     return _LETTER_UNITS.issuperset(letters) and all(
         len(word) > 3 or word in _SHORT_UNITS or word.lower() in DECIDING or word in allowed

@@ -2,6 +2,8 @@
 
 import re
 
+from ttrl_cli.equivalence.numerals import number_of
+
 _LATEX = re.compile(r"\\text\s*|[{}\\$~]")
 _PHRASES = [
     (re.compile(pattern), symbols)
@@ -58,7 +60,7 @@ _ORDER = re.compile(r"[<>]|\\(?:[lg][et]|ne)(?![a-zA-Z])|\\(?:leq|geq|neq|leqsla
 
 
 def in_symbols(text: str) -> str:
-    r"""Replace phrases by symbols: "no solution" by \emptyset, "all reals" by \mathbb{R}."""
+    r"""Replace phrases by symbols: "no solution" by \emptyset, "forty-two" by 42."""
     if text[:1].isdigit():
         return text
     words = " ".join(_LATEX.sub(" ", text).casefold().split()).strip(".,;:! ")
@@ -66,6 +68,7 @@ def in_symbols(text: str) -> str:
         for pattern, symbols in _PHRASES:
             if pattern.fullmatch(words):
                 return symbols
+        return number_of(words) or text
     return text
 
 
