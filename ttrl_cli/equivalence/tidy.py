@@ -14,6 +14,7 @@ from ttrl_cli.equivalence.characters import plain_characters
 from ttrl_cli.equivalence.dates import in_one_date
 from ttrl_cli.equivalence.expression import PRIME
 from ttrl_cli.equivalence.gloss import without_gloss
+from ttrl_cli.equivalence.habits import in_common_notation, with_plain_ends
 from ttrl_cli.equivalence.items import each_item
 from ttrl_cli.equivalence.notations import in_our_notations
 from ttrl_cli.equivalence.numerals import in_figures
@@ -66,11 +67,11 @@ def tidy(answer: str) -> str:
     text = without_marks(without_styles(_DOUBLED.sub(r"\\", text)))
     text = _JOINED_DIGITS.sub(lambda match: re.sub(r"\D", "", match[0]), text)
     text = in_one_line(_DECORATION.sub("", _PRIME.sub(_primed, text)))
-    text = _SPACING.sub(" ", text).strip().rstrip(".,;: ")
+    text = with_plain_ends(_SPACING.sub(" ", text).strip().rstrip(".,;: "))
     text = in_symbols(without_strays(peeled(text).lstrip("= ").rstrip(".,;: ")))
     text = in_one_date(with_bounds(text))
     text = in_one_quantity(in_our_notations(in_figures(without_currency(text))))
-    text = verdicts(in_one_spelling(text))
+    text = verdicts(in_common_notation(in_one_spelling(text)))
     text = _without_thousands_separators(text).strip()
     text = each_item(without_degrees(without_builder(text)), _tidy_items)
     text = _INLINE.sub(r"\1", text).strip()
