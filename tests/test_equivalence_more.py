@@ -147,6 +147,10 @@ VALUES = (
     ("5", r"|AB|=5\text{ cm}"),
     ("5", r"\overline{AB}=5\text{ cm}"),
     (r"5\pi", r"V_1 = 5\pi\text{ cm}^3"),
+    ("5", "AB = 5 m"),
+    ("5", "v = 5 m/s"),
+    ("5", r"\lfloor 5.5 \rfloor\text{ cm}"),
+    ("5", r"|-5|\text{ cm}"),
     ("AB = 3, BC = 4", r"AB = 3\text{ cm}, BC = 4\text{ cm}"),
 )
 UNITS: Kind = (
@@ -160,6 +164,8 @@ UNITS: Kind = (
         (r"9!\text{ ways}", "9"),
         (r"e^3\text{ cm}", "e"),
         ("AB = 5k", "AB = 5"),
+        ("y = 5 m", "y = 5"),
+        ("y = 5m", "y = 5"),
         (r"\sin x\text{ m}", r"\cos x"),
         ("AB = 3 halves", "3"),
     ],

@@ -18,7 +18,7 @@ from ttrl_cli.equivalence.expression import (
 )
 from ttrl_cli.equivalence.products import OF_NUMBERS, of_numbers
 from ttrl_cli.equivalence.tokens import Tokens
-from ttrl_cli.equivalence.verbatim import is_unclear
+from ttrl_cli.equivalence.verbatim import is_calculated, is_unclear
 
 _INVERSE = {"sin": "arcsin", "cos": "arccos", "tan": "arctan"}
 _GREEK = frozenset((
@@ -287,13 +287,15 @@ class Atoms(Tokens):
         """Read the two arguments of a binomial coefficient."""
         return Node("binom", (self.argument(), self.argument()))
 
-    def unknown_function(self) -> Node:
-        """Refuse a function that neither this reader nor math-verify knows: rank(M).
+    def upright_function(self) -> Node:
+        """Refuse a function that this reader does not know.
 
         Raises:
-            Verbatim: Always.
+            Unreadable: If math-verify knows it.
+            Verbatim: If only its spelling tells: rank(M).
         """
-        raise Verbatim
+        name = "".join(self.group()) if self.next == "{" else ""
+        raise Unreadable if is_calculated(name) else Verbatim
 
     def enclosed(self, head: str, closing: str) -> Node:
         r"""Read an expression up to its closing command, as in \lfloor x \rfloor."""
@@ -338,7 +340,7 @@ _COMMANDS: dict[str, Callable[[Atoms], Node]] = {
     "lfloor": lambda reader: reader.enclosed("floor", r"\rfloor"),
     "lceil": lambda reader: reader.enclosed("ceil", r"\rceil"),
     "mathbb": Atoms.blackboard,
-    "operatorname": Atoms.unknown_function,
+    "operatorname": Atoms.upright_function,
     "{": lambda reader: reader.bracket(r"\{"),
 }
 

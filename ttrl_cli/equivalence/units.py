@@ -26,13 +26,14 @@ _MARKED_UNIT = re.compile(rf"{_TEXT}|[kM]?\\[A-Za-z]+")
 _COMMAND = re.compile(r"\\[A-Za-z]+")
 _NAMED = re.compile(r"[^<>]*[^<>!=]=\s*+")
 _QUANTITY = re.compile(
-    r"(?:[\d.,+\-*/:^{}()\[\]! %_]|(?<![A-Za-z])e(?![A-Za-z])"
-    r"|\\(?:frac|sqrt|pi|cdot|times|pm|binom|ln|log|exp|(?:arc)?(?:sin|cos|tan))(?![a-zA-Z]))*+"
+    r"(?:[\d.,+\-*/:^{}()\[\]!| %_]|(?<![A-Za-z])e(?![A-Za-z])"
+    r"|\\(?:frac|sqrt|pi|cdot|times|pm|binom|ln|log|exp|[lr]floor|[lr]ceil|max|min|gcd|lcm|(?:arc)?(?:sin|cos|tan))(?![a-zA-Z]))*+"
 )
 _PLAIN_QUANTITY = re.compile(
     r"[-+\d.,/ ]*\d\s*(?:(?:\\(?:times|cdot)\s*10\s*)?\^\s*(?:-?\d+|\{\s*-?\d+\s*\})\s*)?"
 )
 _FRACTION = re.compile(r"-?\d*\s*\\frac\s*\{\s*\d+\s*\}\s*\{\s*\d+\s*\}\s*")
+_LONG_NAME = re.compile(r"\s*(?:[A-Z]{2,3}|\\text\s*\{[^{}]*\})\s*")
 _SPEED = re.compile(r"\s+(?:m|g|l|L|J|N|W)/\s?[A-Za-z]{1,3}\s?(?:\^\s?\{?\s?\d\s?\}?)?\s*")
 _QUALIFIERS = re.compile(r"(?:\s*\\text\{:[^{}]*\})+\s*\Z")
 _NO_UNITS = frozenset((
@@ -209,9 +210,11 @@ def _is_quantity(text: str) -> bool:
 
 def _takes_letters(unit: str, quantity: str) -> bool:
     r"""Decide whether letters behind a quantity are a unit: those behind \frac34 may be factors."""
-    if _PLAIN_QUANTITY.fullmatch(quantity):
+    name, _, value = quantity.rpartition("=")
+    plain = bool(_PLAIN_QUANTITY.fullmatch(value))
+    if plain and (not name or _LONG_NAME.fullmatch(name)):
         return True
-    return bool(_FRACTION.fullmatch(quantity) and _SPEED.fullmatch(unit))
+    return bool((plain or _FRACTION.fullmatch(value)) and _SPEED.fullmatch(unit))
 
 
 def _is_unit(unit: str, quantity: str) -> bool:
