@@ -44,6 +44,7 @@ CASE: Kind = (
         ("CoCl_2", "COCl_2"),
         ("NiBr_2", "NIBr_2"),
         ("CoS", "COS"),
+        ("NO_2", "No_2"),
     ],
 )
 VERDICTS: Kind = (
@@ -72,6 +73,7 @@ VERDICTS: Kind = (
         (r"\text{no}, \text{yes}", r"\text{yes}, \text{no}"),
         ("true, false, true", "true, true, false"),
         ("T, F, T", "T, F"),
+        ("T F T", "F T T"),
     ],
 )
 ORDERS: Kind = (
@@ -229,6 +231,9 @@ HABITS: Kind = (
         (r"\left\langle 4, \frac12 \right\rangle", "(4, 0.5)"),
         ("P(4,7)", "(4,7)"),
         ("P(4,7)", "P = (4, 7)"),
+        ("A(4,7), B(1,2)", "(4,7), (1,2)"),
+        (r"\tan\theta + c", r"\tan\theta + C"),
+        ("A->B->C", r"A \to B \to C"),
         (r"]3,\infty[", r"(3,\infty)"),
         ("]3;8]", "(3, 8]"),
         (r"]-\infty,3]\cup[8,+\infty[", r"(-\infty,3]\cup[8,\infty)"),
@@ -252,6 +257,7 @@ HABITS: Kind = (
         (r"\langle 4,-1\rangle", "(-1,4)"),
         ("P(4,7)", "Q(4,7)"),
         ("P(4,7)", "P(7,4)"),
+        ("A->B->C", "A->C->B"),
         (r"\mathbb{R}^+", r"\mathbb{R}"),
         (r"\text{CO}_2", "Co_2"),
         ("ax^2 + bx + c", "ax^2 + bx + C"),

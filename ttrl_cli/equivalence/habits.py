@@ -29,9 +29,9 @@ _WITHOUT_INTERVAL = re.compile(
 _TURNED = re.compile(r"([\[\]])([^\[\](),;]*[,;][^\[\](),;]*)([\[\]])")
 _OPENS = {"[": "[", "]": "("}
 _CLOSES = {"]": "]", "[": ")"}
-_POINT = re.compile(
-    r"(?<![A-Za-z\\])([ADEIJKLMOPQRSTVW])\s?(?=\(\s*-?[\d.]+(?:\s*,\s*-?[\d.]+){1,2}\s*\)(?:\Z|,|;))"
-)
+_PLACE = r"\s?(?=\(\s*-?[\d.]+(?:\s*,\s*-?[\d.]+){1,2}\s*\)(?:\Z|,|;))"
+_POINT = re.compile(rf"(?<![A-Za-z\\])([ADEIJKLMOPQRSTVW]){_PLACE}")  # but not: C(5, 2), N(0, 1)
+_ANY_POINT = re.compile(rf"(?<![A-Za-z\\])([A-Z]){_PLACE}")
 _CONSTANT = re.compile(r"\+\s?c\Z")
 _NAMES = re.compile(
     rf"\\{_ELEMENTARY}(?![a-zA-Z])|\\(?:frac|sqrt|cdot|pi|left|right)(?![a-zA-Z])|(?<![A-Za-z\\])e(?![A-Za-z])"
@@ -40,6 +40,7 @@ _NAMES = re.compile(
 
 def in_common_notation(text: str) -> str:
     """Rewrite what only one country, course or book writes so."""
+    text = text.replace("->", r"\to ")
     if "\\" in text:
         text = replaced(text, _STEPS)
         text = _VECTOR.sub(_vector, text)
@@ -47,7 +48,8 @@ def in_common_notation(text: str) -> str:
             text = _MODULUS.sub(r" \\pmod{\1}", text)
         text = _WITHOUT_INTERVAL.sub(_complement, text)
     if "(" in text:
-        text = _POINT.sub(r"\1 = ", text)
+        several = len(_ANY_POINT.findall(text)) > 1 and "A" in text
+        text = (_ANY_POINT if several else _POINT).sub(r"\1 = ", text)
     return _with_constant(text)
 
 
@@ -82,7 +84,8 @@ def _with_constant(text: str) -> str:
     constant = _CONSTANT.search(text)
     if constant is None:
         return text
-    rest = _NAMES.sub(" ", text[: constant.start()].rpartition("=")[2])
+    value = text[: constant.start()].rpartition("=")[2]
+    rest = _NAMES.sub(" ", value.replace(r"\theta", " t"))
     letters = set(re.findall("[A-Za-z]", rest))
     return (
         text[: constant.start()] + "+ C" if len(letters) == 1 and letters <= set("xtuyz") else text

@@ -7,6 +7,7 @@ import re
 
 _VERDICT = r"(?:\\text\s*\{\s*)?(?:true|false|yes|no|[TFVYN])(?:\s*\})?"
 _VERDICTS = re.compile(rf"\(?\s*{_VERDICT}(?:\s*[,;]\s*{_VERDICT})+\s*\)?", re.IGNORECASE)
+_VERDICTS_IN_ROW = re.compile(r"[TF](?:\s[TF]){2,}")
 _EACH = re.compile(r"(?<!\\)\b(?:true|false|yes|no|[tfvyn])\b", re.IGNORECASE)
 _SPELLINGS = {"t": "true", "f": "false", "v": "true", "y": "yes", "n": "no"}
 _PAIRS = (frozenset(("true", "false")), frozenset(("yes", "no")))
@@ -20,7 +21,7 @@ def verdicts(text: str) -> str:
 
     Of two different letters only T, F and V, F in capitals are verdicts: t and f may be variables.
     """
-    if not _VERDICTS.fullmatch(text):
+    if not _VERDICTS.fullmatch(text) and not _VERDICTS_IN_ROW.fullmatch(text):
         return text
     words = _EACH.findall(text)
     found = [_SPELLINGS.get(word.lower(), word.lower()) for word in words]

@@ -13,6 +13,7 @@ _ELEMENT = (
 _MIXED_INSIDE = re.compile(r"[A-Za-z]*[a-z][A-Z][A-Za-z]*")
 _FORMULA = re.compile(rf"(?:{_ELEMENT})++")
 _GENOTYPE = re.compile(r"(?:([a-z])\1)+")
+_NUMBERED = re.compile(rf"(?:{_ELEMENT})++(?=_?\d)")
 _ROMAN = re.compile(r"[ivxlcdm]+|[IVXLCDM]+")
 _WORD = re.compile(r"[A-Za-z]+")
 _LONGEST_SYMBOL = 3
@@ -26,7 +27,10 @@ def in_folded_case(text: str) -> str:
     """Return prose in lower case, but for the words whose case counts."""
     if _SYMBOL_ALONE.fullmatch(text):
         return text
-    words = [word if _has_case(word) else word.casefold() for word in _WORD.findall(text)]
+    words = [
+        word[0] if _NUMBERED.match(text, word.start()) or _has_case(word[0]) else word[0].casefold()
+        for word in _WORD.finditer(text)
+    ]
     gaps = [gap.casefold() for gap in _WORD.split(text)]
     return "".join(gap + word for gap, word in zip(gaps, [*words, ""], strict=True))
 
