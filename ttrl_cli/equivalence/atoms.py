@@ -18,7 +18,7 @@ from ttrl_cli.equivalence.expression import (
 )
 from ttrl_cli.equivalence.products import OF_NUMBERS, of_numbers
 from ttrl_cli.equivalence.tokens import Tokens
-from ttrl_cli.equivalence.verbatim import is_unclear
+from ttrl_cli.equivalence.verbatim import is_calculated, is_unclear
 
 _INVERSE = {"sin": "arcsin", "cos": "arccos", "tan": "arctan"}
 _GREEK = frozenset((
@@ -26,6 +26,10 @@ _GREEK = frozenset((
     "kappa", "lambda", "mu", "nu", "xi", "rho", "sigma", "tau", "upsilon", "phi", "varphi", "chi",
     "psi", "omega", "ell", "hbar",
 ))  # fmt: skip
+_GREEK_FUNCTIONS = frozenset((r"\zeta", r"\Gamma"))
+_OFTEN_FUNCTIONS = frozenset(
+    rf"\{name}" for name in ("phi", "varphi", "sigma", "tau", "psi", "mu", "Phi", "Psi")
+)
 _CLOSERS = {"(": (")", "]"), "[": (")", "]"), "{": ("}",), r"\{": (r"\}",)}
 _MATRIX = re.compile(r"\\begin\{[pbB]?matrix\}")
 _WORD = re.compile(r"\\text\s*\{\s*([A-Za-z ]+?)\s*\}")
@@ -136,13 +140,26 @@ class Atoms(Tokens):
         if inverse and name in _FUNCTION_NAMES:
             name += "^-1"
             self.at += len(_INVERSE_OF) - 1
-        # f(x) is one name, f(x+1) a product: so says math-verify
-        if self.next == "(" and self.tokens[self.at + 2 : self.at + 3] == [")"]:
-            inner = self.tokens[self.at + 1]
-            if inner.isalnum():
-                self.at += 3
-                return Node("symbol", name=f"{name}({inner})")
-        return self.symbol(name)
+        return self.applied(name) or self.symbol(name)
+
+    def applied(self, name: str) -> Node | None:
+        """Read the argument of a function: f(x) is one name, f(x+1) a product as in math-verify."""
+        if self.next != "(" or self.tokens[self.at + 2 : self.at + 3] != [")"]:
+            return None
+        inner = self.tokens[self.at + 1]
+        if not inner.isalnum():
+            return None
+        self.at += 3
+        return Node("symbol", name=f"{name}({inner})")
+
+    def greek(self, name: str) -> Node:
+        r"""Read a Greek letter: a variable, or a function of one argument, as in \phi(12)."""
+        if name in _GREEK_FUNCTIONS and self.next == "(":
+            found = self.applied(name)
+            if found is None:
+                raise Verbatim
+            return found
+        return (self.applied(name) if name in _OFTEN_FUNCTIONS else None) or self.symbol(name)
 
     def symbol(self, name: str) -> Node:
         """Read a variable's subscript, its words in lower case, and return the variable."""
@@ -175,7 +192,7 @@ class Atoms(Tokens):
         if name in _OVER_NAMES or name in _BEFORE_NAMES:
             return self.named(name)
         if name.lower() in _GREEK:
-            return self.symbol(f"\\{name}")
+            return self.greek(f"\\{name}")
         if name.startswith("begin") and _MATRIX.fullmatch("\\" + name):
             return self.matrix(name.removeprefix("begin"))
         word = _WORD.fullmatch("\\" + name)
@@ -270,6 +287,16 @@ class Atoms(Tokens):
         """Read the two arguments of a binomial coefficient."""
         return Node("binom", (self.argument(), self.argument()))
 
+    def upright_function(self) -> Node:
+        """Refuse a function that this reader does not know.
+
+        Raises:
+            Unreadable: If math-verify knows it.
+            Verbatim: If only its spelling tells: rank(M).
+        """
+        name = "".join(self.group()) if self.next == "{" else ""
+        raise Unreadable if is_calculated(name) else Verbatim
+
     def enclosed(self, head: str, closing: str) -> Node:
         r"""Read an expression up to its closing command, as in \lfloor x \rfloor."""
         node = scalar(self.sum())
@@ -313,6 +340,7 @@ _COMMANDS: dict[str, Callable[[Atoms], Node]] = {
     "lfloor": lambda reader: reader.enclosed("floor", r"\rfloor"),
     "lceil": lambda reader: reader.enclosed("ceil", r"\rceil"),
     "mathbb": Atoms.blackboard,
+    "operatorname": Atoms.upright_function,
     "{": lambda reader: reader.bracket(r"\{"),
 }
 

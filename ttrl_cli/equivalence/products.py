@@ -63,10 +63,14 @@ def _is_turned(node: Node) -> bool:
 def of_numbers(name: str, items: Sequence[Node]) -> Node:
     """Return the value of gcd, lcm, max or a like function of numbers.
 
+    The lcm of variables is a variable itself: math-verify takes it for their product.
+
     Raises:
         Unreadable: If an argument is no number, or no integer where it must be one.
     """
     values = [item.value for item in items]
+    if items and name == "lcm" and all(item.head == "symbol" for item in items):
+        return Node("symbol", name=f"{name}({','.join(sorted(item.name for item in items))})")
     if not items or any(item.head != "number" for item in items):
         raise Unreadable
     if name in _OF_INTEGERS and any(value.denominator != 1 for value in values):

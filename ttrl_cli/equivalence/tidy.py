@@ -14,12 +14,16 @@ from ttrl_cli.equivalence.characters import plain_characters
 from ttrl_cli.equivalence.dates import in_one_date
 from ttrl_cli.equivalence.expression import PRIME
 from ttrl_cli.equivalence.gloss import without_gloss
+from ttrl_cli.equivalence.habits import in_common_notation, with_plain_ends
 from ttrl_cli.equivalence.items import each_item
 from ttrl_cli.equivalence.notations import in_our_notations
 from ttrl_cli.equivalence.number_words import without_number_words
+from ttrl_cli.equivalence.numerals import in_figures
+from ttrl_cli.equivalence.orders import route, verdicts
 from ttrl_cli.equivalence.quantities import in_one_quantity, without_marks
 from ttrl_cli.equivalence.spellings import in_one_spelling
 from ttrl_cli.equivalence.styles import peeled, without_strays, without_styles
+from ttrl_cli.equivalence.symbols import in_folded_case
 from ttrl_cli.equivalence.systems import in_one_line
 from ttrl_cli.equivalence.units import CURRENCY_SIGN, parted, qualified, without_currency
 from ttrl_cli.equivalence.words import in_symbols, marked_word, without_builder
@@ -65,12 +69,12 @@ def tidy(answer: str) -> str:
     text = without_marks(without_styles(_DOUBLED.sub(r"\\", text)))
     text = _UNDERSCORED.sub(_digits, _JOINED_DIGITS.sub(_digits, text))
     text = in_one_line(_DECORATION.sub("", _PRIME.sub(_primed, text)))
-    text = _SPACING.sub(" ", text).strip().rstrip(".,;: ")
+    text = with_plain_ends(_SPACING.sub(" ", text).strip().rstrip(".,;: "))
     text = in_symbols(without_strays(peeled(text).lstrip("= ").rstrip(".,;: ")), whole=True)
     text = without_number_words(text)
     text = in_one_date(with_bounds(text))
-    text = in_one_quantity(in_our_notations(without_currency(text)))
-    text = in_one_spelling(text)
+    text = in_one_quantity(in_our_notations(in_figures(without_currency(text))))
+    text = verdicts(in_common_notation(in_one_spelling(text)))
     text = _without_thousands_separators(text).strip()
     text = each_item(without_degrees(without_builder(text)), _tidy_items)
     text = _INLINE.sub(r"\1", text).strip()
@@ -97,13 +101,14 @@ def _plain_item(item: str) -> str:
     """Remove the braces around the value of an answer or an element; mark it if it is a word."""
     name, equals, value = item.rpartition("=")
     value = marked_word(in_symbols(value.strip()), named=bool(equals))
+    value = value if equals else route(value)
     return name + equals + peeled(value)
 
 
 def folded(text: str) -> str:
-    r"""Remove case, spaces, \text{} and outer punctuation from prose."""
+    r"""Remove case where it says nothing, spaces, \text{} and outer punctuation from prose."""
     text = re.sub(r"\\text\s*\{|[{}\\]", "", text) if "\\" in text else text
-    return "".join(text.casefold().split()).strip("@.,;:!?*_'\"")
+    return "".join(in_folded_case(text).split()).strip("@.,;:!?*_'\"")
 
 
 def _in_one_case(text: str) -> str:

@@ -28,7 +28,7 @@ _RATIOS = "|".join(
 r"""Units in italics, as parts of a fraction; other letters are variables: 3 \frac{m}{n}."""
 _PIECES = (
     rf"(?:/\s*)?(?:\\mu\s?)?{_TEXT}{_POWER}",
-    rf"(?:/\s*)?(?<=[\s/}}\d])[A-Za-z]+\.?{_POWER}",
+    rf"(?:/\s*)?(?<=[\s/}}\d])(?!e\s*\\text)[A-Za-z]+\.?{_POWER}",
     rf"(?:\\cdot|\\times)\s*(?:{_TEXT}|[A-Za-z]{{1,4}}(?![A-Za-z])){_POWER}",
     rf"/\s?\(\s?(?:(?:{_TEXT}|[A-Za-z]{{1,4}}+){_POWER}\s?(?:\\(?:cdot|times)(?![a-z])\s?)?){{1,4}}+\)",
     rf"\\frac\s?\{{\s?(?:{_RATIOS})\s?\}}{_POWER}",
@@ -39,13 +39,17 @@ _PIECES = (
 _UNIT = re.compile(rf"(?:\s*(?:{'|'.join(_PIECES)}))+\s*$")
 _MARKED_UNIT = re.compile(rf"{_TEXT}|[kM]?\\[A-Za-z]+")
 _COMMAND = re.compile(r"\\[A-Za-z]+")
+_NAMED = re.compile(r"[^<>]*[^<>!=]=\s*+")
 _QUANTITY = re.compile(
-    r"(?:\|?[A-Za-z]{1,3}\|?(?:_\w|_\{\w+\})?\s*=)?"
-    r"(?:[\d.,+\-*/:^{}() %]|\\(?:frac|sqrt|pi|cdot|times|pm)(?![a-zA-Z]))*"
+    r"(?:[\d.,+\-*/:^{}()\[\]!| %_]|(?<![A-Za-z])e(?![A-Za-z])"
+    r"|\\(?:frac|sqrt|pi|cdot|times|pm|binom|ln|log|exp|[lr]floor|[lr]ceil|max|min|gcd|lcm|(?:arc)?(?:sin|cos|tan))(?![a-zA-Z]))*+"
 )
 _PLAIN_QUANTITY = re.compile(
     r"[-+\d.,/ ]*\d\s*(?:(?:\\(?:times|cdot)\s*10\s*)?\^\s*(?:-?\d+|\{\s*-?\d+\s*\})\s*)?"
 )
+_FRACTION = re.compile(r"-?\d*\s*\\frac\s*\{\s*\d+\s*\}\s*\{\s*\d+\s*\}\s*")
+_LONG_NAME = re.compile(r"\s*(?:[A-Z]{2,3}|\\text\s*\{[^{}]*\})\s*")
+_SPEED = re.compile(r"\s+(?:m|g|l|L|J|N|W)/\s?[A-Za-z]{1,3}\s?(?:\^\s?\{?\s?\d\s?\}?)?\s*")
 _QUALIFIERS = re.compile(r"(?:\s*\\text\{:[^{}]*\})+\s*\Z")
 _NO_UNITS = frozenset((
     "if", "for", "when", "where", "mod", "in", "to", "is", "are", "of", "with", "all", "no", "not",
@@ -197,7 +201,7 @@ def _half_of_day(match: re.Match[str]) -> str:
 def _without_east_asian_unit(text: str) -> tuple[str, str]:
     """Split off a unit in Chinese, Japanese or Korean; return the quantity and the unit."""
     unit = _EAST_ASIAN_UNIT.search(text)
-    if unit is None or not _QUANTITY.fullmatch(text[: unit.start()]):
+    if unit is None or not _is_quantity(text[: unit.start()]):
         return text, ""
     if _DECIDING_SIGNS.search(_COMPOUND_UNITS.sub("", unit[1])):
         return text, ""
@@ -223,8 +227,23 @@ def _changes_value(words: Sequence[str]) -> bool:
     )
 
 
+def _is_quantity(text: str) -> bool:
+    """Decide whether a text is a number, or a name and its value: AB = 5."""
+    named = _NAMED.match(text)
+    return bool(_QUANTITY.fullmatch(text, named.end() if named else 0))
+
+
+def _takes_letters(unit: str, quantity: str) -> bool:
+    r"""Decide whether letters behind a quantity are a unit: those behind \frac34 may be factors."""
+    name, _, value = quantity.rpartition("=")
+    plain = bool(_PLAIN_QUANTITY.fullmatch(value))
+    if plain and (not name or _LONG_NAME.fullmatch(name)):
+        return True
+    return bool((plain or _FRACTION.fullmatch(value)) and _SPEED.fullmatch(unit))
+
+
 def _is_unit(unit: str, quantity: str) -> bool:
-    if not _QUANTITY.fullmatch(quantity) or not re.search(r"\d|\\pi", quantity):
+    if not _is_quantity(quantity) or not re.search(r"\d|\\pi|e\s*\Z", quantity):
         return False
     words = _WORD.findall(_COMMAND.sub(" ", unit))
     lower = set(map(str.lower, words))
@@ -237,7 +256,7 @@ def _is_unit(unit: str, quantity: str) -> bool:
     letters = [word for word in bare if len(word) == 1]
     ratio = unit.startswith("\\frac") and len(letters) == len(bare)
     glued = unit[0] == "/" or ratio or (unit[0].isalpha() and len(bare[0]) == 1)
-    if letters and (glued or not _PLAIN_QUANTITY.fullmatch(quantity)):
+    if letters and (glued or not _takes_letters(unit, quantity)):
         return False
     return _LETTER_UNITS.issuperset(letters) and all(
         len(word) > 3 or word in _SHORT_UNITS or word.lower() in DECIDING or word in allowed

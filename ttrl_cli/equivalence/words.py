@@ -3,6 +3,7 @@
 import re
 
 from ttrl_cli.equivalence.conditions import of_inequalities
+from ttrl_cli.equivalence.numerals import number_of
 
 _LATEX = re.compile(r"\\text\s*|[{}\\$~]")
 _PHRASES = [
@@ -67,7 +68,7 @@ _NONE = re.compile(
 
 
 def in_symbols(text: str, *, whole: bool = False) -> str:
-    r"""Replace phrases by symbols: "no solution" by \emptyset, "all reals" by \mathbb{R}.
+    r"""Replace phrases by symbols: "no solution" by \emptyset, "forty-two" by 42.
 
     "None" is the empty set only as a whole answer.
     """
@@ -80,6 +81,7 @@ def in_symbols(text: str, *, whole: bool = False) -> str:
         for pattern, symbols in _PHRASES:
             if pattern.fullmatch(words):
                 return symbols
+        return number_of(words) or text
     return text
 
 
