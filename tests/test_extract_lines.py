@@ -36,3 +36,76 @@ def answer(text: str, choices: Mapping[str, str] | None = None) -> str | None:
 def test_the_dot_of_an_initial_ends_no_answer(text: str, want: str) -> None:
     """A name goes on behind an initial; a letter that names something ends with its dot."""
     assert answer(text) == want
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        ("**Final Answer:**\n\n- 42", "42"),
+        ("Answer:\n- $42$", "42"),
+        ("The answer is:\n\n- 42", "42"),
+        ("**The answer is:**\n\n- **42**", "42"),
+        ("<answer>\n- 42\n</answer>", "42"),
+        ("### Answer\n\n– 42", "42"),
+        ("### Answer\n— 42 apples", "42 apples"),
+        ("Answer:\n• 42", "42"),
+        ("Answer:\n→ 42", "42"),
+        ("Answer: → 42", "42"),
+        ("Answer:\n> 42", "42"),
+        ("Final Answer:\n\n✅ **42**", "42"),
+        ("Answer:\n- 42, because 6 times 7 is 42.", "42"),
+        ("Answer:\n- 42\n- It is even, and more than 40.", "42"),
+        ("Answer:\n-42", "-42"),
+        ("Answer: - 42", "- 42"),
+        ("Answer: > 42", "> 42"),
+        ("<answer>- 42</answer>", "- 42"),
+        ("The answer is - 42.", "- 42"),
+        ("**Final Answer:**\n\n1. 42", "42"),
+        ("Answer:\n1) 42", "42"),
+        ("Answer:\n1. The total is 42.", "42"),
+        ("<answer>\n1. 42\n</answer>", "42"),
+        ("Answer:\n1. Oslo\n2. Rome", "Oslo, Rome"),
+        ("Answer:\n1. Oslo\n2. Rome\n\nThese are capitals.", "Oslo, Rome"),
+        ("<answer>\n1. Oslo\n2. Rome\n</answer>", "Oslo, Rome"),
+        ("Answer:\n3.5", "3.5"),
+    ],
+)
+def test_the_mark_of_a_list_is_no_part_of_an_answer(text: str, want: str) -> None:
+    """A dash below a label is a bullet and on its line a minus; a list's number is no answer."""
+    assert answer(text) == want
+
+
+@pytest.mark.parametrize(
+    "text", ["Answer:\n1. 42", "**Final Answer:**\n\n- 42", "The answer is:\n- B", "Answer:\n1) B"]
+)
+def test_the_mark_of_a_list_is_no_choice(text: str) -> None:
+    """Of a list's line the choice is what stands behind its mark."""
+    assert answer(text, COUNTS) == "B"
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        ("Final Answer:\n\nx = 1\ny = 2", "x = 1, y = 2"),
+        ("Final Answer:\n\nx = 1\ny = 2\n\nThat was all.", "x = 1, y = 2"),
+        ("Answer: x = 1\ny = 2", "x = 1, y = 2"),
+        ("Answer:\n$$x=3$$\n$$y=5$$", "x=3, y=5"),
+        ("Answer:\n\\[x=3\\]\n\n\\[y=5\\]\nDone.", "x=3, y=5"),
+        ("Answer: $x=3$,\n$y=5$", "x=3, y=5"),
+        ("The answer is $x=3$,\n$y=5$.", "x=3, y=5"),
+        ("Answer: (a) 3\n(b) 5", "(a) 3, (b) 5"),
+        ("**Answer:**\n(a) 3\n(b) 5\n", "(a) 3, (b) 5"),
+        ("Answer:\n- Width: 3\n- Length: 5", "Width: 3, Length: 5"),
+        ("Answer:\n- **Width:** 3\n- **Length:** 5", "Width: 3, Length: 5"),
+        ("Answer:\n- 3\n- 5", "3, 5"),
+        ("Answer:\n$3$\n$5$", "3, 5"),
+        ("Answer: x = 1\nCheck: 1 + 1 = 2", "x = 1"),
+        ("Answer: y = 2x\nx = 0 gives 0 here.", "y = 2x"),
+        ("Answer: 42\n7 is prime.", "42"),
+        ("Answer: 42\nConfidence: 90", "42"),
+        ("Answer:\n42\n\n7", "42"),
+    ],
+)
+def test_lines_of_one_form_are_one_answer(text: str, want: str) -> None:
+    """Equations, parts and items that follow each other belong together; other lines do not."""
+    assert answer(text) == want

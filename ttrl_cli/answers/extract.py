@@ -115,6 +115,7 @@ def _reader(choices: Mapping[str, str] | None) -> Reader:
     return Reader(
         value=_as_it_stands,
         counts=lambda said: choice_of(said, choices) is not None or is_answer(said),
+        several=False,
     )
 
 

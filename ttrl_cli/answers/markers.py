@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ttrl_cli.answers import phrases
+from ttrl_cli.answers.lines import listed, value_below
 from ttrl_cli.answers.sentences import is_value
 from ttrl_cli.answers.trim import clean, value_of
 from ttrl_cli.completions import names
@@ -30,10 +31,12 @@ class Reader:
     Attributes:
         value: What an answer line's value says; the value itself, unless it is a sentence.
         counts: Whether a text is an answer, and no words about one ("unique").
+        several: Whether an answer may be several lines of one form together.
     """
 
     value: Callable[[str], str]
     counts: Callable[[str], bool]
+    several: bool = True
 
 
 _START = r"(?:^(?:[^\w\n]|_){0,40}+|(?:(?<=[.!?:]\s)|(?<=[。！？]))(?:[^\w\n]|_){0,8}+)"
@@ -130,7 +133,7 @@ def _tags(text: str, read: Reader) -> Iterator[Hit]:
     """Yield the answers in the answer tags, the last first."""
     end, closed = len(text), False
     for found in reversed(list(_TAG.finditer(text))):
-        content = text[found.end() : end].strip()
+        content = listed(text[found.end() : end], several=read.several).strip()
         if found[1] is None:
             content = content if closed else content.partition("\n")[0]
             if answer := within(content, read) or read.value(clean(content)):
@@ -153,7 +156,7 @@ def _lines(text: str, read: Reader) -> Iterator[Hit]:
         said = _said(_meant(within_it, _sentences(within_it, read)), read)
         answer = said.answer if said else ""
         if not said or not read.counts(answer):
-            own = read.value(clean(value_of(region)))
+            own = read.value(clean(value_below(region, several=read.several)))
             answer = own if not said or read.counts(own) else answer
         if answer:
             yield Hit(answer=answer, start=match.start(), end=match.end())
@@ -168,11 +171,17 @@ def _sentences(text: str, read: Reader) -> Iterator[Hit]:
     """Yield the answers of sentences of the form "the answer is ...", the last first."""
     for match, region in _regions(_IS, text):
         before = text[max(0, match.start() - 20) : match.start()]
-        value = value_of(_FILLER.sub("", region, count=1)).strip()
+        value = value_below(_without_filler(region), several=read.several).strip()
         if _SUPPOSED.search(before) or _ABOUT_IT.match(value) or value.endswith(("?", "？")):
             continue
         if answer := read.value(clean(value.rstrip("!！"))):
             yield Hit(answer=answer, start=match.start(), end=match.end())
+
+
+def _without_filler(region: str) -> str:
+    """Remove the words before a sentence's answer; keep a line end that stands before it."""
+    rest = _FILLER.sub("", region, count=1)
+    return f"\n{rest}" if "\n" in region[: len(region) - len(rest)] else rest
 
 
 def _said(hits: Iterator[Hit], read: Reader) -> Hit | None:
