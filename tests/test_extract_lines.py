@@ -109,3 +109,42 @@ def test_the_mark_of_a_list_is_no_choice(text: str) -> None:
 def test_lines_of_one_form_are_one_answer(text: str, want: str) -> None:
     """Equations, parts and items that follow each other belong together; other lines do not."""
     assert answer(text) == want
+
+
+@pytest.mark.parametrize(
+    "aside",
+    [
+        *("If n were 5, the answer would be 60.", "For n = 5 the answer would be 60."),
+        *("A common wrong answer is 41.", "In the book the answer is 41."),
+        *("Many students think that the answer is 41.", "If n is 5, the answer is 60."),
+    ],
+)
+def test_an_answer_in_another_case_is_an_aside(aside: str) -> None:
+    """What a sentence says of another case, or in someone's name, leaves the answer before it."""
+    assert answer(f"The answer is 42.\n\n{aside}") == "42"
+    assert answer(f"The answer is B.\n\n{aside.replace('60', 'D').replace('41', 'A')}", COUNTS) == "B"
+    assert answer(aside) in ("60", "41")
+
+
+def test_an_aside_within_the_sentence_ends_its_answer() -> None:
+    """An answer ends before ", while"."""
+    assert answer("The answer is 42, while the book answer is 41.") == "42"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Answer: 42\n\n```python\n# Answer: 3\n```",
+        "The answer is 42.\n```python\nprint('The answer is 41')\n```\n",
+        "So \\boxed{42}.\n\n```latex\n\\boxed{41}\n```",
+        "The answer is 42.\n~~~\n\\boxed{41}\n~~~",
+        "Answer: 42\n```python\n# Answer: 3",
+        "```python\nprint('Answer: 3')\n```\nThe answer is 42.",
+        "```\nAnswer: 42\n```",
+        "Answer:\n```\n42\n```",
+        "The answer is:\n\n```text\n42\n```\n",
+    ],
+)
+def test_code_counts_only_where_nothing_else_does(text: str) -> None:
+    """An answer outside of fences goes before one inside, unless its label announces the block."""
+    assert answer(text) == "42"

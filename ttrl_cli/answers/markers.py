@@ -113,6 +113,12 @@ _HYPOTHETICAL = re.compile(
     r"|wäre|würde|serait|sería)\b|如果|假设|假如|若",
     re.IGNORECASE,
 )
+_ASIDE = re.compile(  # another case, or someone else's answer
+    rf"\b(?:{phrases.SUPPOSING}|suppos\w+|assum\w+|in\swhich\scase|otherwise|were|wäre|würde|serait|sería)\b"
+    r"|\b(?:common|typical|tempting|wrong|incorrect|na[iï]ve|mistaken|(?:text)?book(?:['’]s)?)"
+    r",?\s(?:\w+\s){0,3}\Z|\b(?:someone|students|people|many)\s(?:\w+\s){1,6}\Z|如果|假设|假如|若",
+    re.IGNORECASE,
+)
 _WOULD = re.compile(r"\b(?:would|will)\sbe\b", re.IGNORECASE)
 _ROUNDED = re.compile(
     rf"[\s:：*$(\\]*(?:(?:{phrases.ROUGHLY}|nearly|almost|close\sto|rounded|sim)(?![^\W_])|≈|~|∼|approx"
@@ -163,7 +169,13 @@ def _lines(text: str, read: Reader) -> Iterator[Hit]:
 
 
 def sentence(text: str, read: Reader) -> Hit | None:
-    """Return the answer of the last sentence of the form "the answer is ..."."""
+    """Return the answer of the last sentence "the answer is ..." that answers the question.
+
+    Where every such sentence is about another case, or someone else's answer, the last one counts.
+    """
+    meant = _said((hit for hit in _sentences(text, read) if not _is_aside(text, hit)), read)
+    if meant and read.counts(meant.answer):
+        return meant
     return _said(_sentences(text, read), read)
 
 
@@ -248,6 +260,13 @@ def _is_supposed(text: str, hit: Hit) -> bool:
     clause = _SENTENCE_END.split(before)[-1]
     says = text[hit.start : hit.end]
     return bool(_WOULD.search(says) or _HYPOTHETICAL.search(clause))
+
+
+def _is_aside(text: str, hit: Hit) -> bool:
+    """Decide whether a sentence is hypothetical, or gives a wrong or someone else's answer."""
+    before = text[max(0, hit.start - _LONGEST_CLAUSE) : hit.start]
+    clause = _SENTENCE_END.split(before)[-1]
+    return bool(_WOULD.search(text[hit.start : hit.end]) or _ASIDE.search(clause))
 
 
 def _is_called_final(text: str, hit: Hit) -> bool:
