@@ -25,7 +25,10 @@ def answer(text: str, choices: Mapping[str, str] | None = None) -> str | None:
         ("**Final Answer:** J. Robert Oppenheimer", "J. Robert Oppenheimer"),
         ("Answer: Roe v. Wade", "Roe v. Wade"),
         ("The answer is Brown v. Board of Education.", "Brown v. Board of Education"),
-        ("Answer: Ulysses S. Grant and Samuel L. Jackson", "Ulysses S. Grant and Samuel L. Jackson"),
+        (
+            "Answer: Ulysses S. Grant and Samuel L. Jackson",
+            "Ulysses S. Grant and Samuel L. Jackson",
+        ),
         ("Answer: Harry S. Truman, because he was next.", "Harry S. Truman"),
         ("Answer: Vitamin C. Scurvy comes without it.", "Vitamin C"),
         ("Answer: Franz F. He wrote it.", "Franz F"),
@@ -122,7 +125,9 @@ def test_lines_of_one_form_are_one_answer(text: str, want: str) -> None:
 def test_an_answer_in_another_case_is_an_aside(aside: str) -> None:
     """What a sentence says of another case, or in someone's name, leaves the answer before it."""
     assert answer(f"The answer is 42.\n\n{aside}") == "42"
-    assert answer(f"The answer is B.\n\n{aside.replace('60', 'D').replace('41', 'A')}", COUNTS) == "B"
+    assert (
+        answer(f"The answer is B.\n\n{aside.replace('60', 'D').replace('41', 'A')}", COUNTS) == "B"
+    )
     assert answer(aside) in ("60", "41")
 
 
@@ -147,4 +152,41 @@ def test_an_aside_within_the_sentence_ends_its_answer() -> None:
 )
 def test_code_counts_only_where_nothing_else_does(text: str) -> None:
     """An answer outside of fences goes before one inside, unless its label announces the block."""
+    assert answer(text) == "42"
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        (
+            "B. Bergen\n\nHere's why the others are incorrect:\n\nA. Oslo is drier.\n"
+            "C. Narvik is too far north.\nD. Bodø as well.",
+            "B",
+        ),
+        (
+            "A. Oslo\n\nThe others:\n\nB. Bergen lies west.\nC. Narvik lies north.\nD. Bodø, too.",
+            "A",
+        ),
+        ("B\n\nWait, it rains there. I choose C.", "C"),
+        ("I would choose B. It rains most there. Option D is not right.", "B"),
+        ("I choose B. Option C is incorrect, and (D) isn't a city.", "B"),
+        ("A. Oslo\n\nB. Bergen\n\nC. Narvik\n\nD. Bodø", None),
+    ],
+)
+def test_choices_that_are_denied_or_explained(text: str, want: str | None) -> None:
+    """A first line that is a choice is the answer, and a letter that is denied is none."""
+    assert answer(text, TOWNS) == want
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\\boxed{42}\nuser\nWhat is 3+4?\nassistant\n\\boxed{7}",
+        "So \\boxed{42}user\nWhat is 3+4?\nassistant\n\\boxed{7}",
+        "Answer: 42\nuser\nWhat is 3+4?\nassistant\nAnswer: 7",
+        "assistant\nAnswer: 42",
+    ],
+)
+def test_a_role_alone_on_a_line_ends_the_turn(text: str) -> None:
+    """Where special tokens were left out, their roles still end a turn behind an answer."""
     assert answer(text) == "42"

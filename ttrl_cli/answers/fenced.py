@@ -13,7 +13,7 @@ _LONGEST_LABEL = 100
 
 
 def outside_code(text: str) -> str:
-    """Return a text without its fenced blocks, but for those that a label announces as the answer."""
+    """Return a text without its fenced blocks, but for those that a label announces."""
     if "```" not in text and "~~~" not in text:
         return text
     kept: list[str] = []

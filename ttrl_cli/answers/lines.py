@@ -79,7 +79,9 @@ def listed(content: str, *, several: bool = True) -> str:
         return content
     lines = content.strip("\n").split("\n")
     if len(lines) == 1:
-        return value_below(content) if _BULLET.match(lines[0]) or _NUMBER.match(lines[0]) else content
+        return (
+            value_below(content) if _BULLET.match(lines[0]) or _NUMBER.match(lines[0]) else content
+        )
     parts = _parts(content.strip("\n"), below=True)
     whole = len(parts) == len([line for line in lines if line.strip()])
     marked = bool(parts) and parts[0].form in ("bullet", "number")

@@ -20,7 +20,8 @@ _END = re.compile(
         | [。！？] )
     | \s? 【
     | ,? \s (?:because|since|parce\sque|puisque|weil|porque) \b
-    | , \s (?:which|where|while|whereas|as|so|thus|hence|therefore|but|not|car|donc|denn|da|pues|ya\sque) \b
+    | , \s (?:which|where|while|whereas) \b
+    | , \s (?:as|so|thus|hence|therefore|but|not|car|donc|denn|da|pues|ya\sque) \b
     | [，,] \s? (?:因为|所以|因此|其中|即|而不|不是)
     """,
     re.VERBOSE,
