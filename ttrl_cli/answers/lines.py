@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from ttrl_cli.answers.sentences import is_answer, is_value, value_in
 from ttrl_cli.answers.trim import clean, value_of
 
-_BELOW = re.compile(r"\A[^\S\n]*[*_:：]*[^\S\n]*\n\s*")
+_BELOW = re.compile(r"\A[^\S\n]*+[*_:：]*+[^\S\n]*+\n\s*+")
 _BULLET = re.compile(r"[ \t]*(?:(?:[-–—*+>][ \t]+)|[•◦‣▪●○·→⇒➜➤►▶✅☑✓✔\ufe0f]+[ \t]*)+")
-_SIGN = re.compile(r"\s*[•◦‣▪●○→⇒➜➤►▶✅☑✓✔\ufe0f]+\s*")  # a bullet on the label's own line
+_SIGN = re.compile(r"\s*+[•◦‣▪●○→⇒➜➤►▶✅☑✓✔\ufe0f]++\s*+")  # a bullet on the label's own line
 _NUMBER = re.compile(r"[ \t]*(?:\*\*)?(\d{1,2})[.)](?:\*\*)?[ \t]+(?=\S)")
 _LETTER = re.compile(r"[ \t]*(?:\*\*)?\(?(?:[a-h]|i{1,3}|iv|v)\)(?:\*\*)?[ \t]*(?=\S)")
 _EQUATION = re.compile(
