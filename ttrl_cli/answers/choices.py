@@ -24,6 +24,14 @@ _LABEL = re.compile(
     r"|([A-Za-z])\s?[.):](?=\s|\Z)|([A-Z])(?=\s?[,;–—]|\s-\s))"
     rf"(?!{_AND})"
 )
+_DENIED = re.compile(  # behind a letter: it is said to be no answer
+    r"[)\]*.,:]{0,4}\s{1,2}(?:(?:is|was|are|looks|seems|can|could|does|do|would|must)(?:n['’]t\b"
+    r"|\s(?:(?!not\b)\w+\s)?(?:not|wrong|incorrect|false|invalid|impossible|excluded|eliminated|out)\b)|cannot\b)"
+)
+_PICKED = re.compile(  # words that choose
+    r"\b(?i:wait|actually|choose|select|pick|go\swith|therefore|thus|hence|so|must\sbe|answer)\b"
+    r"[^.\n]{0,30}?[\s(*][A-Z](?![\w'’])"
+)
 _BEFORE_TEXT = re.compile(r"\A[(\[]?([A-Za-z])[)\].:]*\s+")
 
 
@@ -68,10 +76,29 @@ def lone_choice(text: str, choices: Mapping[str, str]) -> str | None:
 
     Lists are runs through the choices in their order. Return None if there is no such letter.
     """
+    if first := _first_line(text, choices):
+        return first
     matches = _lone_letters(choices).finditer(text)
-    letters = [match[match.lastindex] for match in matches if match.lastindex]
+    letters = [
+        match[match.lastindex]
+        for match in matches
+        if match.lastindex and not _DENIED.match(text, match.end())
+    ]
     outside = _without_lists(letters, list(choices))
     return _whole(text, choices) or (outside[-1] if outside else None)
+
+
+def _first_line(text: str, choices: Mapping[str, str]) -> str | None:
+    """Return the choice that is a text's first line, alone, if the text explains it.
+
+    It is not the answer where the next line is a choice as well (a list), or the text picks again.
+    """
+    first, _, rest = text.lstrip().partition("\n")
+    found = _whole(first, choices)
+    if found is None or rest.partition("\n")[0].strip() or _PICKED.search(rest):
+        return None
+    below = rest.strip().partition("\n")[0]
+    return None if not below or _LABEL.match(below.lstrip("*- ")) else found
 
 
 def _lone_letters(choices: Mapping[str, str]) -> re.Pattern[str]:

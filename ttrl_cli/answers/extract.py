@@ -42,6 +42,8 @@ the text of exactly one choice. If it is none, or several ("A and C"), the next 
 A lower-case letter counts where nothing but it was found, or where it is marked as a letter: "(b)",
 "b.". Boxes are not put together there, and sentences stay as they are.
 
+Fenced code counts only where there is no answer outside of it, or right behind a label ("Answer:").
+
 Thinking never counts, nor does what stands behind the completion's own turn: `completions` has the
 rules.
 
@@ -58,6 +60,7 @@ from ttrl_cli.answers import markers
 from ttrl_cli.answers.boxes import last_box
 from ttrl_cli.answers.choices import choice_of, lone_choice
 from ttrl_cli.answers.corrections import taken_back
+from ttrl_cli.answers.fenced import outside_code
 from ttrl_cli.answers.markers import Hit, Reader
 from ttrl_cli.answers.sentences import is_answer, is_value, value_in
 from ttrl_cli.answers.trim import clean
@@ -101,6 +104,20 @@ def extract(
         marks: How the model marks thinking and turns.
     """
     said = _said(text, marks)
+    outside = outside_code(said)
+    found = _extract(outside, choices, last_number=False)
+    if found is None and outside != said:
+        found = _extract(said, choices, last_number=False)
+    if found is None and last_number:
+        found = _extract(outside, choices, last_number=True)
+        found = found or _extract(said, choices, last_number=True)
+    return found
+
+
+def _extract(
+    said: str, choices: Mapping[str, str] | None, *, last_number: bool
+) -> Extraction | None:
+    """Return the final answer of a text that counts."""
     read = _reader(choices)
     for rule, find in _finders(read, choices, last_number):
         found = find(said)
@@ -117,6 +134,7 @@ def _reader(choices: Mapping[str, str] | None) -> Reader:
     return Reader(
         value=_as_it_stands,
         counts=lambda said: choice_of(said, choices) is not None or is_answer(said),
+        several=False,
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ttrl_cli.answers import phrases
+from ttrl_cli.answers.lines import listed, value_below
 from ttrl_cli.answers.sentences import is_value, value_in
 from ttrl_cli.answers.trim import clean, value_of
 from ttrl_cli.completions import names
@@ -30,10 +31,12 @@ class Reader:
     Attributes:
         value: What an answer line's value says; the value itself, unless it is a sentence.
         counts: Whether a text is an answer, and no words about one ("unique").
+        several: Whether an answer may be several lines of one form together.
     """
 
     value: Callable[[str], str]
     counts: Callable[[str], bool]
+    several: bool = True
 
 
 _START = r"(?:^(?:[^\w\n]|_){0,40}+|(?:(?<=[.!?:]\s)|(?<=[。！？]))(?:[^\w\n]|_){0,8}+)"
@@ -98,6 +101,12 @@ _HYPOTHETICAL = re.compile(
     r"|wäre|würde|serait|sería)\b|如果|假设|假如|若",
     re.IGNORECASE,
 )
+_ASIDE = re.compile(  # another case, or someone else's answer
+    rf"\b(?:{phrases.SUPPOSING}|suppos\w+|assum\w+|in\swhich\scase|otherwise|were|wäre|würde|serait|sería)\b"
+    r"|\b(?:common|typical|tempting|wrong|incorrect|na[iï]ve|mistaken|(?:text)?book(?:['’]s)?)"
+    r",?\s(?:\w+\s){0,3}\Z|\b(?:someone|students|people|many)\s(?:\w+\s){1,6}\Z|如果|假设|假如|若",
+    re.IGNORECASE,
+)
 _WOULD = re.compile(r"\b(?:would|will)\sbe\b", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?]\s|[。！？\n]")
 _LONGEST_CLAUSE = 200  # of what is looked through before an answer
@@ -112,7 +121,7 @@ def _tags(text: str, read: Reader) -> Iterator[Hit]:
     """Yield the answers in the answer tags, the last first."""
     end, closed = len(text), False
     for found in reversed(list(_TAG.finditer(text))):
-        content = text[found.end() : end].strip()
+        content = listed(text[found.end() : end], several=read.several).strip()
         if found[1] is None:
             content = content if closed else content.partition("\n")[0]
             if answer := within(content, read) or read.value(clean(content)):
@@ -135,14 +144,20 @@ def lines(text: str, read: Reader) -> Iterator[Hit]:
         said = _said(meant(within_it, sentences(within_it, read)), read)
         answer = said.answer if said else ""
         if not said or not read.counts(answer):
-            own = read.value(clean(value_of(region)))
+            own = read.value(clean(value_below(region, several=read.several)))
             answer = own if not said or read.counts(own) else answer
         if answer:
             yield Hit(answer=answer, start=match.start(), end=match.end())
 
 
 def sentence(text: str, read: Reader) -> Hit | None:
-    """Return the answer of the last sentence of the form "the answer is ..."."""
+    """Return the answer of the last sentence "the answer is ..." that answers the question.
+
+    Where every such sentence is about another case, or someone else's answer, the last one counts.
+    """
+    own = _said((hit for hit in sentences(text, read) if not _is_aside(text, hit)), read)
+    if own and read.counts(own.answer):
+        return own
     return _said(sentences(text, read), read)
 
 
@@ -150,11 +165,17 @@ def sentences(text: str, read: Reader) -> Iterator[Hit]:
     """Yield the answers of sentences of the form "the answer is ...", the last first."""
     for match, region in _regions(_IS, text):
         before = text[max(0, match.start() - 20) : match.start()]
-        value = value_of(_FILLER.sub("", region, count=1)).strip()
+        value = value_below(_without_filler(region), several=read.several).strip()
         if _SUPPOSED.search(before) or _ABOUT_IT.match(value) or value.endswith(("?", "？")):
             continue
         if answer := read.value(clean(value.rstrip("!！"))):
             yield Hit(answer=answer, start=match.start(), end=match.end())
+
+
+def _without_filler(region: str) -> str:
+    """Remove the words before a sentence's answer; keep a line end that stands before it."""
+    rest = _FILLER.sub("", region, count=1)
+    return f"\n{rest}" if "\n" in region[: len(region) - len(rest)] else rest
 
 
 def _said(hits: Iterator[Hit], read: Reader) -> Hit | None:
@@ -195,6 +216,13 @@ def _is_supposed(text: str, hit: Hit) -> bool:
     clause = _SENTENCE_END.split(before)[-1]
     says = text[hit.start : hit.end]
     return bool(_WOULD.search(says) or _HYPOTHETICAL.search(clause))
+
+
+def _is_aside(text: str, hit: Hit) -> bool:
+    """Decide whether a sentence is hypothetical, or gives a wrong or someone else's answer."""
+    before = text[max(0, hit.start - _LONGEST_CLAUSE) : hit.start]
+    clause = _SENTENCE_END.split(before)[-1]
+    return bool(_WOULD.search(text[hit.start : hit.end]) or _ASIDE.search(clause))
 
 
 def _regions(

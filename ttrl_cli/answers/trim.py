@@ -20,7 +20,8 @@ _END = re.compile(
         | [。！？] )
     | \s? 【
     | ,? \s (?:because|since|parce\sque|puisque|weil|porque) \b
-    | , \s (?:which|where|as|so|thus|hence|therefore|but|not|car|donc|denn|da|pues|ya\sque) \b
+    | , \s (?:which|where|while|whereas) \b
+    | , \s (?:as|so|thus|hence|therefore|but|not|car|donc|denn|da|pues|ya\sque) \b
     | [，,] \s? (?:因为|所以|因此|其中|即|而不|不是)
     """,
     re.VERBOSE,
@@ -40,7 +41,19 @@ _NUMBER = re.compile(
     r"\.\s+[-+−$(\\]?\d[\d.,/]*+(?P<more>\s(?:is|are|was|has|does|can|cannot|isn|divides)\b)?"
 )
 _UNIT = re.compile(r"\s?(?:[A-Za-z]{1,8}\b\.?)(?=\s*(?:\Z|[,.;)\n]|[a-z]+\s*(?:\Z|[.\n])))")
-_LONGEST_SHORT = 16  # characters in which an abbreviation is sought
+_INITIAL = re.compile(  # John F. Kennedy; J. Robert Oppenheimer; Roe v. Wade
+    r"(?:\A\W*|[A-Z][\w'’-]*\s(?:and|of|by|&)\s)[F-Z]\Z|(?:\A|[^\w$\\])(?!(?i:options?|choices?|answers?"
+    r"|letters?|statements?|points?|vitamins?|class|type|players?|teams?|plan|box|lines?|groups?|case"
+    r"|part|figure|machine|person|city|town|train|candidate|company|set|event|hepatitis|grade|section"
+    r"|step|room|angle|side|vertex|bag|jar|model|method|formula|column|row|and|or|the|is)\s)"
+    r"[A-Z][a-zà-ÿ'’-]+\s(?:[A-Z]|[Vv])\Z"
+)
+_NAME = re.compile(  # what an initial stands before, and no sentence does
+    r"\.\s(?!(?:It|Its|The|This|That|These|There|They|He|His|She|Her|We|You|In|On|At|So|Thus|Hence|Then"
+    r"|Therefore|Since|Because|And|But|For|By|When|If|As|An|Both|However|Note|Here|Each|Now|Using|With"
+    r"|To|From|Of|All|No|Not|Only|Let|One|Yes|My|Our|I)\b)[A-Z][a-zà-ÿ'’-]+"
+)
+_LONGEST_SHORT = 32  # characters in which an abbreviation is sought
 _FINAL_DOT = re.compile(r"(?<![.\\])(?<!\\right)[.,;:。]\Z")  # not an ellipsis, \, or \right.
 _WRAPPERS = (
     *(("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("```", "```"), ("`", "`")),
@@ -83,7 +96,7 @@ def _end_of(region: str) -> re.Match[str] | None:
 def _is_short(text: str, dot: int) -> bool:
     """Decide whether a dot belongs to an abbreviation and does not end a sentence."""
     before = text[max(0, dot - _LONGEST_SHORT) : dot]
-    if _TITLE.search(before):
+    if _TITLE.search(before) or (_INITIAL.search(before) and _NAME.match(text, dot)):
         return True
     number = _NUMBER.match(text, dot)
     if number is None or number["more"]:

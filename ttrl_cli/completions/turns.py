@@ -7,6 +7,8 @@ A turn begins again at
                  heading; also 问题, 题目, 用户, Frage, Pregunta, and headings of our own prompts.
                  Where a final answer is asked for also "Example:", "Exercise:", "Input:" and kin:
                  a solution may come with an example
+    a role       "user", "assistant" or "system", alone on a line or glued to an answer: what
+                 is left where the tokens of a chat template were left out
     a token      of a chat template, written as text: <|im_start|>, <|eot_id|>, [INST], </s> and
                  those of the model at hand
 
@@ -38,9 +40,12 @@ _LABEL = re.compile(
     r"(?P<number>[ \t]?(?:\#|no\.?|nr\.?)?[ \t]?(?:\d{1,3}|\(\d{1,3}\)|[一二三四五六七八九十]))?"
     r"[*_]{0,3}(?:[ \t\u00a0]?[:：]|(?(heading)[ \t]*\Z|(?!))"
     r"|(?(number)(?:[.)][ \t]|[ \t]*\Z)|(?!)))"
+    r"|(?-i:user|assistant|system)[ \t]*\Z"
     r"|\#\#[ ](?:The[ ]solution[ ]so[ ]far|Your[ ]task)[ \t]*\Z",
     re.IGNORECASE,
 )
+_ROLES = ("user", "assistant")
+_ROLE = re.compile(r"(?<=[}.)$>*\d])(?:user|assistant)\Z")  # glued on, its tokens left out
 _TOKEN = (
     r"<\|im_(?:start|end|sep)\|>|<\|(?:eot_id|eom_id|start_header_id|end_header_id|begin_of_text"
     r"|end_of_text|endoftext|endofprompt|end_of_turn|end|return|start|user|system|assistant)\|>"
@@ -85,6 +90,8 @@ def first_turn(text: str, marks: Marks, *, solution: bool = False) -> str:
         if fence is None:
             if line and labels.end(line, place):
                 return text[:place]
+            if not solution and line.endswith(_ROLES) and (at := _role_in(line)) is not None:
+                return text[: place + at]
             fence, late = found, 0
         elif found is not None and found.closes(fence):
             fence = None
@@ -95,6 +102,12 @@ def first_turn(text: str, marks: Marks, *, solution: bool = False) -> str:
             return text[: place + at]
         place += len(line) + 1
     return text[:late] if fence is not None and late else text
+
+
+def _role_in(line: str) -> int | None:
+    """Return where the role begins that is glued to the end of an answer; None without one."""
+    role = _ROLE.search(line, max(0, len(line) - 16))
+    return role.start() if role and _ANSWERED.search(line, 0, role.start()) else None
 
 
 def without_end(text: str, marks: Marks) -> str:
