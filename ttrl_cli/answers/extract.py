@@ -105,9 +105,10 @@ def extract(
     """
     said = _said(text, marks)
     outside = outside_code(said)
+    if outside == said:
+        return _extract(said, choices, last_number=last_number)
     found = _extract(outside, choices, last_number=False)
-    if found is None and outside != said:
-        found = _extract(said, choices, last_number=False)
+    found = found or _extract(said, choices, last_number=False)
     if found is None and last_number:
         found = _extract(outside, choices, last_number=True)
         found = found or _extract(said, choices, last_number=True)
