@@ -577,6 +577,28 @@ def run():
         assert psutil.wait_procs(family, timeout=5)[1] == []
         assert [p for p in psutil.process_iter() if marker in _words(p)] == []
 
+    def test_workers_tidy_up_at_the_end(self, tmp_path: Path) -> None:
+        """What takes a worker half a second at its end is done when the pool is closed."""
+        script = tmp_path / "main.py"
+        script.write_text(f"""
+import pathlib, time
+from multiprocessing import util
+from ttrl_cli.grading.process_pool import ProcessPool
+tidied = pathlib.Path({str(tmp_path / "tidied")!r})
+def tidy():
+    time.sleep(0.5)
+    tidied.touch()
+def prepare():
+    util.Finalize(None, tidy, exitpriority=1)
+if __name__ == "__main__":
+    workers = ProcessPool(count=1, initializer=prepare, arguments=())
+    workers.submit("one", abs, 1, timeout=60)
+    workers.take(wait=True)
+    workers.close()
+""")
+        subprocess.run([sys.executable, str(script)], check=True)
+        assert (tmp_path / "tidied").exists()
+
     def test_closing_at_once_is_quiet(self, tmp_path: Path) -> None:
         """Processes that are still at their start when the pool ends find nothing missing."""
         script = tmp_path / "main.py"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
-from ttrl_cli.api.accelerating import with_accelerate_file
 
 from tests._helpers import ttrl, write_lines, write_problem
+from ttrl_cli.api.accelerate_config import with_accelerate_file
 from ttrl_cli.config import SolveConfig, resolve
 from ttrl_cli.errors import ProblemError, UsageError
 from ttrl_cli.problem import Limits, load_problem

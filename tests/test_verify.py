@@ -424,8 +424,12 @@ class TestEnding:
         options = ["--sandbox", sandbox, "--limits", "seconds=50"]
         process = spawn("verify", problem, solution, *options, TMPDIR=str(temporary))
         until(
-            lambda: any("inside.serve" in words for words in map(command_line, family_of(process)))
+            lambda: (
+                process.poll() is not None
+                or any("inside.serve" in words for words in map(command_line, family_of(process)))
+            )
         )
+        assert process.poll() is None, wait(process)
         family = family_of(process)
         assert any(temporary.glob("ttrl-*"))
         process.send_signal(number)

@@ -28,7 +28,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as CallTimeoutError
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import forkserver
+from multiprocessing import connection, forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from multiprocessing.process import BaseProcess
@@ -46,6 +46,8 @@ TRIES_WHEN_HANGING = 2
 RESTARTS = 3
 """The pool is started anew this often without one result in between."""
 POLL_SECONDS = 0.5
+END_SECONDS = 10.0
+"""How long workers have to tidy up when a pool ends; then they are killed."""
 STALL_SECONDS = 60.0
 """When nothing was heard for this long after the longest call's limit, the pool starts anew."""
 TOO_LATE = 142
@@ -94,11 +96,21 @@ class _Context(ForkServerContext):
         return process
 
     def end(self) -> None:
-        """Terminate all processes, and start no more."""
+        """Terminate all processes, wait for them, and start no more.
+
+        A second signal would cut short what a worker does at its end: it kills what its programs
+        have left. So the pool, which sends one of its own, must find the processes gone.
+        """
+        if self._ended:
+            return
         self._ended = True
-        for process in tuple(self._made):
-            if process.pid is not None:
-                process.terminate()
+        started = [process for process in tuple(self._made) if process.pid is not None]
+        for process in started:
+            process.terminate()
+        running = {process.sentinel for process in started}
+        ends = time.monotonic() + END_SECONDS
+        while running and (left := ends - time.monotonic()) > 0:
+            running.difference_update(connection.wait(list(running), timeout=left))
 
 
 class ProcessPool:
