@@ -112,7 +112,7 @@ class TestComparer:
         assert compare([*pairs, (r"\gcd(4,6)", "2")]) == [False] * 20 + [True]
         # the last of the two has died, but may not have been waited for
         assert wait_until(lambda: used_by_dead_workers() - before > 2 * SECONDS - 0.1)
-        assert used_by_dead_workers() - before < 3 * SECONDS  # one by one: 40
+        assert used_by_dead_workers() - before < 10 * SECONDS  # one by one: 40, starts not counted
         assert compare.timeouts == 20
         assert compare.cut_off[0] == (TOWER,)
         compare.close()
