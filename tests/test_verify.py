@@ -439,6 +439,16 @@ class TestEnding:
         assert list(temporary.iterdir()) == []
         until(lambda: not any(map(lives, family)))
 
+    def test_a_temporary_folder_with_a_long_path(self, tmp_path: Path) -> None:
+        """No socket can have a path of more than 107 bytes: it is kept elsewhere, and removed."""
+        problem = write_problem(tmp_path / "p")
+        temporary = tmp_path / ("long" * 30)
+        temporary.mkdir()
+        solution = write(tmp_path, "solution.txt", "12")
+        done = wait(spawn("verify", problem, solution, "--json", TMPDIR=str(temporary)))
+        assert (done.code, done.json["score"]) == (0, 12.0), done.err
+        assert list(temporary.iterdir()) == []
+
     def test_nohup_is_heeded(self, tmp_path: Path) -> None:
         """A command that was told to ignore SIGHUP goes on to its result."""
         problem = write_problem(tmp_path / "p")

@@ -46,6 +46,7 @@ TRIES_WHEN_HANGING = 2
 RESTARTS = 3
 """The pool is started anew this often without one result in between."""
 POLL_SECONDS = 0.5
+_LONGEST_FOLDER = 107 - 32
 END_SECONDS = 10.0
 """How long workers have to tidy up when a pool ends; then they are killed."""
 STALL_SECONDS = 60.0
@@ -240,7 +241,7 @@ class ProcessPool:
         context = self._context = _Context()
         context.set_forkserver_preload(self._preload)
         before = _fork_servers()
-        with _quiet_environment():
+        with _quiet_environment(), _folder_for_sockets():
             forkserver.ensure_running()  # only this one takes the environment from us
         self._server = next(iter(_fork_servers() - before), None)
         pool = pebble.ProcessPool(context=context, **self._options)
@@ -378,6 +379,22 @@ def _start_processes(pool: Any) -> None:
     """Start the pool's processes; run in a thread whose signal mask the pool's threads inherit."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     pool.schedule(os.getpid)  # the first call starts the processes
+
+
+@contextlib.contextmanager
+def _folder_for_sockets() -> Iterator[None]:
+    """Have multiprocessing keep its socket in /tmp where the temporary folder's path is too long.
+
+    The path of a socket has 107 bytes at most; multiprocessing adds 32 to the folder's, and keeps
+    to the folder it took first.
+    """
+    before = tempfile.tempdir
+    if len(os.fsencode(tempfile.gettempdir())) > _LONGEST_FOLDER:
+        tempfile.tempdir = "/tmp"  # what is made in it is ours alone
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 @contextlib.contextmanager
