@@ -95,16 +95,20 @@ _ABOUT_IT = re.compile(
     re.IGNORECASE,
 )
 _TAG = re.compile(r"<\s*+(/\s*+)?answer\s*+>", re.IGNORECASE)
+_OTHER_CASE = (
+    rf"{phrases.SUPPOSING}|suppos\w+|assum\w+|in\swhich\scase|otherwise|were"
+    r"|wäre|würde|serait|sería"
+)
+_OTHER_CASE_ZH = "如果|假设|假如|若"
 _HYPOTHETICAL = re.compile(
-    rf"\b(?:{phrases.SUPPOSING}|suppos\w+|assum\w+|in\swhich\scase|otherwise|were|would|could|might|instead"
-    r"|book|textbook|where|someone|students|people|many|common|typical|tempting|part"
-    r"|wäre|würde|serait|sería)\b|如果|假设|假如|若",
+    rf"\b(?:{_OTHER_CASE}|would|could|might|instead|book|textbook|where|someone|students|people|many"
+    rf"|common|typical|tempting|part)\b|{_OTHER_CASE_ZH}",
     re.IGNORECASE,
 )
 _ASIDE = re.compile(  # another case, or someone else's answer
-    rf"\b(?:{phrases.SUPPOSING}|suppos\w+|assum\w+|in\swhich\scase|otherwise|were|wäre|würde|serait|sería)\b"
-    r"|\b(?:common|typical|tempting|wrong|incorrect|na[iï]ve|mistaken|(?:text)?book(?:['’]s)?)"
-    r",?\s(?:\w+\s){0,3}\Z|\b(?:someone|students|people|many)\s(?:\w+\s){1,6}\Z|如果|假设|假如|若",
+    rf"\b(?:{_OTHER_CASE})\b|\b(?:common|typical|tempting|wrong|incorrect|na[iï]ve|mistaken"
+    r"|(?:text)?book(?:['’]s)?),?\s(?:\w+\s){0,3}\Z"
+    rf"|\b(?:someone|students|people|many)\s(?:\w+\s){{1,6}}\Z|{_OTHER_CASE_ZH}",
     re.IGNORECASE,
 )
 _WOULD = re.compile(r"\b(?:would|will)\sbe\b", re.IGNORECASE)

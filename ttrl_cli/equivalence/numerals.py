@@ -19,6 +19,8 @@ _PARTS = {
     "thousandth": 1000,
 }  # fmt: skip
 _PLURALS = {"halves": 2, **{f"{part}s": value for part, value in _PARTS.items() if part != "half"}}
+NAMES = (*_SMALL, *_TENS, *_MULTIPLES, "and")
+"""Words that whole numbers are made of."""
 _MOST_PARTS = 19  # forty fifths, but forty-fifth
 _MOST_WORDS = 16
 _WORDS = re.compile(r"[a-z]+(?:[ -][a-z]+)*")
