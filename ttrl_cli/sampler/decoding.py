@@ -43,7 +43,7 @@ def start(network: Any, prompts: list[Cache], rows_P: list[int]) -> Decoding:
 
 
 class _LeanDecoding:
-    """By `models.decoder`."""
+    """By `models.lean.decoder`."""
 
     def __init__(self, network: Any, prefix: PrefixCache) -> None:
         self._decoder = Decoder(network)
