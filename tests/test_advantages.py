@@ -15,6 +15,8 @@ from ttrl_cli.loop.minibatches import lr_scale, minibatches, normalizer
 from ttrl_cli.objectives import by_name
 from ttrl_cli.records import Attempt, Completion, Round, Row, Status, UpdateReport, Verdict
 
+CONFIG = RunConfig()
+
 
 def row(tokens: list[int], *, advantage: float = 1.0, prompt: int = 7, logprob: float = -1.0):
     """A row whose tokens all have one log-probability."""
@@ -56,7 +58,7 @@ def attempt(
 
 def advantages(attempts: list[Attempt]) -> dict[str, float | None]:
     """The advantages less the group's mean that attempts have got, by id."""
-    assigned = assign_advantages(attempts, by_name("mean-baseline", 1.0))
+    assigned = assign_advantages(attempts, by_name("mean-baseline", 1.0), CONFIG)
     return {a.id: a.advantage for a in assigned.attempts}
 
 
@@ -71,7 +73,7 @@ def test_what_failed_on_our_side_is_left_out():
     failed = attempt(0, 2, None, status=Status.FAILED)
     attempts = [attempt(0, 0, 1.0), attempt(0, 1, 3.0), failed]
     assert advantages(attempts) == {"1.0.0": -1.0, "1.0.1": 1.0, "1.0.2": None}
-    assigned = assign_advantages(attempts, by_name("mean-baseline", 1.0))
+    assigned = assign_advantages(attempts, by_name("mean-baseline", 1.0), CONFIG)
     assert [[int(r.token_ids_T[0]) for r in rows] for rows in assigned.groups] == [[0, 1]]
 
 
@@ -83,7 +85,7 @@ def test_an_invalid_attempt_counts_as_nothing():
 def test_a_group_without_a_signal_is_dropped():
     """Equal rewards teach nothing: no rows, a share of one half of the groups."""
     attempts = [attempt(0, 0, 2.0), attempt(0, 1, 2.0), attempt(1, 0, 1.0), attempt(1, 1, 3.0)]
-    assigned = assign_advantages(attempts, by_name("mean-baseline", 1.0))
+    assigned = assign_advantages(attempts, by_name("mean-baseline", 1.0), CONFIG)
     assert len(assigned.groups) == 1
     assert assigned.metrics["credit/groups_dropped"] == 0.5
 
@@ -92,14 +94,14 @@ def test_what_is_not_learned_from_has_no_advantage():
     """Only what the task has chosen counts, in the mean as well."""
     attempts = [attempt(0, 0, 1.0), attempt(0, 1, 3.0), attempt(0, 2, 90.0, learned=False)]
     assert advantages(attempts) == {"1.0.0": -1.0, "1.0.1": 1.0, "1.0.2": None}
-    nothing = assign_advantages([attempts[2]], by_name("mean-baseline", 1.0))
+    nothing = assign_advantages([attempts[2]], by_name("mean-baseline", 1.0), CONFIG)
     assert (nothing.groups, nothing.metrics, nothing.attempts) == (None, {}, [attempts[2]])
 
 
 def test_replayed_completions_have_no_rows():
     """They never were tokens: an advantage, and nothing to learn from."""
     attempts = [attempt(0, 0, 1.0, tokens=0), attempt(0, 1, 3.0)]
-    assigned = assign_advantages(attempts, by_name("mean-baseline", 1.0))
+    assigned = assign_advantages(attempts, by_name("mean-baseline", 1.0), CONFIG)
     assert assigned.attempts[0].advantage == -1.0
     assert [[int(r.token_ids_T[0]) for r in rows] for rows in assigned.groups] == [[1]]
 
@@ -107,7 +109,7 @@ def test_replayed_completions_have_no_rows():
 def test_a_reward_that_an_objective_cannot_use_is_named():
     """GRPO counts invalid attempts as 0, which is no worse than a reward below 0."""
     with pytest.raises(SetupError, match=r"rewards of group 0 \(1\.0\.0, 1\.0\.1\)"):
-        assign_advantages([attempt(0, 0, -1.0), attempt(0, 1, None)], by_name("grpo", 1.0))
+        assign_advantages([attempt(0, 0, -1.0), attempt(0, 1, None)], by_name("grpo", 1.0), CONFIG)
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,9 @@ class RunConfig(Written):
     0.001. 0 switches it off."""
     minibatch: Positive | None = None
     """Groups per optimiser step; without it, a step learns from all of its groups at once."""
+    invalid_ratio: Annotated[float, Field(gt=0)] | None = None
+    """Learn from at most so many invalid attempts of a group per valid one, drawn at random and
+    weighted so that the gradient stays unbiased; by default from all."""
     clip: Annotated[float, Field(gt=0)] | None = None
     """Clip the importance ratio to [1 - clip, 1 + clip]; off by default."""
     lr: Annotated[float, Field(gt=0)] = 4e-5

@@ -41,6 +41,11 @@ def report_rng(run_seed: int) -> np.random.Generator:
     return generator(_seed(run_seed, 3))
 
 
+def subsample_rng(run_seed: int, step: int, group: int) -> np.random.Generator:
+    """Return the generator for the invalid rows of a group that are learned from."""
+    return generator(_seed(run_seed, 5, step, group))
+
+
 def generator(seed: int) -> np.random.Generator:
     """Return a counter-based generator for one seed."""
     return np.random.Generator(np.random.Philox(seed))

@@ -4,15 +4,18 @@ An attempt that failed on our side is left out of its group before advantages ar
 never a reward of 0. Completions that never were tokens (replayed ones) have no row.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import SetupError
 from ttrl_cli.loop.metrics import advantage_metrics
+from ttrl_cli.loop.subsample import subsampled
 from ttrl_cli.objectives import Advantages, Objective
 from ttrl_cli.records import Attempt, Completion, FloatArray, Row, Status
+from ttrl_cli.seeding import subsample_rng
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +33,15 @@ class Assigned:
     metrics: dict[str, float]
 
 
-def assign_advantages(attempts: Sequence[Attempt], objective: Objective) -> Assigned:
+def assign_advantages(
+    attempts: Sequence[Attempt], objective: Objective, config: RunConfig
+) -> Assigned:
     """Turn rewards into advantages, group by group, and attempts into rows.
 
     Args:
         attempts: A step's attempts, with their rewards.
         objective: Turns the rewards [G] of a group's attempts into advantages [G].
+        config: How many invalid rows a group has per valid one, and the seed that draws them.
 
     Raises:
         SetupError: If the objective cannot use a reward; the message names the group's attempts.
@@ -53,7 +59,7 @@ def assign_advantages(attempts: Sequence[Attempt], objective: Objective) -> Assi
         betas += [] if result.beta is None else [result.beta]
         values |= {a.id: float(v) for a, v in zip(counted, result.values_G, strict=True)}
         if not result.dropped:
-            rows.append(tuple(_row(a.completion, values[a.id]) for a in counted if _has_tokens(a)))
+            rows.append(_rows(counted, values, config))
     return Assigned(
         attempts=[replace(a, advantage=values.get(a.id)) for a in attempts],
         groups=rows,
@@ -75,6 +81,18 @@ def _rewards(attempts: Sequence[Attempt]) -> FloatArray:
     """Return the attempts' rewards [G]; NaN for those that have none."""
     rewards = [a.verdict.reward for a in attempts]
     return np.array([np.nan if r is None else r for r in rewards], dtype=np.float64)
+
+
+def _rows(
+    counted: Sequence[Attempt], values: Mapping[str, float], config: RunConfig
+) -> tuple[Row, ...]:
+    """Return the rows of a group's attempts; those that a subsample leaves out have no weight."""
+    written = [a for a in counted if _has_tokens(a)]
+    rows = tuple(_row(a.completion, values[a.id]) for a in written)
+    if config.invalid_ratio is None or not written:
+        return rows
+    rng = subsample_rng(config.seed, written[0].step, written[0].group)
+    return subsampled(rows, [a.verdict.reward is not None for a in written], config.invalid_ratio, rng)
 
 
 def _has_tokens(attempt: Attempt) -> bool:

@@ -186,7 +186,8 @@ def take_step(task: Task, parts: Parts, *, stage: str = "", graded: Graded = _no
     attempts, timing = sample_and_grade(task, parts, prompts_P, step, graded)
     metrics = sampling_metrics(attempts, timing)
     parts.progress.enter("learning")
-    assigned = assign_advantages(task.assign_rewards(attempts), parts.objective)
+    attempts = task.assign_rewards(attempts)
+    assigned = assign_advantages(attempts, parts.objective, parts.run.config)
     if assigned.groups is not None:
         rounds = minibatches(assigned.groups, parts.run.config, step=step, progress=task.progress())
         parts.staleness.before(rounds, parts.learner.adapter)
