@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import psutil
 import yaml
 from typer.testing import CliRunner
 
+from tests._fork_server import SCRIPT, Forked, can_fork
 from ttrl_cli.cli.main import app
 from ttrl_cli.errors import TtrlError
 
@@ -42,7 +42,6 @@ def score(text):
 """
 PATIENCE = 600.0
 """Seconds after which a test gives up: much more than a busy machine needs."""
-SCRIPT = Path(sys.executable).with_name("ttrl")
 
 
 def write_problem(folder: Path, verify: str = NUMBER, *, seed: str = "1", **keys: Any) -> Path:
@@ -122,15 +121,17 @@ def digest(run: Path) -> str:
 def spawn(
     *arguments: object, cwd: Path | None = None, stdin: Path | None = None, **environment: str
 ) -> subprocess.Popen[bytes]:
-    """Start the installed `ttrl` command as a process of its own."""
+    """Start the `ttrl` command as a process of its own, forked where that makes no difference."""
+    env = os.environ | {"HF_HUB_OFFLINE": "1"} | environment
+    start = Forked if can_fork(env) else subprocess.Popen
     with (stdin or Path(os.devnull)).open("rb") as fed:
-        return subprocess.Popen(
-            [SCRIPT, *(str(argument) for argument in arguments)],
+        return start(
+            [str(SCRIPT), *(str(argument) for argument in arguments)],
             stdin=fed,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=cwd,
-            env=os.environ | {"HF_HUB_OFFLINE": "1"} | environment,
+            env=env,
         )
 
 

@@ -1,4 +1,4 @@
-"""Updates from some of the invalid rows: their gradient is unbiased, and the valid ones all count."""
+"""Updates from some of the invalid rows: the gradient is unbiased, and the valid ones all count."""
 
 from collections import Counter
 from dataclasses import replace

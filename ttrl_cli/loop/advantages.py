@@ -92,7 +92,9 @@ def _rows(
     if config.invalid_ratio is None or not written:
         return rows
     rng = subsample_rng(config.seed, written[0].step, written[0].group)
-    return subsampled(rows, [a.verdict.reward is not None for a in written], config.invalid_ratio, rng)
+    return subsampled(
+        rows, [a.verdict.reward is not None for a in written], config.invalid_ratio, rng
+    )
 
 
 def _has_tokens(attempt: Attempt) -> bool:

@@ -27,7 +27,7 @@ from ttrl_cli.records import Row
 def subsampled(
     rows: Sequence[Row], valid: Sequence[bool], ratio: float, rng: np.random.Generator
 ) -> tuple[Row, ...]:
-    """Give weight to at most `ratio` invalid rows per valid one, and none to the other invalid ones.
+    """Give weight to at most `ratio` invalid rows per valid one, and none to the others.
 
     At least one invalid row is kept. Rows without weight stay in the result, since the normaliser
     counts their tokens; the learner leaves them out.
