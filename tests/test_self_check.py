@@ -29,9 +29,9 @@ class Broken(Process):
 
     name = "broken"
 
-    def command(self, serve: list[str], surroundings: Surroundings) -> list[str]:
+    def command(self, server: list[str], surroundings: Surroundings) -> list[str]:
         """A command that says why and ends."""
-        del serve, surroundings
+        del server, surroundings
         return [sys.executable, "-c", "import sys; sys.exit('no such luck')"]
 
 

@@ -1,6 +1,6 @@
 """What a grading worker does: completion -> solution -> data -> verdict.
 
-A program runs in the sandbox, whose warm parent each worker has one of; the problem's verifier and
+A program runs in the sandbox; each worker has a fork server of its own; the problem's verifier and
 score run here, in a process that was there before the program, and see nothing of it but data. The
 sandbox ends with its worker, however that ends.
 """

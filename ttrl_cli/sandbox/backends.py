@@ -30,9 +30,9 @@ class Namespaces:
     isolated = True
     claims = frozenset(Property)
 
-    def command(self, serve: Sequence[str], surroundings: Surroundings) -> list[str]:
+    def command(self, server: Sequence[str], surroundings: Surroundings) -> list[str]:
         """Return the command: enter all namespaces, build the view and start the fork server."""
-        return _enter([*serve], view=actions(surroundings))
+        return _enter([*server], view=actions(surroundings))
 
 
 class Bwrap:
@@ -42,7 +42,7 @@ class Bwrap:
     isolated = True
     claims = frozenset(Property)
 
-    def command(self, serve: Sequence[str], surroundings: Surroundings) -> list[str]:
+    def command(self, server: Sequence[str], surroundings: Surroundings) -> list[str]:
         """Return the command: enter a user namespace of ours and run bubblewrap in it.
 
         Root's candidates run as `nobody`, which bubblewrap's own user map does not contain.
@@ -63,7 +63,7 @@ class Bwrap:
         for action in built:
             words += ["--remount-ro", action[1]] if action[0] == "hide" else []
         words += ["--proc", "/proc", "--remount-ro", "/", "--chdir", INSIDE]
-        return _enter([*words, "--", *serve], view=None)
+        return _enter([*words, "--", *server], view=None)
 
 
 class Process:
@@ -73,10 +73,10 @@ class Process:
     isolated = False
     claims = _LIMITS_ONLY
 
-    def command(self, serve: Sequence[str], surroundings: Surroundings) -> list[str]:
+    def command(self, server: Sequence[str], surroundings: Surroundings) -> list[str]:
         """Return the fork server's own command line."""
         del surroundings
-        return [*serve]
+        return [*server]
 
 
 BACKENDS: dict[str, Backend] = {
@@ -85,7 +85,7 @@ BACKENDS: dict[str, Backend] = {
 """All backends by name, in the order in which `auto` tries them."""
 
 
-def serve_command(backend: Backend, surroundings: Surroundings, control: int) -> list[str]:
+def server_command(backend: Backend, surroundings: Surroundings, control: int) -> list[str]:
     """Return the whole command that starts a fork server; it must run in the folder of `PACKAGE`.
 
     Args:
@@ -107,8 +107,8 @@ def serve_command(backend: Backend, surroundings: Surroundings, control: int) ->
         "imports": optional + [[name, True] for name in surroundings.imports],
     }
     python = ask_interpreter(surroundings.python).executable
-    serve = [python, "-s", "-m", f"{PACKAGE.name}.serve", json.dumps(configuration)]
-    return backend.command(serve, surroundings)
+    server = [python, "-s", "-m", f"{PACKAGE.name}.fork_server", json.dumps(configuration)]
+    return backend.command(server, surroundings)
 
 
 def _enter(command: list[str], *, view: list[list[str]] | None) -> list[str]:

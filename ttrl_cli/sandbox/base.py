@@ -149,11 +149,11 @@ class Backend(Protocol):
     isolated: bool
     claims: frozenset[Property]
 
-    def command(self, serve: Sequence[str], surroundings: Surroundings) -> list[str]:
+    def command(self, server: Sequence[str], surroundings: Surroundings) -> list[str]:
         """Return the command that starts a fork server.
 
         Args:
-            serve: The fork server's own command line, as seen from inside.
+            server: The fork server's own command line, as seen from inside.
             surroundings: What candidates find around them.
 
         Raises:

@@ -21,7 +21,7 @@ class Exit:
     Attributes:
         end: Why reading stopped.
         code: Exit status, or minus the signal.
-        over: The limit the warm parent killed it for: memory, cpu or processes.
+        over: The limit the fork server killed it for: memory, cpu or processes.
         output: What was printed.
         answer: What was answered.
         seconds: Wall time.

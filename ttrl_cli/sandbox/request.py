@@ -1,4 +1,4 @@
-"""What a warm parent is sent to run one program, and what is read of it."""
+"""What a fork server is sent to run one program, and what is read of it."""
 
 import contextlib
 import json
@@ -71,7 +71,7 @@ def bounds(limits: Limits) -> dict[str, Json]:
         "disk_bytes": disk,
         "processes": limits.processes,
         "rlimits": {
-            "RLIMIT_CPU": cpu_seconds(limits) + 1,  # the warm parent looks first, and says so
+            "RLIMIT_CPU": cpu_seconds(limits) + 1,  # the fork server looks first, and says so
             "RLIMIT_CORE": 0,
             "RLIMIT_FSIZE": disk,
             "RLIMIT_NOFILE": OPEN_FILES,

@@ -1,8 +1,8 @@
-"""A warm parent and the programs it runs, seen from the process that believes neither.
+"""A fork server and the programs it runs, seen from the process that trusts neither.
 
-The warm parent has imported what programs need and forks one process per program (inside/serve.py).
-It is started once and serves many programs, one at a time; programs cannot reach it, except on the
-backend `process`. What comes back is read here, bounded in bytes and in wall time.
+The fork server (inside/fork_server.py) has imported what programs need and forks one process per
+program. It is started once and serves many programs, one at a time; programs cannot reach it,
+except on the backend `process`. What comes back is read here, bounded in bytes and in wall time.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from ttrl_cli.errors import SetupError
 from ttrl_cli.problem import Limits
 from ttrl_cli.records import Json
 from ttrl_cli.sandbox import leftovers
-from ttrl_cli.sandbox.backends import serve_command
+from ttrl_cli.sandbox.backends import server_command
 from ttrl_cli.sandbox.base import (
     Backend,
     MissingModuleError,
@@ -48,9 +48,9 @@ from ttrl_cli.sandbox.request import (
 from ttrl_cli.sandbox.view import PACKAGE
 
 START_SECONDS = 120.0
-"""Most that starting a warm parent, imports included, may take."""
+"""Most that starting the fork server, imports included, may take."""
 END_SECONDS = 5.0
-"""Most that ending a program may take; then the warm parent goes, too."""
+"""Most that ending a program may take; then the fork server is killed as well."""
 TRIES = 2
 # messages, so that two of them never come as one; only Linux has them
 _KIND = getattr(socket, "SOCK_SEQPACKET", socket.SOCK_STREAM)
@@ -67,7 +67,7 @@ class Sandbox:
     def __init__(self, backend: Backend, surroundings: Surroundings) -> None:
         self._backend = backend
         self._surroundings = surroundings
-        self._parent: subprocess.Popen[bytes] | None = None
+        self._server: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._sweeping = contextlib.ExitStack()
         self._group: Cgroup | None = None
@@ -137,9 +137,9 @@ class Sandbox:
             MissingModuleError: If one of the surroundings' imports cannot be imported.
             SetupError: If it cannot be started; the text says why.
         """
-        if self._parent is not None:
+        if self._server is not None:
             return
-        if not self._backend.isolated:  # a program may kill the warm parent, and be left over
+        if not self._backend.isolated:  # a program may kill the fork server, and be left over
             self._sweeping.enter_context(leftovers.no_leftovers())
         with contextlib.ExitStack() as stack:
             ours, theirs = socket.socketpair(socket.AF_UNIX, _KIND)
@@ -147,8 +147,8 @@ class Sandbox:
             with contextlib.ExitStack() as on_failure:
                 on_failure.enter_context(ours)
                 log = stack.enter_context(tempfile.TemporaryFile())
-                self._parent = subprocess.Popen(
-                    serve_command(self._backend, self._surroundings, theirs.fileno()),
+                self._server = subprocess.Popen(
+                    server_command(self._backend, self._surroundings, theirs.fileno()),
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
@@ -167,22 +167,22 @@ class Sandbox:
 
     def close(self) -> None:
         """End the fork server and all its descendants."""
-        parent, control = self._parent, self._control
-        self._parent = self._control = None
+        server, control = self._server, self._control
+        self._server = self._control = None
         family: list[psutil.Process] = []
-        if parent is not None:
+        if server is not None:
             with contextlib.suppress(psutil.NoSuchProcess):
-                family = psutil.Process(parent.pid).children(recursive=True)
+                family = psutil.Process(server.pid).children(recursive=True)
         if control is not None:
             control.close()
-        if parent is None:
+        if server is None:
             self._sweeping.close()
             return
         try:
-            parent.wait(END_SECONDS)  # it ends when we hang up
+            server.wait(END_SECONDS)  # it ends when we hang up
         except subprocess.TimeoutExpired:
-            parent.kill()
-            parent.wait()
+            server.kill()
+            server.wait()
         leftovers.see_out(family, seconds=END_SECONDS)
         if self._group is not None:
             self._group.remove()

@@ -26,7 +26,7 @@ from ttrl_cli.sandbox.base import Surroundings
 from ttrl_cli.sandbox.inside.attempt import PRIVATE, SHARED_MEMORY
 
 INSIDE = "/run/ttrl"
-"""Where the warm parent's own modules are shown."""
+"""Where the fork server's own modules are shown."""
 PACKAGE = Path(__file__).with_name("inside")
 _OWN = (PRIVATE, SHARED_MEMORY)  # what each candidate gets an empty one of
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")

@@ -1,7 +1,7 @@
 """A candidate's own process, from its birth to the line where the candidate takes over.
 
-It is forked from the warm parent with the parent's memory and privileges, and gives up what
-a candidate must not have. In namespaces it is process 1 of its own: it sees no other process,
+It is forked from the fork server with its memory and privileges, and gives up what a candidate
+must not have. In namespaces it is process 1 of its own: it sees no other process,
 cannot be killed from inside, and the kernel kills whatever it started when it ends.
 """
 
@@ -51,7 +51,7 @@ def main(descriptors: dict[str, int], means: confine.Means | None) -> None:
     try:
         run(request, descriptors["answer"])
     finally:
-        os._exit(1)  # whatever comes up, it must not go on as the warm parent
+        os._exit(1)  # whatever comes up, it must not go on as the fork server
 
 
 def prepare(
@@ -71,12 +71,12 @@ def prepare(
     for name, value in request["rlimits"].items():
         if hasattr(resource, name):  # some are Linux's own
             lower(getattr(resource, name), value)
-    # it may grow by so much beyond what it has from the warm parent
+    # it may grow by so much beyond what it has from the fork server
     inherited = confine.address_space() if means is None else means.inherited
     if inherited:  # elsewhere the limit does not hold, or breaks the C library
         lower(resource.RLIMIT_AS, inherited + request["memory_bytes"])
     if means is not None:
-        if means.counts_processes:  # else the warm parent alone counts, from time to time
+        if means.counts_processes:  # else the fork server alone counts, from time to time
             lower(resource.RLIMIT_NPROC, request["processes"] + _OUR_PROCESSES)
         confine.drop_privileges(means)
         confine.restrict_files(means, PRIVATE)
@@ -106,7 +106,7 @@ def use_streams(descriptors: dict[str, int]) -> None:
         os.closerange(low + 1, high)
     for descriptor in kept:
         os.set_inheritable(descriptor, False)
-    # new ones: those of the warm parent believe that they write to a file
+    # new ones: those of the fork server believe that they write to a file
     for number, name in ((1, "stdout"), (2, "stderr")):
         raw = open(number, "wb", closefd=False)
         stream = io.TextIOWrapper(raw, "utf-8", "backslashreplace", line_buffering=True)

@@ -28,7 +28,7 @@ _SCOPES = 1 << 0 | 1 << 1  # abstract Unix sockets and signals, from version 6 o
 
 
 class Means(NamedTuple):
-    """What this kernel and this namespace have to offer; found out once, by the warm parent.
+    """What this kernel and this namespace have to offer; found out once, by the fork server.
 
     Attributes:
         landlock: The version of Landlock; 0 where there is none.
@@ -36,7 +36,7 @@ class Means(NamedTuple):
         nobody: Whether there is another user's id to be had.
         counts_processes: Whether the kernel can count a namespace's processes: until Linux 5.14 it
             counted all of the user's.
-        inherited: Bytes of address space that a candidate gets from the warm parent.
+        inherited: Bytes of address space that a candidate gets from the fork server.
         kept: Folders below /tmp that candidates must see.
     """
 

@@ -1,6 +1,6 @@
-"""The warm parent: imports what candidates need once, then forks one process for each of them.
+"""The fork server: imports what candidates need once, then forks one process for each of them.
 
-Run as `python -m inside.serve CONFIGURATION`, JSON with the keys
+Run as `python -m inside.fork_server CONFIGURATION`, JSON with the keys
 
     control     descriptor of a socket to the other half, of messages where the system has such
     isolated    whether this process lives in namespaces
@@ -48,7 +48,7 @@ _MOST_DESCRIPTORS = 8
 _MOST_WORDS = 500  # characters
 
 
-class WarmParent:
+class ForkServer:
     """Starts, watches and ends candidates, one at a time.
 
     Args:
@@ -217,7 +217,7 @@ class MissingModuleError(Exception):
     """A module that must be there cannot be imported; the name, and why."""
 
 
-def warm(imports: list[tuple[str, bool]]) -> None:
+def import_modules(imports: list[tuple[str, bool]]) -> None:
     """Import the modules that candidates use.
 
     Raises:
@@ -252,9 +252,9 @@ def main() -> None:
         # our own folder holds no module for anybody else
         ours = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
         sys.path[:] = [path for path in sys.path if path not in ("", ours)]
-        warm(configuration["imports"])
+        import_modules(configuration["imports"])
         isolated = configuration["isolated"]
-        server = WarmParent(control, isolated=isolated, kept=configuration["kept"])
+        server = ForkServer(control, isolated=isolated, kept=configuration["kept"])
     except MissingModuleError as error:
         name, why = error.args
         say(error=f"cannot import {name}: {why[:_MOST_WORDS]}", module=name)
