@@ -215,7 +215,8 @@ def test_a_run_with_divided_weights_is_as_one_without(
 ) -> None:
     """Texts are the same, the sampler is in step; accelerate starts the processes, or we do.
 
-    A launcher that was told of FSDP makes transformers read weights in process 0 alone.
+    A launcher that was told of FSDP makes transformers read weights in process 0 alone. The run is
+    resumed with the configuration that a release with DeepSpeed stored, and goes on under FSDP.
     """
     problem = write_problem(tmp_path / "problem", DISTINCT, seed="a")
     one, two = tmp_path / "one", tmp_path / "two"
@@ -226,9 +227,14 @@ def test_a_run_with_divided_weights_is_as_one_without(
     given = ["solve", problem, *options(tiny_model, **more), "--out", two, "--quiet"]
     launch(file, *given, PYTHONPATH=plugin)
     Path(file).unlink()  # config.json says it all
+    stored = json.loads((two / "config.json").read_text())
+    assert stored["fsdp"]
+    old = stored | {"fsdp": False, "deepspeed": True}
+    (two / "config.json").write_text(json.dumps(old))
     done = command("resume", two, "--steps", 2, "--quiet", PYTHONPATH=plugin)
     assert done.code == 0, done.err
-    assert json.loads((two / "config.json").read_text())["gpus"] == 2
+    assert json.loads((two / "config.json").read_text()) == stored | {"steps": 2}
+    assert stored["gpus"] == 2
     ours, theirs = (read_lines(run / "attempts.jsonl") for run in (two, one))
     assert [line["text"] for line in ours] == [line["text"] for line in theirs]
     figures = read_lines(two / "metrics.jsonl"), read_lines(one / "metrics.jsonl")
