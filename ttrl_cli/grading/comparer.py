@@ -12,7 +12,6 @@ import resource
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 from ttrl_cli.equivalence.math_verify import Canonical, canonical, decided, equivalent, worked_out
@@ -64,12 +63,7 @@ class Comparer:
         self._workers = self._start(wait=False)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __call__(self, pairs: Sequence[tuple[str, str]]) -> list[bool]:

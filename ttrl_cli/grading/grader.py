@@ -5,9 +5,9 @@ Worker processes and their crashes are the business of `process_pool.py`, what o
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.errors import ProblemError, SetupError, UsageError
@@ -23,7 +23,7 @@ LOAD_SECONDS = 240.0
 """Most that importing a problem's files and starting its sandbox may take."""
 
 
-class ProblemGrader:
+class ProblemGrader(AbstractContextManager["ProblemGrader"]):
     """Grades completions in processes of its own. A context manager; to be used by one thread.
 
     The problem's code is loaded once before the constructor returns, to see that it can be; the
@@ -65,15 +65,7 @@ class ProblemGrader:
             late=f"verifying took more than {seconds:g} s (limits.seconds)",
         )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     @property
