@@ -14,6 +14,7 @@ from ttrl_cli.sandbox import backends, choose
 from ttrl_cli.sandbox.backends import BACKENDS, Process
 from ttrl_cli.sandbox.base import Property, Surroundings
 from ttrl_cli.sandbox.choose import check_backend
+from ttrl_cli.sandbox.exits import last_line
 from ttrl_cli.sandbox.self_check import QUICK
 
 
@@ -51,6 +52,15 @@ def test_a_leak_of_the_environment_is_found(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("ttrl_cli.sandbox.session.environment", lambda _: dict(os.environ))
     checked = check_backend(BACKENDS["namespaces"], [Property.ENVIRONMENT])
     assert checked.broken == {Property.ENVIRONMENT: "found a variable of ours"}
+
+
+@pytest.mark.parametrize(
+    ("text", "last"),
+    [("", ""), ("\n \n", ""), ("one", "one"), ("Traceback:\nno luck\n", "no luck")],
+)
+def test_the_last_line_of_what_went_wrong(text: str, last: str) -> None:
+    """An attack or a start that fails is reported by the last line, even where there is none."""
+    assert last_line(text) == last
 
 
 def test_auto_takes_the_first_that_works(monkeypatch: pytest.MonkeyPatch) -> None:

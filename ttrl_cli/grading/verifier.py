@@ -21,6 +21,7 @@ import numpy as np
 from ttrl_cli.bounds import certificate
 from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.errors import Invalid
+from ttrl_cli.escapes import encodable
 from ttrl_cli.grading.command import CommandVerifier, check_command
 from ttrl_cli.grading.functions import (
     BrokenProblemError,
@@ -90,11 +91,11 @@ class Checker:
         try:
             return self.verdict(data, known)
         except Invalid as refusal:
-            return Verdict(status=Status.INVALID, reason=_short(str(refusal) or "invalid"))
+            return Verdict(status=Status.INVALID, reason=cut(str(refusal) or "invalid"))
         except BrokenProblemError as error:
             ours = self._command is not None or isinstance(error.__cause__, OSError | MemoryError)
             status = Status.FAILED if ours else Status.INVALID
-            return Verdict(status=status, reason=_short(str(error)))
+            return Verdict(status=status, reason=cut(str(error)))
 
     def verdict(self, data: Json, known: Json = None) -> Verdict:
         """Verify and score data.
@@ -219,7 +220,7 @@ class Checker:
             return ""
         shown = self._call("render", verified)
         if isinstance(shown, str):
-            return clean(shown)
+            return encodable(shown)
         msg = f"render must return text (got {type(shown).__name__})"
         raise BrokenProblemError(msg)
 
@@ -232,7 +233,7 @@ class Checker:
         try:
             reward = self.problem.reward(score)
         except ValueError as error:
-            return Verdict(status=Status.INVALID, reason=_short(str(error)))
+            return Verdict(status=Status.INVALID, reason=cut(str(error)))
         if abs(reward) > MOST_SCORE:
             return Verdict(status=Status.INVALID, reason=f"reward {reward:g} is out of range")
         return Verdict(
@@ -253,11 +254,6 @@ def _exact(found: object) -> Fraction:
             return Fraction(found)
     msg = f"certify must return a Certificate or a finite number (got {found!r:.80})"
     raise BrokenProblemError(msg)
-
-
-def clean(text: str) -> str:
-    """Replace lone surrogates by question marks, so that a text can be written as UTF-8."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _plain(verified: object) -> Json:
@@ -296,9 +292,9 @@ def _scored(data: Json, answer: Mapping[str, object], shown: str) -> ScoreResult
     if not isinstance(feedback, str):
         msg = f"score's feedback must be text (got {type(feedback).__name__})"
         raise BrokenProblemError(msg)
-    figures = {clean(key): _metric(key, metric) for key, metric in metrics.items()}
+    figures = {encodable(key): _metric(key, metric) for key, metric in metrics.items()}
     return ScoreResult(
-        data=data, value=value, metrics=figures, feedback=clean(feedback), shown=shown
+        data=data, value=value, metrics=figures, feedback=encodable(feedback), shown=shown
     )
 
 
@@ -324,5 +320,6 @@ def _finite(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _short(reason: str) -> str:
-    return clean(reason)[:REASON_CHARS]
+def cut(reason: str) -> str:
+    """Cut a verdict's reason to what is kept of it, and make it encodable."""
+    return encodable(reason)[:REASON_CHARS]

@@ -22,13 +22,14 @@ from typing import NoReturn
 
 from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.errors import Invalid, ProblemError, SetupError
+from ttrl_cli.escapes import encodable
 from ttrl_cli.grading.attacks import Attack, finding
 from ttrl_cli.grading.functions import BrokenProblemError
 from ttrl_cli.grading.interpreter import interpreter
 from ttrl_cli.grading.parse import Malformed, find_solution, kind_of, parse_json
 from ttrl_cli.grading.process_pool import TOO_LATE
 from ttrl_cli.grading.values import CONTAINERS
-from ttrl_cli.grading.verifier import REASON_CHARS, Checker, clean
+from ttrl_cli.grading.verifier import Checker, cut
 from ttrl_cli.problem import Command, Problem, Seed
 from ttrl_cli.records import Job, Json, Status, Verdict
 from ttrl_cli.sandbox.backends import BACKENDS
@@ -150,7 +151,7 @@ def _certificate(work: Callable[[Checker], Certificate]) -> Certificate | str:
     try:
         return work(_checker(_problems[0]))
     except (Invalid, BrokenProblemError, ProblemError) as error:
-        return clean(str(error))[:REASON_CHARS] or "it was refused"
+        return cut(str(error)) or "it was refused"
 
 
 def attack(attacked: Attack, known: Json) -> str:
@@ -236,7 +237,7 @@ def grade(problem: Problem, job: Job) -> Verdict:
     solution = problem.spec.solution
     try:
         found = find_solution(
-            clean(job.text),
+            encodable(job.text),
             solution.kind,
             solution.language,
             entry=solution.entry,
@@ -268,12 +269,12 @@ def grade_solution(problem: Problem, text: str, *, parent_data: Json, seed: int)
         if problem.spec.solution.kind == "program":
             result = _run(problem, text, parent_data, seed)
             data, output, compiling = result.data, result.output, result.compile_seconds
-            verdict = Verdict(status=result.status, reason=clean(result.reason))
+            verdict = Verdict(status=result.status, reason=encodable(result.reason))
         else:
             data = parse_json(text) if problem.spec.solution.kind == "json" else text
             verdict = Verdict(status=Status.OK)
     except Malformed as error:
-        verdict = Verdict(status=Status.MALFORMED, reason=clean(str(error)))
+        verdict = Verdict(status=Status.MALFORMED, reason=encodable(str(error)))
     if verdict.valid:
         verdict = _judge(problem, data, parent_data)
     return dataclasses.replace(

@@ -81,8 +81,3 @@ class SeparateSampler(Sampler, Sleeper, Protocol):
         Returns:
             None if that engine is no longer available.
         """
-
-
-def clean_text(text: str) -> str:
-    """Replace lone surrogates, so that the text can be written and hashed as UTF-8."""
-    return text.encode("utf-8", "replace").decode("utf-8")

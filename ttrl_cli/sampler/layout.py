@@ -9,9 +9,9 @@ from ttrl_cli import seeding
 from ttrl_cli.completions import Tag
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import UsageError
+from ttrl_cli.escapes import encodable
 from ttrl_cli.models.tokenizer import Codec
 from ttrl_cli.records import BoolArray, Completion, FloatArray, IntArray, Overflow, Prompt
-from ttrl_cli.sampler.base import clean_text
 
 _PROMPT_END = 32
 """Tokens at the end of a prompt in which a chat template may have opened the thinking."""
@@ -156,7 +156,7 @@ class Layout:
         return Completion(
             group=laid_out.prompt.group,
             index=index,
-            text=clean_text(self.codec.until_turn(self.codec.decode(token_ids_T))),
+            text=encodable(self.codec.until_turn(self.codec.decode(token_ids_T))),
             seed=seed,
             prompt_ids_S=laid_out.ids_S,
             token_ids_T=token_ids_T,

@@ -16,9 +16,9 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from ttrl_cli.config import Written
 from ttrl_cli.errors import UsageError
+from ttrl_cli.escapes import encodable
 from ttrl_cli.reading import as_utf8
 from ttrl_cli.records import Adapter, Completion, Json, Prompt
-from ttrl_cli.sampler.base import clean_text
 
 _NO_INTS = np.empty(0, dtype=np.int64)
 _NO_FLOATS = np.empty(0, dtype=np.float64)
@@ -74,7 +74,7 @@ class ReplaySampler:
                 yield Completion(
                     group=prompt.group,
                     index=index,
-                    text=clean_text(line.text),
+                    text=encodable(line.text),
                     seed=None,
                     prompt_ids_S=_NO_INTS,
                     token_ids_T=_NO_INTS,

@@ -55,6 +55,11 @@ def tail(run: Exit) -> str:
     return run.output.data.decode("utf-8", "replace")[-TAIL_CHARS:]
 
 
+def last_line(text: str) -> str:
+    """Return the last line of a text; "" if the text is empty."""
+    return (text.strip().splitlines() or [""])[-1]
+
+
 def stopped(run: Exit, limits: Limits) -> tuple[Status, str] | None:
     """Return status and reason of a program that was stopped from outside; None for any other."""
     if run.end is End.OVERFLOW:

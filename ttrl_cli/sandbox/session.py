@@ -15,8 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any
 
 import psutil
 
@@ -35,7 +34,7 @@ from ttrl_cli.sandbox.base import (
     kill_after,
 )
 from ttrl_cli.sandbox.cgroups import Cgroup
-from ttrl_cli.sandbox.exits import TAIL_CHARS, Exit, judge, result_of
+from ttrl_cli.sandbox.exits import TAIL_CHARS, Exit, judge, last_line, result_of
 from ttrl_cli.sandbox.pipes import End, Stream, read_until_end
 from ttrl_cli.sandbox.request import (
     STATUS_BYTES,
@@ -56,7 +55,7 @@ TRIES = 2
 _KIND = getattr(socket, "SOCK_SEQPACKET", socket.SOCK_STREAM)
 
 
-class Sandbox:
+class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
     """Runs programs. A context manager; to be used by one thread, one call at a time.
 
     Args:
@@ -73,15 +72,7 @@ class Sandbox:
         self._group: Cgroup | None = None
         self.protections: Sequence[str] = ()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def run(self, program: Program, limits: Limits) -> ProgramResult:
@@ -278,5 +269,5 @@ def _last_words(log: IO[bytes]) -> str:
     """Return the end of the last line in the log."""
     size = log.seek(0, os.SEEK_END)
     log.seek(max(0, size - 4 * TAIL_CHARS))
-    lines = log.read().decode("utf-8", "replace").strip().splitlines()
-    return lines[-1][-TAIL_CHARS:] if lines else "it ended before it was ready, without a word"
+    line = last_line(log.read().decode("utf-8", "replace"))
+    return line[-TAIL_CHARS:] or "it ended before it was ready, without a word"

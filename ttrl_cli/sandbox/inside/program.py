@@ -170,6 +170,7 @@ def numeric(array: Any) -> Any:
 
 def refusal(status: str, reason: str) -> tuple[str, bytes]:
     """Encode a refusal, which is sent in place of data."""
+    # what is not UTF-8 is replaced as by ttrl_cli.escapes.encodable, which is not there inside
     reason = reason[-REASON_CHARS:].encode("utf-8", "replace").decode("utf-8")
     return "refusal", json.dumps({"status": status, "reason": reason}).encode("ascii")
 
