@@ -9,6 +9,7 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
+from tests._gradients import gradients_of
 from tests.conftest import make_tiny_model, random_adapter
 from ttrl_cli.completions import CHANNELS, Marks
 from ttrl_cli.completions.marks import Tag
@@ -233,7 +234,9 @@ def test_forced_tokens_have_no_loss(tiny_model: Path, kl_loss: float) -> None:
     expected = dict(
         zip([n for n, _ in named], torch.autograd.grad(loss, [p for _, p in named]), strict=True)
     )
-    found = LoraLearner(model, config).gradients(Round(step=1, rows=rows, normalizer=1.0))
+    found = gradients_of(
+        model, LoraLearner(model, config), Round(step=1, rows=rows, normalizer=1.0)
+    )
     for name, gradient in found.items():
         scale = max(1.0, float(expected[name].abs().max()))
         torch.testing.assert_close(gradient, expected[name], atol=1e-5 * scale, rtol=0.0)

@@ -212,7 +212,7 @@ def test_activations_are_bounded(tmp_path: Path, family: str, checkpointing: boo
 
     weights = list(learner._model.network.parameters())
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        learner.gradients(Round(step=1, rows=rows, normalizer=1.0))
+        learner.accumulate(Round(step=1, rows=rows, normalizer=1.0))
     bound = size(found, "learner", "activations of a micro-batch")
     assert sum(kept.values()) < bound
     if not checkpointing:

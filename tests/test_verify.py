@@ -426,7 +426,9 @@ class TestEnding:
         until(
             lambda: (
                 process.poll() is not None
-                or any("inside.fork_server" in words for words in map(command_line, family_of(process)))
+                or any(
+                    "inside.fork_server" in words for words in map(command_line, family_of(process))
+                )
             )
         )
         assert process.poll() is None, wait(process)

@@ -95,6 +95,22 @@ class LoraLearner:
         """
         started = time.monotonic()
         lr = self._config.lr * round_.lr_scale
+        metrics = self.accumulate(round_)
+        if metrics["train/updates"]:
+            metrics["train/grad_norm"] = self._step(lr)
+        self._policy = round_.step
+        metrics["train/lr"] = lr
+        metrics["train/seconds"] = time.monotonic() - started
+        warning, self._warning = self._warning, ""
+        return UpdateReport(metrics=metrics, warning=warning)
+
+    def accumulate(self, round_: Round) -> dict[str, float]:
+        """Compute the gradient of a round's loss in place, over all processes; return metrics.
+
+        Raises:
+            SetupError: If the device's memory is too small even for half a micro-batch.
+            torch.OutOfMemoryError: If it is too small for a sharded model.
+        """
         rows = merge_identical(round_.rows)
         metrics: dict[str, float] = {"train/rows": len(round_.rows)}
         if rows:
@@ -108,21 +124,7 @@ class LoraLearner:
         metrics["train/updates"] = int(bool(rows))
         if rows:
             metrics |= self._gradient(rows, round_.normalizer)
-            metrics["train/grad_norm"] = self._step(lr)
-        self._policy = round_.step
-        metrics["train/lr"] = lr
-        metrics["train/seconds"] = time.monotonic() - started
-        warning, self._warning = self._warning, ""
-        return UpdateReport(metrics=metrics, warning=warning)
-
-    def gradients(self, round_: Round) -> dict[str, torch.Tensor]:
-        """Return the loss's gradient by parameter name, without a step and without KL shaping."""
-        self._optimiser.zero_grad(set_to_none=True)
-        rows = self._teaching(merge_identical(round_.rows))
-        self._runner.accumulate(
-            self._with_base(rows) if self._config.kl_loss > 0 else rows, round_.normalizer
-        )
-        return {name: p.grad.clone() for name, p in self._named if p.grad is not None}
+        return metrics
 
     def save(self, folder: Path) -> None:
         """Write the adapter as a peft folder, and the optimiser beside it."""
