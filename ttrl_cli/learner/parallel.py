@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 from ttrl_cli.learner.base import Learner, ScoringLearner
 from ttrl_cli.process_group import ProcessGroup
@@ -30,9 +29,6 @@ class Restore:
 
     folder: Path
     policy: int | None
-
-
-Order: TypeAlias = Update | Probed | Restore
 
 
 class ParallelLearner:

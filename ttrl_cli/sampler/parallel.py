@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 from ttrl_cli.process_group import ProcessGroup
 from ttrl_cli.records import Adapter, Completion, FloatArray, Json, Probe, Prompt
@@ -44,9 +43,6 @@ class Sleep:
     """Give memory to the learner; or take it back, where `on` is false."""
 
     on: bool
-
-
-Order: TypeAlias = Sample | Load | Score | Sleep
 
 
 class ParallelSampler:
