@@ -146,17 +146,18 @@ def _probe_environment(sandbox: Sandbox) -> str:
 
 
 def _probe_open_files(sandbox: Sandbox) -> str:
-    result = _run(sandbox, probes.OPEN)
-    if result.status is not Status.OK:
-        return _achieved(result)
-    return "" if result.data <= OPEN_FILES else f"it opened {result.data} files"
+    return _more_than(OPEN_FILES, _run(sandbox, probes.OPEN), "it opened {} files")
 
 
 def _probe_disk(sandbox: Sandbox) -> str:
-    result = _run(sandbox, probes.FILL)
+    return _more_than(LIMITS.disk_mb * MIB, _run(sandbox, probes.FILL), "it wrote {} bytes")
+
+
+def _more_than(most: float, result: ProgramResult, achieved: str) -> str:
+    """Return what an attack achieved that counts; empty if it counted to the limit at most."""
     if result.status is not Status.OK:
         return _achieved(result)
-    return "" if result.data <= LIMITS.disk_mb * MIB else f"it wrote {result.data} bytes"
+    return "" if result.data <= most else achieved.format(result.data)
 
 
 def _writable(folder: Path) -> bool:
