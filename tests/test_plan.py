@@ -245,7 +245,7 @@ def test_doctor_says_what_does_not_fit(tiny_model: Path) -> None:
     options = ["--model", tiny_model, "--gpu-memory", 0.005, "--json"]
     done = ttrl("doctor", *options)
     assert done.code == 3
-    assert "are needed at least, and 5.1 MiB are there" in done.err
+    assert "of memory; 5.1 MiB are available" in done.err
     assert done.json["why_not"] in done.err
     assert done.json["update"] == sum(
         item["bytes"] for item in done.json["items"] if item["phase"] in ("always", "update")

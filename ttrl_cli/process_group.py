@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
 
 _PATIENCE = timedelta(days=30)
-"""How long to wait for a message: grading a step may take long, and nobody is to give up."""
+"""Timeout of messages. Long on purpose: process 0 may grade for hours between two of them."""
 
 CPU_VARIABLE = "ACCELERATE_USE_CPU"
 """The variable by which accelerate says that GPUs are to be left alone."""

@@ -97,7 +97,7 @@ class Completion:
         prompt_ids_S: Token ids of the laid-out prompt; empty for replayed text.
         token_ids_T: Sampled token ids, the end-of-turn token included; empty for replayed text.
         logprobs_T: Log-probability of each token under the distribution it was drawn from.
-        logprob: Sum of logprobs_T, or what a replay file said; None where nobody knows.
+        logprob: Sum of logprobs_T, or what a replay file said; None where it is unknown.
         finished: False where the completion was cut at max_tokens.
         sampled_T: False for tokens that were forced on the model; None where none was.
         overflow: Why nothing was sampled; None where something was.
@@ -360,7 +360,7 @@ class StepProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """What whoever watches a run is told before its first step.
+    """Facts about a run that the reporter gets before its first step.
 
     Attributes:
         name: The problem's or the question file's name.
@@ -370,7 +370,7 @@ class Watch:
         best_known: The best score known, if any.
         stages: Steps that each stage of a vote still has, in order: before, train, after; empty for
             a search.
-        warning: What is to be said in any case; empty if nothing.
+        warning: A warning to show, even when quiet; empty if there is none.
     """
 
     name: str

@@ -47,7 +47,7 @@ class Check:
         seeds: Its seeds, all valid.
         attacks: How many hostile data its verifier was tried with.
         findings: What is wrong with it, as they tell.
-        warning: What is to be said in any case; empty if nothing.
+        warning: A warning to show, even when quiet; empty if there is none.
     """
 
     problem: Problem

@@ -26,7 +26,7 @@ class Diagnosis:
         kernel: The system's name and version.
         sandboxes: What became of each backend's claims.
         chosen: The backend that `--sandbox auto` takes; empty if none works.
-        warning: What is to be said about it; empty if nothing.
+        warning: A warning about it; empty if there is none.
     """
 
     kernel: str

@@ -65,5 +65,5 @@ def _obey(order: object, runtime: Runtime, group: ProcessGroup) -> None:
             assert isinstance(sampler, SeparateSampler)
             sampler.sleep() if on else sampler.wake_up()
         case _:
-            msg = f"nobody knows what to do about {order!r}"
+            msg = f"unknown order {order!r}"
             raise AssertionError(msg)

@@ -27,7 +27,7 @@ class Verification:
         verdict: Its verdict on the solution.
         certificate: Of the bound that the solution proves; None unless asked for and found.
         uncertified: Why there is none though it was asked for; empty if that is not so.
-        warning: What is to be said in any case; empty if nothing.
+        warning: A warning to show, even when quiet; empty if there is none.
     """
 
     problem: Problem
@@ -138,7 +138,7 @@ def check_certificate(document: Json, problem: Path | None = None) -> Certificat
         raise UsageError(msg)
     construction = document.get("construction")
     if not isinstance(construction, dict):
-        msg = "not a certificate: no object with the key construction"
+        msg = "not a certificate: expected a JSON object with the key construction"
         raise Invalid(msg)
     loaded = _with_certify(load_problem(problem))
     if loaded.spec.solution.kind != "text":

@@ -26,7 +26,7 @@ class BrokenProblemError(Exception):
 
 
 class UnkeptDataError(BrokenProblemError):
-    """A verifier accepted data and returned what is no plain, finite data."""
+    """A verifier accepted data and returned data that are not plain or not finite."""
 
 
 class NotDataError(BrokenProblemError):

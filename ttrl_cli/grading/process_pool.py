@@ -186,7 +186,7 @@ class ProcessPool:
             raise ValueError(msg)
         self._starting.result()
         if not self._running:
-            self._heard = time.monotonic()  # the silence before was nobody's fault
+            self._heard = time.monotonic()  # no call was running before
         if cpu_seconds is not None:
             function, arguments = _metered, (cpu_seconds, function, *arguments)
         call = _Call(

@@ -97,7 +97,7 @@ def _no_one(step: int, job: Job, verdict: Verdict) -> None:
 
 
 class Reporter(Protocol):
-    """Whoever watches a run."""
+    """Receives the progress of a run."""
 
     def began(self, watch: Watch) -> None:
         """Report that a run is about to take its first step."""

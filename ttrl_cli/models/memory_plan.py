@@ -133,7 +133,7 @@ class Plan:
             needed += self.least * self.kv_token - self.kv_bytes
         if needed <= self.total * (1 - _SLACK):
             return ""
-        return f"{gib(needed)} of memory are needed at least, and {gib(self.total)} are there"
+        return f"the run needs at least {gib(needed)} of memory; {gib(self.total)} are available"
 
 
 KEYS_VALUES = "keys and values"

@@ -1,4 +1,4 @@
-"""A model's words: its tokenizer, its chat template, where its completions end. No weights."""
+"""Tokenizer, chat template and stop tokens of a model, without its weights."""
 
 from dataclasses import dataclass
 from itertools import groupby

@@ -205,7 +205,7 @@ def _refused(url: str, path: str, answer: httpx2.Response) -> str:
     if answer.status_code == httpx2.codes.NOT_FOUND and path.endswith("lora_adapter"):
         # a server that knows the path but not the adapter says so in an "error"
         msg += (
-            "\ndoes the server see the folder? name one that it does with --adapter-folder"
+            "\ncan the server read that folder? --adapter-folder names one that it can"
             if '"error"' in answer.text
             else "\nstart the server with VLLM_ALLOW_RUNTIME_LORA_UPDATING=True and --enable-lora; "
             "docs/scaling.md has the whole line"

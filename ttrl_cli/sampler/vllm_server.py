@@ -247,7 +247,7 @@ class VllmServerSampler:
         unscaled = np.abs(noted - raw).sum() < np.abs(noted).sum()
         if logits or (unscaled and self._temperature != 1):
             msg = (
-                f"{server.url} does not note log-probabilities at temperature "
+                f"{server.url} does not return log-probabilities at temperature "
                 f"{self._temperature}; start it with --logprobs-mode processed_logprobs"
             )
             raise SetupError(msg)

@@ -7,7 +7,7 @@ server. What they hold together is
 - their own memory: the proportional share of each page, so that pages which a candidate has in
   common with the fork server, or its own processes among each other, count once in all; of
   processes that share one memory altogether, as two do between vfork and exec, one counts;
-- memory they share without a file, at its full size, since nobody may have it in his page tables;
+- memory they share without a file, at its full size, because no process may map it at the moment;
 - their page tables;
 - what fits into the buffers of their sockets and pipes, once they have many.
 
