@@ -1,8 +1,8 @@
 """From rows of any length to padded micro-batches under a token budget.
 
-Rows of one prompt are kept together: the prompt is then run once and its keys and values are
-shared. All but the prompt's last token are the shared prefix; that last token leads each row, since
-its output predicts the first token of the completion.
+Rows of one prompt are kept together: the prompt is then run once and its KV is shared. All but the
+prompt's last token are the shared prefix; that last token leads each row, since its output predicts
+the first token of the completion.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,9 +1,9 @@
 """What a run needs in memory, computed before anything is loaded.
 
 Counted exactly: weights, adapter, its gradient and moments. Bounded from above: what a micro-batch
-keeps for its backward pass, logits, and what an engine computes with. What is then left goes to
-keys and values of samples. A sampler with an engine of its own has a second copy of the weights;
-where too little is left beside an update, the engine sleeps meanwhile.
+keeps for its backward pass, logits, and what an engine computes with. The rest goes to the KV cache
+of samples. A sampler with an engine of its own has a second copy of the weights; where too little
+is left beside an update, the engine sleeps meanwhile.
 """
 
 import math
@@ -91,9 +91,9 @@ class Plan:
         device: cpu or cuda.
         total: Memory that there is, in bytes.
         items: What is needed.
-        kv_token: Bytes of a token's keys and values.
+        kv_token: Bytes of a token's KV.
         sequence: Tokens of a sample with its prompt, as far as can be said beforehand.
-        least: Tokens whose keys and values there must be room for.
+        least: Tokens that the KV cache must have room for.
         sleeps: Whether an engine sleeps during updates.
     """
 
@@ -117,12 +117,12 @@ class Plan:
 
     @property
     def kv_bytes(self) -> int:
-        """Room for keys and values of samples."""
-        return sum(item.size for item in self.items if item.what == KEYS_VALUES)
+        """Room for the KV cache of samples."""
+        return sum(item.size for item in self.items if item.what == KV_CACHE)
 
     @property
     def kv_tokens(self) -> int:
-        """Tokens whose keys and values there is room for."""
+        """Tokens that the KV cache has room for."""
         return self.kv_bytes // self.kv_token
 
     @property
@@ -136,7 +136,7 @@ class Plan:
         return f"the run needs at least {gib(needed)} of memory; {gib(self.total)} are available"
 
 
-KEYS_VALUES = "keys and values"
+KV_CACHE = "keys and values"
 
 
 def gib(size: int) -> str:
@@ -247,7 +247,7 @@ def plan(
     rows = rows_of(config, _ENGINE_ROWS if engine else max(_SHARED_ROWS, group))
     fewest = min(rows, _FEWEST_SEQUENCES) * sequence * kv_token
     sleeps = engine and device == "cuda" and free - busy < fewest
-    # an engine keeps its keys and values while the learner works; the other sampler has none then
+    # an engine keeps its KV cache while the learner works; the other sampler has none then
     beside = busy if engine and not sleeps else 0
     # which beginnings are shared, an engine finds out by itself; the other sampler knows
     own = 64 << max(0, math.ceil(math.log2(written / 64)))  # its buffers double as they fill
@@ -256,7 +256,7 @@ def plan(
     phase: Phase = "always" if engine and not sleeps else "sampling"
     sampler = [
         Item(owner="sampler", what=what, size=size, phase=phase)
-        for what, size in {**fixed, KEYS_VALUES: kv}.items()
+        for what, size in {**fixed, KV_CACHE: kv}.items()
     ]
     return Plan(
         shape=shape,
@@ -308,7 +308,7 @@ def _activations(shape: Shape, config: RunConfig, dtype: str, checkpointing: boo
     """Return the most bytes that a micro-batch keeps for its backward pass."""
     size = _BYTES[dtype]
     kv = shape.kv_heads * shape.width
-    # queries, keys and values before and after they are turned, and what attention answers
+    # queries, keys and values before and after RoPE, and the output of attention
     attention = 3 * shape.heads * shape.width + 4 * kv
     # inputs of the two norms and the residual stream between them, gate and up
     layer = (3 * shape.hidden + attention + 2 * shape.inner) * size
@@ -323,7 +323,7 @@ def _activations(shape: Shape, config: RunConfig, dtype: str, checkpointing: boo
 
 
 def _engine(shape: Shape, config: RunConfig, dtype: str) -> dict[str, int]:
-    """Return the bytes of what an engine needs besides keys and values."""
+    """Return the bytes of what an engine needs besides the KV cache."""
     size = _BYTES[dtype]
     rows = rows_of(config, _ENGINE_ROWS)
     return {

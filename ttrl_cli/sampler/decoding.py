@@ -7,7 +7,7 @@ import torch
 from transformers.cache_utils import Cache
 
 from ttrl_cli.models.attention import PrefixCache
-from ttrl_cli.models.cache import OwnLayer, own_cache
+from ttrl_cli.models.cache import SuffixLayer, suffix_cache
 from ttrl_cli.models.lean.decoder import Decoder
 from ttrl_cli.models.lean.weights import supported
 
@@ -65,7 +65,7 @@ class _ModelDecoding:
     def __init__(self, network: Any, prefix: PrefixCache) -> None:
         self._network = network
         self._prefix = prefix
-        self._cache = own_cache(len(prefix.layers))
+        self._cache = suffix_cache(len(prefix.layers))
 
     def step(self, token_B: torch.Tensor, position_B: torch.Tensor) -> torch.Tensor:
         out = self._network(
@@ -80,7 +80,7 @@ class _ModelDecoding:
     def reorder(self, source: Sequence[int], rows_P: list[int]) -> None:
         self._prefix.rows_P = rows_P
         for layer in self._cache.layers:
-            assert isinstance(layer, OwnLayer)
+            assert isinstance(layer, SuffixLayer)
             layer.reorder(source)
 
 

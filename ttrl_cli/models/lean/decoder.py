@@ -11,7 +11,7 @@ import torch
 from torch.nn.functional import silu
 
 from ttrl_cli.models.attention import PrefixCache, attend
-from ttrl_cli.models.cache import OwnKeysValues
+from ttrl_cli.models.cache import SuffixKV
 from ttrl_cli.models.lean.weights import FUSED, norm, projection, rotary, rotate
 
 
@@ -35,7 +35,7 @@ class _Layer:
         self,
         x_BH: torch.Tensor,
         rotary: tuple[torch.Tensor, torch.Tensor],
-        own: OwnKeysValues,
+        own: SuffixKV,
         prompts: list[tuple[torch.Tensor, torch.Tensor]],
         rows_P: list[int],
     ) -> torch.Tensor:
@@ -70,15 +70,15 @@ class Decoder:
         self._model = self._causal.model
         self._layers = [_Layer(layer, self._causal.config) for layer in self._model.layers]
 
-    def own(self) -> list[OwnKeysValues]:
+    def own(self) -> list[SuffixKV]:
         """Make an empty KV cache for the rows, per layer."""
-        return [OwnKeysValues() for _ in self._layers]
+        return [SuffixKV() for _ in self._layers]
 
     def __call__(
         self,
         token_B: torch.Tensor,
         position_B: torch.Tensor,
-        own: list[OwnKeysValues],
+        own: list[SuffixKV],
         prefix: PrefixCache,
     ) -> torch.Tensor:
         """Compute logits [B, V] after one more token a row.
@@ -86,7 +86,7 @@ class Decoder:
         Args:
             token_B: The tokens, int64.
             position_B: Their positions, int64.
-            own: What the rows wrote before, per layer; the tokens' keys and values are appended.
+            own: What the rows wrote before, per layer; the tokens' KV is appended.
             prefix: The rows' prompts.
         """
         x_BH = self._model.embed_tokens(token_B)

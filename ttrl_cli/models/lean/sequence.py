@@ -1,9 +1,9 @@
 """A lean differentiable forward over whole sequences, for learning.
 
 The counterpart of `decoder`, over the same fused weights: one matrix product for projections of one
-input, little kept for the backward pass (`fused_ops`), and prompts whose keys and values are shared
-by the rows that go on from them. An adapter's factors are laid side by side once per update, as
-leaves; `Sequences.collect` hands their gradients back to the adapter's own parameters.
+input, little kept for the backward pass (`fused_ops`), and prompts whose KV is shared by the rows
+that go on from them. An adapter's factors are laid side by side once per update, as leaves;
+`Sequences.collect` hands their gradients back to the adapter's own parameters.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ from ttrl_cli.models.lean.weights import FUSED, Projection, norm, projection, ro
 _QUERIES = 512
 """Queries of a row that attend at a time."""
 
-KeysValues = tuple[torch.Tensor, torch.Tensor]
+KV = tuple[torch.Tensor, torch.Tensor]
 """Keys and values [B, H_kv, S, D]."""
 
 
@@ -94,7 +94,7 @@ class _Layer:
         x_NH: torch.Tensor,
         rows: int,
         turn: tuple[torch.Tensor, torch.Tensor],
-        before: KeysValues | None,
+        before: KV | None,
         masks: "_Masks",
     ) -> torch.Tensor:
         """Compute output [B * T, H] of rows that continue a prompt, given its keys and values."""
@@ -103,7 +103,7 @@ class _Layer:
 
     def look(
         self, x_NH: torch.Tensor, rows: int, turn: tuple[torch.Tensor, torch.Tensor]
-    ) -> tuple[torch.Tensor, KeysValues]:
+    ) -> tuple[torch.Tensor, KV]:
         """Compute queries [B, H_kv, R, T, D], and the layer's own keys and values."""
         attention, width = self._layer.self_attn, self._layer.self_attn.head_dim
         qkv_NO = _normed(self._layer.input_layernorm, self.blocks[0], x_NH)
@@ -121,8 +121,8 @@ class _Layer:
         self,
         x_NH: torch.Tensor,
         query: torch.Tensor,
-        own: KeysValues,
-        before: KeysValues | None,
+        own: KV,
+        before: KV | None,
         masks: "_Masks",
     ) -> torch.Tensor:
         """Compute the layer's output [B * T, H]."""
@@ -177,18 +177,18 @@ class Sequences:
         """The output embedding [V, H]."""
         return self._causal.lm_head.weight.detach()  # type: ignore[no-any-return]
 
-    def prompt(self, ids_S: torch.Tensor) -> list[KeysValues]:
+    def prompt(self, ids_S: torch.Tensor) -> list[KV]:
         """Compute keys and values [1, H_kv, S, D] of a prompt, per layer."""
         x_NH, turn = self._begin(ids_S[None], 0)
         masks = _Masks()
-        kept: list[KeysValues] = []
+        kept: list[KV] = []
         for layer in self._layers:
             last = layer is self._layers[-1]
             x_NH, *own = self._run(layer.over_prompt, x_NH, turn, masks, last)
             kept.append((own[0], own[1]))
         return kept
 
-    def hidden(self, ids_BT: torch.Tensor, prompt: Sequence[KeysValues]) -> torch.Tensor:
+    def hidden(self, ids_BT: torch.Tensor, prompt: Sequence[KV]) -> torch.Tensor:
         """Compute normed hidden states [B, T, H] of rows that continue a prompt.
 
         An empty `prompt` means that there is none.
@@ -245,8 +245,8 @@ def _adapted(layer: Any, block: str, names: tuple[str, ...], adapter: bool, grad
 
 def _attend(
     query: torch.Tensor,
-    own: KeysValues,
-    before: KeysValues | None,
+    own: KV,
+    before: KV | None,
     scale: float,
     masks: "_Masks",
 ) -> torch.Tensor:
