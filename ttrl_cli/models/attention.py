@@ -1,9 +1,9 @@
 """Attention of many rows over prompts they share.
 
-While G samples of a prompt are decoded, transformers' own path keeps G copies of the prompt's KV and
-reads all of them for every token. Here each prompt is stored once: the rows of a prompt attend to
-it as one matrix product, and to what they have written themselves row by row. One softmax goes over
-both parts, so the result is that of plain attention.
+While G samples of a prompt are decoded, transformers' own path keeps G copies of the prompt's KV
+cache and reads them all for every token. Here each prompt is stored once: the rows of a prompt
+attend to it as one matrix product, and to what they have written themselves row by row. One softmax
+goes over both parts, so the result is that of plain attention.
 
 The function is registered with transformers under `NAME`, for models that decode by their own
 forward; `decoder` calls `attend` itself. Without a `shared_prefix` it is the plain

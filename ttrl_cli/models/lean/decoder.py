@@ -12,7 +12,7 @@ from torch.nn.functional import silu
 
 from ttrl_cli.models.attention import PrefixCache, attend
 from ttrl_cli.models.cache import SuffixKV
-from ttrl_cli.models.lean.weights import FUSED, norm, projection, rotary, rotate
+from ttrl_cli.models.lean.weights import FUSED, apply_rope, norm, projection, rope
 
 
 class _Layer:
@@ -34,7 +34,7 @@ class _Layer:
     def __call__(
         self,
         x_BH: torch.Tensor,
-        rotary: tuple[torch.Tensor, torch.Tensor],
+        angles: tuple[torch.Tensor, torch.Tensor],
         own: SuffixKV,
         prompts: list[tuple[torch.Tensor, torch.Tensor]],
         rows_P: list[int],
@@ -46,10 +46,10 @@ class _Layer:
         if hasattr(layer.self_attn, "q_norm"):
             q_BNW = norm(layer.self_attn.q_norm, q_BNW)
             k_BNW = norm(layer.self_attn.k_norm, k_BNW)
-            turned_BNW = rotate(torch.cat([q_BNW, k_BNW], 1), *rotary)
+            rotated_BNW = apply_rope(torch.cat([q_BNW, k_BNW], 1), *angles)
         else:
-            turned_BNW = rotate(qkv_BNW[:, : heads + kv_heads], *rotary)
-        q_BNW, k_BNW = turned_BNW.split_with_sizes([heads, kv_heads], 1)
+            rotated_BNW = apply_rope(qkv_BNW[:, : heads + kv_heads], *angles)
+        q_BNW, k_BNW = rotated_BNW.split_with_sizes([heads, kv_heads], 1)
         keys, values = own.append(k_BNW, v_BNW)
         grouped = q_BNW.view(len(x_BH), kv_heads, -1, self._width) * self._scale
         seen_BNW = attend(grouped, keys, values, prompts, rows_P)
@@ -90,7 +90,7 @@ class Decoder:
             prefix: The rows' prompts.
         """
         x_BH = self._model.embed_tokens(token_B)
-        turn = rotary(self._model, x_BH, position_B)
+        angles = rope(self._model, x_BH, position_B)
         for layer, mine, prompts in zip(self._layers, own, prefix.layers, strict=True):
-            x_BH = layer(x_BH, turn, mine, prompts, prefix.rows_P)
+            x_BH = layer(x_BH, angles, mine, prompts, prefix.rows_P)
         return self._causal.lm_head(norm(self._model.norm, x_BH))  # type: ignore[no-any-return]
