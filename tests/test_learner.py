@@ -350,14 +350,14 @@ def test_prompts_count_where_they_are_run_with_each_row() -> None:
     long, short = make_plain_row(prompt=2, tokens=1), make_plain_row(prompt=3, tokens=10)
     rows = [replace(long, prompt_ids_S=np.full(40, 2))] * 2 + [short]
     assert [share(rows, rank, 2) for rank in (0, 1)] == [[0, 1], [2]]
-    assert [share(rows, rank, 2, whole=True) for rank in (0, 1)] == [[0], [1, 2]]
+    assert [share(rows, rank, 2, with_prompts=True) for rank in (0, 1)] == [[0], [1, 2]]
 
 
 def test_the_drift_is_that_of_all_samples() -> None:
     """A row that stands for three counts three times; forced tokens do not: (3 x 2 + 1 x 6) / 4."""
     row = make_plain_row(prompt=2, tokens=2)
-    many = replace(row, base_logprobs_T=np.array([-2.0, -50.0]), weight=3.0)
-    one = replace(row, base_logprobs_T=np.array([-6.0, -50.0]))
+    many = replace(row, reference_logprobs_T=np.array([-2.0, -50.0]), weight=3.0)
+    one = replace(row, reference_logprobs_T=np.array([-6.0, -50.0]))
     mask_T = np.array([True, False])
     rows = tuple(replace(each, sampled_T=mask_T) for each in (many, one))
     assert mean_drift(rows) == pytest.approx(3.0)
@@ -591,11 +591,11 @@ def test_micro_batches_keep_to_the_budget(uneven: Round, budget: int) -> None:
     """No pass of several rows costs more than the budget, prefix included, and no row is lost."""
     for group in group_rows(uneven.rows):
         batches = list(micro_batches(group, budget, torch.device("cpu")))
-        assert sorted(place for b in batches for place in b.places) == sorted(group.places)
+        assert sorted(index for b in batches for index in b.indices) == sorted(group.indices)
         for batch in batches:
             rows, width = batch.input_ids_BT.shape
             assert rows == 1 or rows * (len(group.prefix_ids_S) + width) <= budget
-    groups = [group.places for group in group_rows(uneven.rows)]
+    groups = [group.indices for group in group_rows(uneven.rows)]
     assert groups == [(2, 0, 5), (4, 1), (3, 6)]
 
 

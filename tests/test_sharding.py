@@ -31,7 +31,7 @@ from ttrl_cli.api.launch import Launcher
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import UsageError
 from ttrl_cli.learner.lora import OPTIMISER_FILE, LoraLearner
-from ttrl_cli.learner.passes import whole
+from ttrl_cli.learner.passes import unshared
 from ttrl_cli.models.load import load_model
 from ttrl_cli.models.memory_plan import read_shape
 from ttrl_cli.models.sharding import GATHERED
@@ -161,7 +161,7 @@ def test_divided_weights_in_bfloat16(tmp_path: Path, deep_model: Path) -> None:
 def test_a_whole_row_is_the_same_row() -> None:
     """Prompt and completion stay in order; the prompt is forced; the first token leads."""
     (row, *_) = _divided.round_().rows
-    found = whole(row)
+    found = unshared(row)
     ids = [*found.prompt_ids_S, *found.token_ids_T]
     assert ids == [*row.prompt_ids_S, *row.token_ids_T]
     assert found.counted_T.tolist() == [False] * 3 + row.counted_T.tolist()

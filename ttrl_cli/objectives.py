@@ -197,7 +197,7 @@ def kl_shaping(
     """Add lambda * (mean(d) - d_t) to each token's advantage, d_t = log pi_sampler - log pi_base.
 
     The mean is over all tokens of the given rows, so call this once per batch, after groups without
-    signal were removed. Tokens that drifted from the base model more than the average are
+    signal were removed. Tokens that drifted from the reference model more than the average are
     discouraged; the shaping sums to 0 over the batch (weighted).
 
     Args:

@@ -257,7 +257,7 @@ class Row:
         logprobs_T: Log-probabilities under the policy that sampled them.
         advantages_T: Advantage of each token.
         weight: Multiplies the row's loss: how many samples the row stands for.
-        base_logprobs_T: Log-probabilities under the untrained model, where the loss needs them.
+        reference_logprobs_T: Log-probabilities under the reference model, where they are needed.
         sampled_T: False for tokens that no loss is taken on, being forced on the model; None where
             there are none.
     """
@@ -267,7 +267,7 @@ class Row:
     logprobs_T: FloatArray
     advantages_T: FloatArray
     weight: float = 1.0
-    base_logprobs_T: FloatArray | None = None
+    reference_logprobs_T: FloatArray | None = None
     sampled_T: BoolArray | None = None
 
     @property

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ttrl_cli import process_group
 from ttrl_cli.api.accelerate_config import (
-    needs_whole_weights,
+    needs_unsharded_weights,
 )
 from ttrl_cli.api.launch import Launcher
 from ttrl_cli.completions import KNOWN, Marks
@@ -136,12 +136,12 @@ class Runtime:
 
             return words or load_codec(folder_of(config.model), thinking=config.thinking)
 
-        def whole_model() -> "LoadedModel":
+        def unsharded_model() -> "LoadedModel":
             if config.fsdp:
-                raise UsageError(needs_whole_weights(config))
+                raise UsageError(needs_unsharded_weights(config))
             return model()
 
-        context = registry.SamplerContext(config=config, model=whole_model, codec=codec)
+        context = registry.SamplerContext(config=config, model=unsharded_model, codec=codec)
         sampler = registry.make_sampler(config.sampler, context)
         separate = isinstance(sampler, SeparateSampler)
         files = AdapterFiles(_adapter_folder(config)) if separate else None

@@ -37,7 +37,7 @@ def forward(
     Args:
         model: The model.
         temperature: Temperature of the distributions that are scored.
-        adapter: False for the base model, in which nothing is trained.
+        adapter: False for the reference model, in which nothing is trained.
         checkpointing: Whether the lean forward uses activation checkpointing; other models were
             loaded with or without it.
     """
@@ -100,7 +100,7 @@ class _ModelForward:
         out = self._run(
             input_ids=batch.input_ids_BT,
             labels=batch.labels_BT,
-            past_key_values=_cache(prefix, len(batch.places)),
+            past_key_values=_cache(prefix, len(batch.indices)),
             fused_lm_head=True,
         )
         logp_N = out.log_probs[batch.counted_BT]

@@ -18,7 +18,7 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """Score probes, which a model that is divided takes all processes for."""
+    """Score probes, which takes all processes if the model is sharded."""
 
     probes: tuple[Probe, ...]
 

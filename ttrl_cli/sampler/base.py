@@ -68,15 +68,15 @@ class SeparateSampler(Sampler, Sleeper, Protocol):
     """A sampler with weights of its own: it gets adapters as files, and must prove their use."""
 
     @property
-    def copies(self) -> Sequence[str]:
+    def replicas(self) -> Sequence[str]:
         """Names of the engines that each have weights of their own."""
 
-    def logprobs(self, probes: Sequence[Probe], copy: str) -> list[FloatArray] | None:
+    def logprobs(self, probes: Sequence[Probe], replica: str) -> list[FloatArray] | None:
         """Compute log-probabilities [T] of each probe's tokens at temperature 1, in nats.
 
         Args:
             probes: What to score, with the adapter that was loaded last.
-            copy: The name of the engine to use.
+            replica: The name of the engine to use.
 
         Returns:
             None if that engine is no longer available.

@@ -35,7 +35,7 @@ class Score:
 
     probes: tuple[Probe, ...]
     rank: int
-    copy: str
+    replica: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,24 +129,24 @@ def _pass_on(
 class ParallelSeparateSampler(ParallelSampler):
     """The same for samplers with weights of their own. See `SeparateSampler`.
 
-    Each process's engine has to prove that it is in step.
+    Each process's engine has to prove that it has the learner's weights.
     """
 
     _own: SeparateSampler
 
     def __init__(self, own: SeparateSampler, group: ProcessGroup) -> None:
         super().__init__(own, group)
-        ranks, names = range(group.size), own.copies
-        self._places = {f"{name} of process {r}": (r, name) for r in ranks for name in names}
+        ranks, names = range(group.size), own.replicas
+        self._ranks = {f"{name} of process {r}": (r, name) for r in ranks for name in names}
 
     @property
-    def copies(self) -> tuple[str, ...]:
+    def replicas(self) -> tuple[str, ...]:
         """The engines of all processes."""
-        return tuple(self._places)
+        return tuple(self._ranks)
 
-    def logprobs(self, probes: Sequence[Probe], copy: str) -> list[FloatArray] | None:
+    def logprobs(self, probes: Sequence[Probe], replica: str) -> list[FloatArray] | None:
         """See `SeparateSampler.logprobs`."""
-        rank, name = self._places[copy]
+        rank, name = self._ranks[replica]
         order = Score(tuple(probes), rank, name)
         self._group.broadcast(order)
         return scores(self._own, order, self._group)
@@ -179,5 +179,5 @@ def stop_flag(step: int) -> str:
 
 def scores(sampler: SeparateSampler, order: Score, group: ProcessGroup) -> list[FloatArray] | None:
     """Have one process score the probes; return its scores in all processes."""
-    mine = sampler.logprobs(order.probes, order.copy) if group.rank == order.rank else None
+    mine = sampler.logprobs(order.probes, order.replica) if group.rank == order.rank else None
     return group.all_gather(mine)[order.rank]

@@ -142,11 +142,11 @@ class VllmSampler:
             self._requests.clear()
 
     @property
-    def copies(self) -> tuple[str, ...]:
+    def replicas(self) -> tuple[str, ...]:
         """The one engine."""
         return ("vLLM",)
 
-    def logprobs(self, probes: Sequence[Probe], copy: str = "vLLM") -> list[FloatArray]:
+    def logprobs(self, probes: Sequence[Probe], replica: str = "vLLM") -> list[FloatArray]:
         """Score the probes as prompts. See `SeparateSampler.logprobs`.
 
         They are scored one at a time: on the CPU, vLLM cannot score several prompts with an adapter
@@ -155,7 +155,7 @@ class VllmSampler:
         """
         from vllm import SamplingParams
 
-        del copy
+        del replica
         # vLLM scores prompts at temperature 1, whatever the temperature of the tokens behind
         params = SamplingParams(
             max_tokens=1, prompt_logprobs=0, detokenize=False, flat_logprobs=True

@@ -135,17 +135,17 @@ class VllmServerSampler:
             drawing.cancel()  # closed connections make servers drop what they are at
 
     @property
-    def copies(self) -> tuple[str, ...]:
+    def replicas(self) -> tuple[str, ...]:
         """The servers that answer, by their addresses."""
         return tuple(server.url for server in self._alive)
 
-    def logprobs(self, probes: Sequence[Probe], copy: str) -> list[FloatArray] | None:
+    def logprobs(self, probes: Sequence[Probe], replica: str) -> list[FloatArray] | None:
         """Score the probes as prompts. See `SeparateSampler.logprobs`.
 
         Raises:
             SetupError: If the server refuses.
         """
-        (server,) = [server for server in self._servers if server.url == copy]
+        (server,) = [server for server in self._servers if server.url == replica]
         if server.lost:
             return None
         try:
