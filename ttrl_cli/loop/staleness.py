@@ -9,7 +9,8 @@ learner's. What the engines differ by anyway is in both of the sampler's values 
 
 It is 1 for a sampler with the learner's weights and 0 for a stale one. Where noise does not tell
 which of the two is true, the first values are kept and the changes of further updates add up, until
-it does; so they are where the learner has changed by less than the two differ with the same weights.
+it does. The same is done where the learner has changed by less than the two differ with the same
+weights.
 """
 
 from collections.abc import Mapping, Sequence
