@@ -20,10 +20,10 @@ from ttrl_cli.learner.lora import LoraLearner
 from ttrl_cli.models.load import LoadedModel, load_model
 from ttrl_cli.models.tokenizer import Codec, load_codec
 from ttrl_cli.records import Completion, Message, Prompt, Round, Row
-from ttrl_cli.sampler.layout import Answer, Layout
+from ttrl_cli.sampler.layout import BudgetForcing, Layout
 from ttrl_cli.sampler.transformers import TransformersSampler
 
-ANSWER = Answer(tokens=6, sentence="So:")
+ANSWER = BudgetForcing(tokens=6, sentence="So:")
 FORCED = "\n\nSo:\n\n"
 
 
@@ -48,9 +48,9 @@ def prompt(text: str = "hello", n: int = 4) -> Prompt:
     return Prompt(key="q", group=0, messages=(Message(role="user", content=text),), n=n)
 
 
-def words(codec: Codec, prompt_text: str, written: str) -> str:
+def forced_tokens(codec: Codec, prompt_text: str, written: str) -> str:
     """What is forced behind a prompt and a beginning, as text."""
-    return codec.raw(ANSWER.words(codec, codec.ids(prompt_text), codec.ids(written)))
+    return codec.raw(ANSWER.forced_tokens(codec, codec.ids(prompt_text), codec.ids(written)))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def words(codec: Codec, prompt_text: str, written: str) -> str:
 )
 def test_a_sentence_ends_the_thinking(codec: Codec, asked: str, written: str, forced: str) -> None:
     """An open block is closed, a closed one left alone; without any the sentence stands alone."""
-    assert words(codec, asked, written) == forced
+    assert forced_tokens(codec, asked, written) == forced
 
 
 REASON = Tag(opening="[REASON]", closing="[/REASON]")
@@ -93,7 +93,7 @@ def test_the_tag_that_is_open_is_closed(
 ) -> None:
     """What closes the thinking is the tag that belongs to the one that opened it."""
     marks = Marks(thinking=(REASON, DELIBERATE), turns=("<end>",))
-    assert words(replace(codec, marks=marks), asked, written) == forced
+    assert forced_tokens(replace(codec, marks=marks), asked, written) == forced
 
 
 def test_a_model_that_speaks_harmony(tmp_path: Path) -> None:
@@ -105,8 +105,8 @@ def test_a_model_that_speaks_harmony(tmp_path: Path) -> None:
     codec = load_codec(str(folder))
     final = "<|end|><|start|>assistant<|channel|>final<|message|>"
     thinking = "<|channel|>analysis<|message|>hm"
-    assert words(codec, "<assistant>", thinking) == f"\n\nSo:\n{final}\n\n"
-    assert words(codec, "<assistant>", f"{thinking}{final}7") == ""
+    assert forced_tokens(codec, "<assistant>", thinking) == f"\n\nSo:\n{final}\n\n"
+    assert forced_tokens(codec, "<assistant>", f"{thinking}{final}7") == ""
 
 
 def test_room_is_set_aside_for_the_longest_tag(codec: Codec) -> None:

@@ -22,7 +22,7 @@ from ttrl_cli.learner.lora import LoraLearner
 from ttrl_cli.loop.staleness import SlopeCheck
 from ttrl_cli.models.load import load_model
 from ttrl_cli.records import Probe, Round
-from ttrl_cli.sampler.layout import Answer
+from ttrl_cli.sampler.layout import BudgetForcing
 from ttrl_cli.sampler.vllm_server import VllmServerSampler
 
 __all__ = ["vllm_servers"]
@@ -76,7 +76,7 @@ def test_both_servers_have_the_adapter(
 def test_the_second_phase(vllm_servers: Served) -> None:
     """Cut completions get the sentence and an answer."""
     ending = replace(vllm_servers.codec, stop_ids=frozenset(range(0, 258, 50)))
-    answer = Answer(tokens=6, sentence="So:")
+    answer = BudgetForcing(tokens=6, sentence="So:")
     sampler = sampler_of(vllm_servers, codec=ending, max_tokens=20, answer=answer)
     found = draw(sampler, prompts(n=16))
     sampler.close()

@@ -84,7 +84,7 @@ class Runtime:
 
         Args:
             config: The run's configuration.
-            codec: The codec that `load_words` returned, if it was called.
+            codec: The codec that `load_tokenizer` returned, if it was called.
 
         Raises:
             UsageError: If the launched processes do not fit the configuration, or the sampler needs
@@ -114,7 +114,7 @@ class Runtime:
 
     @classmethod
     def local(
-        cls, config: RunConfig, others: ProcessGroup | None, words: "Codec | None" = None
+        cls, config: RunConfig, others: ProcessGroup | None, loaded: "Codec | None" = None
     ) -> "Runtime":
         """Load the sampler and the learner of one process.
 
@@ -128,13 +128,13 @@ class Runtime:
             from ttrl_cli.models.load import load_model, set_threads
 
             set_threads(config.threads)
-            return load_model(config, words)
+            return load_model(config, loaded)
 
         @cache
         def codec() -> "Codec":
             from ttrl_cli.models.tokenizer import folder_of, load_codec
 
-            return words or load_codec(folder_of(config.model), thinking=config.thinking)
+            return loaded or load_codec(folder_of(config.model), thinking=config.thinking)
 
         def unsharded_model() -> "LoadedModel":
             if config.fsdp:
@@ -212,7 +212,7 @@ class Runtime:
 
 
 @_no_collection()
-def load_words(
+def load_tokenizer(
     config: RunConfig, messages: Sequence[Message], reporter: Reporter
 ) -> "tuple[Codec | None, Json]":
     """Load a model's tokenizer, and encode a conversation before any weights are loaded.

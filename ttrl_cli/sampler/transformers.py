@@ -22,7 +22,7 @@ from ttrl_cli.records import Adapter, Completion, IntArray, Json, Prompt
 from ttrl_cli.sampler.decoding import Decoding, packed
 from ttrl_cli.sampler.decoding import start as start_decoding
 from ttrl_cli.sampler.draw import draw
-from ttrl_cli.sampler.layout import Answer, LaidOut, Layout
+from ttrl_cli.sampler.layout import BudgetForcing, LaidOut, Layout
 
 _MAX_ROWS = 256
 _DRAWS_AHEAD = 64
@@ -106,7 +106,7 @@ class TransformersSampler:
         max_tokens: int,
         temperature: float,
         seed: int,
-        answer: Answer | None = None,
+        answer: BudgetForcing | None = None,
     ) -> None:
         self._model = model
         self._layout = Layout(codec=model.codec, max_tokens=max_tokens, answer=answer, seed=seed)
@@ -226,10 +226,10 @@ class TransformersSampler:
         if answer is None or row.answering:
             return False
         token_ids_T = np.asarray(row.token_ids, dtype=np.int64)
-        words = answer.words(self._layout.codec, row.laid_out.ids_S, token_ids_T)
+        forced = answer.forced_tokens(self._layout.codec, row.laid_out.ids_S, token_ids_T)
         row.answering = True
-        row.forced = words.tolist()[::-1]
-        row.most_tokens = len(row.token_ids) + len(words) + answer.tokens
+        row.forced = forced.tolist()[::-1]
+        row.most_tokens = len(row.token_ids) + len(forced) + answer.tokens
         return True
 
     def _completion(self, row: _Row, *, finished: bool) -> Completion:
