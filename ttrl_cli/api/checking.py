@@ -97,10 +97,10 @@ def graded_seeds(problem: Problem, grader: ProblemGrader) -> list[Verdict]:
         ProblemError: If a seed is not valid (the first one is named), or if the template is wrong.
     """
     verdicts = grader.grade_seeds()
-    for place, (seed, verdict) in enumerate(zip(problem.seeds, verdicts, strict=True)):
+    for index, (seed, verdict) in enumerate(zip(problem.seeds, verdicts, strict=True)):
         if not verdict.valid:
             why = f"{seed.name} is not a valid solution: {verdict.status}: {verdict.reason}"
-            raise ProblemError(problem.folder / PROBLEM_FILE, f"seeds[{place}]", why)
+            raise ProblemError(problem.folder / PROBLEM_FILE, f"seeds[{index}]", why)
     for root in roots(problem, verdicts, 1):
         for before in (None, root.score):
             solve_messages(problem, root, before)

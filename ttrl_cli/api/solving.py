@@ -181,8 +181,8 @@ def _warm_lines(old: list[dict[str, Json]], seeds: list[State], name: str) -> li
     ]
     missing = len(seeds) - len(roots) - len(own)
     repeated = [
-        {**roots[place % len(roots)], "id": f"seed.{len(seeds) + place}"}
-        for place in range(missing)
+        {**roots[index % len(roots)], "id": f"seed.{len(seeds) + index}"}
+        for index in range(missing)
     ]
     merged = [*roots, *own, *repeated]
     first = {**renamed[0], "states": merged}

@@ -62,8 +62,8 @@ def nonnegative(f: FloatArray) -> FloatArray:
         Invalid: If a value is negative or all are zero.
     """
     if (f < 0).any():
-        place = int(np.argmax(f < 0))
-        msg = f"number {place} is negative ({f[place]:g})"
+        index = int(np.argmax(f < 0))
+        msg = f"number {index} is negative ({f[index]:g})"
         raise Invalid(msg)
     if not f.any():
         msg = "all numbers are zero"

@@ -135,9 +135,9 @@ class ProblemGrader(AbstractContextManager["ProblemGrader"]):
             seconds: Limit for one attack, which calls the verifier twice.
             known: What the verifier returned for an honest solution.
         """
-        for place, attacked in enumerate(attacks):
-            self._workers.submit(f"attack {place}", worker.attack, attacked, known, timeout=seconds)
-        found = self._wait_for([f"attack {place}" for place in range(len(attacks))])
+        for index, attacked in enumerate(attacks):
+            self._workers.submit(f"attack {index}", worker.attack, attacked, known, timeout=seconds)
+        found = self._wait_for([f"attack {index}" for index in range(len(attacks))])
         return [f.reason if isinstance(f, Failure) else f for f in found]
 
     def close(self) -> None:

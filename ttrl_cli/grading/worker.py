@@ -182,8 +182,8 @@ def load(problem: Problem, sandbox: str, run: Path | None) -> Loaded:
     except ProblemError as error:
         return Loaded(wrong=str(error))
     except MissingModuleError as error:
-        place = problem.spec.environment.imports.index(error.module)
-        return Loaded(missing=f"environment.imports[{place}]: {error}")
+        index = problem.spec.environment.imports.index(error.module)
+        return Loaded(missing=f"environment.imports[{index}]: {error}")
     except SetupError as error:
         return Loaded(missing=str(error))
     return Loaded(sandbox=name, warning=warning, exposed=exposed or "")

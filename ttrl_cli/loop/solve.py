@@ -204,12 +204,12 @@ def roots(problem: Problem, verdicts: Sequence[Verdict], count: int) -> list[Sta
         count: Roots wanted, P; if there are more seeds, all are used.
     """
     states = []
-    for place in range(max(count, len(verdicts))):
-        verdict = verdicts[place % len(verdicts)]
+    for index in range(max(count, len(verdicts))):
+        verdict = verdicts[index % len(verdicts)]
         assert verdict.score is not None
         states.append(
             State(
-                id=f"seed.{place}",
+                id=f"seed.{index}",
                 parent=None,
                 step=0,
                 score=verdict.score,

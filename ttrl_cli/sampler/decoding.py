@@ -19,7 +19,7 @@ class Decoding(Protocol):
         """Compute logits [B, V] after one more token a row, at these positions; both int64."""
 
     def reorder(self, source: Sequence[int], rows_P: list[int]) -> None:
-        """Put row source[i] in place i, for every i; drop the rows that are not in `source`.
+        """Move row source[i] to index i, for every i; drop the rows that are not in `source`.
 
         `rows_P` says how many rows each prompt has from now on.
         """
@@ -85,16 +85,16 @@ class _ModelDecoding:
 
 
 def packed(live: Sequence[int], rows_P: Sequence[int]) -> tuple[list[int], list[int]]:
-    """Assign places to the remaining rows, so that those of each prompt stay together.
+    """Assign indices to the remaining rows, so that those of each prompt stay together.
 
-    Rows keep their place where possible, so that little has to be moved.
+    Rows keep their index where possible, so that little has to be moved.
 
     Args:
         live: Places of the rows that stay, ascending.
         rows_P: Rows of each prompt until now.
 
     Returns:
-        For each new place the old one, and the rows of each prompt from now on.
+        For each new index the old one, and the rows of each prompt from now on.
     """
     source: list[int] = []
     left_P: list[int] = []
@@ -105,10 +105,10 @@ def packed(live: Sequence[int], rows_P: Sequence[int]) -> tuple[list[int], list[
             mine.append(live[taken])
             taken += 1
         first = len(source)
-        staying = {place for place in mine if place < first + len(mine)}
-        moving = iter([place for place in mine if place not in staying])
-        places = range(first, first + len(mine))
-        source += [place if place in staying else next(moving) for place in places]
+        staying = {index for index in mine if index < first + len(mine)}
+        moving = iter([index for index in mine if index not in staying])
+        indices = range(first, first + len(mine))
+        source += [index if index in staying else next(moving) for index in indices]
         left_P.append(len(mine))
         start += count
     return source, left_P

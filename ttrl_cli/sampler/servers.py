@@ -129,7 +129,7 @@ class Server:
         (choice,) = body["choices"]
         given = choice["prompt_logprobs"][1:]
         return [
-            float(place[str(token)]["logprob"]) for place, token in zip(given, ids[1:], strict=True)
+            float(entry[str(token)]["logprob"]) for entry, token in zip(given, ids[1:], strict=True)
         ]
 
     async def close(self) -> None:

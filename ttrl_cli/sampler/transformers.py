@@ -76,9 +76,9 @@ class _Batch:
     logits_BV: torch.Tensor
 
     def keep(self, live: list[int]) -> list[int]:
-        """Drop all rows but those at the given places; return the old place of each row kept."""
+        """Drop all rows but those at the given indices; return the old index of each row kept."""
         source, self.rows_P = packed(live, self.rows_P)
-        self.rows = [self.rows[place] for place in source]
+        self.rows = [self.rows[index] for index in source]
         self.position_B = self.position_B[source]
         self.decoding.reorder(source, self.rows_P)
         return source
@@ -199,7 +199,7 @@ class TransformersSampler:
         tokens: list[int] = []
         done: list[Completion] = []
         live: list[int] = []
-        for place, (row, token, logprob) in enumerate(
+        for index, (row, token, logprob) in enumerate(
             zip(batch.rows, drawn_B.tolist(), logprob_B.tolist(), strict=True)
         ):
             tokens.append(row.write(token, logprob))
@@ -207,7 +207,7 @@ class TransformersSampler:
             if ended or (len(row.token_ids) >= row.most_tokens and not self._answers(row)):
                 done.append(self._completion(row, finished=ended))
             else:
-                live.append(place)
+                live.append(index)
         if not live:
             batch.rows = []
         else:

@@ -158,7 +158,7 @@ class Tally:
         A sample without an answer has neither reward, and so agrees.
         """
         pairs = enumerate(zip(self.votes, self.right or (), strict=False))
-        matching = sum(votes for place, (votes, right) in pairs if right == (place == 0))
+        matching = sum(votes for index, (votes, right) in pairs if right == (index == 0))
         return matching + self.n - self.parsed
 
 

@@ -205,8 +205,8 @@ class Sequences:
         """
         x_NH, angles = self._begin(ids_BT, prompt[0][0].shape[2] if prompt else 0)
         masks = _Masks()
-        for place, layer in enumerate(self._layers):
-            before = prompt[place] if prompt else None
+        for index, layer in enumerate(self._layers):
+            before = prompt[index] if prompt else None
             x_NH = self._run(layer.over_rows, x_NH, len(ids_BT), angles, before, masks)
         return norm(self._model.norm, x_NH).view(*ids_BT.shape, -1)
 
