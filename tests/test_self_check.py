@@ -12,9 +12,9 @@ from tests._helpers import ttrl, write_lines, write_problem
 from ttrl_cli.errors import SetupError
 from ttrl_cli.sandbox import backends, choose
 from ttrl_cli.sandbox.backends import BACKENDS, Process
-from ttrl_cli.sandbox.base import Property, Surroundings
+from ttrl_cli.sandbox.base import Property, SandboxSpec
 from ttrl_cli.sandbox.choose import check_backend
-from ttrl_cli.sandbox.exits import last_line
+from ttrl_cli.sandbox.outcome import last_line
 from ttrl_cli.sandbox.self_check import QUICK
 
 
@@ -30,9 +30,9 @@ class Broken(Process):
 
     name = "broken"
 
-    def command(self, server: list[str], surroundings: Surroundings) -> list[str]:
+    def command(self, server: list[str], spec: SandboxSpec) -> list[str]:
         """A command that says why and ends."""
-        del server, surroundings
+        del server, spec
         return [sys.executable, "-c", "import sys; sys.exit('no such luck')"]
 
 

@@ -37,15 +37,15 @@ from ttrl_cli.sandbox.base import (
     MissingModuleError,
     Program,
     ProgramResult,
-    Surroundings,
+    SandboxSpec,
     kill_after,
 )
 from ttrl_cli.sandbox.choose import choose
 from ttrl_cli.sandbox.compiled import check_compiler, run_cpp
-from ttrl_cli.sandbox.leftovers import kill_descendants
+from ttrl_cli.sandbox.mounts import private_folders, shown_in
+from ttrl_cli.sandbox.orphans import kill_descendants
 from ttrl_cli.sandbox.session import END_SECONDS, Sandbox
 from ttrl_cli.sandbox.session import TRIES as SANDBOX_TRIES
-from ttrl_cli.sandbox.view import private_folders, shown_in
 
 SLACK_SECONDS = 10.0
 """Added to a job's hard limit: starting and ending processes, and moving data."""
@@ -115,7 +115,7 @@ def start(problem: Problem, sandbox: str) -> None:
     _problems[:] = [problem]
     _load_code(problem)
     if problem.spec.solution.kind == "program":
-        _sandboxes[problem.folder] = Sandbox(BACKENDS[sandbox], surroundings(problem))
+        _sandboxes[problem.folder] = Sandbox(BACKENDS[sandbox], sandbox_spec(problem))
         with contextlib.suppress(SetupError):  # the first job says it again, and is heard
             _sandboxes[problem.folder].start()
 
@@ -173,12 +173,12 @@ def load(problem: Problem, sandbox: str, run: Path | None) -> Loaded:
         return Loaded(wrong=wrong)
     try:
         name, warning = choose(sandbox)
-        around = surroundings(problem)
-        with Sandbox(BACKENDS[name], around) as trial:
+        spec = sandbox_spec(problem)
+        with Sandbox(BACKENDS[name], spec) as trial:
             trial.start()
             if problem.spec.solution.language == "cpp":
                 check_compiler(trial)
-            exposed = shown_in(run, around) if run is not None and trial.isolated else None
+            exposed = shown_in(run, spec) if run is not None and trial.isolated else None
     except ProblemError as error:
         return Loaded(wrong=str(error))
     except MissingModuleError as error:
@@ -189,14 +189,14 @@ def load(problem: Problem, sandbox: str, run: Path | None) -> Loaded:
     return Loaded(sandbox=name, warning=warning, exposed=exposed or "")
 
 
-def surroundings(problem: Problem) -> Surroundings:
-    """Describe what the problem's candidate programs find around them.
+def sandbox_spec(problem: Problem) -> SandboxSpec:
+    """Return the spec of the sandbox that a problem's candidate programs run in.
 
     Raises:
         ProblemError: If the problem's interpreter does not exist.
     """
     environment = problem.spec.environment
-    return Surroundings(
+    return SandboxSpec(
         python=interpreter(problem),
         imports=tuple(environment.imports),
         cpus=problem.spec.limits.cpus,

@@ -2,7 +2,7 @@
 
 Used where the system has version 2 of cgroups and lets us make some: as root, or where the
 process runs in a scope of its own (`systemd-run --user --scope -p Delegate=yes ttrl ...`).
-Elsewhere the fork server looks at what candidates use (inside/watch.py), which costs no privilege
+Elsewhere the fork server looks at what candidates use (inside/monitor.py), which costs no privilege
 and lets a candidate go over its memory for the 20 ms between two looks.
 """
 

@@ -10,11 +10,11 @@ from typing import IO
 
 from ttrl_cli.problem import Limits
 from ttrl_cli.records import Json
-from ttrl_cli.sandbox.base import MIB, Surroundings, cpu_seconds
-from ttrl_cli.sandbox.exits import TAIL_CHARS
+from ttrl_cli.sandbox.base import MIB, SandboxSpec, cpu_seconds
+from ttrl_cli.sandbox.mounts import ask_interpreter
+from ttrl_cli.sandbox.outcome import TAIL_CHARS
 from ttrl_cli.sandbox.pipes import Stream
 from ttrl_cli.sandbox.protocol import HEADER_BYTES
-from ttrl_cli.sandbox.view import ask_interpreter
 
 OPEN_FILES = 768
 """Most open files of a process. A candidate can have as many, and one message (253) more, on their
@@ -93,10 +93,10 @@ def watched(limits: Limits) -> dict[str, float]:
     }
 
 
-def environment(surroundings: Surroundings) -> dict[str, str]:
+def environment(spec: SandboxSpec) -> dict[str, str]:
     """Return all environment variables that programs find, except those that name their folder."""
-    folder = str(Path(ask_interpreter(surroundings.python).executable).parent)
-    return {f"{name}_NUM_THREADS": str(surroundings.cpus) for name in _THREADS} | {
+    folder = str(Path(ask_interpreter(spec.python).executable).parent)
+    return {f"{name}_NUM_THREADS": str(spec.cpus) for name in _THREADS} | {
         "PATH": f"{folder}:{_PATH}",
         "HOME": "/tmp",
         "TMPDIR": "/tmp",

@@ -19,7 +19,7 @@ from ttrl_cli.problem import Limits
 from ttrl_cli.records import Json, Status
 from ttrl_cli.sandbox import probes
 from ttrl_cli.sandbox.base import MIB, Program, ProgramResult, Property, cpu_seconds
-from ttrl_cli.sandbox.exits import last_line
+from ttrl_cli.sandbox.outcome import last_line
 from ttrl_cli.sandbox.request import OPEN_FILES
 from ttrl_cli.sandbox.session import Sandbox
 

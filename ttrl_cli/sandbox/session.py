@@ -22,7 +22,7 @@ import psutil
 from ttrl_cli.errors import SetupError
 from ttrl_cli.problem import Limits
 from ttrl_cli.records import Json
-from ttrl_cli.sandbox import leftovers
+from ttrl_cli.sandbox import orphans
 from ttrl_cli.sandbox.backends import server_command
 from ttrl_cli.sandbox.base import (
     Backend,
@@ -30,11 +30,12 @@ from ttrl_cli.sandbox.base import (
     Program,
     ProgramResult,
     SandboxError,
-    Surroundings,
+    SandboxSpec,
     kill_after,
 )
 from ttrl_cli.sandbox.cgroups import Cgroup
-from ttrl_cli.sandbox.exits import TAIL_CHARS, Exit, judge, last_line, result_of
+from ttrl_cli.sandbox.mounts import PACKAGE
+from ttrl_cli.sandbox.outcome import TAIL_CHARS, Exit, judge, last_line, result_of
 from ttrl_cli.sandbox.pipes import End, Stream, read_until_end
 from ttrl_cli.sandbox.request import (
     STATUS_BYTES,
@@ -44,7 +45,6 @@ from ttrl_cli.sandbox.request import (
     streams,
     watched,
 )
-from ttrl_cli.sandbox.view import PACKAGE
 
 START_SECONDS = 120.0
 """Most that starting the fork server, imports included, may take."""
@@ -59,13 +59,13 @@ class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
     """Runs programs. A context manager; to be used by one thread, one call at a time.
 
     Args:
-        backend: How programs are kept in.
-        surroundings: What they find around them.
+        backend: How programs are isolated.
+        spec: What they find in the sandbox.
     """
 
-    def __init__(self, backend: Backend, surroundings: Surroundings) -> None:
+    def __init__(self, backend: Backend, spec: SandboxSpec) -> None:
         self._backend = backend
-        self._surroundings = surroundings
+        self._spec = spec
         self._server: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._sweeping = contextlib.ExitStack()
@@ -125,13 +125,13 @@ class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
         """Start the fork server, unless it is running already.
 
         Raises:
-            MissingModuleError: If one of the surroundings' imports cannot be imported.
+            MissingModuleError: If one of the spec's imports cannot be imported.
             SetupError: If it cannot be started; the text says why.
         """
         if self._server is not None:
             return
         if not self._backend.isolated:  # a program may kill the fork server, and be left over
-            self._sweeping.enter_context(leftovers.no_leftovers())
+            self._sweeping.enter_context(orphans.no_orphans())
         with contextlib.ExitStack() as stack:
             ours, theirs = socket.socketpair(socket.AF_UNIX, _KIND)
             stack.enter_context(theirs)
@@ -139,14 +139,14 @@ class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
                 on_failure.enter_context(ours)
                 log = stack.enter_context(tempfile.TemporaryFile())
                 self._server = subprocess.Popen(
-                    server_command(self._backend, self._surroundings, theirs.fileno()),
+                    server_command(self._backend, self._spec, theirs.fileno()),
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     pass_fds=(theirs.fileno(),),
                     start_new_session=True,
                     cwd=PACKAGE.parent,
-                    env=environment(self._surroundings),
+                    env=environment(self._spec),
                 )
                 on_failure.pop_all()
             self._control = ours
@@ -174,7 +174,7 @@ class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
-        leftovers.see_out(family, seconds=END_SECONDS)
+        orphans.see_out(family, seconds=END_SECONDS)
         if self._group is not None:
             self._group.remove()
         self._group = None

@@ -28,18 +28,18 @@ _INODES_PER_MIB = 64
 _OUR_PROCESSES = 8  # at most, of the same user in the same namespace
 
 
-def main(descriptors: dict[str, int], means: confine.Means | None) -> None:
+def main(descriptors: dict[str, int], features: confine.KernelFeatures | None) -> None:
     """Become a candidate; never return.
 
     Args:
         descriptors: `request` to read, `output`, `answer` and `status` to write, and perhaps
             `binary`, a program to execute, and `group`, the cgroup.procs file to enter.
-        means: What to confine it with; None where there are no namespaces, only limits.
+        features: What to confine it with; None where there are no namespaces, only limits.
     """
     try:
         with os.fdopen(descriptors.pop("request"), encoding="utf-8") as file:
             request = json.load(file)
-        prepare(request, descriptors, means)
+        prepare(request, descriptors, features)
         if request["kind"] == "binary":
             unpack(request, descriptors)
     except BaseException as error:  # noqa: BLE001 - ours, whatever it is: reported as such
@@ -55,7 +55,7 @@ def main(descriptors: dict[str, int], means: confine.Means | None) -> None:
 
 
 def prepare(
-    request: dict[str, Any], descriptors: dict[str, int], means: confine.Means | None
+    request: dict[str, Any], descriptors: dict[str, int], features: confine.KernelFeatures | None
 ) -> None:
     """Set up the candidate's process: files, descriptors, environment, privileges and limits."""
     reset_signals()
@@ -64,23 +64,23 @@ def prepare(
     os.setsid()
     use_streams(descriptors)
     folder = request["folder"] or PRIVATE
-    if means is not None:
-        mount_private(int(request["disk_bytes"]), means.kept)
+    if features is not None:
+        mount_private(int(request["disk_bytes"]), features.kept)
     os.chdir(folder)
     enter_environment(folder)
     for name, value in request["rlimits"].items():
         if hasattr(resource, name):  # some are Linux's own
             lower(getattr(resource, name), value)
     # it may grow by so much beyond what it has from the fork server
-    inherited = confine.address_space() if means is None else means.inherited
+    inherited = confine.address_space() if features is None else features.inherited
     if inherited:  # elsewhere the limit does not hold, or breaks the C library
         lower(resource.RLIMIT_AS, inherited + request["memory_bytes"])
-    if means is not None:
-        if means.counts_processes:  # else the fork server alone counts, from time to time
+    if features is not None:
+        if features.counts_processes:  # else the fork server alone counts, from time to time
             lower(resource.RLIMIT_NPROC, request["processes"] + _OUR_PROCESSES)
-        confine.drop_privileges(means)
-        confine.restrict_files(means, PRIVATE)
-        confine.refuse_system_calls(means)
+        confine.drop_privileges(features)
+        confine.restrict_files(features, PRIVATE)
+        confine.refuse_system_calls(features)
         use_poll()
 
 

@@ -1,4 +1,4 @@
-"""How a run ended, and what that amounts to."""
+"""How a run ended, and its result."""
 
 import signal
 from dataclasses import dataclass
