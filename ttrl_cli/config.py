@@ -168,7 +168,7 @@ class SolveConfig(RunConfig):
     children_per_parent: Positive = 2
     """Most children kept of each parent over its lifetime."""
     sandbox: SandboxName = "auto"
-    """What keeps programs in: bwrap, namespaces, process (limits only), or auto for the strongest
+    """How programs are isolated: bwrap, namespaces, process (limits only), or auto for the strongest
     that works here; docs/sandbox.md."""
     reward_copies: bool = True
     """Reward a valid attempt whose data the archive held already when the step began, or that an

@@ -32,7 +32,7 @@ class ProblemGrader(AbstractContextManager["ProblemGrader"]):
     Args:
         problem: The problem.
         workers: How many processes; each runs one program at a time.
-        sandbox: The backend that keeps programs in, or auto for the strongest that works.
+        sandbox: The backend that isolates programs, or auto for the strongest that works.
         run: The run directory, if there is to be one.
 
     Attributes:
