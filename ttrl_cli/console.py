@@ -2,7 +2,7 @@
 
 On a terminal a run is watched live; in a pipe each step is one plain line, and so is how far it is
 every 30 s. No control character of
-what is printed reaches a terminal, whoever wrote it: see `escapes`.
+what is printed reaches a terminal, wherever it comes from: see `escapes`.
 """
 
 import os

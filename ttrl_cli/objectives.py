@@ -46,7 +46,7 @@ _BISECTIONS = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advantages:
-    """What one group teaches.
+    """The advantages of one group.
 
     Attributes:
         values_G: Advantage of each sample, `[G]`; zeros where the group is dropped.

@@ -41,7 +41,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """What a sampler is asked: `n` completions of one conversation.
+    """A request to a sampler: `n` completions of one conversation.
 
     Attributes:
         key: Id of the parent state or of the question; the replay sampler looks lines up by it.
@@ -146,7 +146,7 @@ class Verdict:
         output: The end of what the program printed.
         feedback: What the problem's score says to the next attempt.
         rule: Which rule found the answer (vote), or the solution (solve).
-        metrics: Further figures the problem's score returned.
+        metrics: Further metrics that the problem's score returned.
     """
 
     status: Status
@@ -279,7 +279,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """What one update learns from: any number of rows, none included.
+    """The rows of one update: any number of them, none included.
 
     Attributes:
         step: The step this round belongs to (from 1).
@@ -296,7 +296,7 @@ class Round:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapter:
-    """The weights a sampler is to use.
+    """The weights that a sampler must use.
 
     Attributes:
         policy: The step whose update made them; 0 is the untrained model.
@@ -322,7 +322,7 @@ class Probe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateReport:
-    """What an update did.
+    """The metrics of an update, and a warning.
 
     Attributes:
         metrics: Namespaced keys, all explained in docs/metrics.md.
@@ -341,7 +341,7 @@ class StepProgress:
         step: The step, from 1.
         phase: What it is at.
         done: Samples that are finished.
-        total: Samples that it is to have.
+        total: Samples that it asks for.
         graded: How many of them are graded.
         tokens: Tokens sampled so far; where the sampler does not count, those of finished samples.
         unsampled: Tokens that may still be sampled, if every sample is as long as it can be.

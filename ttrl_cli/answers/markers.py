@@ -26,7 +26,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
-    """How what a text announces as its answer is read.
+    """How to read what a text announces as its answer.
 
     Attributes:
         value: What an answer line's value says; the value itself, unless it is a sentence.

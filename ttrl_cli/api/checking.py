@@ -23,7 +23,7 @@ SLACK_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeedCheck:
-    """What `ttrl check` found out about one seed; the certificate where the problem certifies."""
+    """The result of checking one seed; with its certificate where the problem certifies."""
 
     name: str
     verdict: Verdict
@@ -32,7 +32,7 @@ class SeedCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What is wrong with a verifier: the data that told, and what it did with them."""
+    """A fault of a verifier: the data that show it, and what the verifier did with them."""
 
     attack: str
     what: str
@@ -40,7 +40,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """What `ttrl check` found out about a problem.
+    """The result of `ttrl check`.
 
     Attributes:
         problem: The problem.

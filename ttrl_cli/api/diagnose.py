@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """What `ttrl doctor` found out.
+    """The result of `ttrl doctor`.
 
     Attributes:
         kernel: The system's name and version.

@@ -1,4 +1,4 @@
-"""What a process that is not the first does: it follows the orders of process 0."""
+"""Every process but the first: it carries out the orders of process 0."""
 
 import os
 import sys
@@ -24,7 +24,7 @@ def _say_ready() -> None:
 
 def follow() -> None:
     """Carry out the orders of process 0 until it ends the run."""
-    import torch  # noqa: F401 # what takes long is to be done before this process says so
+    import torch  # noqa: F401 # slow: done before this process says that it is ready
 
     if process_group.started_here():
         _say_ready()

@@ -19,14 +19,14 @@ _GRACE = 30
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """Load what this configuration says."""
+    """Order: load the sampler and the learner of this configuration."""
 
     config: RunConfig
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """There is nothing more to do."""
+    """Order: the run has ended."""
 
 
 class Launcher:

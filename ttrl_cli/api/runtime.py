@@ -1,4 +1,4 @@
-"""What runs: sampler and learner, which share one model where both need one."""
+"""Assemble and tear down a run: sampler, learner and processes."""
 
 import gc
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,7 +59,7 @@ def _no_collection() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
-    """Sampler and learner, which share one model where both need one. Closes like a file.
+    """Sampler, learner and other processes of a run. A context manager.
 
     Attributes:
         dtype: The type of the model's weights; as configured where no model was loaded.

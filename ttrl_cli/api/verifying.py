@@ -20,7 +20,7 @@ from ttrl_cli.yaml_input import first_error
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What `ttrl verify` found out about a solution.
+    """The result of verifying a solution.
 
     Attributes:
         problem: The problem.
@@ -44,7 +44,7 @@ class Verification:
             return None
         if self.certificate is None:
             return self.problem.better(score, best)
-        # a bound from the wrong side, an upper one of what is to be large, proves nothing
+        # a bound from the wrong side, such as an upper one of what is maximised, proves nothing
         right_side = self.certificate.upper == (self.problem.spec.direction == "minimize")
         return right_side and self.problem.better(self.certificate.value, best)
 

@@ -1,4 +1,4 @@
-"""Certificates: a bound, and a construction from which anybody can compute it again, exactly.
+"""Certificates: a bound, and a construction from which it can be computed again, exactly.
 
 A certificate is a JSON object:
 

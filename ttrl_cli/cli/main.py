@@ -137,7 +137,7 @@ def _follows() -> bool:
     """
     words = sys.argv[1:]
     command = next((word for word in words if not word.startswith("-")), "")
-    # --version before the command, and --help anywhere, are answered by whoever is asked
+    # --version before the command, and --help anywhere, are answered by any process
     alone = "--help" in words or words[:1] == ["--version"]
     if alone or not (command in _SHARED or process_group.started_here()):
         return False

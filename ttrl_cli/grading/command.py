@@ -27,7 +27,7 @@ _STDERR_BYTES = 2000
 
 
 class CommandVerifier:
-    """Asks the command for a verdict.
+    """Asks a problem's command for verdicts.
 
     Args:
         problem: Whose data are verified.

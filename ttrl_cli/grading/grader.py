@@ -33,7 +33,7 @@ class ProblemGrader(AbstractContextManager["ProblemGrader"]):
         problem: The problem.
         workers: How many processes; each runs one program at a time.
         sandbox: The backend that isolates programs, or auto for the strongest that works.
-        run: The run directory, if there is to be one.
+        run: The run directory; None if there is none.
 
     Attributes:
         sandbox: The backend that is used; empty where solutions are not programs.

@@ -76,7 +76,7 @@ class _Call:
 
 
 class _Context(ForkServerContext):
-    """Starts the processes of a pool, and knows them."""
+    """Starts the processes of a pool, and keeps track of them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -230,7 +230,7 @@ class ProcessPool:
         _open.discard(self)
         if self._server is not None and not self._starting.done() and not _open:
             self._context.end()
-            _end_server(self._server)  # it may be importing for seconds yet, and nobody needs it
+            _end_server(self._server)  # it may be importing for seconds yet, in vain
         self._starting.exception()  # waits for it
         self._stop()
         self._echo.close()

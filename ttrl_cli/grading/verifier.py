@@ -42,12 +42,12 @@ MOST_SCORE = 1e150
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreResult:
-    """What verifying and scoring gave, not yet checked against the problem's reward.
+    """The result of verifying and scoring, not yet checked against the problem's reward.
 
     Attributes:
         data: Verified data, as plain JSON values.
         value: The score as it was returned.
-        metrics: Further figures.
+        metrics: Further metrics.
         feedback: Words for the next attempt.
         shown: The rendered solution; empty for the solution itself.
     """

@@ -1,4 +1,4 @@
-"""What a grading worker does: completion -> solution -> data -> verdict.
+"""A grading worker: completion -> solution -> data -> verdict.
 
 A program runs in the sandbox; each worker has a fork server of its own; the problem's verifier and
 score run here, in a process that was there before the program, and see nothing of it but data. The
@@ -63,7 +63,7 @@ _sandboxes: dict[Path, Sandbox] = {}
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """What loading a problem in a process of its own found out.
+    """The result of loading a problem in a process of its own.
 
     Attributes:
         wrong: What is wrong with the problem's code; empty if nothing is.
@@ -256,7 +256,7 @@ def _kinds_of(seeds: tuple[Seed, ...]) -> frozenset[str]:
     """Return the kinds of the values in the seeds of a json problem."""
     kinds: set[str] = set()
     for seed in seeds:
-        with contextlib.suppress(Malformed):  # whoever grades the seeds says so
+        with contextlib.suppress(Malformed):  # grading the seeds reports it
             kinds.add(kind_of(parse_json(seed.text)))
     return frozenset(kinds) or CONTAINERS
 

@@ -47,7 +47,7 @@ def forward(
 
 
 class _LeanForward:
-    """By `models.sequence`."""
+    """The lean forward of `models.lean.sequence`."""
 
     def __init__(
         self, model: LoadedModel, temperature: float, *, adapter: bool, checkpointing: bool
@@ -79,7 +79,7 @@ class _LeanForward:
 
 
 class _ModelForward:
-    """By the model's own forward, with TRL's fused head."""
+    """The model's own forward, with TRL's fused head."""
 
     def __init__(self, model: LoadedModel, temperature: float, *, adapter: bool) -> None:
         self._network = model.network

@@ -1,4 +1,4 @@
-"""What the model is run on for some rows: prompts, and the micro-batches that go on from them."""
+"""Passes over rows: prompts, and the micro-batches that continue them."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from ttrl_cli.records import FloatArray, IntArray, Row
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """A prompt that is run once, and what goes on from it.
+    """A prompt that is run once, and the micro-batches that continue it.
 
     Attributes:
         prefix_ids_S: The prompt without its last token; may be empty.

@@ -19,7 +19,7 @@ from ttrl_cli.records import FloatArray, Row
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was seen while the gradient was computed.
+    """Sums over the tokens of an update, taken while its gradient is computed.
 
     Attributes:
         sums: Of the loss, of the weights of tokens, of their weighted ratios and entropies.
@@ -41,7 +41,7 @@ class Seen:
         }
 
     def __add__(self, other: "Seen") -> "Seen":
-        """Combine what two processes saw."""
+        """Combine the sums of two processes."""
         return Seen(
             sums=tuple(mine + theirs for mine, theirs in zip(self.sums, other.sums, strict=True)),
             most=max(self.most, other.most),

@@ -1,4 +1,4 @@
-"""Which rows of an update are whose, where several processes share it."""
+"""Which process works on which rows of an update."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from ttrl_cli.records import Row
 def share(rows: Sequence[Row], rank: int, size: int, *, with_prompts: bool = False) -> list[int]:
     """Return the indices of the rows that one process works on, in the order of their prompts.
 
-    Rows of one prompt stay together as far as possible, and each process gets about as many
+    Rows of one prompt stay together where possible, and each process gets about as many
     tokens. All rows are laid end to end and cut into equal parts, one per process; a row belongs
     to the part that has the middle of its tokens.
 

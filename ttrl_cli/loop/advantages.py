@@ -17,7 +17,7 @@ from ttrl_cli.records import Attempt, Completion, FloatArray, Row, Status
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assigned:
-    """What `assign_advantages` made of a step.
+    """The result of `assign_advantages` for a step.
 
     Attributes:
         attempts: All attempts, those that are learned from with their advantages.

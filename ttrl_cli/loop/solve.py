@@ -31,7 +31,7 @@ SUFFIXES = {"python": ".py", "cpp": ".cpp", "json": ".json", "text": ".txt"}
 
 
 class SolveTask:
-    """The archive of one problem, and what is asked of the model. See `step.Task`.
+    """A search on one problem: its archive and its prompts. See `step.Task`.
 
     Args:
         problem: The problem.

@@ -96,7 +96,7 @@ def slope(learner_N: FloatArray, sampler_N: FloatArray) -> Slope:
 
 @dataclass(frozen=True, slots=True)
 class _Baseline:
-    """Where the learner and one replica of the sampler's weights stood before an update.
+    """Scores by the learner and by one replica of the sampler's weights before an update.
 
     Attributes:
         probes: What was scored.
@@ -112,7 +112,7 @@ class _Baseline:
 
     @property
     def grain(self) -> float:
-        """What the two differ by with the same weights, as far as rounding explains it, in nats.
+        """The difference of the two with the same weights that rounding explains, in nats.
 
         In bfloat16 an engine rounds away most of a change that is smaller, and has not followed it
         although it has the weights.
@@ -143,7 +143,7 @@ class StalenessCheck(Protocol):
 
 
 class SharedWeights:
-    """What a sampler shares with the learner cannot be stale. See `StalenessCheck`."""
+    """No check: a sampler on the learner's weights cannot be stale. See `StalenessCheck`."""
 
     def before(self, rounds: Sequence[Round], adapter: Adapter) -> None:
         """Measure nothing."""

@@ -42,7 +42,7 @@ from ttrl_cli.voting.statistics import entropy
 
 
 class Comparing(Protocol):
-    """Says which pairs of answers are equivalent, and how often it could not.
+    """Decides which pairs of answers are equivalent; counts those it cannot decide.
 
     Attributes:
         timeouts: Pairs that ended without a result.
@@ -60,7 +60,7 @@ class Comparing(Protocol):
 
 
 class VoteTask:
-    """All that is asked about a file of questions. See `step.Task`.
+    """A vote on a file of questions, with training. See `step.Task`.
 
     Args:
         questions: All questions, in order.

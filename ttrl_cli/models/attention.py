@@ -24,7 +24,7 @@ _UNSUPPORTED = ("sliding_window", "softcap", "s_aux", "position_bias")
 
 @dataclass(slots=True)
 class PrefixCache:
-    """The prompts that a batch of rows goes on from.
+    """The prefix KV of the prompts that a batch of rows continues.
 
     Attributes:
         layers: Per layer and prompt, keys and values [H_kv, S_p, D].

@@ -83,7 +83,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Where memory goes.
+    """What a run needs in memory, item by item.
 
     Attributes:
         shape: The model's sizes.
@@ -92,7 +92,7 @@ class Plan:
         total: Memory that there is, in bytes.
         items: What is needed.
         kv_token: Bytes of a token's KV.
-        sequence: Tokens of a sample with its prompt, as far as can be said beforehand.
+        sequence: Tokens of a sample with its prompt, estimated before the run.
         least: Tokens that the KV cache must have room for.
         sleeps: Whether an engine sleeps during updates.
     """
@@ -273,7 +273,7 @@ def plan(
 
 
 def _sequence(shape: Shape, config: RunConfig) -> int:
-    """Return the tokens of a sample with its prompt, as far as known before the run."""
+    """Estimate the tokens of a sample with its prompt before the run."""
     return min(_PROMPT + config.max_tokens + (config.answer_tokens or 0), shape.context)
 
 

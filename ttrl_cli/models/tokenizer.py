@@ -26,7 +26,7 @@ _TAIL = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Codec:
-    """What turns conversations into tokens, and tokens into text.
+    """Turns conversations into tokens, and tokens into text.
 
     Attributes:
         tokenizer: The tokenizer.

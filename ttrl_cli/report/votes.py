@@ -1,4 +1,4 @@
-"""The result of a vote: one line per question, and the figures of each pass.
+"""The result of a vote: one line per question, and the metrics of each pass.
 
 Here, after the loop, is the only place that reads labels. Whether an answer is right is decided as
 the vote decides which answers are one: by keys, then by the comparer.

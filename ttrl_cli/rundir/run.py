@@ -1,4 +1,4 @@
-"""One run on disk.
+"""A run directory on disk, and its commits.
 
 A step is committed once: the JSON-lines files are flushed, a checkpoint is written to a temporary
 folder with their byte lengths in it, synced, and renamed into place. A run that dies at any moment
@@ -221,7 +221,7 @@ class RunDir:
                 return False
         except filelock.Timeout:
             return True
-        except OSError:  # somebody else's run, or one on a read-only disk: nobody can tell
+        except OSError:  # another user's run, or one on a read-only disk: the lock cannot be tested
             return False
 
     # -- committing --------------------------------------------------------------------------

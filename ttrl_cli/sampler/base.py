@@ -1,4 +1,4 @@
-"""What the loop asks of a sampler, and what every implementation's contract suite checks."""
+"""The sampler's interface; the contract suite of the tests checks every implementation."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, runtime_checkable
@@ -44,7 +44,7 @@ class Sampler(Protocol):
 
 
 class Sleeper(Protocol):
-    """Something that need not have its memory while the learner works."""
+    """Can free its memory while the learner works."""
 
     def sleep(self) -> None:
         """Release memory for the learner if it needs it; nothing is requested until `wake_up`."""
@@ -65,7 +65,7 @@ class NeverAsleep:
 
 @runtime_checkable
 class SeparateSampler(Sampler, Sleeper, Protocol):
-    """A sampler with weights of its own: it gets adapters as files, and must prove their use."""
+    """A sampler with weights of its own, which gets adapters as files and may be stale."""
 
     @property
     def replicas(self) -> Sequence[str]:

@@ -13,7 +13,7 @@ from ttrl_cli.models.lean.weights import supported
 
 
 class Decoding(Protocol):
-    """Rows that go on from prompts they share; all in one batch."""
+    """Decoding of one batch of rows, which continue prompts they share."""
 
     def step(self, token_B: torch.Tensor, position_B: torch.Tensor) -> torch.Tensor:
         """Compute logits [B, V] after one more token a row, at these positions; both int64."""
@@ -43,7 +43,7 @@ def start(network: Any, prompts: list[Cache], rows_P: list[int]) -> Decoding:
 
 
 class _LeanDecoding:
-    """By `models.lean.decoder`."""
+    """Decoding by `models.lean.decoder`."""
 
     def __init__(self, network: Any, prefix: PrefixCache) -> None:
         self._decoder = Decoder(network)
@@ -60,7 +60,7 @@ class _LeanDecoding:
 
 
 class _ModelDecoding:
-    """By the model's own forward, with our attention in it."""
+    """Decoding by the model's own forward, with our attention in it."""
 
     def __init__(self, network: Any, prefix: PrefixCache) -> None:
         self._network = network

@@ -1,4 +1,4 @@
-"""What a prompt leaves room for, and budget forcing for models that think."""
+"""The room that a prompt leaves, and budget forcing for models that think."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -68,7 +68,7 @@ def budget_forcing(config: RunConfig) -> BudgetForcing | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaidOut:
-    """A prompt that can be sampled from.
+    """A prompt as token ids, with the room that it leaves.
 
     Attributes:
         prompt: The prompt.

@@ -16,7 +16,7 @@ _LOOK = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Draw your share of a step."""
+    """Order: draw your share of a step."""
 
     prompts_P: tuple[Prompt, ...]
     step: int
@@ -24,14 +24,14 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Sample from these weights."""
+    """Order: load these weights."""
 
     adapter: Adapter
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Score probes with your engine, if you are the one who is asked."""
+    """Order: the process of this rank scores probes with its engine."""
 
     probes: tuple[Probe, ...]
     rank: int
@@ -40,7 +40,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Sleep:
-    """Give memory to the learner; or take it back, where `on` is false."""
+    """Order: sleep, so that the learner has the memory; wake up where `on` is false."""
 
     on: bool
 

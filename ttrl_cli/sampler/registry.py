@@ -29,7 +29,7 @@ GROUP = "ttrl.samplers"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplerContext:
-    """What a factory may use.
+    """The arguments of a sampler's factory.
 
     Attributes:
         config: The run's configuration.

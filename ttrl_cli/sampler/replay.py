@@ -1,7 +1,7 @@
 """Scripted completions: for tests, and for debugging a problem without a model.
 
 A replay file is JSON lines `{"text": ..., "key": ..., "logprob": ...}`. Lines with a key (the id of
-a question or of a parent) are served to it in order; the others to whoever asks, in order,
+a question or of a parent) are served to it in order; the others to any other prompt, in order,
 starting over at the end. Keyed lines are used up once and then leave their key to the others. A
 prompt that finds nothing ends the run with a message.
 """
@@ -32,7 +32,7 @@ class ReplayLine(Written):
     text: str
     """The completion."""
     key: str | None = None
-    """Id of the question or parent it is meant for; without one, whoever asks."""
+    """Id of the question or parent it is meant for; without one, any prompt."""
     logprob: Annotated[float, Field(le=0)] | None = None
     """Sum of the log-probabilities of its tokens, in nats."""
 

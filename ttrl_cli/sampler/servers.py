@@ -1,4 +1,4 @@
-"""vLLM servers over HTTP: what one can be asked, and what it answers."""
+"""vLLM servers over HTTP: requests and their answers."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -31,12 +31,12 @@ _FATAL = 500
 
 
 class ServerLostError(Exception):
-    """A server cannot be reached, or failed; its requests are put to others."""
+    """A server cannot be reached, or failed; its requests go to others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """What a server wrote.
+    """Tokens that a server returned.
 
     Attributes:
         token_ids: The tokens, the one that ended it included.

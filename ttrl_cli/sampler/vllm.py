@@ -40,7 +40,7 @@ class _Writing:
 
 @dataclass(slots=True)
 class _Request:
-    """What the engine was asked: samples of one prompt, or the second phase of one of them."""
+    """A request to the engine: samples of one prompt, or the second phase of one of them."""
 
     laid_out: LaidOut
     samples: list[_Writing]

@@ -67,7 +67,7 @@ class Bwrap:
 
 
 class Process:
-    """Limits only: the program is the user's, on the user's machine."""
+    """Limits only: the program runs as the user, and sees what the user sees."""
 
     name = "process"
     isolated = False

@@ -23,7 +23,7 @@ class SandboxError(OSError):
 
 
 class MissingModuleError(SetupError):
-    """A module that programs count on cannot be imported.
+    """A module that programs need cannot be imported.
 
     Attributes:
         module: Its name.
@@ -83,7 +83,7 @@ _MEANINGS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxSpec:
-    """What candidates of one problem find in their sandbox.
+    """The spec of a sandbox: what the candidates of one problem find in it.
 
     Attributes:
         python: The interpreter; None for the one that runs this.

@@ -26,7 +26,7 @@ _numbers = itertools.count()
 
 
 class Cgroup:
-    """A cgroup that candidates enter. Made by `Group.make`."""
+    """A cgroup that candidates enter. Made by `Cgroup.make`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

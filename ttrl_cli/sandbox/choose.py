@@ -17,7 +17,7 @@ AUTO = "auto"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """What became of one backend's claims on this machine.
+    """Which of a backend's claims hold on this machine.
 
     Attributes:
         backend: The backend.
@@ -47,7 +47,7 @@ def check_backend(backend: Backend, properties: Sequence[Property] = tuple(Prope
             sandbox.start()
             protections = sandbox.protections
             if FILTER not in protections and Property.SYSTEM_CALLS in claimed:
-                claimed.remove(Property.SYSTEM_CALLS)  # nobody knows this machine's system calls
+                claimed.remove(Property.SYSTEM_CALLS)  # no filter for this machine
             found = self_check(sandbox, claimed)
     except (SetupError, SandboxError) as error:
         return Checked(backend=backend, why_not=str(error), broken={}, held=())

@@ -67,7 +67,7 @@ def see_out(family: list[psutil.Process], *, seconds: float) -> None:
     while any(map(_lives, family)) and time.monotonic() < deadline:
         time.sleep(0.001)
     for process in family:
-        with contextlib.suppress(ChildProcessError):  # somebody else's to reap
+        with contextlib.suppress(ChildProcessError):  # another parent reaps it
             os.waitpid(process.pid, os.WNOHANG)
 
 

@@ -1,4 +1,4 @@
-"""What a fork server is sent to run one program, and what is read of it."""
+"""What a fork server is sent to run one program, and what is read from it."""
 
 import contextlib
 import json
@@ -22,7 +22,7 @@ way through sockets; above 1,024, most programs of the same user could send none
 _QUEUED_SIGNALS = 256  # with timers; the kernel counts these per user
 STATUS_BYTES = 4096
 _THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM", "RAYON", "NUMBA")
-_USER = "candidate"  # nobody's name, and enough for getpass.getuser
+_USER = "candidate"  # no real user's name; enough for getpass.getuser
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -42,7 +42,7 @@ def descriptors(
     text.seek(0)
     sent = {"request": text.fileno()}
     if binary is not None:
-        binary.seek(0)  # whoever reads it moves our place in it, too
+        binary.seek(0)  # its readers move our offset as well
         sent["binary"] = binary.fileno()
     reading = []
     for name in ("output", "answer", "status"):

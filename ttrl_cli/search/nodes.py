@@ -21,7 +21,7 @@ NONE = -1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What a selection needs, without copying it: valid until the archive is next extended.
+    """The archive as a selection sees it, not copied: valid until the archive is next extended.
 
     Read-only arrays; `[N]` has an entry for each state ever kept, evicted ones included, by number,
     and `[L]` one for each live state.

@@ -1,4 +1,4 @@
-"""Figures of a vote: shares, accuracies and their intervals, pure.
+"""Metrics of a vote: shares, accuracies and their intervals, pure.
 
 Names are those of TTRL (arXiv 2504.16084). Its label accuracy, the share of questions whose
 pseudo-label equals the label, is maj@n: on the same samples the two are one number.
@@ -105,7 +105,7 @@ def entropy(counts: Sequence[int]) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """One question's vote, as the figures need it.
+    """One question's vote, as the metrics need it.
 
     Attributes:
         n: All samples, at least 1; those without an answer included.
@@ -164,7 +164,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """What a vote on a file comes to. Shares are in [0, 1].
+    """The metrics of a vote on a file. Shares are in [0, 1].
 
     The second half is over the questions with a label; it is None, or empty, where none has one.
 
@@ -201,7 +201,7 @@ class Figures:
 
 
 def figures(tallies: Iterable[Tally], rng: np.random.Generator) -> Figures:
-    """Compute the figures of a file's votes.
+    """Compute the metrics of a file's votes.
 
     Args:
         tallies: One per question.
@@ -232,7 +232,7 @@ def figures(tallies: Iterable[Tally], rng: np.random.Generator) -> Figures:
 
 
 def as_json(figures: Figures) -> dict[str, Json]:
-    """Return the figures as summary.json holds them; without labels, their half is null."""
+    """Return the metrics as summary.json holds them; without labels, their half is null."""
     at_1 = figures.pass_at.get(1)
     return {
         "questions": figures.questions,

@@ -32,7 +32,7 @@ class KernelFeatures(NamedTuple):
     Attributes:
         landlock: The version of Landlock; 0 where there is none.
         calls: The filter of system calls; empty where it is not known how to write one.
-        nobody: Whether there is another user's id to be had.
+        nobody: Whether another user's id is mapped.
         counts_processes: Whether the kernel can count a namespace's processes: until Linux 5.14 it
             counted all of the user's.
         inherited: Bytes of address space that a candidate gets from the fork server.

@@ -249,7 +249,7 @@ def main() -> None:
         if sys.platform == "linux" and not monitor.can_look():
             say(error="the kernel does not list a process's children (CONFIG_PROC_CHILDREN)")
             return
-        # our own folder holds no module for anybody else
+        # our own folder must not be on the candidates' path
         ours = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
         sys.path[:] = [path for path in sys.path if path not in ("", ours)]
         import_modules(configuration["imports"])

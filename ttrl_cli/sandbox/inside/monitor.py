@@ -39,7 +39,7 @@ cannot raise it beyond twice this."""
 
 
 class Process(NamedTuple):
-    """What /proc says of one process.
+    """One process, as /proc describes it.
 
     Attributes:
         pid: Its number.
@@ -99,7 +99,7 @@ class Monitor:
     def _cpu(self, found: list[Process], gone: float) -> float:
         """Return the CPU time of all processes, past ones too, in seconds.
 
-        It is the larger of two counts, both too low: the kernel's count misses children that nobody
+        It is the larger of two counts, both too low: the kernel's misses children that no process
         waits for; ours misses processes that live for less than the time between two looks.
         """
         for process in found:

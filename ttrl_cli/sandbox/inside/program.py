@@ -1,6 +1,6 @@
 """A Python candidate: execute its source, call its entry, send back what it returns.
 
-The candidate shares this process, so nothing this file says is trusted: whoever reads the answer
+The candidate shares this process, so nothing this file says is trusted: the reader of the answer
 takes it for untrusted bytes. An answer is a header line "FORMAT LENGTH", then LENGTH bytes. FORMAT
 is json or npy for data, and refusal for {"status", "reason"}.
 """
