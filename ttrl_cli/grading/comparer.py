@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any, Self, TypeAlias
 
 from ttrl_cli.equivalence.math_verify import Canonical, canonical, decided, equivalent, worked_out
-from ttrl_cli.grading import worker
+from ttrl_cli.grading import worker_process
 from ttrl_cli.grading.process_pool import Failure, ProcessPool
 
 PRELOAD = ("ttrl_cli.equivalence.warm",)
@@ -224,7 +224,7 @@ def _unclear(answer: Canonical) -> bool:
 
 def _prepare(memory: int) -> None:
     """Prepare a worker process, and limit its address space to `memory` bytes."""
-    worker.prepare()
+    worker_process.prepare()
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     limit = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
     resource.setrlimit(resource.RLIMIT_AS, (limit, hard))

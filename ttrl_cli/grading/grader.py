@@ -11,7 +11,7 @@ from typing import Any
 
 from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.errors import ProblemError, SetupError, UsageError
-from ttrl_cli.grading import worker
+from ttrl_cli.grading import worker, worker_process
 from ttrl_cli.grading.attacks import Attack
 from ttrl_cli.grading.interpreter import interpreter
 from ttrl_cli.grading.process_pool import Failure, ProcessPool
@@ -175,7 +175,7 @@ def _try_loading(problem: Problem, sandbox: str, run: Path | None) -> Loaded:
         UsageError: If programs would see the run directory.
     """
     file = problem.folder / PROBLEM_FILE
-    workers = ProcessPool(count=1, initializer=worker.prepare, arguments=())
+    workers = ProcessPool(count=1, initializer=worker_process.prepare, arguments=())
     try:
         workers.submit("load", worker.load, problem, sandbox, run, timeout=LOAD_SECONDS)
         ((_, loaded),) = workers.take(wait=True)

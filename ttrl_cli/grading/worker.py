@@ -2,23 +2,17 @@
 
 A program runs in the sandbox; each worker has a fork server of its own; the problem's verifier and
 score run here, in a process that was there before the program, and see nothing of it but data. The
-sandbox ends with its worker, however that ends.
+sandbox ends with its worker, however that ends (`worker_process`).
 """
 
 import contextlib
 import dataclasses
-import multiprocessing
-import os
-import signal
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from functools import lru_cache
-from multiprocessing import parent_process, util
 from pathlib import Path
-from typing import NoReturn
 
 from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.errors import Invalid, ProblemError, SetupError
@@ -27,9 +21,9 @@ from ttrl_cli.grading.attacks import Attack, finding
 from ttrl_cli.grading.functions import BrokenProblemError
 from ttrl_cli.grading.interpreter import interpreter
 from ttrl_cli.grading.parse import Malformed, find_solution, kind_of, parse_json
-from ttrl_cli.grading.process_pool import TOO_LATE
 from ttrl_cli.grading.values import CONTAINERS
 from ttrl_cli.grading.verifier import Checker, cut
+from ttrl_cli.grading.worker_process import at_most, prepare
 from ttrl_cli.problem import Command, Problem, Seed
 from ttrl_cli.records import Job, Json, Status, Verdict
 from ttrl_cli.sandbox.backends import BACKENDS
@@ -43,19 +37,11 @@ from ttrl_cli.sandbox.base import (
 from ttrl_cli.sandbox.choose import choose
 from ttrl_cli.sandbox.compiled import check_compiler, run_cpp
 from ttrl_cli.sandbox.mounts import private_folders, shown_in
-from ttrl_cli.sandbox.orphans import kill_descendants
 from ttrl_cli.sandbox.session import END_SECONDS, Sandbox
 from ttrl_cli.sandbox.session import TRIES as SANDBOX_TRIES
 
 SLACK_SECONDS = 10.0
 """Added to a job's hard limit: starting and ending processes, and moving data."""
-_ALARM_SECONDS = 2.0
-"""How much later than a verifier's limit the kernel ends a worker that could not end itself."""
-
-ENDED = 70
-"""Exit status of a worker that a problem's code ended with status 0."""
-_exit = os._exit
-
 _checkers: dict[Path, Checker] = {}
 _problems: list[Problem] = []  # the one this worker was started for
 _sandboxes: dict[Path, Sandbox] = {}
@@ -78,35 +64,6 @@ class Loaded:
     exposed: str = ""
     sandbox: str = ""
     warning: str = ""
-
-
-def prepare() -> None:
-    """Prepare this worker process for any problem's code; called once in each process."""
-    # a verifier's own processes start as they would anywhere, not by the fork server of the workers
-    multiprocessing.set_start_method(None, force=True)
-    os.register_at_fork(after_in_child=_be_ordinary)
-    util.Finalize(None, kill_descendants, exitpriority=100)
-    os._exit = _end
-    threading.Thread(target=_end_with_main_process, daemon=True).start()
-
-
-def _be_ordinary() -> None:
-    """Let SIGTERM kill this process at once, as a pool expects; only workers clean up first."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    os._exit = _exit
-
-
-def _end(status: int) -> NoReturn:
-    """Do as os._exit, but never with status 0: a pool would think that the worker hangs."""
-    _exit(status or ENDED)
-
-
-def _end_with_main_process() -> None:
-    """Wait until the main process has died, then end this process and its programs."""
-    main = parent_process()
-    if main is not None:
-        main.join()
-        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def start(problem: Problem, sandbox: str) -> None:
@@ -289,47 +246,13 @@ def grade_solution(problem: Problem, text: str, *, parent_data: Json, seed: int)
 
 def _judge(problem: Problem, data: Json, known: Json = None) -> Verdict:
     timed_by_itself = isinstance(problem.spec.verifier, Command)
-    limit = nullcontext() if timed_by_itself else _at_most(problem.spec.limits.seconds)
+    limit = nullcontext() if timed_by_itself else at_most(problem.spec.limits.seconds)
     try:
         checker = _checker(problem)
         with limit:
             return checker.judge(data, known)
     except ProblemError as error:  # its files changed since they were first loaded
         return Verdict(status=Status.FAILED, reason=str(error))
-
-
-@contextlib.contextmanager
-def _at_most(seconds: float) -> Iterator[None]:
-    """End this worker and all its descendants if the block takes longer than `seconds`.
-
-    A verifier may hang in Python, in C that keeps other threads of Python from running, or while it
-    waits for a process that it has started. A thread handles the first and the last case; the
-    kernel's alarm, a little later, handles the second. Outside of a worker process nothing is
-    ended.
-    """
-    if parent_process() is None:
-        yield
-        return
-    late = threading.Event()
-    watch = threading.Timer(seconds, _end_late, [late])
-    watch.daemon = True
-    signal.setitimer(signal.ITIMER_REAL, seconds + _ALARM_SECONDS)
-    watch.start()
-    try:
-        yield
-    finally:
-        watch.cancel()
-        if late.is_set():  # what it waited for was killed; the whole worker is about to end
-            watch.join()
-        signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-def _end_late(late: threading.Event) -> None:
-    late.set()
-    try:
-        kill_descendants()
-    finally:
-        os._exit(TOO_LATE)
 
 
 def _run(problem: Problem, source: str, parent_data: Json, seed: int) -> ProgramResult:
