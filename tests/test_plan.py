@@ -13,7 +13,8 @@ from ttrl_cli.config import SolveConfig
 from ttrl_cli.errors import SetupError
 from ttrl_cli.learner.lora import LoraLearner
 from ttrl_cli.models.load import load_model
-from ttrl_cli.models.memory_plan import Plan, Shape, gib, plan, read_shape
+from ttrl_cli.models.memory_plan import Plan, gib, plan
+from ttrl_cli.models.shape import Shape, read_shape
 from ttrl_cli.records import Round, Row
 
 GIB = 2**30

@@ -33,7 +33,7 @@ from ttrl_cli.errors import UsageError
 from ttrl_cli.learner.lora import OPTIMISER_FILE, LoraLearner
 from ttrl_cli.learner.passes import unshared
 from ttrl_cli.models.load import load_model
-from ttrl_cli.models.memory_plan import read_shape
+from ttrl_cli.models.shape import read_shape
 from ttrl_cli.models.sharding import GATHERED
 from ttrl_cli.process_group import told_of_cpu
 

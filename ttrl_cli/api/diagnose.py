@@ -80,7 +80,7 @@ def memory_plan(options: "Mapping[str, object]", *, gigabytes: float | None = No
         UsageError: If an option is wrong.
         SetupError: If the model's configuration cannot be found.
     """
-    from ttrl_cli.models import memory_plan, store
+    from ttrl_cli.models import memory_plan, shape, store
 
     config = with_accelerate_file(resolve(SolveConfig, {}, options, where="doctor"))
     require_divisible(config)
@@ -95,7 +95,7 @@ def memory_plan(options: "Mapping[str, object]", *, gigabytes: float | None = No
     if gigabytes is None:
         return memory_plan.plan_here(config, folder, engine=engine)
     return memory_plan.plan(
-        memory_plan.read_shape(folder),
+        shape.read_shape(folder),
         config,
         dtype="bfloat16" if config.dtype == "auto" else config.dtype,
         device="cuda",

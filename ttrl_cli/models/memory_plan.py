@@ -8,15 +8,14 @@ is left beside an update, the engine sleeps meanwhile.
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import psutil
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM
 
 from ttrl_cli.config import RunConfig
-from ttrl_cli.errors import SetupError, first_line
 from ttrl_cli.models.load import choose_checkpointing, choose_device, choose_dtype
+from ttrl_cli.models.shape import Shape, read_shape
 from ttrl_cli.models.sharding import GATHERED
 
 _BYTES = {"bfloat16": 2, "float32": 4}
@@ -38,37 +37,6 @@ _FEWEST_SEQUENCES = 8
 """Whole sequences that an engine must have room for beside an update, or it sleeps meanwhile."""
 
 Phase = Literal["always", "sampling", "update"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
-    """Sizes of a model.
-
-    Attributes:
-        parameters: Of the base model.
-        linear: Those of them in linear layers but the output, which 4 bits may hold.
-        adapter_per_rank: Parameters of an adapter of rank 1 on all linear layers.
-        layers: Decoder layers.
-        hidden: Width of the residual stream.
-        inner: Width of the MLPs.
-        heads: Query heads.
-        kv_heads: Key and value heads.
-        width: Width of a head.
-        vocabulary: Tokens that there are.
-        context: Longest sequence, in tokens.
-    """
-
-    parameters: int
-    linear: int
-    adapter_per_rank: int
-    layers: int
-    hidden: int
-    inner: int
-    heads: int
-    kv_heads: int
-    width: int
-    vocabulary: int
-    context: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,37 +113,6 @@ def gib(size: int) -> str:
         if size >= unit / 10:
             return f"{size / unit:.1f} {name}"
     return f"{size / 2**10:.1f} KiB"
-
-
-def read_shape(folder: str) -> Shape:
-    """Read the sizes of the model in a folder, without its weights.
-
-    Raises:
-        SetupError: If it has no configuration of a causal model that transformers knows.
-    """
-    try:
-        config = AutoConfig.from_pretrained(folder)
-        with torch.device("meta"):
-            model: Any = AutoModelForCausalLM.from_config(config)
-    except (OSError, ValueError) as error:
-        msg = f"model {folder!r} could not be read: {first_line(error)}"
-        raise SetupError(msg) from error
-    head = model.get_output_embeddings()
-    linears = [m for m in model.modules() if isinstance(m, torch.nn.Linear) and m is not head]
-    heads = config.num_attention_heads
-    return Shape(
-        parameters=sum(p.numel() for p in model.parameters()),
-        linear=sum(linear.weight.numel() for linear in linears),
-        adapter_per_rank=sum(linear.in_features + linear.out_features for linear in linears),
-        layers=config.num_hidden_layers,
-        hidden=config.hidden_size,
-        inner=getattr(config, "intermediate_size", 4 * config.hidden_size),
-        heads=heads,
-        kv_heads=getattr(config, "num_key_value_heads", None) or heads,
-        width=getattr(config, "head_dim", None) or config.hidden_size // heads,
-        vocabulary=config.vocab_size,
-        context=int(getattr(config, "max_position_embeddings", 1 << 30)),
-    )
 
 
 def rows_of(config: RunConfig, most: int) -> int:
