@@ -48,7 +48,7 @@ class Verification:
         right_side = self.certificate.upper == (self.problem.spec.direction == "minimize")
         return right_side and self.problem.better(self.certificate.value, best)
 
-    def figures(self) -> dict[str, Json]:
+    def as_json(self) -> dict[str, Json]:
         """Return the fields that --json prints."""
         return {
             "valid": self.verdict.valid,

@@ -16,7 +16,7 @@ from ttrl_cli.errors import Invalid
 from ttrl_cli.records import FloatArray
 
 ROUNDING = 1e-6
-"""How far a height may be above 1 when its function has been scaled: mended, and worth nothing."""
+"""How far a height may be above 1 once its function is scaled: repaired, and worth nothing."""
 
 
 def convolve(f: FloatArray, g: FloatArray) -> FloatArray:

@@ -98,7 +98,7 @@ def _verify(
     if found.warning:
         console.warn(found.warning)
     if as_json:
-        console.result_json(found.figures())
+        console.result_json(found.as_json())
     else:
         console.result(_describe(found))
     if not found.verdict.valid:

@@ -10,7 +10,7 @@
     commit              all of it at once, or nothing
 
 Attempts enter in (group, index) order, whatever order they were graded in. `docs/metrics.md`
-explains the figures (metrics.py).
+explains the metrics (metrics.py).
 """
 
 import time
