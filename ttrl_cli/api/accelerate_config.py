@@ -40,7 +40,7 @@ _FSDP_USED = frozenset(
 )
 _FSDP_WITHOUT_EFFECT = frozenset(
     {
-        # how trainable weights are cut, saved and loaded; here they are whole
+        # how trainable weights are sharded, saved and loaded; here they are unsharded
         "fsdp_auto_wrap_policy",
         "fsdp_min_num_params",
         "fsdp_state_dict_type",

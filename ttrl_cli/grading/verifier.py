@@ -233,5 +233,5 @@ def _plain(verified: object) -> Json:
 
 
 def cut(reason: str) -> str:
-    """Cut a verdict's reason to what is kept of it, and make it encodable."""
+    """Cut a reason to REASON_CHARS, and make it encodable."""
     return encodable(reason)[:REASON_CHARS]
