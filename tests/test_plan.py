@@ -117,7 +117,7 @@ def test_without_learning_nothing_sleeps() -> None:
 def test_what_does_not_fit_is_said() -> None:
     """Two copies of eight billion parameters do not fit into 24 GiB, whoever sleeps."""
     found = planned(24)
-    assert found.why_not.endswith("24.0 GiB are there")
+    assert found.why_not.endswith("24.0 GiB are available")
     assert planned(24, engine=False, groups=1, group_size=8).why_not == ""
     assert planned(15, engine=False, groups=1, group_size=8).why_not != ""
 
