@@ -16,9 +16,9 @@ import pytest
 
 from ttrl_cli.problem import Limits
 from ttrl_cli.sandbox.backends import BACKENDS
-from ttrl_cli.sandbox.base import Program, ProgramResult, Property, Surroundings
+from ttrl_cli.sandbox.base import Program, ProgramResult, Property, SandboxSpec
+from ttrl_cli.sandbox.mounts import kept
 from ttrl_cli.sandbox.session import Sandbox
-from ttrl_cli.sandbox.view import kept
 
 Test = TypeVar("Test", bound=Callable[..., Any])
 
@@ -26,7 +26,7 @@ LIMITS = Limits(seconds=5, memory_mb=512, cpus=1, output_mb=1, disk_mb=16, proce
 SHORT = LIMITS.model_copy(update={"seconds": 0.3})
 
 # what a candidate finds in a fresh /tmp: its own source, and the way to an interpreter below /tmp
-_WAYS = {Path(path).parts[2] for path in kept(Surroundings()) if path.startswith("/tmp/")}
+_WAYS = {Path(path).parts[2] for path in kept(SandboxSpec()) if path.startswith("/tmp/")}
 EMPTY = sorted({"candidate.py", *_WAYS})
 
 
@@ -60,8 +60,8 @@ class Opened:
         if name == "bwrap" and shutil.which("bwrap") is None:
             pytest.skip("bubblewrap is not installed")
         if name not in self._opened:
-            surroundings = Surroundings(hidden=(Path.home(), Path.cwd()))
-            sandbox = Sandbox(BACKENDS[name], surroundings)
+            spec = SandboxSpec(hidden=(Path.home(), Path.cwd()))
+            sandbox = Sandbox(BACKENDS[name], spec)
             self._opened[name] = self._stack.enter_context(sandbox)
         return self._opened[name]
 

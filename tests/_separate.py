@@ -40,11 +40,11 @@ class Separate(TransformersSampler):
             load_adapter(self.model, adapter.path)
 
     @property
-    def copies(self) -> tuple[str, ...]:
+    def replicas(self) -> tuple[str, ...]:
         return ("copy",)
 
-    def logprobs(self, probes: Sequence[Probe], copy: str = "copy") -> list[FloatArray]:
-        del copy
+    def logprobs(self, probes: Sequence[Probe], replica: str = "copy") -> list[FloatArray]:
+        del replica
         found = [self.model.logprobs(probe) for probe in probes]
         return [logp_T + self.noise * self._rng.normal(size=logp_T.shape) for logp_T in found]
 
@@ -63,12 +63,12 @@ class Twice(Separate):
         self.second: Path | None = None
 
     @property
-    def copies(self) -> tuple[str, ...]:
+    def replicas(self) -> tuple[str, ...]:
         return ("first", "second")
 
-    def logprobs(self, probes: Sequence[Probe], copy: str = "first") -> list[FloatArray]:
+    def logprobs(self, probes: Sequence[Probe], replica: str = "first") -> list[FloatArray]:
         newest = self.paths[-1]
-        load_adapter(self.model, self.second or newest if copy == "second" else newest)
+        load_adapter(self.model, self.second or newest if replica == "second" else newest)
         return super().logprobs(probes)
 
 

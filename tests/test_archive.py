@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests._archive import kept_states, lineage, live_states
 from ttrl_cli.records import State
 from ttrl_cli.search.archive import Archive, Expansion, data_digest
 from ttrl_cli.search.columns import MOST_MERGED
@@ -47,7 +48,7 @@ def expand(archive, parent, *children, best="children", samples=4):
 
 def ids(archive):
     """Ids of the live states, in order."""
-    return [state.id for state in archive.states]
+    return [state.id for state in live_states(archive)]
 
 
 def test_a_new_archive_holds_its_seeds_alone():
@@ -171,10 +172,9 @@ def test_evicted_states_still_count_as_ancestors():
     # n: c 0, b 1 (c), a 1 (b) + 1 (c) + 1 (failed), seed.0 one more for a
     assert [archive.visits(id) for id in ("c", "b", "a", "seed.0")] == [0, 1, 3, 4]
     assert archive.best_child("a") == 2.0
-    assert archive.lineage("seed.0").tolist() == [0, 2]  # rows of seed.0, seed.1, c
-    assert archive.lineage("c").tolist() == [0, 2]
-    assert archive.lineage("a").tolist() == [0, 2]
-    assert archive.lineage("seed.1").tolist() == [1]
+    for id in ("seed.0", "c", "a"):
+        assert lineage(archive, id) == ["seed.0", "c"]
+    assert lineage(archive, "seed.1") == ["seed.1"]
 
 
 def test_an_evicted_state_keeps_its_scores_and_gives_up_its_data():
@@ -234,43 +234,31 @@ def test_best_is_the_earliest_of_the_highest():
     assert archive.best().id == "a"
 
 
-def test_the_view_shows_live_states_row_by_row():
-    """Rows of the view are the live states, with parents numbered among all ever kept."""
+def test_a_standing_has_all_states_ever_kept_by_number():
+    """Evicted states have entries, live ones are ranked, and Q is R where there is no child."""
     archive = Archive.from_seeds(seeds(0.0, -1.0), capacity=2)
     expand(archive, "seed.1", ("a", 1.0), ("b", 2.0))
     expand(archive, "b", ("c", 3.0))  # evicts a, number 2
-    view = archive.view()
-    assert [archive.at(row).id for row in range(4)] == ["seed.0", "seed.1", "b", "c"]
-    assert view.reward_N.tolist() == [0.0, -1.0, 2.0, 3.0]
-    assert view.best_child_N.tolist() == [-math.inf, 2.0, 3.0, -math.inf]
-    assert view.visits_N.tolist() == [0, 2, 1, 0]
-    assert view.seed_N.tolist() == [True, True, False, False]
-    assert view.node_N.tolist() == [0, 1, 3, 4]
-    assert view.parent_N.tolist() == [-1, -1, 1, 3]
-    assert view.total == 2
-
-
-def test_a_view_is_a_snapshot():
-    """A view taken earlier neither changes with the archive nor can be written to."""
-    archive = Archive.from_seeds(seeds(0.0))
-    before = archive.view()
-    expand(archive, "seed.0", ("a", 1.0))
-    assert before.visits_N.tolist() == [0]
-    assert archive.view().visits_N.tolist() == [1, 0]
-    with pytest.raises(ValueError, match="read-only"):
-        before.visits_N[0] = 7
+    now = archive.standing()
+    assert now.reward_N.tolist() == [0.0, -1.0, 1.0, 2.0, 3.0]
+    assert now.q_N.tolist() == [0.0, 2.0, 1.0, 3.0, 3.0]
+    assert now.visits_N.tolist() == [0, 2, 0, 1, 0]
+    assert now.seed_N.tolist() == [True, True, False, False, False]
+    assert now.live_N.tolist() == [True, True, False, True, True]
+    assert now.order_L.tolist() == [4, 3, 0, 1]
+    assert now.total == 2
 
 
 def test_lineage_is_the_state_its_ancestors_and_its_descendants():
     """Siblings, cousins and other trees are no part of a lineage."""
-    archive = Archive.from_seeds(seeds(0.0, 0.0))  # rows 0, 1
-    expand(archive, "seed.0", ("a", 1.0), ("b", 1.0))  # rows 2, 3
-    expand(archive, "a", ("c", 1.0), ("d", 1.0))  # rows 4, 5
-    expand(archive, "d", ("e", 1.0))  # row 6
-    assert archive.lineage("a").tolist() == [0, 2, 4, 5, 6]
-    assert archive.lineage("d").tolist() == [0, 2, 5, 6]
-    assert archive.lineage("b").tolist() == [0, 3]
-    assert archive.lineage("seed.0").tolist() == [0, 2, 3, 4, 5, 6]
+    archive = Archive.from_seeds(seeds(0.0, 0.0))
+    expand(archive, "seed.0", ("a", 1.0), ("b", 1.0))
+    expand(archive, "a", ("c", 1.0), ("d", 1.0))
+    expand(archive, "d", ("e", 1.0))
+    assert lineage(archive, "a") == ["seed.0", "a", "c", "d", "e"]
+    assert lineage(archive, "d") == ["seed.0", "a", "d", "e"]
+    assert lineage(archive, "b") == ["seed.0", "b"]
+    assert lineage(archive, "seed.0") == ["seed.0", "a", "b", "c", "d", "e"]
 
 
 def test_digest_lines_name_all_states_ever_kept():
@@ -295,7 +283,7 @@ def test_the_columns_grow_beyond_their_first_size():
     for i in range(1, 100):
         expand(archive, names[i - 1], (names[i], float(i)))
     assert [archive.visits(id) for id in names] == list(range(99, -1, -1))
-    assert archive.lineage("s50").size == 100
+    assert len(lineage(archive, "s50")) == 100
 
 
 REFUSED = {
@@ -353,7 +341,7 @@ def test_unknown_ids_are_key_errors():
     """Asking for a state that was never kept is a KeyError, not a default."""
     archive = Archive.from_seeds(seeds(0.0))
     assert not archive.is_live("x")
-    for ask in (archive.state, archive.visits, archive.best_child, archive.lineage):
+    for ask in (archive.state, archive.visits, archive.best_child):
         with pytest.raises(KeyError):
             ask("x")
 
@@ -400,9 +388,10 @@ def test_replaying_the_returned_expansions_rebuilds_the_archive(history):
     again = Archive.from_seeds(seeds(0.0, 1.0), **bounds)
     assert [again.extend(expansion) for expansion in log] == log
     assert list(again.digest_lines()) == list(archive.digest_lines())
-    assert again.states == archive.states
-    for name in ("reward_N", "best_child_N", "visits_N", "seed_N", "node_N", "parent_N"):
-        assert getattr(again.view(), name).tolist() == getattr(archive.view(), name).tolist()
+    assert kept_states(again) == kept_states(archive)
+    for name in ("reward_N", "q_N", "visits_N", "seed_N", "live_N", "order_L"):
+        ours, theirs = getattr(again.standing(), name), getattr(archive.standing(), name)
+        assert ours.tolist() == theirs.tolist()
     # and both go on alike
     more = Expansion(
         step=99,
@@ -542,7 +531,7 @@ def test_a_standing_is_what_looking_through_all_states_gives(seed):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_states_best_and_duplicates_are_what_looking_through_all_states_gives(seed):
-    """`states`, `best`, `holds` and lineages follow every eviction."""
+    """The live states, `best`, `holds` and lineages follow every eviction."""
 
     def watch(archive, plain):
         live = plain.states()
@@ -555,8 +544,8 @@ def test_states_best_and_duplicates_are_what_looking_through_all_states_gives(se
             family = [
                 other.id in line[state.id] or state.id in line[other.id] for other in plain.kept
             ]
-            rows = [row for row, other in enumerate(live) if family[plain.kept.index(other)]]
-            assert archive.lineage(state.id).tolist() == rows
+            related = [other.id for other in live if family[plain.kept.index(other)]]
+            assert lineage(archive, state.id) == related
             node = plain.kept.index(state)
             numbers = [int(x) for batch in archive.relatives(node) for x in batch]
             assert sorted(numbers) == [x for x, related in enumerate(family) if related]

@@ -27,7 +27,7 @@ import pytest
 from tests._sandboxes import EMPTY, attack, run
 from ttrl_cli.records import Status
 from ttrl_cli.sandbox.backends import BACKENDS
-from ttrl_cli.sandbox.base import Property, Surroundings
+from ttrl_cli.sandbox.base import Property, SandboxSpec
 from ttrl_cli.sandbox.session import Sandbox
 
 TOOLS = """
@@ -108,9 +108,9 @@ def outside(source: str, **arguments: object):
 
 
 @contextmanager
-def own_sandbox(sandbox: Sandbox, surroundings: Surroundings) -> Iterator[Sandbox]:
-    """A sandbox of the same backend with other surroundings."""
-    with Sandbox(BACKENDS[sandbox._backend.name], surroundings) as own:
+def own_sandbox(sandbox: Sandbox, spec: SandboxSpec) -> Iterator[Sandbox]:
+    """A sandbox of the same backend with another spec."""
+    with Sandbox(BACKENDS[sandbox._backend.name], spec) as own:
         yield own
 
 
@@ -233,7 +233,7 @@ class TestPrivateFiles:
         path.parent.mkdir(parents=True)
         path.write_text("canary-run")
         assert len(outside(FIND, path=str(path))) == WAYS_TO_FIND
-        with own_sandbox(sandbox, Surroundings(hidden=(path.parents[1],))) as own:
+        with own_sandbox(sandbox, SandboxSpec(hidden=(path.parents[1],))) as own:
             assert inside(own, FIND, path=str(path)) == {}
 
     @attack(Property.FILES_HIDDEN)
@@ -245,7 +245,7 @@ class TestPrivateFiles:
         key.write_text("canary-key")
         python = make_interpreter(home / "venv")
         assert len(outside(FIND, path=str(key))) == WAYS_TO_FIND
-        with own_sandbox(sandbox, Surroundings(python=str(python), hidden=(home,))) as own:
+        with own_sandbox(sandbox, SandboxSpec(python=str(python), hidden=(home,))) as own:
             assert inside(own, "def run(): return sys.prefix") == str(home / "venv")
             assert inside(own, FIND, path=str(key)) == {}
             assert inside(own, f"def run(): return os.listdir({str(home)!r})") == ["venv"]
@@ -264,7 +264,7 @@ class TestPrivateFiles:
         (home / "link").symlink_to(home / "venv")
         hidden = home / "link" / "private" if alias == "hidden" else private
         used = home / "link" / "bin" / "python" if alias == "shown" else python
-        with own_sandbox(sandbox, Surroundings(python=str(used), hidden=(hidden,))) as own:
+        with own_sandbox(sandbox, SandboxSpec(python=str(used), hidden=(hidden,))) as own:
             for folder in (private, home / "link" / "private"):
                 assert inside(own, FIND, path=str(folder / "canary")) == {}
 
@@ -274,7 +274,7 @@ class TestPrivateFiles:
         folder = Path(sysconfig.get_path("purelib"), "pytest")
         source = "def run(path): return [os.path.isdir(path), os.listdir(path)]"
         assert outside(source, path=str(folder))[1] != []
-        with own_sandbox(sandbox, Surroundings(hidden=(folder,))) as own:
+        with own_sandbox(sandbox, SandboxSpec(hidden=(folder,))) as own:
             assert inside(own, source, path=str(folder)) == [True, []]
             assert inside(own, FIND, path=str(folder / "__init__.py")) == {}
 
@@ -286,7 +286,7 @@ class TestPrivateFiles:
 def run(path):
     return [os.listdir(path), gains({"write": lambda: open(path + "/mine", "w").close()})]
 """
-        with own_sandbox(sandbox, Surroundings(hidden=(Path(folder),))) as own:
+        with own_sandbox(sandbox, SandboxSpec(hidden=(Path(folder),))) as own:
             assert inside(own, source, path=folder) == [[], {}]
 
     @attack(Property.FILES_HIDDEN)

@@ -25,8 +25,8 @@ from tests._sandboxes import EMPTY, LIMITS, attack, run
 from ttrl_cli.problem import Limits
 from ttrl_cli.records import Status
 from ttrl_cli.sandbox.backends import BACKENDS
-from ttrl_cli.sandbox.base import MIB, ProgramResult, Property, Surroundings, kill_after
-from ttrl_cli.sandbox.leftovers import no_leftovers
+from ttrl_cli.sandbox.base import MIB, ProgramResult, Property, SandboxSpec, kill_after
+from ttrl_cli.sandbox.orphans import no_orphans
 from ttrl_cli.sandbox.session import Sandbox
 
 SHORT = LIMITS.model_copy(update={"seconds": 0.1})
@@ -84,7 +84,7 @@ def fresh(name: str) -> Iterator[Sandbox]:
     """A sandbox of its own, for a test that looks at how one starts or ends."""
     if name == "bwrap" and not any(Path(p, "bwrap").exists() for p in os.get_exec_path()):
         pytest.skip("bubblewrap is not installed")
-    with Sandbox(BACKENDS[name], Surroundings()) as sandbox:
+    with Sandbox(BACKENDS[name], SandboxSpec()) as sandbox:
         yield sandbox
 
 
@@ -227,7 +227,7 @@ def run():
     def test_closing_ends_the_warm_parent(self, name: str) -> None:
         """A closed sandbox leaves no process, not even a zombie, and no open descriptor."""
         before = psutil.Process().num_fds(), set(psutil.Process().children(recursive=True))
-        with no_leftovers():  # as around a command: orphans, dead ones too, become our children
+        with no_orphans():  # as around a command: orphans, dead ones too, become our children
             with fresh(name) as sandbox:
                 still_works(sandbox)
             end = time.monotonic() + 1

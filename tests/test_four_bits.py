@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests._gradients import gradients_of
 from tests._helpers import DISTINCT, read_lines, ttrl, write_problem
 from tests.conftest import random_adapter
 from ttrl_cli.config import RunConfig
@@ -78,7 +79,9 @@ def test_gradients_are_those_of_autograd(config: RunConfig, checkpointing: bool)
     loss = -((logp_T + 5.5).exp() * torch.tensor(row.advantages_T)).sum()
     named = [(n, p) for n, p in model.network.named_parameters() if p.requires_grad]
     expected = torch.autograd.grad(loss, [p for _, p in named])
-    found = LoraLearner(model, config).gradients(Round(step=1, rows=(row,), normalizer=1.0))
+    found = gradients_of(
+        model, LoraLearner(model, config), Round(step=1, rows=(row,), normalizer=1.0)
+    )
     for (name, _), gradient in zip(named, expected, strict=True):
         scale = max(1.0, float(gradient.abs().max()))
         torch.testing.assert_close(found[name], gradient, atol=1e-5 * scale, rtol=0.0)

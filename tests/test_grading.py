@@ -18,7 +18,7 @@ import yaml
 
 from tests._helpers import until
 from ttrl_cli.errors import ProblemError, SetupError
-from ttrl_cli.grading import worker
+from ttrl_cli.grading import worker_process
 from ttrl_cli.grading.base import Grader
 from ttrl_cli.grading.grader import ProblemGrader
 from ttrl_cli.grading.process_pool import ProcessPool
@@ -231,7 +231,7 @@ class TestBugsOfTheProblem:
     def test_a_pause_is_not_a_stall(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Workers that had nothing to do for long are not taken for hung when work comes."""
         monkeypatch.setattr("ttrl_cli.grading.process_pool.STALL_SECONDS", 0.2)
-        workers = ProcessPool(count=1, initializer=worker.prepare, arguments=())
+        workers = ProcessPool(count=1, initializer=worker_process.prepare, arguments=())
         try:
             pool = workers._pool
             time.sleep(1.0)

@@ -12,9 +12,9 @@ import pytest
 from tests._sandboxes import run
 from ttrl_cli.errors import SetupError
 from ttrl_cli.sandbox.backends import BACKENDS
-from ttrl_cli.sandbox.base import MissingModuleError, Property, Surroundings
+from ttrl_cli.sandbox.base import MissingModuleError, Property, SandboxSpec
+from ttrl_cli.sandbox.mounts import actions
 from ttrl_cli.sandbox.session import Sandbox
-from ttrl_cli.sandbox.view import actions
 
 ISOLATED = [name for name, backend in BACKENDS.items() if backend.isolated]
 WHO = "import sys\ndef run(): return list(sys.version_info[:2])"
@@ -49,7 +49,7 @@ def others() -> list[str]:
 @pytest.mark.parametrize("python", others())
 def test_other_versions_run_programs(backend: str, python: str) -> None:
     """Any Python from 3.9 on will do, with or without numpy."""
-    with Sandbox(BACKENDS[backend], Surroundings(python=python)) as sandbox:
+    with Sandbox(BACKENDS[backend], SandboxSpec(python=python)) as sandbox:
         result = run(sandbox, WHO)
     said = subprocess.check_output([python, "-c", "import sys; print(sys.version_info[:2])"])
     assert result.reason == ""
@@ -63,8 +63,8 @@ def test_an_environment_of_its_own_is_found(backend: str, folder: Path) -> None:
     packages = next(place.glob("lib/python*/site-packages"))
     (packages / "own.py").write_text("print('imported')\nVALUE = 7\n")
     (packages / "late.py").write_text("VALUE = 8\n")
-    surroundings = Surroundings(python=str(place / "bin" / "python"), imports=("own",))
-    with Sandbox(BACKENDS[backend], surroundings) as sandbox:
+    spec = SandboxSpec(python=str(place / "bin" / "python"), imports=("own",))
+    with Sandbox(BACKENDS[backend], spec) as sandbox:
         source = (
             "import sys\nthere = 'own' in sys.modules\nimport own, late, subprocess\n"
             "def run():\n"
@@ -79,9 +79,9 @@ def test_an_environment_of_its_own_is_found(backend: str, folder: Path) -> None:
 
 def test_a_module_that_is_missing_is_named(backend: str) -> None:
     """Where one of the imports is not there, the sandbox does not start, and says which."""
-    surroundings = Surroundings(imports=("json", "no_such_module"))
+    spec = SandboxSpec(imports=("json", "no_such_module"))
     with (
-        Sandbox(BACKENDS[backend], surroundings) as sandbox,
+        Sandbox(BACKENDS[backend], spec) as sandbox,
         pytest.raises(MissingModuleError, match="cannot import no_such_module") as caught,
     ):
         sandbox.start()
@@ -91,7 +91,7 @@ def test_a_module_that_is_missing_is_named(backend: str) -> None:
 def test_what_is_no_interpreter_is_refused(backend: str) -> None:
     """A program that is no Python is an error of the environment that names it."""
     with (
-        Sandbox(BACKENDS[backend], Surroundings(python="/bin/true")) as sandbox,
+        Sandbox(BACKENDS[backend], SandboxSpec(python="/bin/true")) as sandbox,
         pytest.raises(SetupError, match=r"/bin/true is not a Python interpreter, 3\.9 or newer"),
     ):
         sandbox.start()
@@ -99,7 +99,7 @@ def test_what_is_no_interpreter_is_refused(backend: str) -> None:
 
 def test_the_view_holds_system_and_interpreter_alone() -> None:
     """Nothing is shown but the system's folders, the interpreter's, and our own half."""
-    shown = [action[2] for action in actions(Surroundings()) if action[0] == "show"]
+    shown = [action[2] for action in actions(SandboxSpec()) if action[0] == "show"]
     allowed = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store"]
     allowed += ["/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives"]
     allowed += ["/etc/localtime", "/sys/devices/system/cpu", "/run/ttrl/inside"]

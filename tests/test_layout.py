@@ -9,6 +9,7 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
+from tests._gradients import gradients_of
 from tests.conftest import make_tiny_model, random_adapter
 from ttrl_cli.completions import CHANNELS, Marks
 from ttrl_cli.completions.marks import Tag
@@ -19,10 +20,10 @@ from ttrl_cli.learner.lora import LoraLearner
 from ttrl_cli.models.load import LoadedModel, load_model
 from ttrl_cli.models.tokenizer import Codec, load_codec
 from ttrl_cli.records import Completion, Message, Prompt, Round, Row
-from ttrl_cli.sampler.layout import Answer, Layout
+from ttrl_cli.sampler.layout import BudgetForcing, Layout
 from ttrl_cli.sampler.transformers import TransformersSampler
 
-ANSWER = Answer(tokens=6, sentence="So:")
+ANSWER = BudgetForcing(tokens=6, sentence="So:")
 FORCED = "\n\nSo:\n\n"
 
 
@@ -47,9 +48,9 @@ def prompt(text: str = "hello", n: int = 4) -> Prompt:
     return Prompt(key="q", group=0, messages=(Message(role="user", content=text),), n=n)
 
 
-def words(codec: Codec, prompt_text: str, written: str) -> str:
+def forced_tokens(codec: Codec, prompt_text: str, written: str) -> str:
     """What is forced behind a prompt and a beginning, as text."""
-    return codec.raw(ANSWER.words(codec, codec.ids(prompt_text), codec.ids(written)))
+    return codec.raw(ANSWER.forced_tokens(codec, codec.ids(prompt_text), codec.ids(written)))
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,7 @@ def words(codec: Codec, prompt_text: str, written: str) -> str:
 )
 def test_a_sentence_ends_the_thinking(codec: Codec, asked: str, written: str, forced: str) -> None:
     """An open block is closed, a closed one left alone; without any the sentence stands alone."""
-    assert words(codec, asked, written) == forced
+    assert forced_tokens(codec, asked, written) == forced
 
 
 REASON = Tag(opening="[REASON]", closing="[/REASON]")
@@ -92,7 +93,7 @@ def test_the_tag_that_is_open_is_closed(
 ) -> None:
     """What closes the thinking is the tag that belongs to the one that opened it."""
     marks = Marks(thinking=(REASON, DELIBERATE), turns=("<end>",))
-    assert words(replace(codec, marks=marks), asked, written) == forced
+    assert forced_tokens(replace(codec, marks=marks), asked, written) == forced
 
 
 def test_a_model_that_speaks_harmony(tmp_path: Path) -> None:
@@ -104,8 +105,8 @@ def test_a_model_that_speaks_harmony(tmp_path: Path) -> None:
     codec = load_codec(str(folder))
     final = "<|end|><|start|>assistant<|channel|>final<|message|>"
     thinking = "<|channel|>analysis<|message|>hm"
-    assert words(codec, "<assistant>", thinking) == f"\n\nSo:\n{final}\n\n"
-    assert words(codec, "<assistant>", f"{thinking}{final}7") == ""
+    assert forced_tokens(codec, "<assistant>", thinking) == f"\n\nSo:\n{final}\n\n"
+    assert forced_tokens(codec, "<assistant>", f"{thinking}{final}7") == ""
 
 
 def test_room_is_set_aside_for_the_longest_tag(codec: Codec) -> None:
@@ -233,7 +234,9 @@ def test_forced_tokens_have_no_loss(tiny_model: Path, kl_loss: float) -> None:
     expected = dict(
         zip([n for n, _ in named], torch.autograd.grad(loss, [p for _, p in named]), strict=True)
     )
-    found = LoraLearner(model, config).gradients(Round(step=1, rows=rows, normalizer=1.0))
+    found = gradients_of(
+        model, LoraLearner(model, config), Round(step=1, rows=rows, normalizer=1.0)
+    )
     for name, gradient in found.items():
         scale = max(1.0, float(expected[name].abs().max()))
         torch.testing.assert_close(gradient, expected[name], atol=1e-5 * scale, rtol=0.0)

@@ -17,6 +17,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 from trl import GRPOConfig, GRPOTrainer
 
+from tests._gradients import gradients_of
 from tests._helpers import DISTINCT, ttrl, write_problem
 from tests.conftest import FAMILIES, make_family
 from ttrl_cli.config import RunConfig
@@ -262,7 +263,7 @@ def test_loss_and_gradients_equal_grpo(
     learner.save(tmp_path)
     epsilon = 1e9 if clip is None else clip
     loss, expected = grpo(tiny_model, tmp_path, even, epsilon=epsilon, beta=kl_loss)
-    ours = learner.gradients(even)
+    ours = gradients_of(model, learner, even)
     assert all(gradient.abs().max() > 1e-4 for gradient in expected.values())
     assert_close(ours, expected)
     report = learner.update(even)
@@ -280,7 +281,7 @@ def test_uneven_rounds_equal_the_plain_computation(
     """Loss and gradients on uneven rows equal full-sequence autograd for every micro-batch size."""
     model, learner = start(tiny_model, noise=0.1, clip=clip, micro_batch_tokens=budget)
     loss = plain_loss(model.network, uneven, clip)
-    assert_close(learner.gradients(uneven), plain_gradients(model, loss))
+    assert_close(gradients_of(model, learner, uneven), plain_gradients(model, loss))
     metrics = learner.update(uneven).metrics
     assert metrics["train/loss"] == pytest.approx(loss.item(), abs=1e-5)
     assert metrics["train/tokens"] == 36
@@ -297,7 +298,7 @@ def test_families_learn_as_their_own_forward_does(
     loss = plain_loss(model.network, uneven)
     expected = plain_gradients(model, loss)
     assert all(gradient.abs().max() > 0.1 for gradient in expected.values())
-    assert_close(learner.gradients(uneven), expected)
+    assert_close(gradients_of(model, learner, uneven), expected)
     assert learner.update(uneven).metrics["train/loss"] == pytest.approx(loss.item(), abs=1e-5)
 
 
@@ -313,7 +314,7 @@ def test_activations_computed_again_give_the_same_gradients(
     folder = make_family(family, tmp_path)
     found, kept, drift = [], [], []
     for checkpointing in (False, True):
-        _, learner = start(folder, noise=0.1, checkpointing=checkpointing, kl=0.1)
+        model, learner = start(folder, noise=0.1, checkpointing=checkpointing, kl=0.1)
         sizes: list[int] = []
 
         def note(tensor: torch.Tensor, sizes: list[int] = sizes) -> torch.Tensor:
@@ -321,7 +322,7 @@ def test_activations_computed_again_give_the_same_gradients(
             return tensor
 
         with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-            found.append(learner.gradients(uneven))
+            found.append(gradients_of(model, learner, uneven))
         kept.append(sum(sizes))
         drift.append(learner.update(uneven).metrics["train/kl_base"])
     assert_close(*found)
@@ -349,14 +350,14 @@ def test_prompts_count_where_they_are_run_with_each_row() -> None:
     long, short = make_plain_row(prompt=2, tokens=1), make_plain_row(prompt=3, tokens=10)
     rows = [replace(long, prompt_ids_S=np.full(40, 2))] * 2 + [short]
     assert [share(rows, rank, 2) for rank in (0, 1)] == [[0, 1], [2]]
-    assert [share(rows, rank, 2, whole=True) for rank in (0, 1)] == [[0], [1, 2]]
+    assert [share(rows, rank, 2, with_prompts=True) for rank in (0, 1)] == [[0], [1, 2]]
 
 
 def test_the_drift_is_that_of_all_samples() -> None:
     """A row that stands for three counts three times; forced tokens do not: (3 x 2 + 1 x 6) / 4."""
     row = make_plain_row(prompt=2, tokens=2)
-    many = replace(row, base_logprobs_T=np.array([-2.0, -50.0]), weight=3.0)
-    one = replace(row, base_logprobs_T=np.array([-6.0, -50.0]))
+    many = replace(row, reference_logprobs_T=np.array([-2.0, -50.0]), weight=3.0)
+    one = replace(row, reference_logprobs_T=np.array([-6.0, -50.0]))
     mask_T = np.array([True, False])
     rows = tuple(replace(each, sampled_T=mask_T) for each in (many, one))
     assert mean_drift(rows) == pytest.approx(3.0)
@@ -461,7 +462,7 @@ def test_bfloat16_gradients_are_near_those_of_float32(
         config = settings(folder, dtype=dtype)
         model = load_model(config)
         add_noise(model, seed=1, scale=0.1)
-        found = LoraLearner(model, config).gradients(uneven)
+        found = gradients_of(model, LoraLearner(model, config), uneven)
         flat.append(torch.cat([found[name].float().flatten() for name in sorted(found)]))
     assert torch.nn.functional.cosine_similarity(*flat, dim=0) > 0.99
 
@@ -472,13 +473,13 @@ def test_long_rows_attend_in_parts(tmp_path: Path) -> None:
     rows = make_rows(folder, ((1, sequence._QUERIES + 30), (1, 7)))
     model, learner = start(folder, noise=0.1)
     expected = plain_gradients(model, plain_loss(model.network, make_round(rows)))
-    assert_close(learner.gradients(make_round(rows)), expected)
+    assert_close(gradients_of(model, learner, make_round(rows)), expected)
 
 
 def test_a_model_is_scored_at_one_temperature(tmp_path: Path, uneven: Round) -> None:
     """A model with TRL's head refuses a second temperature, which that head would not take up."""
     model, learner = start(make_family("olmo2", tmp_path))
-    learner.gradients(uneven)
+    gradients_of(model, learner, uneven)
     with pytest.raises(ValueError, match=f"scored at temperature {TEMPERATURE}, not 1"):
         forward(model, 1.0)
 
@@ -564,7 +565,7 @@ def test_rows_that_teach_nothing_are_not_run(tiny_model: Path, uneven: Round) ->
     ]
     more = replace(uneven, rows=(*idle, *uneven.rows))
     model, learner = start(tiny_model)
-    assert_close(learner.gradients(more), learner.gradients(uneven))
+    assert_close(gradients_of(model, learner, more), gradients_of(model, learner, uneven))
     assert learner.update(more).metrics["train/tokens"] == 36
     before = copied(adapter(model))
     assert learner.update(replace(uneven, rows=tuple(idle))).metrics["train/updates"] == 0
@@ -582,7 +583,7 @@ def test_a_prompt_of_one_token_has_nothing_to_share(
     prompt_ids_S = np.array([77])
     round_ = make_round(tuple(replace(r, prompt_ids_S=prompt_ids_S) for r in uneven.rows[:rows]))
     loss = plain_loss(model.network, round_)
-    assert_close(learner.gradients(round_), plain_gradients(model, loss))
+    assert_close(gradients_of(model, learner, round_), plain_gradients(model, loss))
 
 
 @pytest.mark.parametrize("budget", [1, 30, 60, 100])
@@ -590,11 +591,11 @@ def test_micro_batches_keep_to_the_budget(uneven: Round, budget: int) -> None:
     """No pass of several rows costs more than the budget, prefix included, and no row is lost."""
     for group in group_rows(uneven.rows):
         batches = list(micro_batches(group, budget, torch.device("cpu")))
-        assert sorted(place for b in batches for place in b.places) == sorted(group.places)
+        assert sorted(index for b in batches for index in b.indices) == sorted(group.indices)
         for batch in batches:
             rows, width = batch.input_ids_BT.shape
             assert rows == 1 or rows * (len(group.prefix_ids_S) + width) <= budget
-    groups = [group.places for group in group_rows(uneven.rows)]
+    groups = [group.indices for group in group_rows(uneven.rows)]
     assert groups == [(2, 0, 5), (4, 1), (3, 6)]
 
 
@@ -632,7 +633,7 @@ def test_updates_are_adam_on_clipped_gradients(tiny_model: Path, uneven: Round) 
     second = copied(first)
     expected = copied(adapter(model))
     for t in (1, 2):
-        gradients = learner.gradients(uneven)
+        gradients = gradients_of(model, learner, uneven)
         total = math.sqrt(sum(float(g.square().sum()) for g in gradients.values()))
         assert total > norm
         learner.update(replace(uneven, step=t))
@@ -743,7 +744,7 @@ def test_a_warm_start_brings_weights_and_a_fresh_optimiser(
         other.update(uneven)
     other.warm_start(tmp_path)
     assert same(adapter(warm), saved)
-    gradients = other.gradients(uneven)
+    gradients = gradients_of(warm, other, uneven)
     other.update(uneven)
     stepped = {n: saved[n] - 1e-2 * g / (g.abs() + 1e-8) for n, g in gradients.items()}
     assert_close(copied(adapter(warm)), stepped)

@@ -12,7 +12,7 @@ from tests.conftest import make_tiny_model
 from ttrl_cli.loop.outgrown import Outgrown, ungraded
 from ttrl_cli.models.tokenizer import load_codec
 from ttrl_cli.records import Message, Overflow, Prompt
-from ttrl_cli.sampler.layout import Answer, Layout
+from ttrl_cli.sampler.layout import BudgetForcing, Layout
 
 LONG = Overflow(tokens=150, context=100)
 CONTEXT = 120
@@ -70,7 +70,7 @@ def test_the_reason():
 def test_samplers_lay_out_what_others_follow(tiny_model: Path):
     """A prompt without room is refused at the first step only where no other prompts follow."""
     codec = replace(load_codec(str(tiny_model)), max_context=40)
-    answer = Answer(tokens=6, sentence="So:")
+    answer = BudgetForcing(tokens=6, sentence="So:")
     layout = Layout(codec=codec, max_tokens=9, answer=answer, seed=0)
     messages = (Message(role="user", content="x" * 60),)
     prompt = Prompt(key="q", group=3, messages=messages, n=2, others=True)

@@ -13,7 +13,8 @@ from ttrl_cli.config import SolveConfig
 from ttrl_cli.errors import SetupError
 from ttrl_cli.learner.lora import LoraLearner
 from ttrl_cli.models.load import load_model
-from ttrl_cli.models.memory_plan import Plan, Shape, gib, plan, read_shape
+from ttrl_cli.models.memory_plan import Plan, gib, plan
+from ttrl_cli.models.shape import Shape, read_shape
 from ttrl_cli.records import Round, Row
 
 GIB = 2**30
@@ -116,7 +117,7 @@ def test_without_learning_nothing_sleeps() -> None:
 def test_what_does_not_fit_is_said() -> None:
     """Two copies of eight billion parameters do not fit into 24 GiB, whoever sleeps."""
     found = planned(24)
-    assert found.why_not.endswith("24.0 GiB are there")
+    assert found.why_not.endswith("24.0 GiB are available")
     assert planned(24, engine=False, groups=1, group_size=8).why_not == ""
     assert planned(15, engine=False, groups=1, group_size=8).why_not != ""
 
@@ -212,7 +213,7 @@ def test_activations_are_bounded(tmp_path: Path, family: str, checkpointing: boo
 
     weights = list(learner._model.network.parameters())
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        learner.gradients(Round(step=1, rows=rows, normalizer=1.0))
+        learner.accumulate(Round(step=1, rows=rows, normalizer=1.0))
     bound = size(found, "learner", "activations of a micro-batch")
     assert sum(kept.values()) < bound
     if not checkpointing:
@@ -245,7 +246,7 @@ def test_doctor_says_what_does_not_fit(tiny_model: Path) -> None:
     options = ["--model", tiny_model, "--gpu-memory", 0.005, "--json"]
     done = ttrl("doctor", *options)
     assert done.code == 3
-    assert "are needed at least, and 5.1 MiB are there" in done.err
+    assert "of memory; 5.1 MiB are available" in done.err
     assert done.json["why_not"] in done.err
     assert done.json["update"] == sum(
         item["bytes"] for item in done.json["items"] if item["phase"] in ("always", "update")

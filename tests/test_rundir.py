@@ -19,7 +19,7 @@ from tests._helpers import (
     write_lines,
     write_problem,
 )
-from ttrl_cli.config import RunConfig
+from ttrl_cli.config import RunConfig, SolveConfig
 from ttrl_cli.errors import UsageError
 from ttrl_cli.records import Status, Verdict
 from ttrl_cli.rundir import RunDir, Totals
@@ -156,6 +156,26 @@ def test_what_is_no_run_of_ours(run: RunDir, file: str, text: str | None, why: s
         assert done.code == 2
         assert why in done.err
         assert str(run.path) in done.err
+
+
+@pytest.mark.parametrize(
+    ("stored", "fsdp"),
+    [
+        ({"deepspeed": True, "fsdp": False}, True),
+        ({"deepspeed": True}, True),
+        ({"deepspeed": False, "fsdp": False}, False),
+        ({"deepspeed": False, "fsdp": True}, True),
+        ({"fsdp": True}, True),
+        ({}, False),
+    ],
+)
+def test_deepspeed_is_read_as_fsdp(run: RunDir, stored: dict[str, bool], fsdp: bool):
+    """A configuration of a release with DeepSpeed is one with FSDP; without, it stays as it was."""
+    path = run.path / "config.json"
+    config = json.loads(path.read_text())
+    del config["fsdp"]
+    path.write_text(json.dumps(config | stored))
+    assert RunDir.open(run.path).config == SolveConfig(fsdp=fsdp)
 
 
 # -- committing ------------------------------------------------------------------------------

@@ -188,7 +188,7 @@ class TestEnvironment:
         assert returning("hash('a')").data == returning("hash('a')").data
 
     def test_files_of_the_package_are_not_importable_by_accident(self) -> None:
-        """The folder of the warm parent's modules is not on the program's path."""
+        """The folder of the fork server's modules is not on the program's path."""
         result = run("import protocol\ndef run(): return 1")
         assert result.status is Status.ERROR
         assert "No module named 'protocol'" in result.reason

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests._archive import live_states
 from tests._puct import puct_scores
 from ttrl_cli.records import State
 from ttrl_cli.search.archive import Archive, Expansion
@@ -47,11 +48,17 @@ def expand(archive, parent, *children, samples=4):
 
 def scores(archive, c):
     """Scores by state id."""
-    view = archive.view()
+    states = live_states(archive)
+    best = [archive.best_child(state.id) for state in states]
     score_N = puct_scores(
-        view.reward_N, view.best_child_N, view.visits_N, view.seed_N, total=view.total, c=c
+        np.array([state.signed for state in states]),
+        np.array([-math.inf if m is None else m for m in best]),
+        np.array([archive.visits(state.id) for state in states]),
+        np.array([state.parent is None for state in states]),
+        total=archive.total,
+        c=c,
     )
-    return {archive.at(row).id: score for row, score in enumerate(score_N)}
+    return {state.id: score for state, score in zip(states, score_N, strict=True)}
 
 
 def picked(selector, archive, count, seed=0):

@@ -12,8 +12,9 @@ from tests._helpers import ttrl, write_lines, write_problem
 from ttrl_cli.errors import SetupError
 from ttrl_cli.sandbox import backends, choose
 from ttrl_cli.sandbox.backends import BACKENDS, Process
-from ttrl_cli.sandbox.base import Property, Surroundings
+from ttrl_cli.sandbox.base import Property, SandboxSpec
 from ttrl_cli.sandbox.choose import check_backend
+from ttrl_cli.sandbox.outcome import last_line
 from ttrl_cli.sandbox.self_check import QUICK
 
 
@@ -29,9 +30,9 @@ class Broken(Process):
 
     name = "broken"
 
-    def command(self, serve: list[str], surroundings: Surroundings) -> list[str]:
+    def command(self, server: list[str], spec: SandboxSpec) -> list[str]:
         """A command that says why and ends."""
-        del serve, surroundings
+        del server, spec
         return [sys.executable, "-c", "import sys; sys.exit('no such luck')"]
 
 
@@ -51,6 +52,15 @@ def test_a_leak_of_the_environment_is_found(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("ttrl_cli.sandbox.session.environment", lambda _: dict(os.environ))
     checked = check_backend(BACKENDS["namespaces"], [Property.ENVIRONMENT])
     assert checked.broken == {Property.ENVIRONMENT: "found a variable of ours"}
+
+
+@pytest.mark.parametrize(
+    ("text", "last"),
+    [("", ""), ("\n \n", ""), ("one", "one"), ("Traceback:\nno luck\n", "no luck")],
+)
+def test_the_last_line_of_what_went_wrong(text: str, last: str) -> None:
+    """An attack or a start that fails is reported by the last line, even where there is none."""
+    assert last_line(text) == last
 
 
 def test_auto_takes_the_first_that_works(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,9 +31,9 @@ from ttrl_cli.api.launch import Launcher
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import UsageError
 from ttrl_cli.learner.lora import OPTIMISER_FILE, LoraLearner
-from ttrl_cli.learner.passes import whole
+from ttrl_cli.learner.passes import unshared
 from ttrl_cli.models.load import load_model
-from ttrl_cli.models.memory_plan import read_shape
+from ttrl_cli.models.shape import read_shape
 from ttrl_cli.models.sharding import GATHERED
 from ttrl_cli.process_group import told_of_cpu
 
@@ -161,7 +161,7 @@ def test_divided_weights_in_bfloat16(tmp_path: Path, deep_model: Path) -> None:
 def test_a_whole_row_is_the_same_row() -> None:
     """Prompt and completion stay in order; the prompt is forced; the first token leads."""
     (row, *_) = _divided.round_().rows
-    found = whole(row)
+    found = unshared(row)
     ids = [*found.prompt_ids_S, *found.token_ids_T]
     assert ids == [*row.prompt_ids_S, *row.token_ids_T]
     assert found.counted_T.tolist() == [False] * 3 + row.counted_T.tolist()
@@ -215,7 +215,8 @@ def test_a_run_with_divided_weights_is_as_one_without(
 ) -> None:
     """Texts are the same, the sampler is in step; accelerate starts the processes, or we do.
 
-    A launcher that was told of FSDP makes transformers read weights in process 0 alone.
+    A launcher that was told of FSDP makes transformers read weights in process 0 alone. The run is
+    resumed with the configuration that a release with DeepSpeed stored, and goes on under FSDP.
     """
     problem = write_problem(tmp_path / "problem", DISTINCT, seed="a")
     one, two = tmp_path / "one", tmp_path / "two"
@@ -226,9 +227,14 @@ def test_a_run_with_divided_weights_is_as_one_without(
     given = ["solve", problem, *options(tiny_model, **more), "--out", two, "--quiet"]
     launch(file, *given, PYTHONPATH=plugin)
     Path(file).unlink()  # config.json says it all
+    stored = json.loads((two / "config.json").read_text())
+    assert stored["fsdp"]
+    old = stored | {"fsdp": False, "deepspeed": True}
+    (two / "config.json").write_text(json.dumps(old))
     done = command("resume", two, "--steps", 2, "--quiet", PYTHONPATH=plugin)
     assert done.code == 0, done.err
-    assert json.loads((two / "config.json").read_text())["gpus"] == 2
+    assert json.loads((two / "config.json").read_text()) == stored | {"steps": 2}
+    assert stored["gpus"] == 2
     ours, theirs = (read_lines(run / "attempts.jsonl") for run in (two, one))
     assert [line["text"] for line in ours] == [line["text"] for line in theirs]
     figures = read_lines(two / "metrics.jsonl"), read_lines(one / "metrics.jsonl")

@@ -24,7 +24,7 @@ from ttrl_cli.loop.staleness import (
     PROMPT_TOKENS,
     ROWS,
     SlopeCheck,
-    _Reference,
+    _Baseline,
     probes,
     slope,
 )
@@ -60,15 +60,15 @@ def test_a_sampler_that_follows_has_slope_one() -> None:
     changes = np.array([0.1, -0.2, 0.05, 0.3])
     found = slope(changes, changes)
     assert (found.value, found.error) == (pytest.approx(1.0), pytest.approx(0.0, abs=1e-12))
-    assert found.in_step
-    assert not found.out_of_step
+    assert found.fresh
+    assert not found.stale
 
 
 def test_a_sampler_that_stands_still_has_slope_zero() -> None:
     """No change against some: slope 0, no error, out of step."""
     found = slope(np.array([0.1, -0.2, 0.05]), np.zeros(3))
     assert (found.value, found.error) == (0.0, 0.0)
-    assert found.out_of_step
+    assert found.stale
 
 
 def test_a_slope_by_hand() -> None:
@@ -76,8 +76,8 @@ def test_a_slope_by_hand() -> None:
     found = slope(np.array([1.0, 2.0]), np.array([1.0, 1.0]))
     assert found.value == pytest.approx(0.6)
     assert found.error == pytest.approx(0.2)
-    assert not found.in_step
-    assert not found.out_of_step
+    assert not found.fresh
+    assert not found.stale
 
 
 @pytest.mark.parametrize("tokens", [0, 1, 4])
@@ -85,8 +85,8 @@ def test_without_a_change_nothing_is_said(tokens: int) -> None:
     """An update that changed nothing, or fewer than two tokens, leave it open."""
     found = slope(np.zeros(tokens), np.ones(tokens))
     assert found.error == math.inf
-    assert not found.in_step
-    assert not found.out_of_step
+    assert not found.fresh
+    assert not found.stale
 
 
 def test_noise_leaves_small_changes_open() -> None:
@@ -95,8 +95,8 @@ def test_noise_leaves_small_changes_open() -> None:
     changes = 0.001 * rng.normal(size=200)
     for truth in (changes, np.zeros(200)):
         found = slope(changes, truth + 0.01 * rng.normal(size=200))
-        assert not found.in_step
-        assert not found.out_of_step
+        assert not found.fresh
+        assert not found.stale
 
 
 # probes
@@ -251,8 +251,8 @@ def test_changes_below_the_noise_add_up(
 class Coarse(Separate):
     """Rounds, so that a small change of its weights is no change of what it says."""
 
-    def logprobs(self, probes: Sequence[Probe], copy: str = "copy") -> list[FloatArray]:
-        return [np.round(logp_T, 1) for logp_T in super().logprobs(probes, copy)]
+    def logprobs(self, probes: Sequence[Probe], replica: str = "copy") -> list[FloatArray]:
+        return [np.round(logp_T, 1) for logp_T in super().logprobs(probes, replica)]
 
 
 def test_a_change_that_an_engine_rounds_away_stays_open(
@@ -282,7 +282,7 @@ def _open_reference(bench: Bench) -> Any:
     """What a comparison starts from that a noisy engine has left open."""
     chosen = probes([row(prompt=3)])
     scores = np.concatenate(bench.learner.logprobs(chosen))
-    return _Reference(chosen, 1, scores, scores)
+    return _Baseline(chosen, 1, scores, scores)
 
 
 def test_a_run_in_step_survives_many_looks_at_noise() -> None:
@@ -296,7 +296,7 @@ def test_a_run_in_step_survives_many_looks_at_noise() -> None:
         change = 0.1 * rng.normal(size=64)
         found = slope(change, change + 0.12 * rng.normal(size=64))
         looks += 3 * found.error < 0.5
-        assert not found.out_of_step
+        assert not found.stale
     assert looks > 10_000
 
 

@@ -16,8 +16,8 @@ from ttrl_cli.voting.statistics import (
     as_json,
     bootstrap_mean,
     entropy,
-    figures,
     pass_at_k,
+    vote_metrics,
     wilson,
 )
 
@@ -165,7 +165,7 @@ TALLIES = [
 
 def test_figures():
     """The figures of four questions, each computed by hand."""
-    result = figures(TALLIES, rng())
+    result = vote_metrics(TALLIES, rng())
     assert (result.questions, result.labelled, result.samples, result.tokens) == (4, 3, 17, 100)
     assert result.majority_ratio == pytest.approx((2 / 4 + 2 / 5 + 0 + 3 / 4) / 4)
     assert result.parsed == 11 / 17
@@ -188,7 +188,7 @@ def test_figures():
 def test_figures_without_labels():
     """Without labels the second half is None; without questions the shares are 0."""
     for tallies, share in ((TALLIES[3:], 3 / 4), ([], 0.0)):
-        result = figures(tallies, rng())
+        result = vote_metrics(tallies, rng())
         assert (result.labelled, result.majority_ratio, result.parsed) == (0, share, share)
         assert result.pass_at == {}
         assert (result.pass_at_1_interval, result.maj_at_n_interval) == (None, None)
@@ -201,7 +201,7 @@ def test_smallest_n_bounds_k():
         Tally(n=n, parsed=1, votes=(1,), right=right, tokens=0)
         for n, right in [(7, (True,)), (12, (False,)), (3, None)]
     ]
-    assert list(figures(tallies, rng()).pass_at) == [1, 2, 4, 7]
+    assert list(vote_metrics(tallies, rng()).pass_at) == [1, 2, 4, 7]
 
 
 @st.composite
@@ -216,7 +216,7 @@ def labelled_tallies(draw: st.DrawFn) -> Tally:
 @given(tallies=st.lists(labelled_tallies(), min_size=1, max_size=8))
 def test_relations(tallies: list[Tally]):
     """pass@k rises, intervals hold the mean, and pseudo-rewards are right sample by sample."""
-    result = figures(tallies, rng())
+    result = vote_metrics(tallies, rng())
     values = list(result.pass_at.values())
     assert values == sorted(values)
     for mean, interval in (
@@ -252,7 +252,7 @@ def test_tallies_that_contradict_themselves(tally: dict[str, object], why: str):
 
 def test_json():
     """summary.json has flat keys, lists for intervals, and null where there is no label."""
-    result = as_json(figures(TALLIES[1:2], rng()))
+    result = as_json(vote_metrics(TALLIES[1:2], rng()))
     assert json.loads(json.dumps(result)) == result
     assert result == {
         "questions": 1,
@@ -271,7 +271,7 @@ def test_json():
         "label_accuracy": 0.0,
         "reward_accuracy": 0.2,
     }
-    unlabelled = as_json(figures(TALLIES[3:], rng()))
+    unlabelled = as_json(vote_metrics(TALLIES[3:], rng()))
     assert set(unlabelled) == set(result)
     nulls = {key for key, value in unlabelled.items() if value is None}
     assert nulls == {key for key in result if "@" in key or key.endswith("_accuracy")}
@@ -283,6 +283,6 @@ def test_100_000_questions():
         Tally(n=64, parsed=60, votes=(60 - i % 30, i % 30), right=(i % 3 > 0, False), tokens=9)
         for i in range(100_000)
     )
-    result = figures(tallies, rng())
+    result = vote_metrics(tallies, rng())
     assert (result.questions, result.samples, result.tokens) == (100_000, 6_400_000, 900_000)
     assert result.maj_at_n == pytest.approx(2 / 3, abs=1e-5)

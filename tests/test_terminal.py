@@ -14,7 +14,7 @@ import pytest
 from tests._helpers import SCRIPT, command, solve, ttrl, write_problem
 from ttrl_cli.cli import main as command_line
 from ttrl_cli.console import Console, RunView
-from ttrl_cli.escapes import dumps, visible
+from ttrl_cli.escapes import dumps, encodable, visible
 from ttrl_cli.records import Watch
 
 ATTACK = "\x1b]0;PWNED\x07\x1b[2J\x1b]52;c;Y2FuYXJ5\x07\r\x9b1A\x7f\u202egnp\u2066.\u200bexe"
@@ -114,6 +114,21 @@ def test_what_is_shown(text: str, shown: str | None):
     Letters, emoji and the joiners within them are not.
     """
     assert visible(text) == (text if shown is None else shown)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("plain \u6570 \U0001f469", "plain \u6570 \U0001f469"),
+        ("a\ud800b", "a?b"),
+        ("\ud83d\ude00", "??"),  # two halves are no character
+        ("", ""),
+    ],
+)
+def test_what_can_be_written(text: str, kept: str):
+    """A half of a surrogate pair becomes a question mark; all else has a UTF-8 and stays."""
+    assert encodable(text) == kept
+    assert kept.encode("utf-8").decode("utf-8") == kept
 
 
 def test_json_has_no_control_character():

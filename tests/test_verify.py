@@ -225,7 +225,10 @@ class TestUsage:
             ((PROBLEMS / "erdos_overlap_16", __file__, "--certify"), "has no certify"),
             ((PROBLEMS / "ac1", __file__, "--certificate", __file__), "goes with --json"),
             (("--certificate", __file__, "--sandbox", "auto"), "goes with --json"),
-            ((PROBLEMS / "ac1", __file__, "--certify", "--out", "no/where.json"), "no folder"),
+            (
+                (PROBLEMS / "ac1", __file__, "--certify", "--out", "no/where.json"),
+                "its folder does not exist",
+            ),
             (("--certificate", "nowhere.json"), "nowhere.json cannot be read"),
         ],
     )
@@ -426,7 +429,9 @@ class TestEnding:
         until(
             lambda: (
                 process.poll() is not None
-                or any("inside.serve" in words for words in map(command_line, family_of(process)))
+                or any(
+                    "inside.fork_server" in words for words in map(command_line, family_of(process))
+                )
             )
         )
         assert process.poll() is None, wait(process)

@@ -22,7 +22,7 @@ from ttrl_cli.loop.staleness import SlopeCheck
 from ttrl_cli.models.load import load_model
 from ttrl_cli.models.tokenizer import Codec
 from ttrl_cli.records import Adapter, Completion, Message, Probe, Prompt, Round, Row
-from ttrl_cli.sampler.layout import Answer
+from ttrl_cli.sampler.layout import BudgetForcing
 from ttrl_cli.sampler.vllm import VllmSampler
 from ttrl_cli.sampler.vllm_engine import allowed_rank
 
@@ -131,7 +131,7 @@ def test_the_second_phase(vllm_engine: tuple[Any, Codec]) -> None:
     """Cut completions get the sentence and an answer, with log-probabilities of both phases."""
     engine, codec = vllm_engine
     ending = replace(codec, stop_ids=frozenset(range(0, 258, 50)))
-    answer = Answer(tokens=6, sentence="So:")
+    answer = BudgetForcing(tokens=6, sentence="So:")
     sampler = vllm_of(engine, ending, max_tokens=20, answer=answer)
     found = draw(sampler, prompts(n=16))
     assert [(c.group, c.index) for c in found] == [(g, i) for g in range(2) for i in range(16)]

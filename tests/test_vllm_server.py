@@ -22,7 +22,7 @@ from ttrl_cli.learner.lora import LoraLearner
 from ttrl_cli.loop.staleness import SlopeCheck
 from ttrl_cli.models.load import load_model
 from ttrl_cli.records import Probe, Round
-from ttrl_cli.sampler.layout import Answer
+from ttrl_cli.sampler.layout import BudgetForcing
 from ttrl_cli.sampler.vllm_server import VllmServerSampler
 
 __all__ = ["vllm_servers"]
@@ -63,8 +63,8 @@ def test_both_servers_have_the_adapter(
     found = draw(sampler, prompts())
     probes = [Probe(prompt_ids_S=c.prompt_ids_S, token_ids_T=c.token_ids_T) for c in found[:4]]
     expected = learner.logprobs(probes)
-    assert sampler.copies == vllm_servers.urls
-    for url in sampler.copies:
+    assert sampler.replicas == vllm_servers.urls
+    for url in sampler.replicas:
         scored = sampler.logprobs(probes, url)
         assert scored is not None
         for one, other in zip(scored, expected, strict=True):
@@ -76,7 +76,7 @@ def test_both_servers_have_the_adapter(
 def test_the_second_phase(vllm_servers: Served) -> None:
     """Cut completions get the sentence and an answer."""
     ending = replace(vllm_servers.codec, stop_ids=frozenset(range(0, 258, 50)))
-    answer = Answer(tokens=6, sentence="So:")
+    answer = BudgetForcing(tokens=6, sentence="So:")
     sampler = sampler_of(vllm_servers, codec=ending, max_tokens=20, answer=answer)
     found = draw(sampler, prompts(n=16))
     sampler.close()
@@ -170,7 +170,7 @@ def test_a_server_is_taken_back(vllm_servers: Served, learner: LoraLearner) -> N
             name = {"lora_name": sampler._adapter_name}
             httpx2.post(f"{lost.url}/v1/unload_lora_adapter", json=name).raise_for_status()
         assert len(draw(sampler, prompts(n=4))) == 8
-        assert sampler.copies == vllm_servers.urls
+        assert sampler.replicas == vllm_servers.urls
         assert lost.adapters == [sampler._adapter_name]
     sampler.close()
 
@@ -185,9 +185,9 @@ def test_a_server_that_was_started_anew_does_not_end_the_run(
     url = f"{vllm_servers.urls[1]}/v1/unload_lora_adapter"
     httpx2.post(url, json=name).raise_for_status()
     assert len(draw(sampler, prompts(n=8))) == 16
-    assert sampler.copies == vllm_servers.urls[:1]
+    assert sampler.replicas == vllm_servers.urls[:1]
     assert len(draw(sampler, prompts(n=8), step=2)) == 16
-    assert sampler.copies == vllm_servers.urls
+    assert sampler.replicas == vllm_servers.urls
     sampler.close()
 
 
@@ -205,7 +205,7 @@ def test_a_server_that_dies_is_made_up_for(vllm_servers: Served, learner: LoraLe
     assert [(c.group, c.index) for c in found] == [(g, i) for g in range(2) for i in range(48)]
     found = draw(sampler, prompts(n=2), step=2)
     assert len(found) == 4
-    assert sampler.copies == vllm_servers.urls[:1]
+    assert sampler.replicas == vllm_servers.urls[:1]
     sampler.load(replace(learner.adapter, policy=1, path=learner._files.publish(learner._write, 1)))
-    assert sampler.copies == vllm_servers.urls[:1]
+    assert sampler.replicas == vllm_servers.urls[:1]
     sampler.close()

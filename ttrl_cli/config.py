@@ -21,7 +21,7 @@ SearchName = Literal["puct", "best-of-n", "epsilon-greedy"]
 
 
 class Written(BaseModel):
-    """What people write into a file, key by key.
+    """Base of records that people write in files, key by key.
 
     A truth value is not taken for a number: `cpus: yes` is a mistake, and not one core.
     """
@@ -171,8 +171,8 @@ class SolveConfig(RunConfig):
     children_per_parent: Positive = 2
     """Most children kept of each parent over its lifetime."""
     sandbox: SandboxName = "auto"
-    """What keeps programs in: bwrap, namespaces, process (limits only), or auto for the strongest
-    that works here; docs/sandbox.md."""
+    """How programs are isolated: bwrap, namespaces, process (limits only), or auto for the
+    strongest that works here; docs/sandbox.md."""
     reward_copies: bool = True
     """Reward a valid attempt whose data the archive held already when the step began, or that an
     earlier attempt of the step had; false counts it as invalid for learning, which keeps a small

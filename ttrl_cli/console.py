@@ -2,7 +2,7 @@
 
 On a terminal a run is watched live; in a pipe each step is one plain line, and so is how far it is
 every 30 s. No control character of
-what is printed reaches a terminal, whoever wrote it: see `escapes`.
+what is printed reaches a terminal, wherever it comes from: see `escapes`.
 """
 
 import os
@@ -10,7 +10,6 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console as RichConsole
@@ -152,12 +151,7 @@ class RunView:
             self.heartbeat.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self.heartbeat is not None:
             self.heartbeat.stop()
         if self._live is not None:

@@ -1,8 +1,9 @@
-r"""What a terminal would obey or hide, made visible.
+r"""What a terminal would obey or hide, made visible; what no file can hold, replaced.
 
 Texts of candidates, models, problems and servers may hold control sequences: they set a terminal's
 title, clear its screen, write to the clipboard, or turn the order of letters around. Whatever is
 printed for people passes through `visible`. JSON needs less: it escapes all of these but DEL.
+Halves of surrogate pairs have no UTF-8: `encodable` replaces them where a text comes from.
 """
 
 import json
@@ -21,6 +22,12 @@ _HIDDEN = re.compile(
 def visible(text: str) -> str:
     r"""Return the text with each control character as its escape, such as \x1b or \u202e."""
     return _HIDDEN.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def encodable(text: str) -> str:
+    """Replace lone surrogates by question marks, so that the text can be written as UTF-8."""
+    # sandbox/inside/program.py does the same: it runs where ttrl cannot be imported
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def dumps(value: Any, *, indent: int | None = None) -> str:

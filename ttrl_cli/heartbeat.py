@@ -1,4 +1,4 @@
-"""A sign of life within a step, for those who watch a run where there is no terminal."""
+"""Progress lines within a step, where there is no terminal."""
 
 import threading
 import time

@@ -46,19 +46,17 @@ _BISECTIONS = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advantages:
-    """What one group teaches.
+    """The advantages of one group.
 
     Attributes:
         values_G: Advantage of each sample, `[G]`; zeros where the group is dropped.
         beta: Inverse temperature, in 1 / units of reward; None where the objective has none or the
             group is dropped.
-        ess: Effective sample size of the weights, 1 / sum of q_n^2, in samples; None likewise.
         dropped: True where the group has no signal and must stay out of the update.
     """
 
     values_G: FloatArray
     beta: float | None
-    ess: float | None
     dropped: bool
 
 
@@ -145,7 +143,7 @@ def mean_baseline(rewards_G: FloatArray, valid_G: BoolArray) -> Advantages:
     if not _has_signal(numbers_G[valid_G], valid_G):
         return _dropped(valid_G)
     values_G = numbers_G - numbers_G.mean()
-    return Advantages(values_G=values_G, beta=None, ess=None, dropped=False)
+    return Advantages(values_G=values_G, beta=None, dropped=False)
 
 
 def grpo(rewards_G: FloatArray, valid_G: BoolArray) -> Advantages:
@@ -165,7 +163,7 @@ def grpo(rewards_G: FloatArray, valid_G: BoolArray) -> Advantages:
         return centred
     spread = float(centred.values_G.std(ddof=1))
     values_G = centred.values_G / (spread + GRPO_EPSILON)
-    return Advantages(values_G=values_G, beta=None, ess=None, dropped=False)
+    return Advantages(values_G=values_G, beta=None, dropped=False)
 
 
 def by_name(name: ObjectiveName, beta: float) -> Objective:
@@ -199,7 +197,7 @@ def kl_shaping(
     """Add lambda * (mean(d) - d_t) to each token's advantage, d_t = log pi_sampler - log pi_base.
 
     The mean is over all tokens of the given rows, so call this once per batch, after groups without
-    signal were removed. Tokens that drifted from the base model more than the average are
+    signal were removed. Tokens that drifted from the reference model more than the average are
     discouraged; the shaping sums to 0 over the batch (weighted).
 
     Args:
@@ -308,8 +306,7 @@ def _leave_one_out(weight_V: FloatArray, valid_G: BoolArray, beta: float) -> Adv
     others_G = (weight_G.sum() - weight_G) / (size - 1)
     ratio_G = np.full(size, float(size))
     np.divide(weight_G, others_G, out=ratio_G, where=weight_G < size * others_G)
-    ess = float(weight_V.sum() ** 2 / (weight_V @ weight_V))
-    return Advantages(values_G=ratio_G - 1, beta=beta, ess=ess, dropped=False)
+    return Advantages(values_G=ratio_G - 1, beta=beta, dropped=False)
 
 
 def _has_signal(rewards_V: FloatArray, valid_G: BoolArray) -> bool:
@@ -323,7 +320,7 @@ def _has_signal(rewards_V: FloatArray, valid_G: BoolArray) -> bool:
 
 
 def _dropped(valid_G: BoolArray) -> Advantages:
-    return Advantages(values_G=np.zeros(valid_G.size), beta=None, ess=None, dropped=True)
+    return Advantages(values_G=np.zeros(valid_G.size), beta=None, dropped=True)
 
 
 def _valid_rewards(rewards_G: FloatArray, valid_G: BoolArray) -> FloatArray:

@@ -30,7 +30,7 @@ class _Section(Section, BaseModel):
 
 
 class Solution(_Section):
-    """What a completion holds."""
+    """The solution that a completion must hold."""
 
     kind: Literal["program", "text", "json"]
     """program: code that is run; text: the text is the solution; json: data."""
@@ -59,7 +59,7 @@ class Reward(_Section):
 
 
 class Limits(_Section):
-    """What one candidate may use."""
+    """The limits of one candidate."""
 
     seconds: Annotated[float, Field(gt=0)] = 600.0
     """Wall time of a program, and of verifying its data."""
@@ -121,7 +121,7 @@ class ProblemSpec(_Section):
     direction: Direction
     """The score's own direction."""
     solution: Solution
-    """What a completion holds."""
+    """The solution that a completion must hold."""
     verifier: str | Command
     """FILE.py:FUNCTION, data -> data the score may trust (or raises Invalid); or a command."""
     score: str | None = None
@@ -140,7 +140,7 @@ class ProblemSpec(_Section):
     seeds: Annotated[list[str], Field(min_length=1)]
     """Files with valid solutions to start from; repeated until there is one per group."""
     limits: Limits = Limits()
-    """What one candidate may use."""
+    """The limits of one candidate."""
     environment: Environment = Environment()
     """Where programs run."""
     prompt: PromptSpec = PromptSpec()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
 
 _PATIENCE = timedelta(days=30)
-"""How long to wait for a message: grading a step may take long, and nobody is to give up."""
+"""Timeout of messages. Long on purpose: process 0 may grade for hours between two of them."""
 
 CPU_VARIABLE = "ACCELERATE_USE_CPU"
 """The variable by which accelerate says that GPUs are to be left alone."""
@@ -106,7 +106,7 @@ def told_of_cpu() -> bool:
 
 @contextmanager
 def _together() -> Iterator[None]:
-    """Turn torch's error about a missing process into a message in plain words.
+    """Turn torch's error for a lost process into a SetupError.
 
     Raises:
         SetupError: If another process is not there any more.
@@ -118,10 +118,10 @@ def _together() -> Iterator[None]:
 
 
 @contextmanager
-def in_step() -> Iterator[None]:
-    """Turn an error about a missing process into plain words while the model runs.
+def naming_lost_processes() -> Iterator[None]:
+    """Like `_together`, for forward and backward passes that contain collectives.
 
-    This is for computations that need all processes. Other errors are raised unchanged.
+    Other errors are raised unchanged.
 
     Raises:
         SetupError: If another process is not there any more.

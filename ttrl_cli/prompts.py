@@ -85,7 +85,7 @@ Answer with the solution in one ``` block.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptVariables:
-    """What a template may use.
+    """The variables of a template.
 
     Attributes:
         statement: The problem's statement.

@@ -41,7 +41,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """What a sampler is asked: `n` completions of one conversation.
+    """A request to a sampler: `n` completions of one conversation.
 
     Attributes:
         key: Id of the parent state or of the question; the replay sampler looks lines up by it.
@@ -97,7 +97,7 @@ class Completion:
         prompt_ids_S: Token ids of the laid-out prompt; empty for replayed text.
         token_ids_T: Sampled token ids, the end-of-turn token included; empty for replayed text.
         logprobs_T: Log-probability of each token under the distribution it was drawn from.
-        logprob: Sum of logprobs_T, or what a replay file said; None where nobody knows.
+        logprob: Sum of logprobs_T, or what a replay file said; None where it is unknown.
         finished: False where the completion was cut at max_tokens.
         sampled_T: False for tokens that were forced on the model; None where none was.
         overflow: Why nothing was sampled; None where something was.
@@ -146,7 +146,7 @@ class Verdict:
         output: The end of what the program printed.
         feedback: What the problem's score says to the next attempt.
         rule: Which rule found the answer (vote), or the solution (solve).
-        metrics: Further figures the problem's score returned.
+        metrics: Further metrics that the problem's score returned.
     """
 
     status: Status
@@ -257,7 +257,7 @@ class Row:
         logprobs_T: Log-probabilities under the policy that sampled them.
         advantages_T: Advantage of each token.
         weight: Multiplies the row's loss: how many samples the row stands for.
-        base_logprobs_T: Log-probabilities under the untrained model, where the loss needs them.
+        reference_logprobs_T: Log-probabilities under the reference model, where they are needed.
         sampled_T: False for tokens that no loss is taken on, being forced on the model; None where
             there are none.
     """
@@ -267,7 +267,7 @@ class Row:
     logprobs_T: FloatArray
     advantages_T: FloatArray
     weight: float = 1.0
-    base_logprobs_T: FloatArray | None = None
+    reference_logprobs_T: FloatArray | None = None
     sampled_T: BoolArray | None = None
 
     @property
@@ -279,7 +279,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """What one update learns from: any number of rows, none included.
+    """The rows of one update: any number of them, none included.
 
     Attributes:
         step: The step this round belongs to (from 1).
@@ -296,7 +296,7 @@ class Round:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapter:
-    """The weights a sampler is to use.
+    """The weights that a sampler must use.
 
     Attributes:
         policy: The step whose update made them; 0 is the untrained model.
@@ -322,7 +322,7 @@ class Probe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateReport:
-    """What an update did.
+    """The metrics of an update, and a warning.
 
     Attributes:
         metrics: Namespaced keys, all explained in docs/metrics.md.
@@ -341,7 +341,7 @@ class StepProgress:
         step: The step, from 1.
         phase: What it is at.
         done: Samples that are finished.
-        total: Samples that it is to have.
+        total: Samples that it asks for.
         graded: How many of them are graded.
         tokens: Tokens sampled so far; where the sampler does not count, those of finished samples.
         unsampled: Tokens that may still be sampled, if every sample is as long as it can be.
@@ -360,7 +360,7 @@ class StepProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """What whoever watches a run is told before its first step.
+    """Facts about a run that the reporter gets before its first step.
 
     Attributes:
         name: The problem's or the question file's name.
@@ -370,7 +370,7 @@ class Watch:
         best_known: The best score known, if any.
         stages: Steps that each stage of a vote still has, in order: before, train, after; empty for
             a search.
-        warning: What is to be said in any case; empty if nothing.
+        warning: A warning to show, even when quiet; empty if there is none.
     """
 
     name: str

@@ -179,7 +179,9 @@ class Tree:
     def extend_plainly(self) -> float:
         """Seconds of sorting a list of all states after an extension."""
         if not self._sorted:
-            self._sorted = sorted(self.archive.states, key=_worst_last)
+            live_L = np.flatnonzero(self.archive.standing().live_N)
+            states = [self.archive.numbered(int(node)) for node in live_L]
+            self._sorted = sorted(states, key=_worst_last)
         self._sorted += self._added
         took = seconds(lambda: self._sorted.sort(key=_worst_last))
         del self._sorted[len(self.archive) :]
@@ -191,9 +193,9 @@ class Tree:
         Raises:
             ValueError: If it does not.
         """
-        view, now = self.archive.view(), self.archive.standing()
-        best_child_N = np.full(now.q_N.size, -np.inf)
-        best_child_N[view.node_N] = view.best_child_N
+        now = self.archive.standing()
+        # where m equals R it makes no difference that R is taken for want of m
+        best_child_N = np.where(now.q_N == now.reward_N, -np.inf, now.q_N)
         found: list[list[int]] = []
         took = seconds(lambda: found.append(plain_picks(self.archive, now, best_child_N)))
         if [self.archive.numbered(node).id for node in found[0]] != [s.id for s in self.picked]:

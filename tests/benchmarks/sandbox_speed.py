@@ -28,7 +28,7 @@ from _figures import Figure, emit, medians, say, seconds
 
 from ttrl_cli.problem import Limits
 from ttrl_cli.sandbox.backends import BACKENDS
-from ttrl_cli.sandbox.base import Backend, Program, Surroundings
+from ttrl_cli.sandbox.base import Backend, Program, SandboxSpec
 from ttrl_cli.sandbox.choose import check_backend
 from ttrl_cli.sandbox.session import Sandbox
 
@@ -61,7 +61,7 @@ def strongest() -> Backend:
 def soak(count: int) -> None:
     """Run many candidates in a row on the strongest backend; emit what is left behind."""
     backend = strongest()
-    with Sandbox(backend, Surroundings()) as sandbox:
+    with Sandbox(backend, SandboxSpec()) as sandbox:
         run(sandbox)
         before = left(sandbox)
         taken = count * per_call(partial(run, sandbox), count) / 1e3
@@ -120,7 +120,7 @@ def speed() -> None:
             if not check_backend(backend, ()).works:
                 say(f"{name} does not work here")
                 continue
-            sandbox = stack.enter_context(Sandbox(backend, Surroundings()))
+            sandbox = stack.enter_context(Sandbox(backend, SandboxSpec()))
             run(sandbox)
             ways[name] = partial(per_call, partial(run, sandbox))
         found = medians(ways, ROUNDS)

@@ -26,7 +26,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
-    """How what a text announces as its answer is read.
+    """How to read what a text announces as its answer.
 
     Attributes:
         value: What an answer line's value says; the value itself, unless it is a sentence.
@@ -159,7 +159,7 @@ def sentence(text: str, read: Reader) -> Hit | None:
 
     Where every such sentence is about another case, or someone else's answer, the last one counts.
     """
-    own = _said((hit for hit in sentences(text, read) if not _is_aside(text, hit)), read)
+    own = _said((hit for hit in sentences(text, read) if not _is_supposed(text, hit, _ASIDE)), read)
     if own and read.counts(own.answer):
         return own
     return _said(sentences(text, read), read)
@@ -214,19 +214,14 @@ def meant(text: str, hits: Iterator[Hit]) -> Iterator[Hit]:
     return (hit for hit in hits if not _is_supposed(text, hit))
 
 
-def _is_supposed(text: str, hit: Hit) -> bool:
-    """Decide whether an answer is hypothetical, someone else's, or answers another question."""
+def _is_supposed(text: str, hit: Hit, clauses: re.Pattern[str] = _HYPOTHETICAL) -> bool:
+    """Decide whether an answer is hypothetical, or follows a clause that makes it no answer.
+
+    Such as one that says that the answer is wrong, someone else's, or another question's.
+    """
     before = text[max(0, hit.start - _LONGEST_CLAUSE) : hit.start]
     clause = _SENTENCE_END.split(before)[-1]
-    says = text[hit.start : hit.end]
-    return bool(_WOULD.search(says) or _HYPOTHETICAL.search(clause))
-
-
-def _is_aside(text: str, hit: Hit) -> bool:
-    """Decide whether a sentence is hypothetical, or gives a wrong or someone else's answer."""
-    before = text[max(0, hit.start - _LONGEST_CLAUSE) : hit.start]
-    clause = _SENTENCE_END.split(before)[-1]
-    return bool(_WOULD.search(text[hit.start : hit.end]) or _ASIDE.search(clause))
+    return bool(_WOULD.search(text[hit.start : hit.end]) or clauses.search(clause))
 
 
 def _regions(

@@ -1,4 +1,4 @@
-"""Divided weights, and what a file of accelerate's comes to as options of a run."""
+"""Sharded weights, and the options that a configuration file of accelerate's stands for."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -40,7 +40,7 @@ _FSDP_USED = frozenset(
 )
 _FSDP_WITHOUT_EFFECT = frozenset(
     {
-        # how trainable weights are cut, saved and loaded; here they are whole
+        # how trainable weights are sharded, saved and loaded; here they are unsharded
         "fsdp_auto_wrap_policy",
         "fsdp_min_num_params",
         "fsdp_state_dict_type",
@@ -86,8 +86,8 @@ def with_accelerate_file(config: C) -> C:
         said["dtype"] = "bfloat16"
     if "device" not in given and asked["use_cpu"]:
         said["device"] = "cpu"
-    divided = _divided(asked, where).items()
-    said |= {key: value for key, value in divided if key not in given and value is not None}
+    sharded = _sharded(asked, where).items()
+    said |= {key: value for key, value in sharded if key not in given and value is not None}
     return config.model_copy(update=said)
 
 
@@ -107,10 +107,10 @@ def require_divisible(config: RunConfig) -> None:
         msg = "--load-in-4bit: --fsdp cannot divide weights in 4 bits"
         raise UsageError(msg)
     if config.sampler == "transformers":
-        raise UsageError(needs_whole_weights(config))
+        raise UsageError(needs_unsharded_weights(config))
 
 
-def needs_whole_weights(config: RunConfig) -> str:
+def needs_unsharded_weights(config: RunConfig) -> str:
     """Return the message that refuses --fsdp with a sampler that shares the learner's weights."""
     return (
         f"--fsdp divides the weights among processes, and --sampler {config.sampler} "
@@ -179,7 +179,7 @@ def _loaded(path: str, where: str) -> dict[str, Any]:
     return asked
 
 
-def _divided(asked: dict[str, Any], where: str) -> dict[str, object]:
+def _sharded(asked: dict[str, Any], where: str) -> dict[str, object]:
     """Return the options on sharded weights that the file sets; a value of None means not set.
 
     Raises:

@@ -23,7 +23,7 @@ SLACK_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeedCheck:
-    """What `ttrl check` found out about one seed; the certificate where the problem certifies."""
+    """The result of checking one seed; with its certificate where the problem certifies."""
 
     name: str
     verdict: Verdict
@@ -32,7 +32,7 @@ class SeedCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What is wrong with a verifier: the data that told, and what it did with them."""
+    """A fault of a verifier: the data that show it, and what the verifier did with them."""
 
     attack: str
     what: str
@@ -40,14 +40,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """What `ttrl check` found out about a problem.
+    """The result of `ttrl check`.
 
     Attributes:
         problem: The problem.
         seeds: Its seeds, all valid.
         attacks: How many hostile data its verifier was tried with.
         findings: What is wrong with it, as they tell.
-        warning: What is to be said in any case; empty if nothing.
+        warning: A warning to show, even when quiet; empty if there is none.
     """
 
     problem: Problem
@@ -97,10 +97,10 @@ def graded_seeds(problem: Problem, grader: ProblemGrader) -> list[Verdict]:
         ProblemError: If a seed is not valid (the first one is named), or if the template is wrong.
     """
     verdicts = grader.grade_seeds()
-    for place, (seed, verdict) in enumerate(zip(problem.seeds, verdicts, strict=True)):
+    for index, (seed, verdict) in enumerate(zip(problem.seeds, verdicts, strict=True)):
         if not verdict.valid:
             why = f"{seed.name} is not a valid solution: {verdict.status}: {verdict.reason}"
-            raise ProblemError(problem.folder / PROBLEM_FILE, f"seeds[{place}]", why)
+            raise ProblemError(problem.folder / PROBLEM_FILE, f"seeds[{index}]", why)
     for root in roots(problem, verdicts, 1):
         for before in (None, root.score):
             solve_messages(problem, root, before)

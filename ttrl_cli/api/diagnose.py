@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """What `ttrl doctor` found out.
+    """The result of `ttrl doctor`.
 
     Attributes:
         kernel: The system's name and version.
         sandboxes: What became of each backend's claims.
         chosen: The backend that `--sandbox auto` takes; empty if none works.
-        warning: What is to be said about it; empty if nothing.
+        warning: A warning about it; empty if there is none.
     """
 
     kernel: str
@@ -80,7 +80,7 @@ def memory_plan(options: "Mapping[str, object]", *, gigabytes: float | None = No
         UsageError: If an option is wrong.
         SetupError: If the model's configuration cannot be found.
     """
-    from ttrl_cli.models import memory_plan, store
+    from ttrl_cli.models import memory_plan, shape, store
 
     config = with_accelerate_file(resolve(SolveConfig, {}, options, where="doctor"))
     require_divisible(config)
@@ -95,7 +95,7 @@ def memory_plan(options: "Mapping[str, object]", *, gigabytes: float | None = No
     if gigabytes is None:
         return memory_plan.plan_here(config, folder, engine=engine)
     return memory_plan.plan(
-        memory_plan.read_shape(folder),
+        shape.read_shape(folder),
         config,
         dtype="bfloat16" if config.dtype == "auto" else config.dtype,
         device="cuda",

@@ -1,4 +1,4 @@
-"""What a process that is not the first does: it follows the orders of process 0."""
+"""Every process but the first: it carries out the orders of process 0."""
 
 import os
 import sys
@@ -24,7 +24,7 @@ def _say_ready() -> None:
 
 def follow() -> None:
     """Carry out the orders of process 0 until it ends the run."""
-    import torch  # noqa: F401 # what takes long is to be done before this process says so
+    import torch  # noqa: F401 # slow: done before this process says that it is ready
 
     if process_group.started_here():
         _say_ready()
@@ -65,5 +65,5 @@ def _obey(order: object, runtime: Runtime, group: ProcessGroup) -> None:
             assert isinstance(sampler, SeparateSampler)
             sampler.sleep() if on else sampler.wake_up()
         case _:
-            msg = f"nobody knows what to do about {order!r}"
+            msg = f"unknown order {order!r}"
             raise AssertionError(msg)

@@ -19,14 +19,14 @@ _GRACE = 30
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """Load what this configuration says."""
+    """Order: load the sampler and the learner of this configuration."""
 
     config: RunConfig
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """There is nothing more to do."""
+    """Order: the run has ended."""
 
 
 class Launcher:
@@ -133,11 +133,11 @@ def _as_launched(config: RunConfig) -> None:
         msg = "launched with DeepSpeed, which is not supported; --fsdp divides weights"
         raise UsageError(msg)
     if os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true" and not config.fsdp:
-        msg = "launched with FSDP, which this run is not to use; see --accelerate-config"
+        msg = "launched with FSDP, but this run does not use it; pass --fsdp or --accelerate-config"
         raise UsageError(msg)
     for_gpus = torch.cuda.is_available() and not process_group.told_of_cpu()
     if process_group.size() > 1 and for_gpus and choose_device(config.device) == "cpu":
-        msg = f"launched for GPUs, and the run is to be on the CPU; set {CPU_VARIABLE}=true"
+        msg = f"launched for GPUs, and this run is on the CPU; set {CPU_VARIABLE}=true"
         raise UsageError(msg)
 
 

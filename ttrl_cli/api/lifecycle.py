@@ -1,4 +1,4 @@
-"""What goes around a run: a folder of its own, a phase kept true, a word on how to go on."""
+"""The life of a run: its folder, its phase in status.json, its end and how to resume it."""
 
 import os
 import time

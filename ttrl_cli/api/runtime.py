@@ -1,4 +1,4 @@
-"""What runs: sampler and learner, which share one model where both need one."""
+"""Assemble and tear down a run: sampler, learner and processes."""
 
 import gc
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ttrl_cli import process_group
 from ttrl_cli.api.accelerate_config import (
-    needs_whole_weights,
+    needs_unsharded_weights,
 )
 from ttrl_cli.api.launch import Launcher
 from ttrl_cli.completions import KNOWN, Marks
@@ -59,7 +59,7 @@ def _no_collection() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
-    """Sampler and learner, which share one model where both need one. Closes like a file.
+    """Sampler, learner and other processes of a run. A context manager.
 
     Attributes:
         dtype: The type of the model's weights; as configured where no model was loaded.
@@ -84,7 +84,7 @@ class Runtime:
 
         Args:
             config: The run's configuration.
-            codec: The codec that `load_words` returned, if it was called.
+            codec: The codec that `load_tokenizer` returned, if it was called.
 
         Raises:
             UsageError: If the launched processes do not fit the configuration, or the sampler needs
@@ -114,7 +114,7 @@ class Runtime:
 
     @classmethod
     def local(
-        cls, config: RunConfig, others: ProcessGroup | None, words: "Codec | None" = None
+        cls, config: RunConfig, others: ProcessGroup | None, loaded: "Codec | None" = None
     ) -> "Runtime":
         """Load the sampler and the learner of one process.
 
@@ -128,20 +128,20 @@ class Runtime:
             from ttrl_cli.models.load import load_model, set_threads
 
             set_threads(config.threads)
-            return load_model(config, words)
+            return load_model(config, loaded)
 
         @cache
         def codec() -> "Codec":
             from ttrl_cli.models.tokenizer import folder_of, load_codec
 
-            return words or load_codec(folder_of(config.model), thinking=config.thinking)
+            return loaded or load_codec(folder_of(config.model), thinking=config.thinking)
 
-        def whole_model() -> "LoadedModel":
+        def unsharded_model() -> "LoadedModel":
             if config.fsdp:
-                raise UsageError(needs_whole_weights(config))
+                raise UsageError(needs_unsharded_weights(config))
             return model()
 
-        context = registry.SamplerContext(config=config, model=whole_model, codec=codec)
+        context = registry.SamplerContext(config=config, model=unsharded_model, codec=codec)
         sampler = registry.make_sampler(config.sampler, context)
         separate = isinstance(sampler, SeparateSampler)
         files = AdapterFiles(_adapter_folder(config)) if separate else None
@@ -212,7 +212,7 @@ class Runtime:
 
 
 @_no_collection()
-def load_words(
+def load_tokenizer(
     config: RunConfig, messages: Sequence[Message], reporter: Reporter
 ) -> "tuple[Codec | None, Json]":
     """Load a model's tokenizer, and encode a conversation before any weights are loaded.

@@ -20,7 +20,7 @@ _COMMON = "common"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scaffold:
-    """What `ttrl new` made.
+    """The result of `ttrl new`.
 
     Attributes:
         folder: The problem's folder.

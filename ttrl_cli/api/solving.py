@@ -16,7 +16,7 @@ from ttrl_cli.api.lifecycle import (
     phases,
     watch,
 )
-from ttrl_cli.api.runtime import Options, Runtime, load_words
+from ttrl_cli.api.runtime import Options, Runtime, load_tokenizer
 from ttrl_cli.api.settings import settle, workers
 from ttrl_cli.api.voting import resume_vote
 from ttrl_cli.config import RunConfig, SolveConfig, resolve
@@ -70,7 +70,7 @@ def solve(
     with ExitStack() as stack:
         grader = stack.enter_context(_grader(problem, config, folder))
         seeds = roots(problem, graded_seeds(problem, grader), config.groups)
-        codec, template = load_words(config, solve_messages(problem, seeds[0], None), reporter)
+        codec, template = load_tokenizer(config, solve_messages(problem, seeds[0], None), reporter)
         runtime = stack.enter_context(Runtime.load(config, codec))
         config = runtime.settled(config)
         source = None if start_from is None else str(start_from.resolve())
@@ -181,8 +181,8 @@ def _warm_lines(old: list[dict[str, Json]], seeds: list[State], name: str) -> li
     ]
     missing = len(seeds) - len(roots) - len(own)
     repeated = [
-        {**roots[place % len(roots)], "id": f"seed.{len(seeds) + place}"}
-        for place in range(missing)
+        {**roots[index % len(roots)], "id": f"seed.{len(seeds) + index}"}
+        for index in range(missing)
     ]
     merged = [*roots, *own, *repeated]
     first = {**renamed[0], "states": merged}

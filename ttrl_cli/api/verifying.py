@@ -20,14 +20,14 @@ from ttrl_cli.yaml_input import first_error
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What `ttrl verify` found out about a solution.
+    """The result of verifying a solution.
 
     Attributes:
         problem: The problem.
         verdict: Its verdict on the solution.
         certificate: Of the bound that the solution proves; None unless asked for and found.
         uncertified: Why there is none though it was asked for; empty if that is not so.
-        warning: What is to be said in any case; empty if nothing.
+        warning: A warning to show, even when quiet; empty if there is none.
     """
 
     problem: Problem
@@ -44,11 +44,11 @@ class Verification:
             return None
         if self.certificate is None:
             return self.problem.better(score, best)
-        # a bound from the wrong side, an upper one of what is to be large, proves nothing
+        # a bound from the wrong side, such as an upper one of what is maximised, proves nothing
         right_side = self.certificate.upper == (self.problem.spec.direction == "minimize")
         return right_side and self.problem.better(self.certificate.value, best)
 
-    def figures(self) -> dict[str, Json]:
+    def as_json(self) -> dict[str, Json]:
         """Return the fields that --json prints."""
         return {
             "valid": self.verdict.valid,
@@ -138,7 +138,7 @@ def check_certificate(document: Json, problem: Path | None = None) -> Certificat
         raise UsageError(msg)
     construction = document.get("construction")
     if not isinstance(construction, dict):
-        msg = "not a certificate: no object with the key construction"
+        msg = "not a certificate: expected a JSON object with the key construction"
         raise Invalid(msg)
     loaded = _with_certify(load_problem(problem))
     if loaded.spec.solution.kind != "text":

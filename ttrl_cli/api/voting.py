@@ -17,7 +17,7 @@ from ttrl_cli.api.lifecycle import (
     phases,
     watch,
 )
-from ttrl_cli.api.runtime import Options, Runtime, load_words
+from ttrl_cli.api.runtime import Options, Runtime, load_tokenizer
 from ttrl_cli.api.settings import settle, workers
 from ttrl_cli.config import VoteConfig, resolve
 from ttrl_cli.errors import UsageError
@@ -84,7 +84,7 @@ def vote(
     new_folder(out, name)  # one that exists is refused before a model is loaded
     with ExitStack() as stack:
         messages = question_messages(questions.questions[0], asked)
-        codec, template = load_words(config, messages, reporter)
+        codec, template = load_tokenizer(config, messages, reporter)
         runtime = stack.enter_context(Runtime.load(config, codec))
         config = runtime.settled(config)
         copies = {"questions.jsonl": raw, "prompt.yaml": _as_yaml(asked)}

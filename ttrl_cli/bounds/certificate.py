@@ -1,4 +1,4 @@
-"""Certificates: a bound, and a construction from which anybody can compute it again, exactly.
+"""Certificates: a bound, and a construction from which it can be computed again, exactly.
 
 A certificate is a JSON object:
 
@@ -147,7 +147,7 @@ def check(document: Json) -> Certificate:
         Invalid: If it is not a certificate of one of KINDS, or does not prove what it says.
     """
     if not isinstance(document, dict) or not isinstance(document.get("construction"), dict):
-        msg = "not a certificate: no object with the key construction"
+        msg = "not a certificate: expected a JSON object with the key construction"
         raise Invalid(msg)
     version = document.get("schema_version")
     if type(version) is not int or version != SCHEMA_VERSION:

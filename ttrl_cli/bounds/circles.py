@@ -48,9 +48,9 @@ def packing(data: object, count: int) -> list[list[float]]:
 
 def faults(circles: list[list[float]]) -> str:
     """Return what is wrong with a packing in exact arithmetic, in words; empty if nothing is."""
-    for place, circle in enumerate(circles):
+    for index, circle in enumerate(circles):
         if _sticks_out(circle):
-            return f"circle {place} is not inside the unit square"
+            return f"circle {index} is not inside the unit square"
     for (i, a), (j, b) in combinations(enumerate(circles), 2):
         if _overlap(a, b):
             return f"circles {i} and {j} overlap"

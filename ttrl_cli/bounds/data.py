@@ -46,10 +46,10 @@ def rows(data: object, key: str, length: int) -> FloatArray:
     if not isinstance(found, list | tuple):
         msg = f"expected a list of {key} (got {type(found).__name__})"
         raise Invalid(msg)
-    read = [_real_numbers(row, f"{key}[{place}]") for place, row in enumerate(found[: MOST + 1])]
-    for place, row in enumerate(read):
+    read = [_real_numbers(row, f"{key}[{index}]") for index, row in enumerate(found[: MOST + 1])]
+    for index, row in enumerate(read):
         if len(row) != length:
-            msg = f"{key}[{place}] has {len(row)} numbers; expected {length}"
+            msg = f"{key}[{index}] has {len(row)} numbers; expected {length}"
             raise Invalid(msg)
     return np.array(read).reshape(len(read), length)
 

@@ -79,11 +79,11 @@ def heights(h: FloatArray) -> list[int]:
     whole = [int(x) for x in np.rint(np.ldexp(h, BITS))]
     missing = len(whole) * ONE // 2 - sum(whole)
     while missing:  # the same share for each that is left, where there is room for it
-        for place, height in enumerate(whole):
-            share = -(-abs(missing) // (len(whole) - place))
+        for index, height in enumerate(whole):
+            share = -(-abs(missing) // (len(whole) - index))
             share = share if missing > 0 else -share
-            whole[place] = min(max(height + share, 0), ONE)
-            missing -= whole[place] - height
+            whole[index] = min(max(height + share, 0), ONE)
+            missing -= whole[index] - height
     return whole
 
 

@@ -16,7 +16,7 @@ from ttrl_cli.errors import Invalid
 from ttrl_cli.records import FloatArray
 
 ROUNDING = 1e-6
-"""How far a height may be above 1 when its function has been scaled: mended, and worth nothing."""
+"""How far a height may be above 1 once its function is scaled: repaired, and worth nothing."""
 
 
 def convolve(f: FloatArray, g: FloatArray) -> FloatArray:
@@ -62,8 +62,8 @@ def nonnegative(f: FloatArray) -> FloatArray:
         Invalid: If a value is negative or all are zero.
     """
     if (f < 0).any():
-        place = int(np.argmax(f < 0))
-        msg = f"number {place} is negative ({f[place]:g})"
+        index = int(np.argmax(f < 0))
+        msg = f"number {index} is negative ({f[index]:g})"
         raise Invalid(msg)
     if not f.any():
         msg = "all numbers are zero"

@@ -37,7 +37,7 @@ def check(
     else:
         console.result(_describe(checked))
     if checked.findings:
-        why = f"{len(checked.findings)} of {checked.attacks} attacks told that it is wrong"
+        why = f"{len(checked.findings)} of {checked.attacks} attacks found a fault in it"
         raise ProblemError(checked.problem.folder / PROBLEM_FILE, "verifier", why)
 
 

@@ -30,7 +30,7 @@ class Field:
         name: Its key.
         kind: The type of its values.
         choices: Its values, where they are a few names.
-        default: What it is where nobody says.
+        default: Its value if it is not given.
         help: Its docstring, in one line.
         panel: The comment above its section of the configuration.
     """
@@ -167,7 +167,7 @@ def _field(
 
 
 def _type(node: ast.expr, aliases: Mapping[str, ast.expr]) -> tuple[type, tuple[str, ...]]:
-    """Return the type that an annotation comes to, and its values if they are a few names.
+    """Return the type that an annotation stands for, and its values if they are a few names.
 
     Raises:
         TypeError: If it is of a form that no option has.

@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 
 from ttrl_cli import __version__, environ, process_group
 from ttrl_cli.cli import best, check, doctor, export, model, new, resume, show, solve, verify, vote
-from ttrl_cli.errors import OF_THE_SYSTEM, SignalExit, TtrlError
+from ttrl_cli.errors import OF_THE_SYSTEM, SignalExit, TtrlError, first_line
 from ttrl_cli.escapes import visible
 
 _ParsingError: Any = typer.BadParameter.__base__
@@ -102,7 +102,8 @@ def main() -> None:
     except RuntimeError as error:
         if not _out_of_memory(error):
             raise
-        _error(f"{str(error).partition('.')[0]}; what fits, says: ttrl doctor --model MODEL")
+        said = first_line(error).partition(".")[0]
+        _error(f"{said}; run `ttrl doctor --model MODEL` to see what fits")
         sys.exit(3)
     except OSError as error:
         if error.errno not in OF_THE_SYSTEM:
@@ -136,7 +137,7 @@ def _follows() -> bool:
     """
     words = sys.argv[1:]
     command = next((word for word in words if not word.startswith("-")), "")
-    # --version before the command, and --help anywhere, are answered by whoever is asked
+    # --version before the command, and --help anywhere, are answered by any process
     alone = "--help" in words or words[:1] == ["--version"]
     if alone or not (command in _SHARED or process_group.started_here()):
         return False

@@ -15,8 +15,8 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but erro
 Sandbox = Annotated[
     str | None,
     typer.Option(
-        help="What keeps programs in: bwrap, namespaces, process (limits only), or auto (default): "
-        "the strongest that works here.",
+        help="How programs are isolated: bwrap, namespaces, process (limits only), or auto "
+        "(default): the strongest that works here.",
         rich_help_panel=ADVANCED,
     ),
 ]

@@ -20,7 +20,7 @@ def show(
     ] = False,
     as_json: o.AsJson = False,
 ) -> None:
-    """Summarise a run, running or not; of a vote, with the figures of its passes."""
+    """Summarise a run, running or not; of a vote, with the metrics of its passes."""
     from ttrl_cli import api, report
     from ttrl_cli.console import Console
     from ttrl_cli.rundir import RunDir

@@ -67,7 +67,7 @@ def verify(
         msg = "--out is where the certificate goes: give --certify with it"
         raise UsageError(msg)
     if out is not None and (out.exists() or not out.parent.is_dir()):
-        why = "exists already" if out.exists() else "lies in no folder that is there"
+        why = "exists already" if out.exists() else "cannot be written: its folder does not exist"
         msg = f"{out} {why}; choose another --out"
         raise UsageError(msg)
     _verify(problem, solution, certify, out, o.parse_limits(limits), sandbox, as_json=as_json)
@@ -98,7 +98,7 @@ def _verify(
     if found.warning:
         console.warn(found.warning)
     if as_json:
-        console.result_json(found.figures())
+        console.result_json(found.as_json())
     else:
         console.result(_describe(found))
     if not found.verdict.valid:

@@ -1,4 +1,4 @@
-"""The smallest parts of LaTeX expressions: numbers, variables, brackets, commands."""
+"""The smallest parts of LaTeX expressions: numbers, names, brackets, commands."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -7,7 +7,6 @@ from fractions import Fraction
 from ttrl_cli.equivalence.derivatives import derivative
 from ttrl_cli.equivalence.expression import (
     FUNCTIONS,
-    PRIME,
     STRUCTURES,
     Node,
     Unreadable,
@@ -17,31 +16,14 @@ from ttrl_cli.equivalence.expression import (
     number,
 )
 from ttrl_cli.equivalence.products import OF_NUMBERS, of_numbers
-from ttrl_cli.equivalence.tokens import Tokens
+from ttrl_cli.equivalence.variables import BEFORE_NAMES, GREEK, OVER_NAMES, WORD, Variables
 from ttrl_cli.equivalence.verbatim import is_calculated, is_unclear
 
 _INVERSE = {"sin": "arcsin", "cos": "arccos", "tan": "arctan"}
-_GREEK = frozenset((
-    "alpha", "beta", "gamma", "delta", "epsilon", "varepsilon", "zeta", "eta", "theta", "vartheta",
-    "kappa", "lambda", "mu", "nu", "xi", "rho", "sigma", "tau", "upsilon", "phi", "varphi", "chi",
-    "psi", "omega", "ell", "hbar",
-))  # fmt: skip
-_GREEK_FUNCTIONS = frozenset((r"\zeta", r"\Gamma"))
-_OFTEN_FUNCTIONS = frozenset(
-    rf"\{name}" for name in ("phi", "varphi", "sigma", "tau", "psi", "mu", "Phi", "Psi")
-)
 _CLOSERS = {"(": (")", "]"), "[": (")", "]"), "{": ("}",), r"\{": (r"\}",)}
 _MATRIX = re.compile(r"\\begin\{[pbB]?matrix\}")
-_WORD = re.compile(r"\\text\s*\{\s*([A-Za-z ]+?)\s*\}")
 _NOTATION = re.compile(r"\\text\{@([^{}]*)\}")
-_OVER_NAMES = frozenset((
-    "overline", "bar", "vec", "hat", "widehat", "tilde", "widetilde", "overrightarrow",
-    "overleftrightarrow", "overarc", "dot", "ddot", "mathcal", "mathscr", "mathfrak",
-))  # fmt: skip
-_BEFORE_NAMES = frozenset(("angle", "measuredangle", "triangle", "odot"))
 _HALF = Fraction(1, 2)
-_INVERSE_OF = ["^", "{", "-", "1", "}", "("]
-_FUNCTION_NAMES = frozenset("fghFGH")
 
 
 def scalar(node: Node) -> Node:
@@ -58,7 +40,7 @@ def scalar(node: Node) -> Node:
     return node
 
 
-class Atoms(Tokens):
+class Atoms(Variables):
     """Reads atoms; what stands around them is read by the class made from this one."""
 
     def __init__(self, tokens: Sequence[str]) -> None:
@@ -130,72 +112,19 @@ class Atoms(Tokens):
         self.bars -= 1
         return Node("abs", (node,))
 
-    def letter(self, name: str) -> Node:
-        """Read the rest of a name of one letter: a variable, a constant or a function."""
-        if name in ("e", "i"):
-            return constant(name)
-        while self.next == PRIME:
-            name += self.take()
-        inverse = self.tokens[self.at : self.at + len(_INVERSE_OF)] == _INVERSE_OF
-        if inverse and name in _FUNCTION_NAMES:
-            name += "^-1"
-            self.at += len(_INVERSE_OF) - 1
-        return self.applied(name) or self.symbol(name)
-
-    def applied(self, name: str) -> Node | None:
-        """Read the argument of a function: f(x) is one name, f(x+1) a product as in math-verify."""
-        if self.next != "(" or self.tokens[self.at + 2 : self.at + 3] != [")"]:
-            return None
-        inner = self.tokens[self.at + 1]
-        if not inner.isalnum():
-            return None
-        self.at += 3
-        return Node("symbol", name=f"{name}({inner})")
-
-    def greek(self, name: str) -> Node:
-        r"""Read a Greek letter: a variable, or a function of one argument, as in \phi(12)."""
-        if name in _GREEK_FUNCTIONS and self.next == "(":
-            found = self.applied(name)
-            if found is None:
-                raise Verbatim
-            return found
-        return (self.applied(name) if name in _OFTEN_FUNCTIONS else None) or self.symbol(name)
-
-    def symbol(self, name: str) -> Node:
-        """Read a variable's subscript, its words in lower case, and return the variable."""
-        if self.next != "_":
-            return Node("symbol", name=name)
-        self.take()
-        tokens = self.group() if self.next == "{" else [self.take()]
-        words = [_WORD.fullmatch(token) for token in tokens]
-        subscript = "".join(
-            word[1].lower() if word else token.lstrip("\\")
-            for word, token in zip(words, tokens, strict=True)
-        )
-        if not re.fullmatch(r"[\w\s+\-,]+", subscript):
-            raise Unreadable
-        return Node("symbol", name=f"{name}_{subscript}")
-
-    def group(self) -> list[str]:
-        """Read a group in braces that holds no other group; return its tokens."""
-        end = self.tokens.index("}", self.at) if "}" in self.tokens[self.at :] else self.at
-        tokens = self.tokens[self.at + 1 : end]
-        self.at = end + 1
-        return tokens
-
     def command(self, name: str) -> Node:
         """Read what a command applies to; return the node of the whole."""
         if name in _COMMANDS:
             return _COMMANDS[name](self)
         if name in FUNCTIONS or name in ("ln", "log", "exp"):
             return self.function(name)
-        if name in _OVER_NAMES or name in _BEFORE_NAMES:
+        if name in OVER_NAMES or name in BEFORE_NAMES:
             return self.named(name)
-        if name.lower() in _GREEK:
+        if name.lower() in GREEK:
             return self.greek(f"\\{name}")
         if name.startswith("begin") and _MATRIX.fullmatch("\\" + name):
             return self.matrix(name.removeprefix("begin"))
-        word = _WORD.fullmatch("\\" + name)
+        word = WORD.fullmatch("\\" + name)
         if word:
             return Node("symbol", name="".join(word[1].lower().split()))
         notation = _NOTATION.fullmatch("\\" + name)
@@ -206,21 +135,6 @@ class Atoms(Tokens):
         if is_unclear(name.partition("{")[0].strip(), self.tokens) or name == "begin{cases}":
             raise Verbatim
         raise Unreadable
-
-    def named(self, command: str) -> Node:
-        r"""Read a variable named by a command and letters: \angle ABC, \overline{AB}."""
-        if self.next == "{":
-            letters = self.group()
-        elif command in _OVER_NAMES:
-            letters = [self.take()]
-        else:
-            letters = []
-            while self.next.isalnum() and (self.next.isupper() or not letters):
-                letters.append(self.take())
-        name = "".join(letters).replace(PRIME, "")
-        if not name.isalnum():
-            raise Unreadable
-        return Node("symbol", name=rf"\{command}({name})")
 
     def function(self, name: str) -> Node:
         """Read a function's application; a power of it is written before the argument."""
@@ -353,4 +267,4 @@ def _literal(token: str) -> Node:
 
 def _simple(token: str) -> bool:
     """Decide whether a token is a number, a letter or a Greek letter."""
-    return token.isalnum() or token == r"\pi" or token[1:].lower() in _GREEK
+    return token.isalnum() or token == r"\pi" or token[1:].lower() in GREEK

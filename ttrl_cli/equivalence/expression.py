@@ -22,7 +22,7 @@ class Unreadable(ValueError):
 
 
 class Verbatim(Unreadable):
-    r"""Nobody can read the text but as it is written: 7 R 3, p \land q, A^TB.
+    r"""The text can only be compared as it is written: 7 R 3, p \land q, A^TB.
 
     To take it for a product, as math-verify does, would make it the same as 3 R 7, p \lor q, BA^T.
     """

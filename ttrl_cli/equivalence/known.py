@@ -18,7 +18,7 @@ _INFINITY = constant("oo")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Canonical:
-    """What is known of an answer.
+    """An answer in canonical form, as far as it is known.
 
     Attributes:
         key: Answers with equal keys are equivalent.

@@ -5,7 +5,7 @@ the rest: what it cannot read is left to math-verify. It is iterative where inpu
 bounded where it is deep. Unlike math-verify it tells R from r.
 """
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 
 from ttrl_cli.equivalence.atoms import Atoms, scalar
 from ttrl_cli.equivalence.expression import (
@@ -115,12 +115,7 @@ class _Reader(Atoms):
 
     def relation(self) -> Node:
         """Read an element of a list: an expression, a relation, or verbatim tokens."""
-        start, depth, bars = self.at, self.depth, self.bars
-        try:
-            return self.sides()
-        except Verbatim:
-            self.at, self.depth, self.bars = start, depth, bars
-            return self.verbatim()
+        return self.or_verbatim(self.sides)
 
     def sides(self) -> Node:
         parts, operators = [self.side()], []
@@ -135,12 +130,16 @@ class _Reader(Atoms):
 
     def side(self) -> Node:
         """Read a side of a relation; keep it verbatim if only its spelling has a meaning."""
+        return self.or_verbatim(self.union, _RELATIONS)
+
+    def or_verbatim(self, read: Callable[[], Node], ends: Container[str] = ()) -> Node:
+        """Read a node; if only its spelling has a meaning, take its tokens as a verbatim node."""
         start, depth, bars = self.at, self.depth, self.bars
         try:
-            return self.union()
+            return read()
         except Verbatim:
             self.at, self.depth, self.bars = start, depth, bars
-            return self.verbatim(_RELATIONS)
+            return self.verbatim(ends)
 
     def verbatim(self, ends: Container[str] = ()) -> Node:
         """Take the rest of an element, or of a side of a relation, as a verbatim node."""

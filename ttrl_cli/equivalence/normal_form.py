@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable
 from fractions import Fraction
+from functools import partial
 
 from ttrl_cli.equivalence.expression import Node
 from ttrl_cli.equivalence.polynomial import (
@@ -120,20 +121,13 @@ def _indexed_root(node: Node) -> Polynomial:
     return power(base, 1 / n)
 
 
-def _factorial(node: Node) -> Polynomial:
+def _factorial(node: Node, step: int = 1) -> Polynomial:
+    """Return the product of every `step`-th integer from n down; an atom if n is no such number."""
     form = normal_form(node.args[0])
     value = rational(form)
     if value is None or value.denominator != 1 or not 0 <= value <= MAX_FACTORIAL:
         return _atom(node, [form])
-    return constant(math.factorial(int(value)))
-
-
-def _double_factorial(node: Node) -> Polynomial:
-    form = normal_form(node.args[0])
-    value = rational(form)
-    if value is None or value.denominator != 1 or not 0 <= value <= MAX_FACTORIAL:
-        return _atom(node, [form])
-    return constant(math.prod(range(int(value), 0, -2)))
+    return constant(math.prod(range(int(value), 0, -step)))
 
 
 def _binomial(node: Node) -> Polynomial:
@@ -186,7 +180,7 @@ _FORMS: dict[str, Callable[[Node], Polynomial]] = {
     "pow": _power,
     "root": _indexed_root,
     "factorial": _factorial,
-    "factorial2": _double_factorial,
+    "factorial2": partial(_factorial, step=2),
     "binom": _binomial,
     "log": _logarithm,
     "sin": _trigonometric,

@@ -1,7 +1,7 @@
 """LaTeX as tokens."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from ttrl_cli.equivalence.expression import Unreadable
 
@@ -29,21 +29,22 @@ def tokens(text: str) -> list[str]:
     return found
 
 
-def split(found: Sequence[str]) -> tuple[list[list[str]], set[str]]:
+def split(
+    tokens: Sequence[str], separators: Container[str] = SEPARATORS
+) -> tuple[list[list[str]], set[str]]:
     """Split tokens at separators outside of brackets; return the pieces and the separators."""
     pieces: list[list[str]] = [[]]
-    separators = set()
+    found: set[str] = set()
     depth = 0
-    for token in found:
-        depth += (token in OPENING or token.startswith(r"\begin")) - (
-            token in CLOSING or token.startswith(r"\end")
-        )
-        if token in SEPARATORS and not depth:
-            separators.add(token)
+    for token in tokens:
+        depth += token in OPENING or token.startswith(r"\begin")
+        depth -= token in CLOSING or token.startswith(r"\end")
+        if token in separators and not depth:
+            found.add(token)
             pieces.append([])
         else:
             pieces[-1].append(token)
-    return pieces, separators
+    return pieces, found
 
 
 class Tokens:

@@ -8,7 +8,7 @@ their tokens, in an order of their own where theirs says nothing (q \land p).
 import re
 from collections.abc import Iterable, Sequence
 
-from ttrl_cli.equivalence.tokens import CLOSING, OPENING
+from ttrl_cli.equivalence.tokens import CLOSING, OPENING, split
 
 _CALCULATED = re.compile(
     r"lim|i{0,3}int|oint|sum|prod|log|ln|lg|exp|(?:arc|ar)?(?:sin|cos|tan|cot|sec|csc)h?|coth|gcd|lcm"
@@ -91,7 +91,7 @@ def written(tokens: Sequence[str], levels: int = _MOST_LEVELS) -> str:
     if tokens and tokens[0] == r"\begin{cases}" and tokens[-1] == r"\end{cases}":
         return _cases(tokens[1:-1], levels)
     for operators in _ORDERS:
-        pieces, found = _split(tokens, operators)
+        pieces, found = split(tokens, operators)
         if not found:
             continue
         parts = [written(piece, levels - 1) for piece in pieces]
@@ -104,7 +104,7 @@ def written(tokens: Sequence[str], levels: int = _MOST_LEVELS) -> str:
 
 def _cases(tokens: Sequence[str], levels: int) -> str:
     """Return the rows of a function by cases in sorted order: x if x > 0, -x if x < 0."""
-    rows = [_with_groups(row, levels) for row in _split(tokens, ("\\\\",))[0]]
+    rows = [_with_groups(row, levels) for row in split(tokens, ("\\\\",))[0]]
     plain = [" ".join(each for each in row if each not in (",", "&", ";")) for row in rows]
     return f"cases {' | '.join(sorted(filter(None, plain)))}"
 
@@ -136,19 +136,3 @@ def _group(tokens: Sequence[str], levels: int) -> list[str]:
     if tokens[0] == "{" and len(tokens) == 3:
         return [tokens[1]]
     return [tokens[0], written(tokens[1:-1], levels - 1), tokens[-1]]
-
-
-def _split(tokens: Sequence[str], operators: Sequence[str]) -> tuple[list[list[str]], set[str]]:
-    """Split tokens at operators outside of brackets; return the pieces and the operators."""
-    pieces: list[list[str]] = [[]]
-    found: set[str] = set()
-    depth = 0
-    for token in tokens:
-        depth += token in OPENING or token.startswith(r"\begin")
-        depth -= token in CLOSING or token.startswith(r"\end")
-        if token in operators and not depth:
-            found.add(token)
-            pieces.append([])
-        else:
-            pieces[-1].append(token)
-    return pieces, found

@@ -1,4 +1,4 @@
-"""What the loop asks of a grader."""
+"""The grader's interface."""
 
 from typing import Protocol
 

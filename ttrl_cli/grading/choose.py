@@ -101,7 +101,7 @@ class Blocks:
     def before(self) -> str:
         """Return the text before the first fence; an empty text if there is no fence."""
         lines = self.text.split("\n")
-        first = next((place for place, line in enumerate(lines) if fence_of(line)), 0)
+        first = next((index for index, line in enumerate(lines) if fence_of(line)), 0)
         return "\n".join(lines[:first])
 
     def last(self) -> Found:
@@ -194,7 +194,7 @@ def _begun(chosen: Block, reader: SourceReader) -> Source | None:
     if chosen.closed:
         return None
     lines = chosen.body.split("\n")
-    end = next((place for place, line in enumerate(lines) if fence_of(line)), len(lines))
+    end = next((index for index, line in enumerate(lines) if fence_of(line)), len(lines))
     return reader.beginning("\n".join(lines[:end]))
 
 
@@ -213,8 +213,8 @@ def _helpers(
 ) -> list[Block]:
     """Return a block and all blocks that define names missing in it or in each other, in order."""
     sources = {
-        place: other
-        for place, part in enumerate(others)
+        index: other
+        for index, part in enumerate(others)
         if part is not chosen and (other := reader.read(part.body)) is not None
     }
     taken: set[int] = set()
@@ -223,12 +223,12 @@ def _helpers(
     while waiting:
         name = waiting.pop()
         define = [(o.defines[name], p) for p, o in sources.items() if name in o.defines]
-        place = max(define)[1] if define else None
-        if place is not None and place not in taken:
-            taken.add(place)
-            waiting |= sources[place].lacks - lacks
-            lacks |= sources[place].lacks
-    return [part for place, part in enumerate(others) if part is chosen or place in taken]
+        index = max(define)[1] if define else None
+        if index is not None and index not in taken:
+            taken.add(index)
+            waiting |= sources[index].lacks - lacks
+            lacks |= sources[index].lacks
+    return [part for index, part in enumerate(others) if part is chosen or index in taken]
 
 
 def _joined(parts: Sequence[Block]) -> Found:
@@ -250,8 +250,8 @@ def _others(found: Blocks) -> Iterator[tuple[str, str]]:
 def _readings(found: Blocks) -> Iterator[str]:
     """Yield the texts between fences, paired in other ways than Markdown pairs them."""
     lines = found.text.split("\n")
-    fences = {place: fence for place, line in enumerate(lines) if (fence := fence_of(line))}
-    bare = [place for place, fence in fences.items() if not fence.info]
+    fences = {index: fence for index, line in enumerate(lines) if (fence := fence_of(line))}
+    bare = [index for index, fence in fences.items() if not fence.info]
     tagged = [p for p, fence in fences.items() if fence.info and found.rank(fence.tag) == 0]
     glued = {p for p, line in enumerate(lines) if p not in fences and _glued(line)}
     ends = sorted([*bare, *glued])

@@ -16,7 +16,7 @@ from ttrl_cli.grading.functions import BrokenProblemError
 from ttrl_cli.problem import PROBLEM_FILE, Command, Problem
 from ttrl_cli.records import Json
 from ttrl_cli.sandbox.base import MIB
-from ttrl_cli.sandbox.leftovers import kill_group, no_leftovers
+from ttrl_cli.sandbox.orphans import kill_group, no_orphans
 from ttrl_cli.sandbox.pipes import End, Stream, read_until_end
 from ttrl_cli.sandbox.protocol import MalformedError, read_json
 
@@ -27,7 +27,7 @@ _STDERR_BYTES = 2000
 
 
 class CommandVerifier:
-    """Asks the command for a verdict.
+    """Asks a problem's command for verdicts.
 
     Args:
         problem: Whose data are verified.
@@ -61,7 +61,7 @@ class CommandVerifier:
 
     def _run(self, data: Json) -> tuple[End, int, list[Stream]]:
         deadline = time.monotonic() + self._limits.seconds
-        with no_leftovers(), tempfile.TemporaryFile() as stdin:
+        with no_orphans(), tempfile.TemporaryFile() as stdin:
             stdin.write(json.dumps({"data": data}).encode("ascii"))
             stdin.seek(0)
             with subprocess.Popen(

@@ -12,11 +12,10 @@ import resource
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 from ttrl_cli.equivalence.math_verify import Canonical, canonical, decided, equivalent, worked_out
-from ttrl_cli.grading import worker
+from ttrl_cli.grading import worker_process
 from ttrl_cli.grading.process_pool import Failure, ProcessPool
 
 PRELOAD = ("ttrl_cli.equivalence.warm",)
@@ -64,12 +63,7 @@ class Comparer:
         self._workers = self._start(wait=False)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __call__(self, pairs: Sequence[tuple[str, str]]) -> list[bool]:
@@ -230,7 +224,7 @@ def _unclear(answer: Canonical) -> bool:
 
 def _prepare(memory: int) -> None:
     """Prepare a worker process, and limit its address space to `memory` bytes."""
-    worker.prepare()
+    worker_process.prepare()
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     limit = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
     resource.setrlimit(resource.RLIMIT_AS, (limit, hard))

@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection, wait
 from ttrl_cli.escapes import visible
 
 END_SECONDS = 2.0
-"""Most time that closing may take, where nobody reads our standard error."""
+"""Most time that closing may take, where no one reads our standard error."""
 _PIECE = 65536
 _MOST_LEFT = 2**20
 """As much as a pipe can hold, in bytes."""
@@ -66,7 +66,7 @@ class Echo:
                 ready = select.poll()
                 ready.register(self._shown, select.POLLOUT)
                 ready.poll()
-            except OSError:  # nobody reads it any more
+            except OSError:  # its reader has gone
                 os.close(self._shown)
                 self._shown = None
 

@@ -26,11 +26,11 @@ class BrokenProblemError(Exception):
 
 
 class UnkeptDataError(BrokenProblemError):
-    """A verifier accepted data and returned what is no plain, finite data."""
+    """A verifier accepted data and returned data that are not plain or not finite."""
 
 
 class NotDataError(BrokenProblemError):
-    """A verifier returned a verdict in the place of data."""
+    """A verifier returned a verdict instead of data."""
 
 
 class Home:
@@ -130,7 +130,7 @@ def _importable(places: Sequence[str]) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Functions:
-    """What a problem's own code consists of.
+    """The functions of a problem's own code.
 
     Attributes:
         by_key: Functions by the key of problem.yaml that names them.

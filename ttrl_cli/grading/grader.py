@@ -5,13 +5,13 @@ Worker processes and their crashes are the business of `process_pool.py`, what o
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.errors import ProblemError, SetupError, UsageError
-from ttrl_cli.grading import worker
+from ttrl_cli.grading import worker, worker_process
 from ttrl_cli.grading.attacks import Attack
 from ttrl_cli.grading.interpreter import interpreter
 from ttrl_cli.grading.process_pool import Failure, ProcessPool
@@ -23,7 +23,7 @@ LOAD_SECONDS = 240.0
 """Most that importing a problem's files and starting its sandbox may take."""
 
 
-class ProblemGrader:
+class ProblemGrader(AbstractContextManager["ProblemGrader"]):
     """Grades completions in processes of its own. A context manager; to be used by one thread.
 
     The problem's code is loaded once before the constructor returns, to see that it can be; the
@@ -32,8 +32,8 @@ class ProblemGrader:
     Args:
         problem: The problem.
         workers: How many processes; each runs one program at a time.
-        sandbox: The backend that keeps programs in, or auto for the strongest that works.
-        run: The run directory, if there is to be one.
+        sandbox: The backend that isolates programs, or auto for the strongest that works.
+        run: The run directory; None if there is none.
 
     Attributes:
         sandbox: The backend that is used; empty where solutions are not programs.
@@ -65,15 +65,7 @@ class ProblemGrader:
             late=f"verifying took more than {seconds:g} s (limits.seconds)",
         )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     @property
@@ -143,9 +135,9 @@ class ProblemGrader:
             seconds: Limit for one attack, which calls the verifier twice.
             known: What the verifier returned for an honest solution.
         """
-        for place, attacked in enumerate(attacks):
-            self._workers.submit(f"attack {place}", worker.attack, attacked, known, timeout=seconds)
-        found = self._wait_for([f"attack {place}" for place in range(len(attacks))])
+        for index, attacked in enumerate(attacks):
+            self._workers.submit(f"attack {index}", worker.attack, attacked, known, timeout=seconds)
+        found = self._wait_for([f"attack {index}" for index in range(len(attacks))])
         return [f.reason if isinstance(f, Failure) else f for f in found]
 
     def close(self) -> None:
@@ -183,7 +175,7 @@ def _try_loading(problem: Problem, sandbox: str, run: Path | None) -> Loaded:
         UsageError: If programs would see the run directory.
     """
     file = problem.folder / PROBLEM_FILE
-    workers = ProcessPool(count=1, initializer=worker.prepare, arguments=())
+    workers = ProcessPool(count=1, initializer=worker_process.prepare, arguments=())
     try:
         workers.submit("load", worker.load, problem, sandbox, run, timeout=LOAD_SECONDS)
         ((_, loaded),) = workers.take(wait=True)

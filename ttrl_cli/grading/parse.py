@@ -79,7 +79,7 @@ def find_solution(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Wanted:
-    """What a solution is; see `find_solution`."""
+    """The kind of solution that is looked for; see `find_solution`."""
 
     kind: SolutionKind
     language: str

@@ -1,10 +1,8 @@
 """Worker processes that outlive the calls they run: dead and hung ones are replaced.
 
-Workers are forked from a fork server, a small process that has this package imported and little
-else: replacing one takes milliseconds, and none inherits torch, a CUDA context or a thread,
-whatever the main process has loaded since. (The server itself is one idle process per interpreter
-and ends with it; what the first workers preload, all get for nothing.) As with every use of
-multiprocessing, a script that starts workers does so under `if __name__ == "__main__":`.
+Workers are forked from a fork server (`start_method`), so that replacing one takes milliseconds. As
+with every use of multiprocessing, a script that starts workers does so under
+`if __name__ == "__main__":`.
 
 A call whose worker dies is made again, and so is one that takes too long; a call that keeps
 failing ends as a `Failure`, which is ours and not the candidate's. A worker that ends with status
@@ -15,46 +13,44 @@ A call has a limit of wall time and may have one of CPU time. The kernel keeps t
 and does not come sooner because other processes have the CPU.
 """
 
-import contextlib
-import os
 import queue
 import shutil
 import signal
 import tempfile
 import time
 import weakref
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as CallTimeoutError
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import connection, forkserver
-from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerContext, ForkServerProcess
-from multiprocessing.process import BaseProcess
+from multiprocessing import forkserver
 from typing import Any
 
 import pebble
-import psutil
 
-from ttrl_cli.environ import variables
 from ttrl_cli.errors import SetupError
-from ttrl_cli.grading.echo import Echo, take_over
+from ttrl_cli.grading.echo import Echo
+from ttrl_cli.grading.start_method import (
+    Context,
+    end_server,
+    folder_for_sockets,
+    fork_servers,
+    initialize,
+    quiet_environment,
+    start_processes,
+)
 
 TRIES_WHEN_DYING = 3
 TRIES_WHEN_HANGING = 2
 RESTARTS = 3
 """The pool is started anew this often without one result in between."""
 POLL_SECONDS = 0.5
-_LONGEST_FOLDER = 107 - 32
-END_SECONDS = 10.0
-"""How long workers have to tidy up when a pool ends; then they are killed."""
 STALL_SECONDS = 60.0
 """When nothing was heard for this long after the longest call's limit, the pool starts anew."""
 TOO_LATE = 142
 """Exit status of a worker that ended itself because a part of its call took too long."""
 _TOO_LATE = (TOO_LATE, -signal.SIGALRM)
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,45 +69,6 @@ class _Call:
     cpu_seconds: float | None
     tries: int = 0
     future: Any = None
-
-
-class _Context(ForkServerContext):
-    """Starts the processes of a pool, and knows them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._made: weakref.WeakSet[BaseProcess] = weakref.WeakSet()
-        self._ended = False
-
-    def Process(self, *args: Any, **options: Any) -> BaseProcess:  # type: ignore[override]
-        """Make a process without starting it, as every multiprocessing context does.
-
-        Raises:
-            OSError: If `end` was called.
-        """
-        if self._ended:
-            msg = "the workers are closed"
-            raise OSError(msg)
-        process = ForkServerProcess(*args, **options)
-        self._made.add(process)
-        return process
-
-    def end(self) -> None:
-        """Terminate all processes, wait for them, and start no more.
-
-        A second signal would cut short what a worker does at its end: it kills what its programs
-        have left. So the pool, which sends one of its own, must find the processes gone.
-        """
-        if self._ended:
-            return
-        self._ended = True
-        started = [process for process in tuple(self._made) if process.pid is not None]
-        for process in started:
-            process.terminate()
-        running = {process.sentinel for process in started}
-        ends = time.monotonic() + END_SECONDS
-        while running and (left := ends - time.monotonic()) > 0:
-            running.difference_update(connection.wait(list(running), timeout=left))
 
 
 class ProcessPool:
@@ -146,7 +103,7 @@ class ProcessPool:
         self._echo = Echo()
         self._options = {
             "max_workers": count,
-            "initializer": _initialize,
+            "initializer": initialize,
             "initargs": (folder, self._echo.writer, initializer, arguments),
         }
         self._running: dict[Hashable, _Call] = {}
@@ -186,7 +143,7 @@ class ProcessPool:
             raise ValueError(msg)
         self._starting.result()
         if not self._running:
-            self._heard = time.monotonic()  # the silence before was nobody's fault
+            self._heard = time.monotonic()  # no call was running before
         if cpu_seconds is not None:
             function, arguments = _metered, (cpu_seconds, function, *arguments)
         call = _Call(
@@ -230,7 +187,7 @@ class ProcessPool:
         _open.discard(self)
         if self._server is not None and not self._starting.done() and not _open:
             self._context.end()
-            _end_server(self._server)  # it may be importing for seconds yet, and nobody needs it
+            end_server(self._server)  # it may be importing for seconds yet, in vain
         self._starting.exception()  # waits for it
         self._stop()
         self._echo.close()
@@ -238,15 +195,15 @@ class ProcessPool:
 
     def _start(self) -> tuple[Any, Future[Any]]:
         """Make a pool, and start its processes in a thread once the fork server is ready."""
-        context = self._context = _Context()
+        context = self._context = Context()
         context.set_forkserver_preload(self._preload)
-        before = _fork_servers()
-        with _quiet_environment(), _folder_for_sockets():
+        before = fork_servers()
+        with quiet_environment(), folder_for_sockets():
             forkserver.ensure_running()  # only this one takes the environment from us
-        self._server = next(iter(_fork_servers() - before), None)
+        self._server = next(iter(fork_servers() - before), None)
         pool = pebble.ProcessPool(context=context, **self._options)
         thread = ThreadPoolExecutor(1)
-        starting = thread.submit(_start_processes, pool)
+        starting = thread.submit(start_processes, pool)
         thread.shutdown(wait=False)
         return pool, starting
 
@@ -318,32 +275,6 @@ _open: weakref.WeakSet[ProcessPool] = weakref.WeakSet()
 """Pools of this process that are not closed: all start their processes by one fork server."""
 
 
-def _fork_servers() -> set[psutil.Process]:
-    """Return the fork servers that this process has started; at most one of them is running."""
-    found = set()
-    for child in psutil.Process().children():
-        with contextlib.suppress(psutil.Error):  # it has just ended
-            if any("multiprocessing.forkserver" in word for word in child.cmdline()):
-                found.add(child)
-    return found
-
-
-def _end_server(server: psutil.Process) -> None:
-    """Kill a fork server; another one is started when it is needed."""
-    with contextlib.suppress(psutil.NoSuchProcess, ChildProcessError):
-        server.kill()
-        os.waitid(os.P_PID, server.pid, os.WEXITED | os.WNOWAIT)  # multiprocessing reaps it
-
-
-def _initialize(
-    folder: str, printed: Connection, initializer: Callable[..., None], arguments: tuple[Any, ...]
-) -> None:
-    """Redirect a new worker's output and temporary files, then call the pool's initializer."""
-    take_over(printed)
-    tempfile.tempdir = folder
-    initializer(*arguments)
-
-
 def _is_late(error: BaseException) -> bool:
     """Decide whether a worker ended itself because a part of its call took too long."""
     return isinstance(error, pebble.ProcessExpired) and error.exitcode in _TOO_LATE
@@ -373,36 +304,3 @@ def _reason(call: _Call, error: BaseException) -> str:
     if isinstance(error, pebble.ProcessExpired):
         return f"the grading worker died, {call.tries} times (exit status {error.exitcode})"
     return f"grading raised {type(error).__name__}: {error}"
-
-
-def _start_processes(pool: Any) -> None:
-    """Start the pool's processes; run in a thread whose signal mask the pool's threads inherit."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    pool.schedule(os.getpid)  # the first call starts the processes
-
-
-@contextlib.contextmanager
-def _folder_for_sockets() -> Iterator[None]:
-    """Have multiprocessing keep its socket in /tmp where the temporary folder's path is too long.
-
-    The path of a socket has 107 bytes at most; multiprocessing adds 32 to the folder's, and keeps
-    to the folder it took first.
-    """
-    before = tempfile.tempdir
-    if len(os.fsencode(tempfile.gettempdir())) > _LONGEST_FOLDER:
-        tempfile.tempdir = "/tmp"  # what is made in it is ours alone
-    try:
-        yield
-    finally:
-        tempfile.tempdir = before
-
-
-@contextlib.contextmanager
-def _quiet_environment() -> Iterator[None]:
-    """Set what the fork server and all workers inherit: one thread each, and Ctrl-C blocked."""
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        with variables(_ONE_THREAD):
-            yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)

@@ -30,7 +30,7 @@ _INCLUDE = re.compile(r"^[ \t]*(?:#[ \t]*include|import)\b", re.MULTILINE)
 
 
 class Binding(IntEnum):
-    """What a name is bound to in a module, as far as its text tells; more is better."""
+    """How a module binds a name, judged by its text; a larger value is a better definition."""
 
     CONSTANT = 0
     """A value, a loop's variable, and whatever else."""

@@ -8,19 +8,13 @@ candidate's (status FAILED): masked out, never a reward or penalty.
 """
 
 import contextlib
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from decimal import Decimal
-from fractions import Fraction
-from numbers import Rational, Real
 from typing import Any
-
-import numpy as np
 
 from ttrl_cli.bounds import certificate
 from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.errors import Invalid
+from ttrl_cli.escapes import encodable
 from ttrl_cli.grading.command import CommandVerifier, check_command
 from ttrl_cli.grading.functions import (
     BrokenProblemError,
@@ -30,6 +24,7 @@ from ttrl_cli.grading.functions import (
 )
 from ttrl_cli.grading.parse import Malformed, parse_json
 from ttrl_cli.grading.returned import differs, is_verdict, may_be_verdict
+from ttrl_cli.grading.scores import ScoreResult, as_mapping, checked_score, exact_bound, finite
 from ttrl_cli.problem import Command, Problem
 from ttrl_cli.records import Json, Status, Verdict
 from ttrl_cli.sandbox.inside.program import UnsendableError, plain
@@ -37,25 +32,6 @@ from ttrl_cli.sandbox.inside.program import UnsendableError, plain
 REASON_CHARS = 2000
 MOST_SCORE = 1e150
 """Scores and rewards beyond this are refused: sums and spans of them would overflow."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScoreResult:
-    """What verifying and scoring gave, not yet checked against the problem's reward.
-
-    Attributes:
-        data: Verified data, as plain JSON values.
-        value: The score as it was returned.
-        metrics: Further figures.
-        feedback: Words for the next attempt.
-        shown: The rendered solution; empty for the solution itself.
-    """
-
-    data: Json
-    value: object
-    metrics: Mapping[str, float]
-    feedback: str
-    shown: str
 
 
 class Checker:
@@ -90,11 +66,11 @@ class Checker:
         try:
             return self.verdict(data, known)
         except Invalid as refusal:
-            return Verdict(status=Status.INVALID, reason=_short(str(refusal) or "invalid"))
+            return Verdict(status=Status.INVALID, reason=cut(str(refusal) or "invalid"))
         except BrokenProblemError as error:
             ours = self._command is not None or isinstance(error.__cause__, OSError | MemoryError)
             status = Status.FAILED if ours else Status.INVALID
-            return Verdict(status=status, reason=_short(str(error)))
+            return Verdict(status=status, reason=cut(str(error)))
 
     def verdict(self, data: Json, known: Json = None) -> Verdict:
         """Verify and score data.
@@ -132,7 +108,7 @@ class Checker:
         spec = self.problem.spec
         made = certificate.of_problem(
             spec.name,
-            _exact(found),
+            exact_bound(found),
             upper=spec.direction == "minimize",
             construction={"text": text} if spec.solution.kind == "text" else {"data": data},
         )
@@ -165,13 +141,13 @@ class Checker:
         if self._command is not None:
             answer = self._command.ask(data)
             shown = self._render(answer["data"])
-            return _scored(answer["data"], answer, shown)
+            return checked_score(answer["data"], answer, shown)
         verified = self._call("verifier", data)
         self._require_data(verified, data, known)
         # the copy is taken before the score sees the data, and could change them
         kept = _plain(verified)
         scored = self._call("score", verified)
-        return _scored(kept, _as_mapping(scored), self._render(verified))
+        return checked_score(kept, as_mapping(scored), self._render(verified))
 
     def _call(self, key: str, data: object) -> Any:
         """Call one of the problem's functions, in the problem's folder."""
@@ -219,12 +195,12 @@ class Checker:
             return ""
         shown = self._call("render", verified)
         if isinstance(shown, str):
-            return clean(shown)
+            return encodable(shown)
         msg = f"render must return text (got {type(shown).__name__})"
         raise BrokenProblemError(msg)
 
     def _verdict(self, scored: ScoreResult) -> Verdict:
-        score = _finite(scored.value)
+        score = finite(scored.value)
         if score is None:
             return Verdict(status=Status.INVALID, reason="score is not finite")
         if abs(score) > MOST_SCORE:
@@ -232,7 +208,7 @@ class Checker:
         try:
             reward = self.problem.reward(score)
         except ValueError as error:
-            return Verdict(status=Status.INVALID, reason=_short(str(error)))
+            return Verdict(status=Status.INVALID, reason=cut(str(error)))
         if abs(reward) > MOST_SCORE:
             return Verdict(status=Status.INVALID, reason=f"reward {reward:g} is out of range")
         return Verdict(
@@ -246,20 +222,6 @@ class Checker:
         )
 
 
-def _exact(found: object) -> Fraction:
-    """Convert a bound that certify returned, a number or its text, into a fraction."""
-    if isinstance(found, int | float | str | Rational) and not isinstance(found, bool):
-        with contextlib.suppress(ValueError, OverflowError, ZeroDivisionError):
-            return Fraction(found)
-    msg = f"certify must return a Certificate or a finite number (got {found!r:.80})"
-    raise BrokenProblemError(msg)
-
-
-def clean(text: str) -> str:
-    """Replace lone surrogates by question marks, so that a text can be written as UTF-8."""
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
 def _plain(verified: object) -> Json:
     try:
         return plain(verified)
@@ -270,59 +232,6 @@ def _plain(verified: object) -> Json:
     raise UnkeptDataError(msg)
 
 
-def _as_mapping(scored: object) -> Mapping[str, object]:
-    """Return what score returned as a mapping; a bare number becomes {"value": number}."""
-    if not isinstance(scored, Mapping):
-        return {"value": scored}
-    unknown = sorted(str(key) for key in set(scored) - {"value", "metrics", "feedback"})
-    if unknown or "value" not in scored:
-        what = f"the unknown key {unknown[0]!r}" if unknown else "no key 'value'"
-        msg = f"score returned {what}; expected value, and perhaps metrics and feedback"
-        raise BrokenProblemError(msg)
-    return scored
-
-
-def _scored(data: Json, answer: Mapping[str, object], shown: str) -> ScoreResult:
-    """Check the types of what a score function or a verifier command returned."""
-    value = answer["value"]
-    if not _is_number(value) or isinstance(value, bool | np.bool_):
-        msg = f"score must be a number (got {type(value).__name__})"
-        raise BrokenProblemError(msg)
-    metrics = answer.get("metrics", {})
-    if not isinstance(metrics, Mapping) or not all(isinstance(key, str) for key in metrics):
-        msg = "score's metrics must be a mapping from names to numbers"
-        raise BrokenProblemError(msg)
-    feedback = answer.get("feedback", "")
-    if not isinstance(feedback, str):
-        msg = f"score's feedback must be text (got {type(feedback).__name__})"
-        raise BrokenProblemError(msg)
-    figures = {clean(key): _metric(key, metric) for key, metric in metrics.items()}
-    return ScoreResult(
-        data=data, value=value, metrics=figures, feedback=clean(feedback), shown=shown
-    )
-
-
-def _metric(key: str, metric: object) -> float:
-    value = _finite(metric) if _is_number(metric) else None
-    if value is None:
-        msg = f"score's metric {key!r} must be a finite number (got {metric!r:.80})"
-        raise BrokenProblemError(msg)
-    return value
-
-
-def _is_number(value: object) -> bool:
-    """Decide whether a value is a real number of Python's or numpy's, truth values included."""
-    return isinstance(value, Real | Decimal | np.bool_)
-
-
-def _finite(value: Any) -> float | None:
-    """Convert a value into a float; return None if it is infinite, not a number or too large."""
-    try:
-        number = float(value)
-    except (OverflowError, ValueError):  # a Decimal may be a NaN that signals
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _short(reason: str) -> str:
-    return clean(reason)[:REASON_CHARS]
+def cut(reason: str) -> str:
+    """Cut a reason to REASON_CHARS, and make it encodable."""
+    return encodable(reason)[:REASON_CHARS]

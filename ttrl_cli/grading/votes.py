@@ -5,7 +5,7 @@ from ttrl_cli.records import Job, Status, Verdict
 
 
 class AnswerGrader:
-    """Extracts each completion's answer; whether it is right is the majority's to say.
+    """Extracts each completion's answer; the majority decides later whether it is right.
 
     Args:
         last_number: Take a completion's last number where no other rule finds an answer.

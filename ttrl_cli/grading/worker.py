@@ -1,34 +1,29 @@
-"""What a grading worker does: completion -> solution -> data -> verdict.
+"""A grading worker: completion -> solution -> data -> verdict.
 
-A program runs in the sandbox, whose warm parent each worker has one of; the problem's verifier and
+A program runs in the sandbox; each worker has a fork server of its own; the problem's verifier and
 score run here, in a process that was there before the program, and see nothing of it but data. The
-sandbox ends with its worker, however that ends.
+sandbox ends with its worker, however that ends (`worker_process`).
 """
 
 import contextlib
 import dataclasses
-import multiprocessing
-import os
-import signal
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from functools import lru_cache
-from multiprocessing import parent_process, util
 from pathlib import Path
-from typing import NoReturn
 
 from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.errors import Invalid, ProblemError, SetupError
+from ttrl_cli.escapes import encodable
 from ttrl_cli.grading.attacks import Attack, finding
 from ttrl_cli.grading.functions import BrokenProblemError
 from ttrl_cli.grading.interpreter import interpreter
 from ttrl_cli.grading.parse import Malformed, find_solution, kind_of, parse_json
-from ttrl_cli.grading.process_pool import TOO_LATE
 from ttrl_cli.grading.values import CONTAINERS
-from ttrl_cli.grading.verifier import REASON_CHARS, Checker, clean
+from ttrl_cli.grading.verifier import Checker, cut
+from ttrl_cli.grading.worker_process import at_most, prepare
 from ttrl_cli.problem import Command, Problem, Seed
 from ttrl_cli.records import Job, Json, Status, Verdict
 from ttrl_cli.sandbox.backends import BACKENDS
@@ -36,25 +31,17 @@ from ttrl_cli.sandbox.base import (
     MissingModuleError,
     Program,
     ProgramResult,
-    Surroundings,
+    SandboxSpec,
     kill_after,
 )
 from ttrl_cli.sandbox.choose import choose
 from ttrl_cli.sandbox.compiled import check_compiler, run_cpp
-from ttrl_cli.sandbox.leftovers import kill_descendants
+from ttrl_cli.sandbox.mounts import private_folders, shown_in
 from ttrl_cli.sandbox.session import END_SECONDS, Sandbox
 from ttrl_cli.sandbox.session import TRIES as SANDBOX_TRIES
-from ttrl_cli.sandbox.view import private_folders, shown_in
 
 SLACK_SECONDS = 10.0
 """Added to a job's hard limit: starting and ending processes, and moving data."""
-_ALARM_SECONDS = 2.0
-"""How much later than a verifier's limit the kernel ends a worker that could not end itself."""
-
-ENDED = 70
-"""Exit status of a worker that a problem's code ended with status 0."""
-_exit = os._exit
-
 _checkers: dict[Path, Checker] = {}
 _problems: list[Problem] = []  # the one this worker was started for
 _sandboxes: dict[Path, Sandbox] = {}
@@ -62,7 +49,7 @@ _sandboxes: dict[Path, Sandbox] = {}
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """What loading a problem in a process of its own found out.
+    """The result of loading a problem in a process of its own.
 
     Attributes:
         wrong: What is wrong with the problem's code; empty if nothing is.
@@ -79,42 +66,13 @@ class Loaded:
     warning: str = ""
 
 
-def prepare() -> None:
-    """Prepare this worker process for any problem's code; called once in each process."""
-    # a verifier's own processes start as they would anywhere, not by the fork server of the workers
-    multiprocessing.set_start_method(None, force=True)
-    os.register_at_fork(after_in_child=_be_ordinary)
-    util.Finalize(None, kill_descendants, exitpriority=100)
-    os._exit = _end
-    threading.Thread(target=_end_with_main_process, daemon=True).start()
-
-
-def _be_ordinary() -> None:
-    """Let SIGTERM kill this process at once, as a pool expects; only workers clean up first."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    os._exit = _exit
-
-
-def _end(status: int) -> NoReturn:
-    """Do as os._exit, but never with status 0: a pool would think that the worker hangs."""
-    _exit(status or ENDED)
-
-
-def _end_with_main_process() -> None:
-    """Wait until the main process has died, then end this process and its programs."""
-    main = parent_process()
-    if main is not None:
-        main.join()
-        os.kill(os.getpid(), signal.SIGTERM)
-
-
 def start(problem: Problem, sandbox: str) -> None:
     """Prepare this worker process for one problem, whose code and sandbox are known to load."""
     prepare()
     _problems[:] = [problem]
     _load_code(problem)
     if problem.spec.solution.kind == "program":
-        _sandboxes[problem.folder] = Sandbox(BACKENDS[sandbox], surroundings(problem))
+        _sandboxes[problem.folder] = Sandbox(BACKENDS[sandbox], sandbox_spec(problem))
         with contextlib.suppress(SetupError):  # the first job says it again, and is heard
             _sandboxes[problem.folder].start()
 
@@ -150,7 +108,7 @@ def _certificate(work: Callable[[Checker], Certificate]) -> Certificate | str:
     try:
         return work(_checker(_problems[0]))
     except (Invalid, BrokenProblemError, ProblemError) as error:
-        return clean(str(error))[:REASON_CHARS] or "it was refused"
+        return cut(str(error)) or "it was refused"
 
 
 def attack(attacked: Attack, known: Json) -> str:
@@ -172,30 +130,30 @@ def load(problem: Problem, sandbox: str, run: Path | None) -> Loaded:
         return Loaded(wrong=wrong)
     try:
         name, warning = choose(sandbox)
-        around = surroundings(problem)
-        with Sandbox(BACKENDS[name], around) as trial:
+        spec = sandbox_spec(problem)
+        with Sandbox(BACKENDS[name], spec) as trial:
             trial.start()
             if problem.spec.solution.language == "cpp":
                 check_compiler(trial)
-            exposed = shown_in(run, around) if run is not None and trial.isolated else None
+            exposed = shown_in(run, spec) if run is not None and trial.isolated else None
     except ProblemError as error:
         return Loaded(wrong=str(error))
     except MissingModuleError as error:
-        place = problem.spec.environment.imports.index(error.module)
-        return Loaded(missing=f"environment.imports[{place}]: {error}")
+        index = problem.spec.environment.imports.index(error.module)
+        return Loaded(missing=f"environment.imports[{index}]: {error}")
     except SetupError as error:
         return Loaded(missing=str(error))
     return Loaded(sandbox=name, warning=warning, exposed=exposed or "")
 
 
-def surroundings(problem: Problem) -> Surroundings:
-    """Describe what the problem's candidate programs find around them.
+def sandbox_spec(problem: Problem) -> SandboxSpec:
+    """Return the spec of the sandbox that a problem's candidate programs run in.
 
     Raises:
         ProblemError: If the problem's interpreter does not exist.
     """
     environment = problem.spec.environment
-    return Surroundings(
+    return SandboxSpec(
         python=interpreter(problem),
         imports=tuple(environment.imports),
         cpus=problem.spec.limits.cpus,
@@ -236,7 +194,7 @@ def grade(problem: Problem, job: Job) -> Verdict:
     solution = problem.spec.solution
     try:
         found = find_solution(
-            clean(job.text),
+            encodable(job.text),
             solution.kind,
             solution.language,
             entry=solution.entry,
@@ -255,7 +213,7 @@ def _kinds_of(seeds: tuple[Seed, ...]) -> frozenset[str]:
     """Return the kinds of the values in the seeds of a json problem."""
     kinds: set[str] = set()
     for seed in seeds:
-        with contextlib.suppress(Malformed):  # whoever grades the seeds says so
+        with contextlib.suppress(Malformed):  # grading the seeds reports it
             kinds.add(kind_of(parse_json(seed.text)))
     return frozenset(kinds) or CONTAINERS
 
@@ -268,12 +226,12 @@ def grade_solution(problem: Problem, text: str, *, parent_data: Json, seed: int)
         if problem.spec.solution.kind == "program":
             result = _run(problem, text, parent_data, seed)
             data, output, compiling = result.data, result.output, result.compile_seconds
-            verdict = Verdict(status=result.status, reason=clean(result.reason))
+            verdict = Verdict(status=result.status, reason=encodable(result.reason))
         else:
             data = parse_json(text) if problem.spec.solution.kind == "json" else text
             verdict = Verdict(status=Status.OK)
     except Malformed as error:
-        verdict = Verdict(status=Status.MALFORMED, reason=clean(str(error)))
+        verdict = Verdict(status=Status.MALFORMED, reason=encodable(str(error)))
     if verdict.valid:
         verdict = _judge(problem, data, parent_data)
     return dataclasses.replace(
@@ -288,47 +246,13 @@ def grade_solution(problem: Problem, text: str, *, parent_data: Json, seed: int)
 
 def _judge(problem: Problem, data: Json, known: Json = None) -> Verdict:
     timed_by_itself = isinstance(problem.spec.verifier, Command)
-    limit = nullcontext() if timed_by_itself else _at_most(problem.spec.limits.seconds)
+    limit = nullcontext() if timed_by_itself else at_most(problem.spec.limits.seconds)
     try:
         checker = _checker(problem)
         with limit:
             return checker.judge(data, known)
     except ProblemError as error:  # its files changed since they were first loaded
         return Verdict(status=Status.FAILED, reason=str(error))
-
-
-@contextlib.contextmanager
-def _at_most(seconds: float) -> Iterator[None]:
-    """End this worker and all its descendants if the block takes longer than `seconds`.
-
-    A verifier may hang in Python, in C that keeps other threads of Python from running, or while it
-    waits for a process that it has started. A thread handles the first and the last case; the
-    kernel's alarm, a little later, handles the second. Outside of a worker process nothing is
-    ended.
-    """
-    if parent_process() is None:
-        yield
-        return
-    late = threading.Event()
-    watch = threading.Timer(seconds, _end_late, [late])
-    watch.daemon = True
-    signal.setitimer(signal.ITIMER_REAL, seconds + _ALARM_SECONDS)
-    watch.start()
-    try:
-        yield
-    finally:
-        watch.cancel()
-        if late.is_set():  # what it waited for was killed; the whole worker is about to end
-            watch.join()
-        signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-def _end_late(late: threading.Event) -> None:
-    late.set()
-    try:
-        kill_descendants()
-    finally:
-        os._exit(TOO_LATE)
 
 
 def _run(problem: Problem, source: str, parent_data: Json, seed: int) -> ProgramResult:

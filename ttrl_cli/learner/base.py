@@ -1,4 +1,4 @@
-"""What the loop asks of a learner."""
+"""The learner's interface."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ from ttrl_cli.records import Adapter, FloatArray, Probe, Round, UpdateReport
 
 
 class Learner(Protocol):
-    """Turns rounds into better weights."""
+    """Updates the adapter, one round at a time."""
 
     @property
     def adapter(self) -> Adapter:
@@ -31,7 +31,7 @@ class Learner(Protocol):
 
 
 class ScoringLearner(Learner, Protocol):
-    """A learner whose weights change, and that says what they have come to."""
+    """A learner whose weights change, and that can score probes with them."""
 
     def logprobs(self, probes: Sequence[Probe]) -> list[FloatArray]:
         """Return log-probabilities [T] of each probe's tokens, in nats.

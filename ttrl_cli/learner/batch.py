@@ -1,8 +1,8 @@
 """From rows of any length to padded micro-batches under a token budget.
 
-Rows of one prompt are kept together: the prompt is then run once and its keys and values are
-shared. All but the prompt's last token are the shared prefix; that last token leads each row, since
-its output predicts the first token of the completion.
+Rows of one prompt are kept together: the prompt is then run once and its KV is shared. All but the
+prompt's last token are the shared prefix; that last token leads each row, since its output predicts
+the first token of the completion.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,12 +22,12 @@ class Group:
 
     Attributes:
         prefix_ids_S: The prompt without its last token; may be empty.
-        places: Index of each row in the round.
+        indices: Index of each row in the round.
         rows: The rows, longest first.
     """
 
     prefix_ids_S: IntArray
-    places: tuple[int, ...]
+    indices: tuple[int, ...]
     rows: tuple[Row, ...]
 
 
@@ -36,20 +36,20 @@ class MicroBatch:
     """Padded tensors of some rows of a group; T is the longest completion of the batch.
 
     Attributes:
-        places: Index of each row in the round.
+        indices: Index of each row in the round.
         input_ids_BT: The prompt's last token and the completion, padded on the right [B, T + 1].
         labels_BT: The same, IGNORED where no loss is taken: first column, forced tokens, padding.
         sampled_logp_BT: Log-probabilities under the sampler [B, T].
-        base_logp_BT: Log-probabilities under the untrained model, 0 where unknown [B, T].
+        reference_logp_BT: Log-probabilities under the reference model, 0 where unknown [B, T].
         advantage_BT: Advantages [B, T].
         weight_BT: Row weights, 0 on padding [B, T].
     """
 
-    places: tuple[int, ...]
+    indices: tuple[int, ...]
     input_ids_BT: torch.Tensor
     labels_BT: torch.Tensor
     sampled_logp_BT: torch.Tensor
-    base_logp_BT: torch.Tensor
+    reference_logp_BT: torch.Tensor
     advantage_BT: torch.Tensor
     weight_BT: torch.Tensor
 
@@ -90,17 +90,17 @@ def _merged(same: list[Row]) -> Row:
 def group_rows(rows: Sequence[Row]) -> list[Group]:
     """Group rows by prompt, in order of first appearance; longest completions first in each."""
     by_prompt: dict[bytes, list[int]] = {}
-    for place, row in enumerate(rows):
-        by_prompt.setdefault(row.prompt_ids_S.tobytes(), []).append(place)
+    for index, row in enumerate(rows):
+        by_prompt.setdefault(row.prompt_ids_S.tobytes(), []).append(index)
     groups = []
-    for places in by_prompt.values():
-        ordered = sorted(places, key=lambda place: -len(rows[place].token_ids_T))
+    for indices in by_prompt.values():
+        ordered = sorted(indices, key=lambda index: -len(rows[index].token_ids_T))
         prompt_ids_S = rows[ordered[0]].prompt_ids_S
         groups.append(
             Group(
                 prefix_ids_S=prompt_ids_S[:-1],
-                places=tuple(ordered),
-                rows=tuple(rows[place] for place in ordered),
+                indices=tuple(ordered),
+                rows=tuple(rows[index] for index in ordered),
             )
         )
     return groups
@@ -109,16 +109,16 @@ def group_rows(rows: Sequence[Row]) -> list[Group]:
 def idle(device: torch.device) -> MicroBatch:
     """Return a micro-batch of one row on which no loss is taken.
 
-    A process runs it to stay in step with processes that have more micro-batches.
+    A process runs it to join as many collectives as processes that have more micro-batches.
     """
     ids_BT = torch.zeros((1, 2), dtype=torch.int64, device=device)
     none_BT = torch.zeros((1, 1), device=device)
     return MicroBatch(
-        places=(),
+        indices=(),
         input_ids_BT=ids_BT,
         labels_BT=torch.full_like(ids_BT, IGNORED),
         sampled_logp_BT=none_BT,
-        base_logp_BT=none_BT,
+        reference_logp_BT=none_BT,
         advantage_BT=none_BT,
         weight_BT=none_BT,
     )
@@ -142,14 +142,14 @@ def cuts(group: Group, budget: int) -> list[slice]:
 def micro_batches(group: Group, budget: int, device: torch.device) -> Iterator[MicroBatch]:
     """Yield the padded micro-batches of a group, each built when it is asked for; see `cuts`."""
     for cut in cuts(group, budget):
-        yield _pad(group.places[cut], group.rows[cut], device)
+        yield _pad(group.indices[cut], group.rows[cut], device)
 
 
-def _pad(places: tuple[int, ...], rows: tuple[Row, ...], device: torch.device) -> MicroBatch:
+def _pad(indices: tuple[int, ...], rows: tuple[Row, ...], device: torch.device) -> MicroBatch:
     longest = max(len(row.token_ids_T) for row in rows)
     ids = np.zeros((len(rows), longest + 1), dtype=np.int64)
     labels = np.full((len(rows), longest + 1), IGNORED, dtype=np.int64)
-    sampled, base, advantage, weight = np.zeros((4, len(rows), longest), dtype=np.float32)
+    sampled, reference, advantage, weight = np.zeros((4, len(rows), longest), dtype=np.float32)
     for i, row in enumerate(rows):
         tokens = len(row.token_ids_T)
         ids[i, 0] = row.prompt_ids_S[-1]
@@ -157,16 +157,16 @@ def _pad(places: tuple[int, ...], rows: tuple[Row, ...], device: torch.device) -
         if row.sampled_T is not None:
             labels[i, 1 : tokens + 1][~row.sampled_T] = IGNORED
         sampled[i, :tokens] = row.logprobs_T
-        if row.base_logprobs_T is not None:
-            base[i, :tokens] = row.base_logprobs_T
+        if row.reference_logprobs_T is not None:
+            reference[i, :tokens] = row.reference_logprobs_T
         advantage[i, :tokens] = row.advantages_T
         weight[i, :tokens] = row.weight
     return MicroBatch(
-        places=places,
+        indices=indices,
         input_ids_BT=torch.from_numpy(ids).to(device),
         labels_BT=torch.from_numpy(labels).to(device),
         sampled_logp_BT=torch.from_numpy(sampled).to(device),
-        base_logp_BT=torch.from_numpy(base).to(device),
+        reference_logp_BT=torch.from_numpy(reference).to(device),
         advantage_BT=torch.from_numpy(advantage).to(device),
         weight_BT=torch.from_numpy(weight).to(device),
     )

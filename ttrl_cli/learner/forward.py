@@ -7,7 +7,7 @@ from transformers.cache_utils import Cache, DynamicLayer
 
 from ttrl_cli.learner.batch import MicroBatch
 from ttrl_cli.learner.head import Scored, TokenLoss, score
-from ttrl_cli.learner.prefix import SharedPrefix
+from ttrl_cli.learner.prefix import PrefixGraph
 from ttrl_cli.models.lean.sequence import Sequences
 from ttrl_cli.models.lean.weights import supported
 from ttrl_cli.models.load import LoadedModel
@@ -17,11 +17,11 @@ from ttrl_cli.records import IntArray
 class Forward(Protocol):
     """Scores the rows of one update, under weights that do not change meanwhile."""
 
-    def prefix(self, prefix_ids_S: IntArray) -> SharedPrefix:
-        """Run a prompt without its last token; return its keys and values."""
+    def prefix(self, prefix_ids_S: IntArray) -> PrefixGraph:
+        """Run a prompt without its last token; return its prefix KV, with its graph."""
 
     def score(
-        self, batch: MicroBatch, prefix: SharedPrefix, loss: TokenLoss | None = None
+        self, batch: MicroBatch, prefix: PrefixGraph, loss: TokenLoss | None = None
     ) -> Scored:
         """Score the tokens of a micro-batch that `MicroBatch.counted_BT` marks, in its order."""
 
@@ -37,7 +37,7 @@ def forward(
     Args:
         model: The model.
         temperature: Temperature of the distributions that are scored.
-        adapter: False for the base model, in which nothing is trained.
+        adapter: False for the reference model, in which nothing is trained.
         checkpointing: Whether the lean forward uses activation checkpointing; other models were
             loaded with or without it.
     """
@@ -47,7 +47,7 @@ def forward(
 
 
 class _LeanForward:
-    """By `models.sequence`."""
+    """The lean forward of `models.lean.sequence`."""
 
     def __init__(
         self, model: LoadedModel, temperature: float, *, adapter: bool, checkpointing: bool
@@ -59,13 +59,13 @@ class _LeanForward:
         self._device = model.device
         self._temperature = temperature
 
-    def prefix(self, prefix_ids_S: IntArray) -> SharedPrefix:
+    def prefix(self, prefix_ids_S: IntArray) -> PrefixGraph:
         if not len(prefix_ids_S):
-            return SharedPrefix([])
-        return SharedPrefix(self._sequences.prompt(torch.tensor(prefix_ids_S, device=self._device)))
+            return PrefixGraph([])
+        return PrefixGraph(self._sequences.prompt(torch.tensor(prefix_ids_S, device=self._device)))
 
     def score(
-        self, batch: MicroBatch, prefix: SharedPrefix, loss: TokenLoss | None = None
+        self, batch: MicroBatch, prefix: PrefixGraph, loss: TokenLoss | None = None
     ) -> Scored:
         # nothing follows a row's last token
         hidden_BTH = self._sequences.hidden(batch.input_ids_BT[:, :-1], prefix.leaves)
@@ -79,7 +79,7 @@ class _LeanForward:
 
 
 class _ModelForward:
-    """By the model's own forward, with TRL's fused head."""
+    """The model's own forward, with TRL's fused head."""
 
     def __init__(self, model: LoadedModel, temperature: float, *, adapter: bool) -> None:
         self._network = model.network
@@ -87,20 +87,20 @@ class _ModelForward:
         self._adapter = adapter
         _add_head(model.network.get_base_model(), temperature)
 
-    def prefix(self, prefix_ids_S: IntArray) -> SharedPrefix:
+    def prefix(self, prefix_ids_S: IntArray) -> PrefixGraph:
         if not len(prefix_ids_S):
-            return SharedPrefix([])
+            return PrefixGraph([])
         ids = torch.tensor(prefix_ids_S[None], device=self._device)
         cache = self._run(input_ids=ids, use_cache=True, logits_to_keep=1).past_key_values
-        return SharedPrefix([(layer.keys, layer.values) for layer in cache.layers])
+        return PrefixGraph([(layer.keys, layer.values) for layer in cache.layers])
 
     def score(
-        self, batch: MicroBatch, prefix: SharedPrefix, loss: TokenLoss | None = None
+        self, batch: MicroBatch, prefix: PrefixGraph, loss: TokenLoss | None = None
     ) -> Scored:
         out = self._run(
             input_ids=batch.input_ids_BT,
             labels=batch.labels_BT,
-            past_key_values=_cache(prefix, len(batch.places)),
+            past_key_values=_cache(prefix, len(batch.indices)),
             fused_lm_head=True,
         )
         logp_N = out.log_probs[batch.counted_BT]
@@ -134,10 +134,10 @@ def _add_head(base: Any, temperature: float) -> None:
         base.fused_head_temperature = temperature
 
 
-def _cache(prefix: SharedPrefix, rows: int) -> Cache | None:
+def _cache(prefix: PrefixGraph, rows: int) -> Cache | None:
     """Return a KV cache of the prefix for a batch of `rows` rows; None if the prefix is empty.
 
-    The keys and values are not copied until they are used.
+    The KV is not copied until it is used.
     """
     if not prefix.leaves:
         return None

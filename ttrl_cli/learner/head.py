@@ -21,7 +21,7 @@ TokenLoss = Callable[[torch.Tensor, slice], torch.Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What the output layer says of N tokens.
+    """Loss, log-probabilities and entropies of N tokens.
 
     Attributes:
         loss: The summed loss, with its gradient; 0 where none was asked for.

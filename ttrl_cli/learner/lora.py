@@ -26,7 +26,7 @@ from ttrl_cli.learner.shaping import mean_drift, shaped
 from ttrl_cli.learner.shares import share
 from ttrl_cli.models.adapter import load_adapter, save_adapter, write_tensors
 from ttrl_cli.models.load import LoadedModel
-from ttrl_cli.process_group import ProcessGroup, in_step
+from ttrl_cli.process_group import ProcessGroup, naming_lost_processes
 from ttrl_cli.records import Adapter, FloatArray, Probe, Round, Row, UpdateReport
 
 OPTIMISER_FILE = "optimizer.safetensors"
@@ -80,7 +80,7 @@ class LoraLearner:
 
     def logprobs(self, probes: Sequence[Probe]) -> list[FloatArray]:
         """See `ScoringLearner.logprobs`."""
-        with in_step():
+        with naming_lost_processes():
             return [self._model.logprobs(probe) for probe in probes]
 
     def update(self, round_: Round) -> UpdateReport:
@@ -95,19 +95,8 @@ class LoraLearner:
         """
         started = time.monotonic()
         lr = self._config.lr * round_.lr_scale
-        rows = merge_identical(round_.rows)
-        metrics: dict[str, float] = {"train/rows": len(round_.rows)}
-        if rows:
-            metrics["train/distinct_rows"] = len(rows)
-            if self._config.kl > 0 or self._config.kl_loss > 0:
-                rows = self._with_base(rows)
-                metrics["train/kl_base"] = mean_drift(rows)
-            if self._config.kl > 0:
-                rows = shaped(rows, self._config.kl)
-            rows = self._teaching(rows)
-        metrics["train/updates"] = int(bool(rows))
-        if rows:
-            metrics |= self._gradient(rows, round_.normalizer)
+        metrics = self.accumulate(round_)
+        if metrics["train/updates"]:
             metrics["train/grad_norm"] = self._step(lr)
         self._policy = round_.step
         metrics["train/lr"] = lr
@@ -115,14 +104,27 @@ class LoraLearner:
         warning, self._warning = self._warning, ""
         return UpdateReport(metrics=metrics, warning=warning)
 
-    def gradients(self, round_: Round) -> dict[str, torch.Tensor]:
-        """Return the loss's gradient by parameter name, without a step and without KL shaping."""
-        self._optimiser.zero_grad(set_to_none=True)
-        rows = self._teaching(merge_identical(round_.rows))
-        self._runner.accumulate(
-            self._with_base(rows) if self._config.kl_loss > 0 else rows, round_.normalizer
-        )
-        return {name: p.grad.clone() for name, p in self._named if p.grad is not None}
+    def accumulate(self, round_: Round) -> dict[str, float]:
+        """Compute the gradient of a round's loss in place, over all processes; return metrics.
+
+        Raises:
+            SetupError: If the device's memory is too small even for half a micro-batch.
+            torch.OutOfMemoryError: If it is too small for a sharded model.
+        """
+        rows = merge_identical(round_.rows)
+        metrics: dict[str, float] = {"train/rows": len(round_.rows)}
+        if rows:
+            metrics["train/distinct_rows"] = len(rows)
+            if self._config.kl > 0 or self._config.kl_loss > 0:
+                rows = self._with_reference(rows)
+                metrics["train/kl_base"] = mean_drift(rows)
+            if self._config.kl > 0:
+                rows = shaped(rows, self._config.kl)
+            rows = self._with_gradient(rows)
+        metrics["train/updates"] = int(bool(rows))
+        if rows:
+            metrics |= self._gradient(rows, round_.normalizer)
+        return metrics
 
     def save(self, folder: Path) -> None:
         """Write the adapter as a peft folder, and the optimiser beside it."""
@@ -139,9 +141,9 @@ class LoraLearner:
         self.warm_start(folder)
         tensors = load_file(folder / OPTIMISER_FILE)
         moments: dict[int, dict[str, torch.Tensor]] = {}
-        for place, (name, _) in enumerate(self._named):
+        for index, (name, _) in enumerate(self._named):
             keys = [key for key in tensors if key.rpartition(".")[0] == name]
-            moments[place] = {key.rpartition(".")[2]: tensors[key] for key in keys}
+            moments[index] = {key.rpartition(".")[2]: tensors[key] for key in keys}
         groups = self._optimiser.state_dict()["param_groups"]
         # moves the moments to where the weights live, and leaves the step counts on the CPU
         self._optimiser.load_state_dict({"state": moments, "param_groups": groups})
@@ -156,25 +158,26 @@ class LoraLearner:
     def _write(self, folder: Path) -> None:
         save_adapter(self._model, folder)
 
-    def _teaching(self, rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    def _with_gradient(self, rows: tuple[Row, ...]) -> tuple[Row, ...]:
         """Return the rows whose loss has a gradient; the others need not be run."""
         held = self._config.kl_loss > 0
         return tuple(row for row in rows if held or row.advantages_T.any())
 
-    def _with_base(self, rows: tuple[Row, ...]) -> tuple[Row, ...]:
-        """Return the rows with their log-probabilities under the model without its adapter."""
-        places = self._mine(rows)
-        base = self._fitting(lambda: self._runner.base_logprobs([rows[place] for place in places]))
-        found = dict(zip(places, base, strict=True))
+    def _with_reference(self, rows: tuple[Row, ...]) -> tuple[Row, ...]:
+        """Return the rows with their log-probabilities under the reference model."""
+        indices = self._mine(rows)
+        mine = [rows[i] for i in indices]
+        logprobs = self._fitting(lambda: self._runner.reference_logprobs(mine))
+        found = dict(zip(indices, logprobs, strict=True))
         if self._group is not None:
             for part in self._group.all_gather(found):
                 found |= part
-        return tuple(replace(row, base_logprobs_T=found[place]) for place, row in enumerate(rows))
+        return tuple(replace(row, reference_logprobs_T=found[i]) for i, row in enumerate(rows))
 
     def _mine(self, rows: Sequence[Row]) -> list[int]:
         """Return the indices of the rows that this process works on."""
         rank, size = (self._group.rank, self._group.size) if self._group else (0, 1)
-        return share(rows, rank, size, whole=self._model.whole_rows)
+        return share(rows, rank, size, with_prompts=self._model.no_prefix_sharing)
 
     def _gradient(self, rows: tuple[Row, ...], normalizer: float) -> dict[str, float]:
         """Compute the gradient of the round's loss in place, over all processes; return metrics.
@@ -182,7 +185,7 @@ class LoraLearner:
         Raises:
             SetupError: If the device's memory is too small.
         """
-        mine = [rows[place] for place in self._mine(rows)]
+        mine = [rows[index] for index in self._mine(rows)]
 
         def compute() -> Seen:
             self._optimiser.zero_grad(set_to_none=True)
@@ -206,7 +209,7 @@ class LoraLearner:
                 then inside a collective operation, which cannot be run again.
         """
         if self._model.sharded:
-            with in_step():
+            with naming_lost_processes():
                 return compute()
         found: list[T] = []
         try:

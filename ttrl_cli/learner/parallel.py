@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 from ttrl_cli.learner.base import Learner, ScoringLearner
 from ttrl_cli.process_group import ProcessGroup
@@ -12,31 +11,28 @@ from ttrl_cli.records import Adapter, FloatArray, Probe, Round, UpdateReport
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Take your part in an update."""
+    """Order: take part in an update."""
 
     round: Round
 
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """Score probes, which a model that is divided takes all processes for."""
+    """Order: score probes, which takes all processes if the model is sharded."""
 
     probes: tuple[Probe, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Restore:
-    """Go on from a folder; without a policy, begin from its weights alone."""
+    """Order: continue from a folder; without a policy, start from its weights alone."""
 
     folder: Path
     policy: int | None
 
 
-Order: TypeAlias = Update | Probed | Restore
-
-
 class ParallelLearner:
-    """Tells the others what it is about to do, and does it. See `Learner`.
+    """Process 0's learner: sends each order to the other processes first. See `Learner`.
 
     All processes have the same weights and moments: each adds its rows' gradient, and all take the
     same step with the sum.

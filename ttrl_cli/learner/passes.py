@@ -1,4 +1,4 @@
-"""What the model is run on for some rows: prompts, and the micro-batches that go on from them."""
+"""Passes over rows: prompts, and the micro-batches that continue them."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from ttrl_cli.records import FloatArray, IntArray, Row
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """A prompt that is run once, and what goes on from it.
+    """A prompt that is run once, and the micro-batches that continue it.
 
     Attributes:
         prefix_ids_S: The prompt without its last token; may be empty.
@@ -37,8 +37,8 @@ def passes(rows: Sequence[Row], budget: int, device: torch.device) -> Iterator[P
         yield Pass(group.prefix_ids_S, micro_batches(group, budget, device))
 
 
-def whole_passes(
-    rows: Sequence[Row], budget: int, device: torch.device, in_step_with: ProcessGroup | None
+def unshared_passes(
+    rows: Sequence[Row], budget: int, device: torch.device, group: ProcessGroup | None
 ) -> Iterator[Pass]:
     """Yield one pass, over rows that share no prefix.
 
@@ -46,28 +46,28 @@ def whole_passes(
         rows: This process's rows.
         budget: Most padded tokens of a micro-batch.
         device: Where the model is.
-        in_step_with: Processes that all call this, and all get the same number of micro-batches:
-            those with fewer get empty ones added. None for one process alone.
+        group: Processes that all call this, and all get the same number of micro-batches: those
+            with fewer get empty ones added. None for one process alone.
     """
-    groups = group_rows([whole(row) for row in rows])
-    mine = sum(len(cuts(group, budget)) for group in groups)
-    most = mine if in_step_with is None else max(in_step_with.all_gather(mine))
+    groups = group_rows([unshared(row) for row in rows])
+    mine = sum(len(cuts(each, budget)) for each in groups)
+    most = mine if group is None else max(group.all_gather(mine))
 
     def batches() -> Iterator[MicroBatch]:
-        for group in groups:
-            yield from micro_batches(group, budget, device)
+        for each in groups:
+            yield from micro_batches(each, budget, device)
         yield from itertools.repeat(idle(device), most - mine)
 
     yield Pass(np.zeros(0, np.int64), batches())
 
 
-def whole(row: Row) -> Row:
+def unshared(row: Row) -> Row:
     """Return the same row with a prompt of one token, for rows that share no prefix.
 
     The rest of the prompt becomes forced tokens of the completion: context without loss.
     """
     forced = len(row.prompt_ids_S) - 1
-    base_T = row.base_logprobs_T
+    reference_T = row.reference_logprobs_T
 
     def behind(array_T: FloatArray) -> FloatArray:
         return np.concatenate([np.zeros(forced), array_T])
@@ -78,6 +78,6 @@ def whole(row: Row) -> Row:
         token_ids_T=np.concatenate([row.prompt_ids_S[1:], row.token_ids_T]),
         logprobs_T=behind(row.logprobs_T),
         advantages_T=behind(row.advantages_T),
-        base_logprobs_T=None if base_T is None else behind(base_T),
+        reference_logprobs_T=None if reference_T is None else behind(reference_T),
         sampled_T=np.concatenate([np.zeros(forced, bool), row.counted_T]),
     )

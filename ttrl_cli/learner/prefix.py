@@ -1,17 +1,17 @@
 """Running a prompt once for all the rows that share it, gradient included.
 
-The prompt's keys and values are cut from the graph as leaves; each micro-batch adds its gradient
-to them; at the end one backward pass carries the sum through the prompt. The result is the
-gradient of the plain computation, with the prompt run forward and backward once instead of G times.
+The prompt's KV is cut from the graph as leaves; each micro-batch adds its gradient to them; at the
+end one backward pass carries the sum through the prompt. The result is the gradient of the plain
+computation, with the prompt run forward and backward once instead of G times.
 """
 
 import torch
 
-from ttrl_cli.models.lean.sequence import KeysValues
+from ttrl_cli.models.lean.sequence import KV
 
 
-class SharedPrefix:
-    """Keys and values of a prompt, shared by the rows of its group.
+class PrefixGraph:
+    """The graph and the KV of a prompt that the rows of its group share.
 
     Args:
         outputs: Keys and values [1, H_kv, S, D] per layer, as the model computed them; none where
@@ -21,17 +21,17 @@ class SharedPrefix:
         leaves: The same, cut from the graph; for rows to go on from.
     """
 
-    def __init__(self, outputs: list[KeysValues]) -> None:
+    def __init__(self, outputs: list[KV]) -> None:
         self._outputs = outputs
         grad = torch.is_grad_enabled()
-        self.leaves: list[KeysValues] = [
+        self.leaves: list[KV] = [
             (k.detach().requires_grad_(grad), v.detach().requires_grad_(grad)) for k, v in outputs
         ]
 
     def backward(self) -> None:
-        """Run the backward pass of the prompt, from the gradients of its keys and values.
+        """Run the backward pass of the prompt, from the gradients of its KV.
 
-        The micro-batches that used the keys and values left these gradients on them.
+        The micro-batches that used the KV left these gradients on it.
         """
         pairs = [
             (output, leaf.grad)

@@ -11,7 +11,7 @@ from ttrl_cli.learner.batch import MicroBatch
 from ttrl_cli.learner.forward import forward
 from ttrl_cli.learner.head import TokenLoss
 from ttrl_cli.learner.loss import kl_loss, policy_loss
-from ttrl_cli.learner.passes import Pass, passes, whole_passes
+from ttrl_cli.learner.passes import Pass, passes, unshared_passes
 from ttrl_cli.models.load import LoadedModel, choose_checkpointing
 from ttrl_cli.process_group import ProcessGroup
 from ttrl_cli.records import FloatArray, Row
@@ -19,7 +19,7 @@ from ttrl_cli.records import FloatArray, Row
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was seen while the gradient was computed.
+    """Sums over the tokens of an update, taken while its gradient is computed.
 
     Attributes:
         sums: Of the loss, of the weights of tokens, of their weighted ratios and entropies.
@@ -41,7 +41,7 @@ class Seen:
         }
 
     def __add__(self, other: "Seen") -> "Seen":
-        """Combine what two processes saw."""
+        """Combine the sums of two processes."""
         return Seen(
             sums=tuple(mine + theirs for mine, theirs in zip(self.sums, other.sums, strict=True)),
             most=max(self.most, other.most),
@@ -54,7 +54,7 @@ class RowRunner:
     Args:
         model: The model.
         config: Temperature, loss and micro-batches.
-        group: The processes, which a model that is divided must be run in step with.
+        group: The processes, which must all run the layers of a sharded model as often.
 
     Attributes:
         budget: Most padded tokens of a micro-batch.
@@ -68,8 +68,8 @@ class RowRunner:
         self.budget = config.micro_batch_tokens
 
     @torch.no_grad()
-    def base_logprobs(self, rows: Sequence[Row]) -> list[FloatArray]:
-        """Return log-probabilities of each row's tokens under the base model, 0 for forced ones."""
+    def reference_logprobs(self, rows: Sequence[Row]) -> list[FloatArray]:
+        """Return log-probabilities of each row's tokens under the reference model, 0 if forced."""
         found: dict[int, FloatArray] = {}
         run = forward(self._model, self._config.temperature, adapter=False)
         for one in self._passes(rows):
@@ -78,12 +78,12 @@ class RowRunner:
                 logp_N = run.score(batch, prefix).logp_N.double().cpu().numpy()
                 logp_BT = np.zeros(batch.counted_BT.shape)
                 logp_BT[batch.counted_BT.cpu().numpy()] = logp_N
-                for place, logp_T in zip(batch.places, logp_BT, strict=bool(batch.places)):
-                    row = rows[place]
+                for index, logp_T in zip(batch.indices, logp_BT, strict=bool(batch.indices)):
+                    row = rows[index]
                     # a prompt that is not shared leads the completion
                     start = len(row.prompt_ids_S) - 1 - len(one.prefix_ids_S)
-                    found[place] = logp_T[start : start + len(row.token_ids_T)]
-        return [found[place] for place in range(len(rows))]
+                    found[index] = logp_T[start : start + len(row.token_ids_T)]
+        return [found[index] for index in range(len(rows))]
 
     def accumulate(self, rows: Sequence[Row], normalizer: float) -> Seen:
         """Add the gradient of the rows' loss to the parameters; return sums for the metrics."""
@@ -111,21 +111,21 @@ class RowRunner:
         counted_BT, coefficient = batch.counted_BT, self._config.kl_loss
         sampled_N = batch.sampled_logp_BT[counted_BT]
         advantage_N, weight_N = batch.advantage_BT[counted_BT], batch.weight_BT[counted_BT]
-        base_N = batch.base_logp_BT[counted_BT]
+        reference_N = batch.reference_logp_BT[counted_BT]
 
         def loss(logp_K: torch.Tensor, here: slice) -> torch.Tensor:
             sampled_K, weight_K = sampled_N[here], weight_N[here]
             total = policy_loss(logp_K, sampled_K, advantage_N[here], weight_K, self._config.clip)
             if coefficient > 0:
-                kl = kl_loss(logp_K, sampled_K, base_N[here], weight_K)
+                kl = kl_loss(logp_K, sampled_K, reference_N[here], weight_K)
                 total = total + coefficient * kl
             return total
 
         return loss
 
     def _passes(self, rows: Sequence[Row]) -> Iterator[Pass]:
-        """Return the passes over some rows, in step with the others if the model is sharded."""
+        """Return the passes over some rows; of a sharded model as many as in all processes."""
         device = self._model.device
-        if self._model.whole_rows:
-            return whole_passes(rows, self.budget, device, self._group)
+        if self._model.no_prefix_sharing:
+            return unshared_passes(rows, self.budget, device, self._group)
         return passes(rows, self.budget, device)

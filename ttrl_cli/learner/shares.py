@@ -1,4 +1,4 @@
-"""Which rows of an update are whose, where several processes share it."""
+"""Which process works on which rows of an update."""
 
 from collections.abc import Sequence
 
@@ -8,10 +8,10 @@ from ttrl_cli.learner.batch import group_rows
 from ttrl_cli.records import Row
 
 
-def share(rows: Sequence[Row], rank: int, size: int, *, whole: bool = False) -> list[int]:
+def share(rows: Sequence[Row], rank: int, size: int, *, with_prompts: bool = False) -> list[int]:
     """Return the indices of the rows that one process works on, in the order of their prompts.
 
-    Rows of one prompt stay together as far as possible, and each process gets about as many
+    Rows of one prompt stay together where possible, and each process gets about as many
     tokens. All rows are laid end to end and cut into equal parts, one per process; a row belongs
     to the part that has the middle of its tokens.
 
@@ -19,14 +19,14 @@ def share(rows: Sequence[Row], rank: int, size: int, *, whole: bool = False) -> 
         rows: All rows of the update.
         rank: Rank of the process, 0 <= rank < size.
         size: Number of processes.
-        whole: Whether each row is run with its prompt, whose tokens then count too.
+        with_prompts: Whether each row is run with its prompt, whose tokens then count too.
     """
-    places = [place for group in group_rows(rows) for place in group.places]
+    indices = [index for group in group_rows(rows) for index in group.indices]
     if size == 1:
-        return places
+        return indices
     lengths = np.array(
-        [len(rows[p].token_ids_T) + whole * len(rows[p].prompt_ids_S) for p in places]
+        [len(rows[p].token_ids_T) + with_prompts * len(rows[p].prompt_ids_S) for p in indices]
     )
     middles = np.cumsum(lengths) - lengths / 2
     owners = np.floor(middles * size / lengths.sum())
-    return [place for place, owner in zip(places, owners, strict=True) if owner == rank]
+    return [index for index, owner in zip(indices, owners, strict=True) if owner == rank]

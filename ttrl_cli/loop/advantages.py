@@ -20,7 +20,7 @@ from ttrl_cli.seeding import subsample_rng
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assigned:
-    """What `assign_advantages` made of a step.
+    """The result of `assign_advantages` for a step.
 
     Attributes:
         attempts: All attempts, those that are learned from with their advantages.

@@ -31,14 +31,14 @@ def rewarded(members_G: Sequence[Attempt], vote: Vote, reward: RewardName) -> li
             2504.16084). soft: the share of all samples that gave an answer of the same class.
     """
     return [
-        replace(a, verdict=replace(a.verdict, reward=_reward(place, vote, reward)))
-        for a, place in zip(members_G, vote.class_G, strict=True)
+        replace(a, verdict=replace(a.verdict, reward=_reward(index, vote, reward)))
+        for a, index in zip(members_G, vote.class_G, strict=True)
     ]
 
 
-def _reward(place: int | None, vote: Vote, reward: RewardName) -> float | None:
-    if place is None:
+def _reward(index: int | None, vote: Vote, reward: RewardName) -> float | None:
+    if index is None:
         return None
     if reward == "soft":
-        return vote.clusters[place][1] / vote.n
-    return 1.0 if place == 0 else None
+        return vote.clusters[index][1] / vote.n
+    return 1.0 if index == 0 else None

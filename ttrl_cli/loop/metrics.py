@@ -1,4 +1,4 @@
-"""The figures of a step, and a run's totals. docs/metrics.md explains each key."""
+"""The metrics of a step, and a run's totals. docs/metrics.md explains each key."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -11,7 +11,7 @@ _LINES = 3
 
 
 class Outgrown:
-    """What of a run has outgrown the model's context, as far as it was seen in this session.
+    """The prompts of this session that leave no room in the model's context.
 
     Args:
         kind: Of the run: what was asked from is a question or a parent.

@@ -16,7 +16,7 @@ class Counting(Protocol):
 
 
 class StepCounter:
-    """Counts what a step has done. Called, it tells.
+    """Counts what a step has done; a call returns the counts.
 
     Args:
         sampler: Draws its samples.

@@ -31,7 +31,7 @@ SUFFIXES = {"python": ".py", "cpp": ".cpp", "json": ".json", "text": ".txt"}
 
 
 class SolveTask:
-    """The archive of one problem, and what is asked of the model. See `step.Task`.
+    """A search on one problem: its archive and its prompts. See `step.Task`.
 
     Args:
         problem: The problem.
@@ -204,12 +204,12 @@ def roots(problem: Problem, verdicts: Sequence[Verdict], count: int) -> list[Sta
         count: Roots wanted, P; if there are more seeds, all are used.
     """
     states = []
-    for place in range(max(count, len(verdicts))):
-        verdict = verdicts[place % len(verdicts)]
+    for index in range(max(count, len(verdicts))):
+        verdict = verdicts[index % len(verdicts)]
         assert verdict.score is not None
         states.append(
             State(
-                id=f"seed.{place}",
+                id=f"seed.{index}",
                 parent=None,
                 step=0,
                 score=verdict.score,

@@ -3,13 +3,14 @@
 A stale sampler fails silently: its samples look like any others, and in bfloat16 one update may
 change log-probabilities by less than two engines differ. So changes are compared, not values: on a
 few tokens, what an update does to the sampler's log-probabilities against what it does to the
-learner's. What the engines differ by anyway is in both of the sampler's figures and cancels.
+learner's. What the engines differ by anyway is in both of the sampler's values and cancels.
 
     sync = sum(dS * dL) / sum(dL * dL)        the slope of the sampler's changes on the learner's
 
-It is 1 in step and 0 for a sampler that was not updated. Where noise leaves it open which of the
-two is true, the first figures are kept and the changes of further updates add up, until it is not;
-so they are where the learner has changed by less than the two differ with the same weights.
+It is 1 for a sampler with the learner's weights and 0 for a stale one. Where noise does not tell
+which of the two is true, the first values are kept and the changes of further updates add up, until
+it does. The same is done where the learner has changed by less than the two differ with the same
+weights.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,7 +34,7 @@ _ERRORS = 3.0
 """A slope is above or below a half where it is so by this many standard errors.
 
 And where those fit between 0 and a half: 1 and a slope that is below by so much are then six
-standard errors apart. Every update is a look, and a run that is in step must survive them all.
+standard errors apart. Every update is a look, and a sampler that follows must pass them all.
 """
 
 
@@ -46,7 +47,7 @@ class Slope:
     """How a sampler's changes follow the learner's.
 
     Attributes:
-        value: 1 in step, 0 where the sampler did not change.
+        value: 1 for a sampler that follows, 0 for one that did not change.
         error: Its standard error.
     """
 
@@ -54,12 +55,12 @@ class Slope:
     error: float
 
     @property
-    def in_step(self) -> bool:
+    def fresh(self) -> bool:
         """Whether it is above a half, beyond noise."""
         return self._margin < _HALF < self.value - self._margin
 
     @property
-    def out_of_step(self) -> bool:
+    def stale(self) -> bool:
         """Whether it is below a half, beyond noise."""
         return self._margin < _HALF and self.value + self._margin < _HALF
 
@@ -94,14 +95,14 @@ def slope(learner_N: FloatArray, sampler_N: FloatArray) -> Slope:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reference:
-    """Where the learner and one copy of the sampler's weights stood before an update.
+class _Baseline:
+    """Scores by the learner and by one replica of the sampler's weights before an update.
 
     Attributes:
         probes: What was scored.
         policy: The update it was scored after.
         learner_N: The learner's log-probabilities of all tokens.
-        sampler_N: The copy's.
+        sampler_N: The replica's.
     """
 
     probes: tuple[Probe, ...]
@@ -111,7 +112,7 @@ class _Reference:
 
     @property
     def grain(self) -> float:
-        """What the two differ by with the same weights, as far as rounding explains it, in nats.
+        """The difference of the two with the same weights that rounding explains, in nats.
 
         In bfloat16 an engine rounds away most of a change that is smaller, and has not followed it
         although it has the weights.
@@ -120,7 +121,7 @@ class _Reference:
 
 
 class StalenessCheck(Protocol):
-    """Measures whether the sampler has what the learner has come to."""
+    """Measures whether the sampler has the learner's weights."""
 
     def before(self, rounds: Sequence[Round], adapter: Adapter) -> None:
         """Measure before the updates on these rounds.
@@ -142,7 +143,7 @@ class StalenessCheck(Protocol):
 
 
 class SharedWeights:
-    """What a sampler shares with the learner cannot be stale. See `StalenessCheck`."""
+    """No check: a sampler on the learner's weights cannot be stale. See `StalenessCheck`."""
 
     def before(self, rounds: Sequence[Round], adapter: Adapter) -> None:
         """Measure nothing."""
@@ -160,32 +161,32 @@ class SlopeCheck:
     """Measures one sampler and its learner over their updates. See `StalenessCheck`.
 
     Args:
-        sampler: A sampler with weights of its own, maybe several copies of them.
-        learner: Whose weights it is to have.
+        sampler: A sampler with weights of its own, maybe several replicas of them.
+        learner: The learner, whose weights it must have.
     """
 
     def __init__(self, sampler: SeparateSampler, learner: ScoringLearner) -> None:
         self._sampler = sampler
         self._learner = learner
-        self._open: dict[str, _Reference] = {}
+        self._open: dict[str, _Baseline] = {}
 
     def before(self, rounds: Sequence[Round], adapter: Adapter) -> None:
-        """Score a probe before an update, with the learner and with the sampler's copies.
+        """Score a probe before an update, with the learner and with the sampler's replicas.
 
-        A copy whose earlier probe is still open keeps that one.
+        A replica whose earlier probe is still open keeps that one.
 
         Args:
             rounds: The rounds of the updates; a few of their rows become the probe.
             adapter: The adapter that learner and sampler both have.
         """
         chosen = probes([row for round_ in rounds for row in round_.rows])
-        asked = [copy for copy in self._sampler.copies if copy not in self._open]
+        asked = [replica for replica in self._sampler.replicas if replica not in self._open]
         if chosen and asked:
             learner_N = np.concatenate(self._learner.logprobs(chosen))
-            for copy in asked:
-                if (answer := self._sampler.logprobs(chosen, copy)) is not None:
+            for replica in asked:
+                if (answer := self._sampler.logprobs(chosen, replica)) is not None:
                     sampler_N = np.concatenate(answer)
-                    self._open[copy] = _Reference(chosen, adapter.policy, learner_N, sampler_N)
+                    self._open[replica] = _Baseline(chosen, adapter.policy, learner_N, sampler_N)
 
     def after(self, adapter: Adapter) -> dict[str, float]:
         """Score the probes again, after the sampler has loaded the update.
@@ -194,20 +195,20 @@ class SlopeCheck:
             adapter: The learner's adapter after the update.
 
         Returns:
-            Metrics: `policy/logprob_gap`, the largest of all copies; `policy/sync` and
-            `policy/sync_error` of the copy whose slope may be the lowest, left out if that slope
+            Metrics: `policy/logprob_gap`, the largest of all replicas; `policy/sync` and
+            `policy/sync_error` of the replica whose slope may be the lowest, left out if that slope
             cannot be measured. Empty if no probe is open.
 
         Raises:
-            StaleSamplerError: If a copy did not follow the learner.
+            StaleSamplerError: If a replica did not follow the learner.
         """
         learned: dict[int, FloatArray] = {}
         slopes: list[Slope] = []
         gaps: list[float] = []
-        for copy, first in list(self._open.items()):
-            answer = self._sampler.logprobs(first.probes, copy)
+        for replica, first in list(self._open.items()):
+            answer = self._sampler.logprobs(first.probes, replica)
             if answer is None:  # it is gone
-                del self._open[copy]
+                del self._open[replica]
                 continue
             if id(first.probes) not in learned:
                 scored = self._learner.logprobs(first.probes)
@@ -215,10 +216,10 @@ class SlopeCheck:
             learner_N, sampler_N = learned[id(first.probes)], np.concatenate(answer)
             changes_N = learner_N - first.learner_N
             found = slope(changes_N, sampler_N - first.sampler_N)
-            if found.out_of_step and _norm(changes_N) > first.grain:
-                raise StaleSamplerError(_stale(copy, found, changes_N, first.policy, adapter))
-            if found.in_step:
-                del self._open[copy]
+            if found.stale and _norm(changes_N) > first.grain:
+                raise StaleSamplerError(_stale(replica, found, changes_N, first.policy, adapter))
+            if found.fresh:
+                del self._open[replica]
             slopes.append(found)
             gaps.append(float(np.abs(sampler_N - learner_N).mean()))
         return _metrics(slopes, gaps)
@@ -229,7 +230,7 @@ class SlopeCheck:
 
 
 def _metrics(slopes: Sequence[Slope], gaps: Sequence[float]) -> dict[str, float]:
-    """Return the largest gap of all copies, and the slope that may be the lowest, as metrics."""
+    """Return the largest gap of all replicas, and the slope that may be the lowest, as metrics."""
     if not slopes:
         return {}
     worst = min(slopes, key=lambda found: found.value - _ERRORS * found.error)
@@ -239,11 +240,11 @@ def _metrics(slopes: Sequence[Slope], gaps: Sequence[float]) -> dict[str, float]
     return metrics
 
 
-def _stale(copy: str, found: Slope, changes_N: FloatArray, policy: int, adapter: Adapter) -> str:
-    """Return the message about a copy that did not follow the learner."""
+def _stale(replica: str, found: Slope, changes_N: FloatArray, policy: int, adapter: Adapter) -> str:
+    """Return the message about a replica that did not follow the learner."""
     changed = float(np.abs(changes_N).mean())
     return (
-        f"{copy} does not have the learner's weights: from policy {policy} to {adapter.policy} "
+        f"{replica} does not have the learner's weights: from policy {policy} to {adapter.policy} "
         f"log-probabilities of {len(changes_N)} tokens changed by {changed:.2g} nats on average in "
         f"the learner, and by {found.value:.2f} (+- {found.error:.2f}) times that in the sampler; "
         "nothing of this step was kept"

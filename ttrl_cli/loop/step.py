@@ -10,7 +10,7 @@
     commit              all of it at once, or nothing
 
 Attempts enter in (group, index) order, whatever order they were graded in. `docs/metrics.md`
-explains the figures (metrics.py).
+explains the metrics (metrics.py).
 """
 
 import time
@@ -58,7 +58,7 @@ from ttrl_cli.sampler.base import NeverAsleep, Sampler, Sleeper
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extension:
-    """What a task has kept of a step.
+    """The results of a step that a task keeps.
 
     Attributes:
         metrics: What came of it.
@@ -70,7 +70,7 @@ class Extension:
 
 
 class Task(Protocol):
-    """What solve and vote differ in."""
+    """The parts of a step in which solve and vote differ."""
 
     def prompts(self, step: int) -> list[Prompt]:
         """Return the step's prompts, one per group."""
@@ -97,7 +97,7 @@ def _no_one(step: int, job: Job, verdict: Verdict) -> None:
 
 
 class Reporter(Protocol):
-    """Whoever watches a run."""
+    """Receives the progress of a run."""
 
     def began(self, watch: Watch) -> None:
         """Report that a run is about to take its first step."""
@@ -122,7 +122,7 @@ class Reporter(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What the steps of a run are taken with.
+    """The parts of a run that each step uses.
 
     Attributes:
         progress: How far the step under way has come.

@@ -42,7 +42,7 @@ from ttrl_cli.voting.statistics import entropy
 
 
 class Comparing(Protocol):
-    """Says which pairs of answers are equivalent, and how often it could not.
+    """Decides which pairs of answers are equivalent; counts those it cannot decide.
 
     Attributes:
         timeouts: Pairs that ended without a result.
@@ -60,7 +60,7 @@ class Comparing(Protocol):
 
 
 class VoteTask:
-    """All that is asked about a file of questions. See `step.Task`.
+    """A vote on a file of questions, with training. See `step.Task`.
 
     Args:
         questions: All questions, in order.
@@ -85,7 +85,7 @@ class VoteTask:
             self._log.kept = None
         self._asked: list[Question] = []
         self._votes: dict[int, Vote] = {}
-        self._places: dict[Stage, int] = {"before": 0, "after": 0}
+        self._next_index: dict[Stage, int] = {"before": 0, "after": 0}
         self._reserve: Totals | None = None
 
     # -- where the run stands ----------------------------------------------------------------
@@ -246,13 +246,13 @@ class VoteTask:
         if stage == "train":
             return self._drawn(count)
         voted = self._log.after if stage == "after" else self._log.parsed_before
-        place = self._places[stage]
-        while place < len(self._questions) and self._questions[place].id in voted:
-            place += 1
-        self._places[stage] = place
+        index = self._next_index[stage]
+        while index < len(self._questions) and self._questions[index].id in voted:
+            index += 1
+        self._next_index[stage] = index
         # a budget may have cut a round short: behind the first question without a vote there may
         # be some that have one
-        waiting = (q for q in islice(self._questions, place, None) if q.id not in voted)
+        waiting = (q for q in islice(self._questions, index, None) if q.id not in voted)
         return list(islice(waiting, count))
 
     def _drawn(self, count: int) -> list[Question]:
@@ -260,10 +260,10 @@ class VoteTask:
 
         Each epoch goes through all questions once, in a random order of its own.
         """
-        self._places["after"] = 0  # what was answered by other weights is to be asked again
-        epoch, place = divmod(self._log.trained, self._rounds(len(self._questions)))
+        self._next_index["after"] = 0  # what other weights answered is asked again
+        epoch, index = divmod(self._log.trained, self._rounds(len(self._questions)))
         rng = seeding.epoch_rng(self._config.seed, epoch)
-        order = rng.permutation(len(self._questions))[place * count : (place + 1) * count]
+        order = rng.permutation(len(self._questions))[index * count : (index + 1) * count]
         return [self._questions[index] for index in order]
 
     def _rounds(self, questions: int) -> int:

@@ -1,4 +1,4 @@
-"""The log of a vote run: who has voted, how far training has come, which weights are kept.
+"""The log of a vote run: votes, the progress of training, the weights that are kept.
 
 votes.jsonl is a log of events. `vote` is one question's vote, in a step of a stage: before (the
 untrained model), train, or after (the weights that were kept). `kept` ends the training, naming

@@ -1,9 +1,9 @@
 """Attention of many rows over prompts they share.
 
-While G samples of a prompt are decoded, transformers' own path keeps G copies of the prompt's keys
-and values and reads all of them for every token. Here each prompt is stored once: the rows of a
-prompt attend to it as one matrix product, and to what they have written themselves row by row. One
-softmax goes over both parts, so the result is that of plain attention.
+While G samples of a prompt are decoded, transformers' own path keeps G copies of the prompt's KV
+cache and reads them all for every token. Here each prompt is stored once: the rows of a prompt
+attend to it as one matrix product, and to what they have written themselves row by row. One softmax
+goes over both parts, so the result is that of plain attention.
 
 The function is registered with transformers under `NAME`, for models that decode by their own
 forward; `decoder` calls `attend` itself. Without a `shared_prefix` it is the plain
@@ -24,7 +24,7 @@ _UNSUPPORTED = ("sliding_window", "softcap", "s_aux", "position_bias")
 
 @dataclass(slots=True)
 class PrefixCache:
-    """The prompts that a batch of rows goes on from.
+    """The prefix KV of the prompts that a batch of rows continues.
 
     Attributes:
         layers: Per layer and prompt, keys and values [H_kv, S_p, D].

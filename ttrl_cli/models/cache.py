@@ -1,4 +1,4 @@
-"""Keys and values of rows being written, in growing buffers.
+"""The KV cache of rows being written, in growing buffers.
 
 transformers' dynamic cache concatenates: every token copies the whole cache of every layer. These
 write into a buffer with room to spare and hand out views.
@@ -13,8 +13,8 @@ from transformers.cache_utils import Cache, DynamicLayer
 _FIRST_ROOM = 64
 
 
-class OwnKeysValues:
-    """One layer's keys and values of what the rows of a batch have written."""
+class SuffixKV:
+    """One layer's KV cache of what the rows of a batch have written, behind their prompts."""
 
     def __init__(self) -> None:
         self._length = 0
@@ -33,14 +33,14 @@ class OwnKeysValues:
         return keys, values
 
     def reorder(self, source: Sequence[int]) -> None:
-        """Put row source[i] in place i, for every i; drop the rows that are not in `source`.
+        """Move row source[i] to index i, for every i; drop the rows that are not in `source`.
 
-        Only rows that change their place are moved, so dropping a few rows costs little.
+        Only rows whose index changes are moved, so dropping a few rows costs little.
         """
         moved = [(to, at) for to, at in enumerate(source) if to != at]
         if not moved or not self._buffers:
             return
-        targets, sources = (list(places) for places in zip(*moved, strict=True))
+        targets, sources = (list(indices) for indices in zip(*moved, strict=True))
         for buffer in self._buffers:
             written = buffer[:, :, : self._length]
             written[targets] = written[sources]
@@ -57,12 +57,12 @@ class OwnKeysValues:
         self._buffers = larger
 
 
-class OwnLayer(DynamicLayer):  # type: ignore[misc] # transformers is not typed
-    """The same as a layer of transformers' cache, for models that decode by their own forward."""
+class SuffixLayer(DynamicLayer):  # type: ignore[misc] # transformers is not typed
+    """`SuffixKV` as a layer of transformers' cache, for models that decode by their own forward."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._own = OwnKeysValues()
+        self._own = SuffixKV()
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any
@@ -73,12 +73,12 @@ class OwnLayer(DynamicLayer):  # type: ignore[misc] # transformers is not typed
         return self.keys, self.values
 
     def reorder(self, source: Sequence[int]) -> None:
-        """See `OwnKeysValues.reorder`."""
+        """See `SuffixKV.reorder`."""
         self._own.reorder(source)
         if self.is_initialized:
             self.keys, self.values = self.keys[: len(source)], self.values[: len(source)]
 
 
-def own_cache(layers: int) -> Cache:
-    """Make an empty cache for what the rows write."""
-    return Cache(layers=[OwnLayer() for _ in range(layers)])
+def suffix_cache(layers: int) -> Cache:
+    """Make an empty KV cache for what the rows write."""
+    return Cache(layers=[SuffixLayer() for _ in range(layers)])

@@ -27,16 +27,16 @@ def decoder_layers(base: Any, instead: str) -> list[Any]:
     return layers
 
 
-def compute_again(layers: list[Any]) -> None:
+def checkpoint_activations(layers: list[Any]) -> None:
     """Turn on activation checkpointing for the layers: keep their inputs, recompute the rest.
 
-    For passes without a KV cache only: recomputation would append the keys and values twice.
+    For passes without a KV cache only: recomputation would append the KV twice.
     """
     for layer in layers:
-        layer.forward = _again(layer.forward)
+        layer.forward = _checkpointed(layer.forward)
 
 
-def _again(forward: Callable[..., Any]) -> Callable[..., Any]:
+def _checkpointed(forward: Callable[..., Any]) -> Callable[..., Any]:
     def run(*args: Any, **kwargs: Any) -> Any:
         if not torch.is_grad_enabled():
             return forward(*args, **kwargs)

@@ -20,7 +20,7 @@ from ttrl_cli.completions import Marks
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import SetupError, first_line
 from ttrl_cli.models import attention, sharding
-from ttrl_cli.models.layers import compute_again, decoder_layers
+from ttrl_cli.models.layers import checkpoint_activations, decoder_layers
 from ttrl_cli.models.lean import weights
 from ttrl_cli.models.tokenizer import Codec, folder_of, load_codec
 from ttrl_cli.records import FloatArray, Probe
@@ -34,19 +34,20 @@ _BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedModel:
-    """A causal language model with a LoRA adapter, and its words.
+    """A causal language model with a LoRA adapter and its tokenizer.
 
     Attributes:
         network: The peft model, in evaluation mode, on its device.
         codec: Its tokenizer and what goes with it.
-        sharded: Whether its weights are divided among processes, which must then run it in step.
-        whole_rows: Whether it learns from rows that share no prompt, as its layers then need.
+        sharded: Whether its weights are sharded over the processes, which must then all run it.
+        no_prefix_sharing: Whether each row is learned from with its whole prompt, as layers need
+            whose activations are checkpointed or whose weights are sharded.
     """
 
     network: Any
     codec: Codec
     sharded: bool = False
-    whole_rows: bool = False
+    no_prefix_sharing: bool = False
 
     @property
     def dtype(self) -> str:
@@ -140,26 +141,26 @@ def load_model(config: RunConfig, codec: Codec | None = None) -> LoadedModel:
     folder = folder_of(config.model)
     codec = codec or load_codec(folder, thinking=config.thinking)
     device = choose_device(config.device)
-    # what is going to be divided need not fit on a GPU as a whole
-    with sharding.read_by_everyone():
+    # what is going to be sharded need not fit on a GPU as a whole
+    with sharding.read_in_all_processes():
         base = _load_base(folder, config, "cpu" if config.fsdp else device)
     _require_plain_cache(folder, base)
     base.requires_grad_(requires_grad=False)
-    # divided weights are gathered by whoever calls a layer as a module, which lean forwards do not
+    # sharded weights are gathered when a layer is called as a module, which lean forwards never do
     lean = weights.supported(base) and not config.fsdp
     again = choose_checkpointing(config) and config.train and not lean
     if lean:
         weights.fuse(base)
     network = _with_adapter(base, config)
     if again:  # inside of what gathers weights, so that both passes have them
-        compute_again(decoder_layers(base, "take --no-checkpointing"))
+        checkpoint_activations(decoder_layers(base, "take --no-checkpointing"))
     if config.fsdp:
         sharding.fsdp(network, decoder_layers(base, "take no --fsdp"), device)
     return LoadedModel(
         network=network,
         codec=codec,
         sharded=config.fsdp,
-        whole_rows=again or config.fsdp,
+        no_prefix_sharing=again or config.fsdp,
     )
 
 

@@ -1,22 +1,21 @@
 """What a run needs in memory, computed before anything is loaded.
 
 Counted exactly: weights, adapter, its gradient and moments. Bounded from above: what a micro-batch
-keeps for its backward pass, logits, and what an engine computes with. What is then left goes to
-keys and values of samples. A sampler with an engine of its own has a second copy of the weights;
-where too little is left beside an update, the engine sleeps meanwhile.
+keeps for its backward pass, logits, and what an engine computes with. The rest goes to the KV cache
+of samples. A sampler with an engine of its own has a second copy of the weights; where too little
+is left beside an update, the engine sleeps meanwhile.
 """
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import psutil
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM
 
 from ttrl_cli.config import RunConfig
-from ttrl_cli.errors import SetupError, first_line
 from ttrl_cli.models.load import choose_checkpointing, choose_device, choose_dtype
+from ttrl_cli.models.shape import Shape, read_shape
 from ttrl_cli.models.sharding import GATHERED
 
 _BYTES = {"bfloat16": 2, "float32": 4}
@@ -41,37 +40,6 @@ Phase = Literal["always", "sampling", "update"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
-    """Sizes of a model.
-
-    Attributes:
-        parameters: Of the base model.
-        linear: Those of them in linear layers but the output, which 4 bits may hold.
-        adapter_per_rank: Parameters of an adapter of rank 1 on all linear layers.
-        layers: Decoder layers.
-        hidden: Width of the residual stream.
-        inner: Width of the MLPs.
-        heads: Query heads.
-        kv_heads: Key and value heads.
-        width: Width of a head.
-        vocabulary: Tokens that there are.
-        context: Longest sequence, in tokens.
-    """
-
-    parameters: int
-    linear: int
-    adapter_per_rank: int
-    layers: int
-    hidden: int
-    inner: int
-    heads: int
-    kv_heads: int
-    width: int
-    vocabulary: int
-    context: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
     """One line of a plan: who needs how many bytes for what, and when."""
 
@@ -83,7 +51,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Where memory goes.
+    """What a run needs in memory, item by item.
 
     Attributes:
         shape: The model's sizes.
@@ -91,9 +59,9 @@ class Plan:
         device: cpu or cuda.
         total: Memory that there is, in bytes.
         items: What is needed.
-        kv_token: Bytes of a token's keys and values.
-        sequence: Tokens of a sample with its prompt, as far as can be said beforehand.
-        least: Tokens whose keys and values there must be room for.
+        kv_token: Bytes of a token's KV.
+        sequence: Tokens of a sample with its prompt, estimated before the run.
+        least: Tokens that the KV cache must have room for.
         sleeps: Whether an engine sleeps during updates.
     """
 
@@ -117,12 +85,12 @@ class Plan:
 
     @property
     def kv_bytes(self) -> int:
-        """Room for keys and values of samples."""
-        return sum(item.size for item in self.items if item.what == KEYS_VALUES)
+        """Room for the KV cache of samples."""
+        return sum(item.size for item in self.items if item.what == KV_CACHE)
 
     @property
     def kv_tokens(self) -> int:
-        """Tokens whose keys and values there is room for."""
+        """Tokens that the KV cache has room for."""
         return self.kv_bytes // self.kv_token
 
     @property
@@ -133,10 +101,10 @@ class Plan:
             needed += self.least * self.kv_token - self.kv_bytes
         if needed <= self.total * (1 - _SLACK):
             return ""
-        return f"{gib(needed)} of memory are needed at least, and {gib(self.total)} are there"
+        return f"the run needs at least {gib(needed)} of memory; {gib(self.total)} are available"
 
 
-KEYS_VALUES = "keys and values"
+KV_CACHE = "keys and values"
 
 
 def gib(size: int) -> str:
@@ -145,37 +113,6 @@ def gib(size: int) -> str:
         if size >= unit / 10:
             return f"{size / unit:.1f} {name}"
     return f"{size / 2**10:.1f} KiB"
-
-
-def read_shape(folder: str) -> Shape:
-    """Read the sizes of the model in a folder, without its weights.
-
-    Raises:
-        SetupError: If it has no configuration of a causal model that transformers knows.
-    """
-    try:
-        config = AutoConfig.from_pretrained(folder)
-        with torch.device("meta"):
-            model: Any = AutoModelForCausalLM.from_config(config)
-    except (OSError, ValueError) as error:
-        msg = f"model {folder!r} could not be read: {first_line(error)}"
-        raise SetupError(msg) from error
-    head = model.get_output_embeddings()
-    linears = [m for m in model.modules() if isinstance(m, torch.nn.Linear) and m is not head]
-    heads = config.num_attention_heads
-    return Shape(
-        parameters=sum(p.numel() for p in model.parameters()),
-        linear=sum(linear.weight.numel() for linear in linears),
-        adapter_per_rank=sum(linear.in_features + linear.out_features for linear in linears),
-        layers=config.num_hidden_layers,
-        hidden=config.hidden_size,
-        inner=getattr(config, "intermediate_size", 4 * config.hidden_size),
-        heads=heads,
-        kv_heads=getattr(config, "num_key_value_heads", None) or heads,
-        width=getattr(config, "head_dim", None) or config.hidden_size // heads,
-        vocabulary=config.vocab_size,
-        context=int(getattr(config, "max_position_embeddings", 1 << 30)),
-    )
 
 
 def rows_of(config: RunConfig, most: int) -> int:
@@ -247,7 +184,7 @@ def plan(
     rows = rows_of(config, _ENGINE_ROWS if engine else max(_SHARED_ROWS, group))
     fewest = min(rows, _FEWEST_SEQUENCES) * sequence * kv_token
     sleeps = engine and device == "cuda" and free - busy < fewest
-    # an engine keeps its keys and values while the learner works; the other sampler has none then
+    # an engine keeps its KV cache while the learner works; the other sampler has none then
     beside = busy if engine and not sleeps else 0
     # which beginnings are shared, an engine finds out by itself; the other sampler knows
     own = 64 << max(0, math.ceil(math.log2(written / 64)))  # its buffers double as they fill
@@ -256,7 +193,7 @@ def plan(
     phase: Phase = "always" if engine and not sleeps else "sampling"
     sampler = [
         Item(owner="sampler", what=what, size=size, phase=phase)
-        for what, size in {**fixed, KEYS_VALUES: kv}.items()
+        for what, size in {**fixed, KV_CACHE: kv}.items()
     ]
     return Plan(
         shape=shape,
@@ -273,7 +210,7 @@ def plan(
 
 
 def _sequence(shape: Shape, config: RunConfig) -> int:
-    """Return the tokens of a sample with its prompt, as far as known before the run."""
+    """Estimate the tokens of a sample with its prompt before the run."""
     return min(_PROMPT + config.max_tokens + (config.answer_tokens or 0), shape.context)
 
 
@@ -308,7 +245,7 @@ def _activations(shape: Shape, config: RunConfig, dtype: str, checkpointing: boo
     """Return the most bytes that a micro-batch keeps for its backward pass."""
     size = _BYTES[dtype]
     kv = shape.kv_heads * shape.width
-    # queries, keys and values before and after they are turned, and what attention answers
+    # queries, keys and values before and after RoPE, and the output of attention
     attention = 3 * shape.heads * shape.width + 4 * kv
     # inputs of the two norms and the residual stream between them, gate and up
     layer = (3 * shape.hidden + attention + 2 * shape.inner) * size
@@ -323,7 +260,7 @@ def _activations(shape: Shape, config: RunConfig, dtype: str, checkpointing: boo
 
 
 def _engine(shape: Shape, config: RunConfig, dtype: str) -> dict[str, int]:
-    """Return the bytes of what an engine needs besides keys and values."""
+    """Return the bytes of what an engine needs besides the KV cache."""
     size = _BYTES[dtype]
     rows = rows_of(config, _ENGINE_ROWS)
     return {

@@ -1,12 +1,11 @@
-"""Base weights divided among the processes of a run, by FSDP2.
+"""Base weights sharded over the processes of a run, by FSDP2.
 
-What is frozen is divided, by decoder layer or by module in it: weights are gathered when they are
-used, forward and backward, and given up behind each. Whole in every process stay the adapter, with
-its moments, and the two ends of the model, embedding and output. So updates, checkpoints and what
-samplers are given are those of a run in which nothing is divided.
+Frozen weights are sharded by decoder layer: they are gathered when a layer is used, forward and
+backward, and freed after it. Unsharded in every process are the adapter, with its moments, the
+embedding and the output layer. So updates, checkpoints and what samplers are given are those of a
+run in which nothing is sharded.
 
-The processes must run the layers in step, as often as each other: whoever has less to do runs
-something that counts for nothing.
+All processes must run the layers equally often: one with fewer micro-batches runs dummy ones.
 """
 
 from contextlib import AbstractContextManager
@@ -15,10 +14,10 @@ from typing import Any
 from ttrl_cli.environ import variables
 
 GATHERED = 3
-"""Layers that are whole at a time, at most: one is computed, one comes and one goes."""
+"""Layers that are unsharded at a time, at most: one computed, one prefetched, one being freed."""
 
 
-def read_by_everyone() -> AbstractContextManager[None]:
+def read_in_all_processes() -> AbstractContextManager[None]:
     """Make every process read the weights, within the context.
 
     If accelerate's launcher is set up for FSDP, transformers loads them in process 0 only and
@@ -43,7 +42,7 @@ def fsdp(network: Any, layers: list[Any], device: str) -> None:
     for layer in layers:
         trained = {p for p in layer.parameters() if p.requires_grad}
         fully_shard(layer, mesh=mesh, reshard_after_forward=True, ignored_params=trained)
-    # divides nothing more: it lets a layer's weights travel while another one is computed
+    # shards nothing more: it lets a layer's weights travel while another one is computed
     backbone = network.get_base_model().base_model
     fully_shard(backbone, mesh=mesh, ignored_params=set(backbone.parameters()))
     network.to(device)

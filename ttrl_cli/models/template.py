@@ -52,7 +52,7 @@ _SYSTEM, _USER = f"Be brief ({_TOLD}).", f"What is 1 + 1 ({_ASKED})?"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
-    """A chat template, and what was found out about it.
+    """A chat template, and how it must be used.
 
     Attributes:
         tokenizer: The tokenizer that has it.

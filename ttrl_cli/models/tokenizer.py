@@ -1,4 +1,4 @@
-"""A model's words: its tokenizer, its chat template, where its completions end. No weights."""
+"""Tokenizer, chat template and stop tokens of a model, without its weights."""
 
 from dataclasses import dataclass
 from itertools import groupby
@@ -26,7 +26,7 @@ _TAIL = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Codec:
-    """What turns conversations into tokens, and tokens into text.
+    """Turns conversations into tokens, and tokens into text.
 
     Attributes:
         tokenizer: The tokenizer.

@@ -1,4 +1,4 @@
-"""From a run directory to summaries, figures and digests."""
+"""From a run directory to summaries, metrics and digests."""
 
 from ttrl_cli.report.summary import Best, Summary, digest, summarise
 

@@ -1,4 +1,4 @@
-"""The result of a vote: one line per question, and the figures of each pass.
+"""The result of a vote: one line per question, and the metrics of each pass.
 
 Here, after the loop, is the only place that reads labels. Whether an answer is right is decided as
 the vote decides which answers are one: by keys, then by the comparer.
@@ -13,7 +13,7 @@ from ttrl_cli.equivalence.math_verify import Compare
 from ttrl_cli.questions import Question, Questions
 from ttrl_cli.records import Json
 from ttrl_cli.rundir import RunDir, files
-from ttrl_cli.voting.statistics import Tally, as_json, figures, wilson
+from ttrl_cli.voting.statistics import Tally, as_json, vote_metrics, wilson
 
 Vote = Mapping[str, Json]
 """A line `vote` of the log."""
@@ -68,11 +68,11 @@ def write_results(
     if trained:
         summary |= {
             "training": _training(run, questions.questions, votes.train, compare),
-            "before": _figures(run, before),
-            "after": _figures(run, after) if after else None,
+            "before": _metrics(run, before),
+            "after": _metrics(run, after) if after else None,
         }
     else:
-        summary |= _figures(run, before)
+        summary |= _metrics(run, before)
     summary["cut_off"] = cut_off()
     files.write_json(run.path / SUMMARY_FILE, summary)
 
@@ -184,10 +184,10 @@ def _tallies(results: Sequence[Marked]) -> list[Tally]:
     ]
 
 
-def _figures(run: RunDir, results: Sequence[Marked]) -> dict[str, Json]:
+def _metrics(run: RunDir, results: Sequence[Marked]) -> dict[str, Json]:
     rng = seeding.report_rng(run.config.seed)
     too_long = sum("too_long" in result.vote for result in results)
-    return {**as_json(figures(_tallies(results), rng)), "too_long": too_long}
+    return {**as_json(vote_metrics(_tallies(results), rng)), "too_long": too_long}
 
 
 def _training(
@@ -199,7 +199,7 @@ def _training(
     """Summarise the training, and how good its pseudo-labels were where there are labels."""
     by_id = {question.id: question for question in questions}
     results = _mark([(by_id[line["id"]], line) for line in lines], compare)
-    seen = _figures(run, results)
+    seen = _metrics(run, results)
     kept = [line for line in run.lines("votes.jsonl") if line["event"] == "kept"]
     min_share = run.vote_config.min_share
     return {

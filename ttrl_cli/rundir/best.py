@@ -29,8 +29,7 @@ class BestFolder:
 
     def verdict(self) -> dict[str, Json] | None:
         """Return the contents of verdict.json: id, step, score and the rest; None if missing."""
-        path = self.folder / "verdict.json"
-        return files.read_checked(path) if path.exists() else None
+        return self._read("verdict.json")
 
     def data(self) -> Json:
         """Return the verified data; there must be a best solution."""
@@ -43,7 +42,10 @@ class BestFolder:
 
     def certificate(self) -> dict[str, Json] | None:
         """Return the contents of certificate.json; None if there is none."""
-        path = self.folder / "certificate.json"
+        return self._read("certificate.json")
+
+    def _read(self, name: str) -> dict[str, Json] | None:
+        path = self.folder / name
         return files.read_checked(path) if path.exists() else None
 
     def write_certificate(self, certificate: Mapping[str, Json]) -> None:

@@ -1,4 +1,4 @@
-"""Making the folder of a run, with a copy of what it is about."""
+"""Making the folder of a run, with a copy of its problem or questions."""
 
 import errno
 import os

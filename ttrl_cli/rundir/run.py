@@ -1,4 +1,4 @@
-"""One run on disk.
+"""A run directory on disk, and its commits.
 
 A step is committed once: the JSON-lines files are flushed, a checkpoint is written to a temporary
 folder with their byte lengths in it, synced, and renamed into place. A run that dies at any moment
@@ -14,9 +14,9 @@ is a log of expansions, so a commit costs the same however large it has grown.
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 import filelock
 
@@ -27,47 +27,13 @@ from ttrl_cli.rundir import files
 from ttrl_cli.rundir.best import BestFolder
 from ttrl_cli.rundir.making import keep_source, make_folder
 from ttrl_cli.rundir.provenance import provenance
+from ttrl_cli.rundir.status import Phase, RunStatus, Totals
 
-Phase = Literal["running", "interrupted", "done", "failed"]
 LOGS: dict[Kind, tuple[str, ...]] = {
     "solve": ("attempts.jsonl", "archive.jsonl", "metrics.jsonl"),
     "vote": ("attempts.jsonl", "votes.jsonl", "metrics.jsonl"),
 }
 CONFIGS: dict[Kind, type[RunConfig]] = {"solve": SolveConfig, "vote": VoteConfig}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Totals:
-    """What a run has used so far: steps committed, samples, tokens, seconds of wall time.
-
-    `too_long` counts the prompts, of questions or of parents, that left no room in the model's
-    context, each as often as it was asked.
-    """
-
-    steps: int = 0
-    samples: int = 0
-    valid: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-    too_long: int = 0
-
-    def as_json(self) -> dict[str, Json]:
-        """Return the totals as files hold them; `too_long` only if a prompt was too long."""
-        fields = asdict(self)
-        return fields if self.too_long else {k: fields[k] for k in fields if k != "too_long"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunStatus:
-    """status.json: what a run is, where it started from, and how far it has come."""
-
-    kind: Kind
-    name: str
-    phase: Phase
-    totals: Totals
-    stopped_by: str = ""
-    seed_score: float | None = None
-    start_from: str | None = None
 
 
 class RunDir:
@@ -221,7 +187,7 @@ class RunDir:
                 return False
         except filelock.Timeout:
             return True
-        except OSError:  # somebody else's run, or one on a read-only disk: nobody can tell
+        except OSError:  # another user's run, or one on a read-only disk: the lock cannot be tested
             return False
 
     # -- committing --------------------------------------------------------------------------

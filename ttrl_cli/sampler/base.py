@@ -1,4 +1,4 @@
-"""What the loop asks of a sampler, and what every implementation's contract suite checks."""
+"""The sampler's interface; the contract suite of the tests checks every implementation."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, runtime_checkable
@@ -44,7 +44,7 @@ class Sampler(Protocol):
 
 
 class Sleeper(Protocol):
-    """Something that need not have its memory while the learner works."""
+    """Can free its memory while the learner works."""
 
     def sleep(self) -> None:
         """Release memory for the learner if it needs it; nothing is requested until `wake_up`."""
@@ -65,24 +65,19 @@ class NeverAsleep:
 
 @runtime_checkable
 class SeparateSampler(Sampler, Sleeper, Protocol):
-    """A sampler with weights of its own: it gets adapters as files, and must prove their use."""
+    """A sampler with weights of its own, which gets adapters as files and may be stale."""
 
     @property
-    def copies(self) -> Sequence[str]:
+    def replicas(self) -> Sequence[str]:
         """Names of the engines that each have weights of their own."""
 
-    def logprobs(self, probes: Sequence[Probe], copy: str) -> list[FloatArray] | None:
+    def logprobs(self, probes: Sequence[Probe], replica: str) -> list[FloatArray] | None:
         """Compute log-probabilities [T] of each probe's tokens at temperature 1, in nats.
 
         Args:
             probes: What to score, with the adapter that was loaded last.
-            copy: The name of the engine to use.
+            replica: The name of the engine to use.
 
         Returns:
             None if that engine is no longer available.
         """
-
-
-def clean_text(text: str) -> str:
-    """Replace lone surrogates, so that the text can be written and hashed as UTF-8."""
-    return text.encode("utf-8", "replace").decode("utf-8")

@@ -7,19 +7,19 @@ import torch
 from transformers.cache_utils import Cache
 
 from ttrl_cli.models.attention import PrefixCache
-from ttrl_cli.models.cache import OwnLayer, own_cache
+from ttrl_cli.models.cache import SuffixLayer, suffix_cache
 from ttrl_cli.models.lean.decoder import Decoder
 from ttrl_cli.models.lean.weights import supported
 
 
 class Decoding(Protocol):
-    """Rows that go on from prompts they share; all in one batch."""
+    """Decoding of one batch of rows, which continue prompts they share."""
 
     def step(self, token_B: torch.Tensor, position_B: torch.Tensor) -> torch.Tensor:
         """Compute logits [B, V] after one more token a row, at these positions; both int64."""
 
     def reorder(self, source: Sequence[int], rows_P: list[int]) -> None:
-        """Put row source[i] in place i, for every i; drop the rows that are not in `source`.
+        """Move row source[i] to index i, for every i; drop the rows that are not in `source`.
 
         `rows_P` says how many rows each prompt has from now on.
         """
@@ -43,7 +43,7 @@ def start(network: Any, prompts: list[Cache], rows_P: list[int]) -> Decoding:
 
 
 class _LeanDecoding:
-    """By `models.lean.decoder`."""
+    """Decoding by `models.lean.decoder`."""
 
     def __init__(self, network: Any, prefix: PrefixCache) -> None:
         self._decoder = Decoder(network)
@@ -60,12 +60,12 @@ class _LeanDecoding:
 
 
 class _ModelDecoding:
-    """By the model's own forward, with our attention in it."""
+    """Decoding by the model's own forward, with our attention in it."""
 
     def __init__(self, network: Any, prefix: PrefixCache) -> None:
         self._network = network
         self._prefix = prefix
-        self._cache = own_cache(len(prefix.layers))
+        self._cache = suffix_cache(len(prefix.layers))
 
     def step(self, token_B: torch.Tensor, position_B: torch.Tensor) -> torch.Tensor:
         out = self._network(
@@ -80,21 +80,21 @@ class _ModelDecoding:
     def reorder(self, source: Sequence[int], rows_P: list[int]) -> None:
         self._prefix.rows_P = rows_P
         for layer in self._cache.layers:
-            assert isinstance(layer, OwnLayer)
+            assert isinstance(layer, SuffixLayer)
             layer.reorder(source)
 
 
 def packed(live: Sequence[int], rows_P: Sequence[int]) -> tuple[list[int], list[int]]:
-    """Assign places to the remaining rows, so that those of each prompt stay together.
+    """Assign indices to the remaining rows, so that those of each prompt stay together.
 
-    Rows keep their place where possible, so that little has to be moved.
+    Rows keep their index where possible, so that little has to be moved.
 
     Args:
         live: Places of the rows that stay, ascending.
         rows_P: Rows of each prompt until now.
 
     Returns:
-        For each new place the old one, and the rows of each prompt from now on.
+        For each new index the old one, and the rows of each prompt from now on.
     """
     source: list[int] = []
     left_P: list[int] = []
@@ -105,10 +105,10 @@ def packed(live: Sequence[int], rows_P: Sequence[int]) -> tuple[list[int], list[
             mine.append(live[taken])
             taken += 1
         first = len(source)
-        staying = {place for place in mine if place < first + len(mine)}
-        moving = iter([place for place in mine if place not in staying])
-        places = range(first, first + len(mine))
-        source += [place if place in staying else next(moving) for place in places]
+        staying = {index for index in mine if index < first + len(mine)}
+        moving = iter([index for index in mine if index not in staying])
+        indices = range(first, first + len(mine))
+        source += [index if index in staying else next(moving) for index in indices]
         left_P.append(len(mine))
         start += count
     return source, left_P

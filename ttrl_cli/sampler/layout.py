@@ -1,4 +1,4 @@
-"""What a prompt leaves room for, and how a model that thinks is made to answer."""
+"""The room that a prompt leaves, and budget forcing for models that think."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,30 +9,32 @@ from ttrl_cli import seeding
 from ttrl_cli.completions import Tag
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import UsageError
+from ttrl_cli.escapes import encodable
 from ttrl_cli.models.tokenizer import Codec
 from ttrl_cli.records import BoolArray, Completion, FloatArray, IntArray, Overflow, Prompt
-from ttrl_cli.sampler.base import clean_text
 
 _PROMPT_END = 32
 """Tokens at the end of a prompt in which a chat template may have opened the thinking."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """The second phase of a completion (TTT-Discover, arXiv 2601.16175, its two-phase sampling).
+class BudgetForcing:
+    """Budget forcing: two-phase sampling as in TTT-Discover (arXiv 2601.16175).
 
     A completion that is cut while the model thinks gets a sentence that it did not write, and room
     to answer. One that had ended its thinking by itself just gets the room.
 
     Attributes:
         tokens: Room for the answer, at least 1.
-        sentence: What makes the model answer.
+        sentence: The forced sentence that makes the model answer.
     """
 
     tokens: int
     sentence: str
 
-    def words(self, codec: Codec, prompt_ids_S: IntArray, token_ids_T: IntArray) -> IntArray:
+    def forced_tokens(
+        self, codec: Codec, prompt_ids_S: IntArray, token_ids_T: IntArray
+    ) -> IntArray:
         """Return the tokens to force on the model after its first phase, so that it answers.
 
         There are none if the model has already ended its thinking. A thinking block that is open
@@ -57,16 +59,16 @@ class Answer:
         return f"\n\n{self.sentence}{closing}\n\n"
 
 
-def answer_of(config: RunConfig) -> Answer | None:
-    """Return the second phase that a configuration asks for; None if it asks for none."""
+def budget_forcing(config: RunConfig) -> BudgetForcing | None:
+    """Return the budget forcing that a configuration asks for; None if it asks for none."""
     if config.answer_tokens is None:
         return None
-    return Answer(tokens=config.answer_tokens, sentence=config.answer_prompt)
+    return BudgetForcing(tokens=config.answer_tokens, sentence=config.answer_prompt)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaidOut:
-    """A prompt that can be sampled from.
+    """A prompt as token ids, with the room that it leaves.
 
     Attributes:
         prompt: The prompt.
@@ -84,15 +86,15 @@ class Layout:
     """Lays prompts out for a model.
 
     Attributes:
-        codec: The model's words.
+        codec: The model's tokenizer.
         max_tokens: Longest first phase, in tokens.
-        answer: The second phase, if there is one.
+        answer: Budget forcing, if it is used.
         seed: The run's seed.
     """
 
     codec: Codec
     max_tokens: int
-    answer: Answer | None
+    answer: BudgetForcing | None
     seed: int
 
     def lay_out(
@@ -156,7 +158,7 @@ class Layout:
         return Completion(
             group=laid_out.prompt.group,
             index=index,
-            text=clean_text(self.codec.until_turn(self.codec.decode(token_ids_T))),
+            text=encodable(self.codec.until_turn(self.codec.decode(token_ids_T))),
             seed=seed,
             prompt_ids_S=laid_out.ids_S,
             token_ids_T=token_ids_T,

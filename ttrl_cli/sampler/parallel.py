@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 from ttrl_cli.process_group import ProcessGroup
 from ttrl_cli.records import Adapter, Completion, FloatArray, Json, Probe, Prompt
@@ -17,7 +16,7 @@ _LOOK = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Draw your share of a step."""
+    """Order: draw your share of a step."""
 
     prompts_P: tuple[Prompt, ...]
     step: int
@@ -25,28 +24,25 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Sample from these weights."""
+    """Order: load these weights."""
 
     adapter: Adapter
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Score probes with your engine, if you are the one who is asked."""
+    """Order: the process of this rank scores probes with its engine."""
 
     probes: tuple[Probe, ...]
     rank: int
-    copy: str
+    replica: str
 
 
 @dataclass(frozen=True, slots=True)
 class Sleep:
-    """Give memory to the learner; or take it back, where `on` is false."""
+    """Order: sleep, so that the learner has the memory; wake up where `on` is false."""
 
     on: bool
-
-
-Order: TypeAlias = Sample | Load | Score | Sleep
 
 
 class ParallelSampler:
@@ -133,24 +129,24 @@ def _pass_on(
 class ParallelSeparateSampler(ParallelSampler):
     """The same for samplers with weights of their own. See `SeparateSampler`.
 
-    Each process's engine has to prove that it is in step.
+    Each process's engine has to prove that it has the learner's weights.
     """
 
     _own: SeparateSampler
 
     def __init__(self, own: SeparateSampler, group: ProcessGroup) -> None:
         super().__init__(own, group)
-        ranks, names = range(group.size), own.copies
-        self._places = {f"{name} of process {r}": (r, name) for r in ranks for name in names}
+        ranks, names = range(group.size), own.replicas
+        self._ranks = {f"{name} of process {r}": (r, name) for r in ranks for name in names}
 
     @property
-    def copies(self) -> tuple[str, ...]:
+    def replicas(self) -> tuple[str, ...]:
         """The engines of all processes."""
-        return tuple(self._places)
+        return tuple(self._ranks)
 
-    def logprobs(self, probes: Sequence[Probe], copy: str) -> list[FloatArray] | None:
+    def logprobs(self, probes: Sequence[Probe], replica: str) -> list[FloatArray] | None:
         """See `SeparateSampler.logprobs`."""
-        rank, name = self._places[copy]
+        rank, name = self._ranks[replica]
         order = Score(tuple(probes), rank, name)
         self._group.broadcast(order)
         return scores(self._own, order, self._group)
@@ -183,5 +179,5 @@ def stop_flag(step: int) -> str:
 
 def scores(sampler: SeparateSampler, order: Score, group: ProcessGroup) -> list[FloatArray] | None:
     """Have one process score the probes; return its scores in all processes."""
-    mine = sampler.logprobs(order.probes, order.copy) if group.rank == order.rank else None
+    mine = sampler.logprobs(order.probes, order.replica) if group.rank == order.rank else None
     return group.all_gather(mine)[order.rank]

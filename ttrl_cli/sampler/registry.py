@@ -29,12 +29,12 @@ GROUP = "ttrl.samplers"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplerContext:
-    """What a factory may use.
+    """The arguments of a sampler's factory.
 
     Attributes:
         config: The run's configuration.
         model: Loads the model, once, when first called; shared with the learner.
-        codec: Loads the model's words alone, for samplers with weights of their own.
+        codec: Loads the model's tokenizer alone, for samplers with weights of their own.
     """
 
     config: RunConfig
@@ -92,7 +92,7 @@ def find_sampler(name: str) -> str:
 
 def transformers_sampler(context: SamplerContext, argument: str) -> Sampler:
     """Make a sampler in this process, on the model that the learner trains."""
-    from ttrl_cli.sampler.layout import answer_of
+    from ttrl_cli.sampler.layout import budget_forcing
     from ttrl_cli.sampler.transformers import TransformersSampler
 
     _refuse_argument("transformers", argument)
@@ -102,7 +102,7 @@ def transformers_sampler(context: SamplerContext, argument: str) -> Sampler:
         max_tokens=config.max_tokens,
         temperature=config.temperature,
         seed=config.seed,
-        answer=answer_of(config),
+        answer=budget_forcing(config),
     )
 
 
@@ -113,7 +113,7 @@ def vllm_sampler(context: SamplerContext, argument: str) -> Sampler:
     from ttrl_cli.models.load import set_threads
     from ttrl_cli.models.memory_plan import plan_here
     from ttrl_cli.models.tokenizer import folder_of
-    from ttrl_cli.sampler.layout import answer_of
+    from ttrl_cli.sampler.layout import budget_forcing
     from ttrl_cli.sampler.vllm import VllmSampler
     from ttrl_cli.sampler.vllm_engine import start_engine
 
@@ -133,14 +133,14 @@ def vllm_sampler(context: SamplerContext, argument: str) -> Sampler:
         max_tokens=config.max_tokens,
         temperature=config.temperature,
         seed=config.seed,
-        answer=answer_of(config),
+        answer=budget_forcing(config),
         sleeps=planned.sleeps,
     )
 
 
 def vllm_server_sampler(context: SamplerContext, argument: str) -> Sampler:
     """Make a sampler on vLLM servers, given by their addresses."""
-    from ttrl_cli.sampler.layout import answer_of
+    from ttrl_cli.sampler.layout import budget_forcing
     from ttrl_cli.sampler.vllm_server import VllmServerSampler
 
     config = context.config
@@ -154,7 +154,7 @@ def vllm_server_sampler(context: SamplerContext, argument: str) -> Sampler:
         max_tokens=config.max_tokens,
         temperature=config.temperature,
         seed=config.seed,
-        answer=answer_of(config),
+        answer=budget_forcing(config),
     )
 
 

@@ -1,7 +1,7 @@
 """Scripted completions: for tests, and for debugging a problem without a model.
 
 A replay file is JSON lines `{"text": ..., "key": ..., "logprob": ...}`. Lines with a key (the id of
-a question or of a parent) are served to it in order; the others to whoever asks, in order,
+a question or of a parent) are served to it in order; the others to any other prompt, in order,
 starting over at the end. Keyed lines are used up once and then leave their key to the others. A
 prompt that finds nothing ends the run with a message.
 """
@@ -16,9 +16,9 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from ttrl_cli.config import Written
 from ttrl_cli.errors import UsageError
+from ttrl_cli.escapes import encodable
 from ttrl_cli.reading import as_utf8
 from ttrl_cli.records import Adapter, Completion, Json, Prompt
-from ttrl_cli.sampler.base import clean_text
 
 _NO_INTS = np.empty(0, dtype=np.int64)
 _NO_FLOATS = np.empty(0, dtype=np.float64)
@@ -32,7 +32,7 @@ class ReplayLine(Written):
     text: str
     """The completion."""
     key: str | None = None
-    """Id of the question or parent it is meant for; without one, whoever asks."""
+    """Id of the question or parent it is meant for; without one, any prompt."""
     logprob: Annotated[float, Field(le=0)] | None = None
     """Sum of the log-probabilities of its tokens, in nats."""
 
@@ -74,7 +74,7 @@ class ReplaySampler:
                 yield Completion(
                     group=prompt.group,
                     index=index,
-                    text=clean_text(line.text),
+                    text=encodable(line.text),
                     seed=None,
                     prompt_ids_S=_NO_INTS,
                     token_ids_T=_NO_INTS,

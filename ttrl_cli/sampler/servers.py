@@ -1,4 +1,4 @@
-"""vLLM servers over HTTP: what one can be asked, and what it answers."""
+"""vLLM servers over HTTP: requests and their answers."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -31,12 +31,12 @@ _FATAL = 500
 
 
 class ServerLostError(Exception):
-    """A server cannot be reached, or failed; its requests are put to others."""
+    """A server cannot be reached, or failed; its requests go to others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """What a server wrote.
+    """Tokens that a server returned.
 
     Attributes:
         token_ids: The tokens, the one that ended it included.
@@ -129,7 +129,7 @@ class Server:
         (choice,) = body["choices"]
         given = choice["prompt_logprobs"][1:]
         return [
-            float(place[str(token)]["logprob"]) for place, token in zip(given, ids[1:], strict=True)
+            float(entry[str(token)]["logprob"]) for entry, token in zip(given, ids[1:], strict=True)
         ]
 
     async def close(self) -> None:
@@ -205,7 +205,7 @@ def _refused(url: str, path: str, answer: httpx2.Response) -> str:
     if answer.status_code == httpx2.codes.NOT_FOUND and path.endswith("lora_adapter"):
         # a server that knows the path but not the adapter says so in an "error"
         msg += (
-            "\ndoes the server see the folder? name one that it does with --adapter-folder"
+            "\ncan the server read that folder? --adapter-folder names one that it can"
             if '"error"' in answer.text
             else "\nstart the server with VLLM_ALLOW_RUNTIME_LORA_UPDATING=True and --enable-lora; "
             "docs/scaling.md has the whole line"

@@ -22,7 +22,7 @@ from ttrl_cli.records import Adapter, Completion, IntArray, Json, Prompt
 from ttrl_cli.sampler.decoding import Decoding, packed
 from ttrl_cli.sampler.decoding import start as start_decoding
 from ttrl_cli.sampler.draw import draw
-from ttrl_cli.sampler.layout import Answer, LaidOut, Layout
+from ttrl_cli.sampler.layout import BudgetForcing, LaidOut, Layout
 
 _MAX_ROWS = 256
 _DRAWS_AHEAD = 64
@@ -76,9 +76,9 @@ class _Batch:
     logits_BV: torch.Tensor
 
     def keep(self, live: list[int]) -> list[int]:
-        """Drop all rows but those at the given places; return the old place of each row kept."""
+        """Drop all rows but those at the given indices; return the old index of each row kept."""
         source, self.rows_P = packed(live, self.rows_P)
-        self.rows = [self.rows[place] for place in source]
+        self.rows = [self.rows[index] for index in source]
         self.position_B = self.position_B[source]
         self.decoding.reorder(source, self.rows_P)
         return source
@@ -106,7 +106,7 @@ class TransformersSampler:
         max_tokens: int,
         temperature: float,
         seed: int,
-        answer: Answer | None = None,
+        answer: BudgetForcing | None = None,
     ) -> None:
         self._model = model
         self._layout = Layout(codec=model.codec, max_tokens=max_tokens, answer=answer, seed=seed)
@@ -199,7 +199,7 @@ class TransformersSampler:
         tokens: list[int] = []
         done: list[Completion] = []
         live: list[int] = []
-        for place, (row, token, logprob) in enumerate(
+        for index, (row, token, logprob) in enumerate(
             zip(batch.rows, drawn_B.tolist(), logprob_B.tolist(), strict=True)
         ):
             tokens.append(row.write(token, logprob))
@@ -207,7 +207,7 @@ class TransformersSampler:
             if ended or (len(row.token_ids) >= row.most_tokens and not self._answers(row)):
                 done.append(self._completion(row, finished=ended))
             else:
-                live.append(place)
+                live.append(index)
         if not live:
             batch.rows = []
         else:
@@ -226,10 +226,10 @@ class TransformersSampler:
         if answer is None or row.answering:
             return False
         token_ids_T = np.asarray(row.token_ids, dtype=np.int64)
-        words = answer.words(self._layout.codec, row.laid_out.ids_S, token_ids_T)
+        forced = answer.forced_tokens(self._layout.codec, row.laid_out.ids_S, token_ids_T)
         row.answering = True
-        row.forced = words.tolist()[::-1]
-        row.most_tokens = len(row.token_ids) + len(words) + answer.tokens
+        row.forced = forced.tolist()[::-1]
+        row.most_tokens = len(row.token_ids) + len(forced) + answer.tokens
         return True
 
     def _completion(self, row: _Row, *, finished: bool) -> Completion:

@@ -16,7 +16,7 @@ from ttrl_cli import seeding
 from ttrl_cli.errors import SetupError, first_line
 from ttrl_cli.models.tokenizer import Codec
 from ttrl_cli.records import Adapter, Completion, FloatArray, IntArray, Json, Probe, Prompt
-from ttrl_cli.sampler.layout import Answer, LaidOut, Layout
+from ttrl_cli.sampler.layout import BudgetForcing, LaidOut, Layout
 
 _STOPPED = "stop"
 """What vLLM calls the end of a completion that ended by itself."""
@@ -40,7 +40,7 @@ class _Writing:
 
 @dataclass(slots=True)
 class _Request:
-    """What the engine was asked: samples of one prompt, or the second phase of one of them."""
+    """A request to the engine: samples of one prompt, or the second phase of one of them."""
 
     laid_out: LaidOut
     samples: list[_Writing]
@@ -58,7 +58,7 @@ class VllmSampler:
 
     Args:
         engine: The engine, in this process, with LoRA.
-        codec: The model's words; its context is at most the engine's.
+        codec: The model's tokenizer; its context is at most the engine's.
         max_tokens: Longest completion, or first phase of one, in tokens.
         temperature: Sampling temperature.
         seed: The run's seed.
@@ -74,7 +74,7 @@ class VllmSampler:
         max_tokens: int,
         temperature: float,
         seed: int,
-        answer: Answer | None = None,
+        answer: BudgetForcing | None = None,
         sleeps: bool = False,
     ) -> None:
         self._engine = engine
@@ -142,11 +142,11 @@ class VllmSampler:
             self._requests.clear()
 
     @property
-    def copies(self) -> tuple[str, ...]:
+    def replicas(self) -> tuple[str, ...]:
         """The one engine."""
         return ("vLLM",)
 
-    def logprobs(self, probes: Sequence[Probe], copy: str = "vLLM") -> list[FloatArray]:
+    def logprobs(self, probes: Sequence[Probe], replica: str = "vLLM") -> list[FloatArray]:
         """Score the probes as prompts. See `SeparateSampler.logprobs`.
 
         They are scored one at a time: on the CPU, vLLM cannot score several prompts with an adapter
@@ -155,7 +155,7 @@ class VllmSampler:
         """
         from vllm import SamplingParams
 
-        del copy
+        del replica
         # vLLM scores prompts at temperature 1, whatever the temperature of the tokens behind
         params = SamplingParams(
             max_tokens=1, prompt_logprobs=0, detokenize=False, flat_logprobs=True
@@ -239,13 +239,13 @@ class VllmSampler:
             else:
                 self._make_answer(self._layout.answer, request, sample)
 
-    def _make_answer(self, answer: Answer, request: _Request, sample: _Writing) -> None:
+    def _make_answer(self, answer: BudgetForcing, request: _Request, sample: _Writing) -> None:
         """Request the second phase of a sample, after what it has written and the forced tokens."""
         laid_out = request.laid_out
         written_T = np.asarray(sample.token_ids, dtype=np.int64)
-        words = answer.words(self._codec, laid_out.ids_S, written_T)
-        sample.write(words.tolist(), [0.0] * len(words), sampled=False)
-        ids = np.concatenate([laid_out.ids_S, written_T, words])
+        forced = answer.forced_tokens(self._codec, laid_out.ids_S, written_T)
+        sample.write(forced.tolist(), [0.0] * len(forced), sampled=False)
+        ids = np.concatenate([laid_out.ids_S, written_T, forced])
         self._ask(_Request(laid_out, [sample], answering=True), ids)
 
     def _completion(self, request: _Request, sample: _Writing, *, finished: bool) -> Completion:

@@ -14,7 +14,7 @@ RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 """Ranks that vLLM has kernels for."""
 _MOST_ROWS = 1024
 _BLOCK = 128
-"""Tokens of vLLM's largest block of keys and values, that of its CPU build."""
+"""Tokens of vLLM's largest block of KV cache, that of its CPU build."""
 _SPARE_BLOCKS = 3
 """Blocks beyond the plan: vLLM keeps one for itself, and counts sequences in whole ones."""
 _NEVER = 1 << 30

@@ -19,7 +19,7 @@ from ttrl_cli import seeding
 from ttrl_cli.errors import SetupError
 from ttrl_cli.models.tokenizer import Codec
 from ttrl_cli.records import Adapter, Completion, FloatArray, Json, Probe, Prompt
-from ttrl_cli.sampler.layout import Answer, LaidOut, Layout
+from ttrl_cli.sampler.layout import BudgetForcing, LaidOut, Layout
 from ttrl_cli.sampler.servers import CONNECTIONS, Piece, Server, ServerLostError
 
 _CHECK = 60.0
@@ -45,7 +45,7 @@ class VllmServerSampler:
 
     Args:
         urls: Of the servers.
-        codec: The model's words.
+        codec: The model's tokenizer.
         max_tokens: Longest completion, or first phase of one, in tokens.
         temperature: Sampling temperature.
         seed: The run's seed.
@@ -64,7 +64,7 @@ class VllmServerSampler:
         max_tokens: int,
         temperature: float,
         seed: int,
-        answer: Answer | None = None,
+        answer: BudgetForcing | None = None,
     ) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -135,17 +135,17 @@ class VllmServerSampler:
             drawing.cancel()  # closed connections make servers drop what they are at
 
     @property
-    def copies(self) -> tuple[str, ...]:
+    def replicas(self) -> tuple[str, ...]:
         """The servers that answer, by their addresses."""
         return tuple(server.url for server in self._alive)
 
-    def logprobs(self, probes: Sequence[Probe], copy: str) -> list[FloatArray] | None:
+    def logprobs(self, probes: Sequence[Probe], replica: str) -> list[FloatArray] | None:
         """Score the probes as prompts. See `SeparateSampler.logprobs`.
 
         Raises:
             SetupError: If the server refuses.
         """
-        (server,) = [server for server in self._servers if server.url == copy]
+        (server,) = [server for server in self._servers if server.url == replica]
         if server.lost:
             return None
         try:
@@ -247,7 +247,7 @@ class VllmServerSampler:
         unscaled = np.abs(noted - raw).sum() < np.abs(noted).sum()
         if logits or (unscaled and self._temperature != 1):
             msg = (
-                f"{server.url} does not note log-probabilities at temperature "
+                f"{server.url} does not return log-probabilities at temperature "
                 f"{self._temperature}; start it with --logprobs-mode processed_logprobs"
             )
             raise SetupError(msg)
@@ -303,13 +303,14 @@ class VllmServerSampler:
         token_ids, logprobs = list(piece.token_ids), list(piece.logprobs)
         sampled = [True] * len(token_ids)
         if answer is not None and not piece.ended:
-            words = answer.words(self._codec, laid_out.ids_S, np.asarray(token_ids)).tolist()
-            behind = ids + token_ids + words
+            written_T = np.asarray(token_ids)
+            forced = answer.forced_tokens(self._codec, laid_out.ids_S, written_T).tolist()
+            behind = ids + token_ids + forced
             seed = sample.seed + seeding.SECOND_PHASE
             piece = await self._draw(server, behind, room=answer.tokens, seed=seed)
-            token_ids += words + piece.token_ids
-            logprobs += [0.0] * len(words) + piece.logprobs
-            sampled += [False] * len(words) + [True] * len(piece.token_ids)
+            token_ids += forced + piece.token_ids
+            logprobs += [0.0] * len(forced) + piece.logprobs
+            sampled += [False] * len(forced) + [True] * len(piece.token_ids)
         return self._layout.completion(
             laid_out,
             sample.index,

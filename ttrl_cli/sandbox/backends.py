@@ -1,4 +1,4 @@
-"""The three ways to keep programs in, strongest first."""
+"""The three ways to isolate programs, strongest first."""
 
 import json
 import os
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ttrl_cli.errors import SetupError
-from ttrl_cli.sandbox.base import Backend, Property, Surroundings
-from ttrl_cli.sandbox.view import INSIDE, PACKAGE, actions, ask_interpreter, kept
+from ttrl_cli.sandbox.base import Backend, Property, SandboxSpec
+from ttrl_cli.sandbox.mounts import INSIDE, PACKAGE, actions, ask_interpreter, kept
 
 _LIMITS_ONLY = frozenset(
     {
@@ -30,9 +30,9 @@ class Namespaces:
     isolated = True
     claims = frozenset(Property)
 
-    def command(self, serve: Sequence[str], surroundings: Surroundings) -> list[str]:
+    def command(self, server: Sequence[str], spec: SandboxSpec) -> list[str]:
         """Return the command: enter all namespaces, build the view and start the fork server."""
-        return _enter([*serve], view=actions(surroundings))
+        return _enter([*server], view=actions(spec))
 
 
 class Bwrap:
@@ -42,7 +42,7 @@ class Bwrap:
     isolated = True
     claims = frozenset(Property)
 
-    def command(self, serve: Sequence[str], surroundings: Surroundings) -> list[str]:
+    def command(self, server: Sequence[str], spec: SandboxSpec) -> list[str]:
         """Return the command: enter a user namespace of ours and run bubblewrap in it.
 
         Root's candidates run as `nobody`, which bubblewrap's own user map does not contain.
@@ -56,27 +56,27 @@ class Bwrap:
             raise SetupError(msg)
         apart = ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
         words = [program, *apart, "--unshare-cgroup-try", "--die-with-parent", "--cap-add", "ALL"]
-        built = actions(surroundings)
+        built = actions(spec)
         made: set[str] = set()
         for action in built:
             words += _parents(action[-1], made) + _in_bwrap_words(*action)
         for action in built:
             words += ["--remount-ro", action[1]] if action[0] == "hide" else []
         words += ["--proc", "/proc", "--remount-ro", "/", "--chdir", INSIDE]
-        return _enter([*words, "--", *serve], view=None)
+        return _enter([*words, "--", *server], view=None)
 
 
 class Process:
-    """Limits only: the program is the user's, on the user's machine."""
+    """Limits only: the program runs as the user, and sees what the user sees."""
 
     name = "process"
     isolated = False
     claims = _LIMITS_ONLY
 
-    def command(self, serve: Sequence[str], surroundings: Surroundings) -> list[str]:
+    def command(self, server: Sequence[str], spec: SandboxSpec) -> list[str]:
         """Return the fork server's own command line."""
-        del surroundings
-        return [*serve]
+        del spec
+        return [*server]
 
 
 BACKENDS: dict[str, Backend] = {
@@ -85,12 +85,12 @@ BACKENDS: dict[str, Backend] = {
 """All backends by name, in the order in which `auto` tries them."""
 
 
-def serve_command(backend: Backend, surroundings: Surroundings, control: int) -> list[str]:
+def server_command(backend: Backend, spec: SandboxSpec, control: int) -> list[str]:
     """Return the whole command that starts a fork server; it must run in the folder of `PACKAGE`.
 
     Args:
         backend: The backend.
-        surroundings: What candidates find around them.
+        spec: What candidates find in the sandbox.
         control: The descriptor of the fork server's control socket.
 
     Raises:
@@ -103,18 +103,18 @@ def serve_command(backend: Backend, surroundings: Surroundings, control: int) ->
         "control": control,
         "isolated": backend.isolated,
         "parent": None if backend.isolated else os.getpid(),
-        "kept": kept(surroundings),
-        "imports": optional + [[name, True] for name in surroundings.imports],
+        "kept": kept(spec),
+        "imports": optional + [[name, True] for name in spec.imports],
     }
-    python = ask_interpreter(surroundings.python).executable
-    serve = [python, "-s", "-m", f"{PACKAGE.name}.serve", json.dumps(configuration)]
-    return backend.command(serve, surroundings)
+    python = ask_interpreter(spec.python).executable
+    server = [python, "-s", "-m", f"{PACKAGE.name}.fork_server", json.dumps(configuration)]
+    return backend.command(server, spec)
 
 
 def _enter(command: list[str], *, view: list[list[str]] | None) -> list[str]:
     configuration = {"command": command, "parent": os.getpid(), "view": view, "folder": INSIDE}
     python = ask_interpreter(None).executable
-    return [python, "-s", "-m", f"{PACKAGE.name}.enter", json.dumps(configuration)]
+    return [python, "-s", "-m", f"{PACKAGE.name}.namespaces", json.dumps(configuration)]
 
 
 def _parents(path: str, made: set[str]) -> list[str]:

@@ -23,7 +23,7 @@ class SandboxError(OSError):
 
 
 class MissingModuleError(SetupError):
-    """A module that programs count on cannot be imported.
+    """A module that programs need cannot be imported.
 
     Attributes:
         module: Its name.
@@ -82,14 +82,14 @@ _MEANINGS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What candidates of one problem find around them.
+class SandboxSpec:
+    """The spec of a sandbox: what the candidates of one problem find in it.
 
     Attributes:
         python: The interpreter; None for the one that runs this.
         imports: Modules that must be there, imported before candidates start.
         cpus: Cores that a candidate is told it may use.
-        hidden: Folders that are not to be seen, even where a folder above them is.
+        hidden: Folders that candidates must not see, even where they see a folder above them.
     """
 
     python: str | None = None
@@ -137,7 +137,7 @@ class ProgramResult:
 
 
 class Backend(Protocol):
-    """A way to keep programs in.
+    """A way to isolate programs.
 
     Attributes:
         name: What `--sandbox` calls it.
@@ -149,12 +149,12 @@ class Backend(Protocol):
     isolated: bool
     claims: frozenset[Property]
 
-    def command(self, serve: Sequence[str], surroundings: Surroundings) -> list[str]:
+    def command(self, server: Sequence[str], spec: SandboxSpec) -> list[str]:
         """Return the command that starts a fork server.
 
         Args:
-            serve: The fork server's own command line, as seen from inside.
-            surroundings: What candidates find around them.
+            server: The fork server's own command line, as seen from inside.
+            spec: What candidates find in the sandbox.
 
         Raises:
             SetupError: If something that is needed is not installed.

@@ -1,8 +1,8 @@
-"""Limits by the kernel's own accounting: one cgroup for the candidates of each warm parent.
+"""Limits by the kernel's own accounting: one cgroup for the candidates of each fork server.
 
 Used where the system has version 2 of cgroups and lets us make some: as root, or where the
 process runs in a scope of its own (`systemd-run --user --scope -p Delegate=yes ttrl ...`).
-Elsewhere the warm parent looks at what candidates use (inside/watch.py), which costs no privilege
+Elsewhere the fork server looks at what candidates use (inside/monitor.py), which costs no privilege
 and lets a candidate go over its memory for the 20 ms between two looks.
 """
 
@@ -26,7 +26,7 @@ _numbers = itertools.count()
 
 
 class Cgroup:
-    """A cgroup that candidates enter. Made by `Group.make`."""
+    """A cgroup that candidates enter. Made by `Cgroup.make`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 
 from ttrl_cli.errors import SetupError
 from ttrl_cli.sandbox.backends import BACKENDS
-from ttrl_cli.sandbox.base import Backend, Property, SandboxError, Surroundings
+from ttrl_cli.sandbox.base import Backend, Property, SandboxError, SandboxSpec
 from ttrl_cli.sandbox.inside.confine import FILTER
+from ttrl_cli.sandbox.mounts import private_folders
 from ttrl_cli.sandbox.self_check import QUICK, canary_variable, self_check
 from ttrl_cli.sandbox.session import Sandbox
-from ttrl_cli.sandbox.view import private_folders
 
 AUTO = "auto"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """What became of one backend's claims on this machine.
+    """Which of a backend's claims hold on this machine.
 
     Attributes:
         backend: The backend.
@@ -43,11 +43,11 @@ def check_backend(backend: Backend, properties: Sequence[Property] = tuple(Prope
     """Attack the properties that a backend claims, and report which hold."""
     claimed = [name for name in properties if name in backend.claims]
     try:
-        with canary_variable(), Sandbox(backend, usual_surroundings()) as sandbox:
+        with canary_variable(), Sandbox(backend, usual_spec()) as sandbox:
             sandbox.start()
             protections = sandbox.protections
             if FILTER not in protections and Property.SYSTEM_CALLS in claimed:
-                claimed.remove(Property.SYSTEM_CALLS)  # nobody knows this machine's system calls
+                claimed.remove(Property.SYSTEM_CALLS)  # no filter for this machine
             found = self_check(sandbox, claimed)
     except (SetupError, SandboxError) as error:
         return Checked(backend=backend, why_not=str(error), broken={}, held=())
@@ -84,9 +84,9 @@ def choose(name: str) -> tuple[str, str]:
     raise SetupError("no sandbox works here: " + "; ".join(reasons))
 
 
-def usual_surroundings() -> Surroundings:
-    """Return the surroundings of candidates that belong to no problem in particular."""
-    return Surroundings(hidden=private_folders())
+def usual_spec() -> SandboxSpec:
+    """Return the spec of a sandbox for no problem in particular."""
+    return SandboxSpec(hidden=private_folders())
 
 
 def _complaint(checked: Checked) -> str:

@@ -18,7 +18,7 @@ from ttrl_cli.errors import SetupError
 from ttrl_cli.problem import Limits
 from ttrl_cli.records import Json, Status
 from ttrl_cli.sandbox.base import MIB, Program, ProgramResult, SandboxError
-from ttrl_cli.sandbox.exits import Exit, refused, result_of, silence, stopped, tail
+from ttrl_cli.sandbox.outcome import Exit, refused, result_of, silence, stopped, tail
 from ttrl_cli.sandbox.protocol import MalformedError, read_json, split_frame
 from ttrl_cli.sandbox.session import Sandbox
 

@@ -1,4 +1,4 @@
-"""What a warm parent is sent to run one program, and what is read of it."""
+"""What a fork server is sent to run one program, and what is read from it."""
 
 import contextlib
 import json
@@ -10,11 +10,11 @@ from typing import IO
 
 from ttrl_cli.problem import Limits
 from ttrl_cli.records import Json
-from ttrl_cli.sandbox.base import MIB, Surroundings, cpu_seconds
-from ttrl_cli.sandbox.exits import TAIL_CHARS
+from ttrl_cli.sandbox.base import MIB, SandboxSpec, cpu_seconds
+from ttrl_cli.sandbox.mounts import ask_interpreter
+from ttrl_cli.sandbox.outcome import TAIL_CHARS
 from ttrl_cli.sandbox.pipes import Stream
 from ttrl_cli.sandbox.protocol import HEADER_BYTES
-from ttrl_cli.sandbox.view import ask_interpreter
 
 OPEN_FILES = 768
 """Most open files of a process. A candidate can have as many, and one message (253) more, on their
@@ -22,7 +22,7 @@ way through sockets; above 1,024, most programs of the same user could send none
 _QUEUED_SIGNALS = 256  # with timers; the kernel counts these per user
 STATUS_BYTES = 4096
 _THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM", "RAYON", "NUMBA")
-_USER = "candidate"  # nobody's name, and enough for getpass.getuser
+_USER = "candidate"  # no real user's name; enough for getpass.getuser
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -42,7 +42,7 @@ def descriptors(
     text.seek(0)
     sent = {"request": text.fileno()}
     if binary is not None:
-        binary.seek(0)  # whoever reads it moves our place in it, too
+        binary.seek(0)  # its readers move our offset as well
         sent["binary"] = binary.fileno()
     reading = []
     for name in ("output", "answer", "status"):
@@ -71,7 +71,7 @@ def bounds(limits: Limits) -> dict[str, Json]:
         "disk_bytes": disk,
         "processes": limits.processes,
         "rlimits": {
-            "RLIMIT_CPU": cpu_seconds(limits) + 1,  # the warm parent looks first, and says so
+            "RLIMIT_CPU": cpu_seconds(limits) + 1,  # the fork server looks first, and says so
             "RLIMIT_CORE": 0,
             "RLIMIT_FSIZE": disk,
             "RLIMIT_NOFILE": OPEN_FILES,
@@ -93,10 +93,10 @@ def watched(limits: Limits) -> dict[str, float]:
     }
 
 
-def environment(surroundings: Surroundings) -> dict[str, str]:
+def environment(spec: SandboxSpec) -> dict[str, str]:
     """Return all environment variables that programs find, except those that name their folder."""
-    folder = str(Path(ask_interpreter(surroundings.python).executable).parent)
-    return {f"{name}_NUM_THREADS": str(surroundings.cpus) for name in _THREADS} | {
+    folder = str(Path(ask_interpreter(spec.python).executable).parent)
+    return {f"{name}_NUM_THREADS": str(spec.cpus) for name in _THREADS} | {
         "PATH": f"{folder}:{_PATH}",
         "HOME": "/tmp",
         "TMPDIR": "/tmp",

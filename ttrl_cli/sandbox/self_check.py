@@ -19,6 +19,7 @@ from ttrl_cli.problem import Limits
 from ttrl_cli.records import Json, Status
 from ttrl_cli.sandbox import probes
 from ttrl_cli.sandbox.base import MIB, Program, ProgramResult, Property, cpu_seconds
+from ttrl_cli.sandbox.outcome import last_line
 from ttrl_cli.sandbox.request import OPEN_FILES
 from ttrl_cli.sandbox.session import Sandbox
 
@@ -57,6 +58,7 @@ def self_check(sandbox: Sandbox, properties: Sequence[Property]) -> dict[Propert
 @contextmanager
 def canary_variable() -> Iterator[None]:
     """Set an environment variable that programs must not find; enter before a sandbox starts."""
+    # as ttrl_cli.environ.variables would, which the sandbox may not know
     os.environ[_CANARY] = "a secret"
     try:
         yield
@@ -73,7 +75,7 @@ def _run(
 def _achieved(result: ProgramResult) -> str:
     """Return what an attack achieved, by its own list of words; empty if it achieved nothing."""
     if result.status is not Status.OK:
-        return f"the attack did not run: {result.status}: {result.reason.splitlines()[-1]}"
+        return f"the attack did not run: {result.status}: {last_line(result.reason)}"
     return "; ".join(str(word) for word in result.data)
 
 
@@ -144,17 +146,18 @@ def _probe_environment(sandbox: Sandbox) -> str:
 
 
 def _probe_open_files(sandbox: Sandbox) -> str:
-    result = _run(sandbox, probes.OPEN)
-    if result.status is not Status.OK:
-        return _achieved(result)
-    return "" if result.data <= OPEN_FILES else f"it opened {result.data} files"
+    return _more_than(OPEN_FILES, _run(sandbox, probes.OPEN), "it opened {} files")
 
 
 def _probe_disk(sandbox: Sandbox) -> str:
-    result = _run(sandbox, probes.FILL)
+    return _more_than(LIMITS.disk_mb * MIB, _run(sandbox, probes.FILL), "it wrote {} bytes")
+
+
+def _more_than(most: float, result: ProgramResult, achieved: str) -> str:
+    """Return what an attack achieved that counts; empty if it counted to the limit at most."""
     if result.status is not Status.OK:
         return _achieved(result)
-    return "" if result.data <= LIMITS.disk_mb * MIB else f"it wrote {result.data} bytes"
+    return "" if result.data <= most else achieved.format(result.data)
 
 
 def _writable(folder: Path) -> bool:

@@ -1,8 +1,8 @@
-"""A warm parent and the programs it runs, seen from the process that believes neither.
+"""A fork server and the programs it runs, seen from the process that trusts neither.
 
-The warm parent has imported what programs need and forks one process per program (inside/serve.py).
-It is started once and serves many programs, one at a time; programs cannot reach it, except on the
-backend `process`. What comes back is read here, bounded in bytes and in wall time.
+The fork server (inside/fork_server.py) has imported what programs need and forks one process per
+program. It is started once and serves many programs, one at a time; programs cannot reach it,
+except on the backend `process`. What comes back is read here, bounded in bytes and in wall time.
 """
 
 import contextlib
@@ -15,27 +15,27 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any
 
 import psutil
 
 from ttrl_cli.errors import SetupError
 from ttrl_cli.problem import Limits
 from ttrl_cli.records import Json
-from ttrl_cli.sandbox import leftovers
-from ttrl_cli.sandbox.backends import serve_command
+from ttrl_cli.sandbox import orphans
+from ttrl_cli.sandbox.backends import server_command
 from ttrl_cli.sandbox.base import (
     Backend,
     MissingModuleError,
     Program,
     ProgramResult,
     SandboxError,
-    Surroundings,
+    SandboxSpec,
     kill_after,
 )
 from ttrl_cli.sandbox.cgroups import Cgroup
-from ttrl_cli.sandbox.exits import TAIL_CHARS, Exit, judge, result_of
+from ttrl_cli.sandbox.mounts import PACKAGE
+from ttrl_cli.sandbox.outcome import TAIL_CHARS, Exit, judge, last_line, result_of
 from ttrl_cli.sandbox.pipes import End, Stream, read_until_end
 from ttrl_cli.sandbox.request import (
     STATUS_BYTES,
@@ -45,43 +45,34 @@ from ttrl_cli.sandbox.request import (
     streams,
     watched,
 )
-from ttrl_cli.sandbox.view import PACKAGE
 
 START_SECONDS = 120.0
-"""Most that starting a warm parent, imports included, may take."""
+"""Most that starting the fork server, imports included, may take."""
 END_SECONDS = 5.0
-"""Most that ending a program may take; then the warm parent goes, too."""
+"""Most that ending a program may take; then the fork server is killed as well."""
 TRIES = 2
 # messages, so that two of them never come as one; only Linux has them
 _KIND = getattr(socket, "SOCK_SEQPACKET", socket.SOCK_STREAM)
 
 
-class Sandbox:
+class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
     """Runs programs. A context manager; to be used by one thread, one call at a time.
 
     Args:
-        backend: How programs are kept in.
-        surroundings: What they find around them.
+        backend: How programs are isolated.
+        spec: What they find in the sandbox.
     """
 
-    def __init__(self, backend: Backend, surroundings: Surroundings) -> None:
+    def __init__(self, backend: Backend, spec: SandboxSpec) -> None:
         self._backend = backend
-        self._surroundings = surroundings
-        self._parent: subprocess.Popen[bytes] | None = None
+        self._spec = spec
+        self._server: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._sweeping = contextlib.ExitStack()
         self._group: Cgroup | None = None
         self.protections: Sequence[str] = ()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def run(self, program: Program, limits: Limits) -> ProgramResult:
@@ -134,28 +125,28 @@ class Sandbox:
         """Start the fork server, unless it is running already.
 
         Raises:
-            MissingModuleError: If one of the surroundings' imports cannot be imported.
+            MissingModuleError: If one of the spec's imports cannot be imported.
             SetupError: If it cannot be started; the text says why.
         """
-        if self._parent is not None:
+        if self._server is not None:
             return
-        if not self._backend.isolated:  # a program may kill the warm parent, and be left over
-            self._sweeping.enter_context(leftovers.no_leftovers())
+        if not self._backend.isolated:  # a program may kill the fork server, and be left over
+            self._sweeping.enter_context(orphans.no_orphans())
         with contextlib.ExitStack() as stack:
             ours, theirs = socket.socketpair(socket.AF_UNIX, _KIND)
             stack.enter_context(theirs)
             with contextlib.ExitStack() as on_failure:
                 on_failure.enter_context(ours)
                 log = stack.enter_context(tempfile.TemporaryFile())
-                self._parent = subprocess.Popen(
-                    serve_command(self._backend, self._surroundings, theirs.fileno()),
+                self._server = subprocess.Popen(
+                    server_command(self._backend, self._spec, theirs.fileno()),
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     pass_fds=(theirs.fileno(),),
                     start_new_session=True,
                     cwd=PACKAGE.parent,
-                    env=environment(self._surroundings),
+                    env=environment(self._spec),
                 )
                 on_failure.pop_all()
             self._control = ours
@@ -167,23 +158,23 @@ class Sandbox:
 
     def close(self) -> None:
         """End the fork server and all its descendants."""
-        parent, control = self._parent, self._control
-        self._parent = self._control = None
+        server, control = self._server, self._control
+        self._server = self._control = None
         family: list[psutil.Process] = []
-        if parent is not None:
+        if server is not None:
             with contextlib.suppress(psutil.NoSuchProcess):
-                family = psutil.Process(parent.pid).children(recursive=True)
+                family = psutil.Process(server.pid).children(recursive=True)
         if control is not None:
             control.close()
-        if parent is None:
+        if server is None:
             self._sweeping.close()
             return
         try:
-            parent.wait(END_SECONDS)  # it ends when we hang up
+            server.wait(END_SECONDS)  # it ends when we hang up
         except subprocess.TimeoutExpired:
-            parent.kill()
-            parent.wait()
-        leftovers.see_out(family, seconds=END_SECONDS)
+            server.kill()
+            server.wait()
+        orphans.see_out(family, seconds=END_SECONDS)
         if self._group is not None:
             self._group.remove()
         self._group = None
@@ -278,5 +269,5 @@ def _last_words(log: IO[bytes]) -> str:
     """Return the end of the last line in the log."""
     size = log.seek(0, os.SEEK_END)
     log.seek(max(0, size - 4 * TAIL_CHARS))
-    lines = log.read().decode("utf-8", "replace").strip().splitlines()
-    return lines[-1][-TAIL_CHARS:] if lines else "it ended before it was ready, without a word"
+    line = last_line(log.read().decode("utf-8", "replace"))
+    return line[-TAIL_CHARS:] or "it ended before it was ready, without a word"

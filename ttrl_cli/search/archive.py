@@ -26,13 +26,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Self
 
-import numpy as np
-
 from ttrl_cli.records import IntArray, Json, State
 from ttrl_cli.search.expansion import Expansion, check_expansion, check_states, data_digest
-from ttrl_cli.search.nodes import NONE, ArchiveView, Nodes, Standing
+from ttrl_cli.search.nodes import NONE, Nodes, Standing
 
-__all__ = ["Archive", "ArchiveView", "Expansion", "Standing", "data_digest"]
+__all__ = ["Archive", "Expansion", "Standing", "data_digest"]
 
 
 class Archive:
@@ -50,7 +48,6 @@ class Archive:
         self._number: dict[str, int] = {}
         self._live_digests: set[str] = set()
         self._worst_first: list[tuple[float, int]] = []  # heap of (R, -node), stale ones included
-        self._view: ArchiveView | None = None
 
     @classmethod
     def from_seeds(
@@ -116,16 +113,10 @@ class Archive:
             self._insert(child, parent, digest)
         weight = expansion.samples if self._visits_per_sample else 1
         self._nodes.count(parent, weight, expansion.best)
-        self._view = None
         return replace(expansion, children=tuple(child for child, _ in admitted))
 
     def __len__(self) -> int:
         return self._nodes.live_count
-
-    @property
-    def states(self) -> tuple[State, ...]:
-        """The live states in insertion order."""
-        return tuple(self._states[node] for node in self.view().node_N)
 
     @property
     def seeds(self) -> tuple[State, ...]:
@@ -152,10 +143,6 @@ class Archive:
         """
         return self._states[self._number[id]]
 
-    def at(self, row: int) -> State:
-        """Return the live state in one row of `view()`."""
-        return self._states[int(self.view().node_N[row])]
-
     def is_live(self, id: str) -> bool:
         """Decide whether a state was kept and has not been evicted."""
         return id in self._number and self._nodes.is_live(self._number[id])
@@ -180,12 +167,6 @@ class Archive:
         """
         return self._nodes.best_child(self._number[id])
 
-    def view(self) -> ArchiveView:
-        """Return copies of the live states' entries; they are made once per extension."""
-        if self._view is None:
-            self._view = self._nodes.view()
-        return self._view
-
     def standing(self) -> Standing:
         """Return what a selection needs, without a copy; it is valid until the next extension."""
         return self._nodes.standing()
@@ -200,20 +181,6 @@ class Archive:
         Evicted relatives are included.
         """
         return self._nodes.lineage(node)
-
-    def lineage(self, id: str) -> IntArray:
-        """Return the rows of `view()` that hold the state, its ancestors and its descendants.
-
-        Evicted relatives have no row; live ones beyond them are still found.
-
-        Returns:
-            Ascending row numbers, int64.
-
-        Raises:
-            KeyError: If no state of that id was ever kept.
-        """
-        family = np.concatenate(list(self.relatives(self._number[id])))
-        return np.flatnonzero(np.isin(self.view().node_N, family))
 
     def digest_lines(self) -> Iterator[str]:
         """Yield one JSON line for T and one per state ever kept, for a digest of the run.

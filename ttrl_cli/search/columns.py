@@ -83,9 +83,9 @@ class Ranking:
             *((self._place(node, reward_N), nothing, 1) for node in self._lost),
         ]
         pieces, start = [], 0
-        for place, inserted, skipped in sorted(changes, key=lambda change: change[0]):
-            pieces += [self._order_L[start:place], inserted]
-            start = place + skipped
+        for index, inserted, skipped in sorted(changes, key=lambda change: change[0]):
+            pieces += [self._order_L[start:index], inserted]
+            start = index + skipped
         self._order_L = np.concatenate([*pieces, self._order_L[start:]])
 
     def _place(self, node: int, reward_N: FloatArray) -> int:

@@ -11,7 +11,7 @@ from ttrl_cli.records import Json, State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expansion:
-    """What one group of samples added under one parent.
+    """One group of samples under one parent, and the states it added.
 
     Attributes:
         step: The step it happened in.

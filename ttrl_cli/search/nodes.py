@@ -6,7 +6,6 @@ that a step of a search over 1,000,000 states takes milliseconds. What a walk ta
 proportion to the levels it crosses: upwards 0.1 microseconds each, downwards 10.
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -21,31 +20,8 @@ NONE = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ArchiveView:
-    """The live states as read-only arrays `[N]`, in insertion order; `Archive.at` has the states.
-
-    Attributes:
-        reward_N: R, the signed score, in the problem's units.
-        best_child_N: m, the best signed score of a direct child; -inf where there is none.
-        visits_N: n, expansions of the state and of its descendants.
-        seed_N: True for seeds.
-        node_N: Number of the state among all that were ever kept, ascending.
-        parent_N: Number of its parent in the same count; -1 for seeds.
-        total: T, expansions of the whole run.
-    """
-
-    reward_N: FloatArray
-    best_child_N: FloatArray
-    visits_N: IntArray
-    seed_N: BoolArray
-    node_N: IntArray
-    parent_N: IntArray
-    total: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What a selection needs, without copying it: valid until the archive is next extended.
+    """The archive as a selection sees it, not copied: valid until the archive is next extended.
 
     Read-only arrays; `[N]` has an entry for each state ever kept, evicted ones included, by number,
     and `[L]` one for each live state.
@@ -200,21 +176,6 @@ class Nodes:
             seed_N=_frozen(self._seed.values),
             live_N=_frozen(live_N),
             order_L=self._ranking.order(reward_N, live_N),
-            total=self.total,
-        )
-
-    def view(self) -> ArchiveView:
-        """Return copies of the live nodes' entries."""
-        node_N = np.flatnonzero(self._live.values)
-        parent_N = self._parent.values[node_N]
-        best_child_N = np.where(self._has_m.values[node_N], self._q.values[node_N], -math.inf)
-        return ArchiveView(
-            reward_N=_frozen(self._reward.values[node_N]),
-            best_child_N=_frozen(best_child_N),
-            visits_N=_frozen(self._visits.values[node_N]),
-            seed_N=_frozen(self._seed.values[node_N]),
-            node_N=_frozen(node_N),
-            parent_N=_frozen(parent_N),
             total=self.total,
         )
 

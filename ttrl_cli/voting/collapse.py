@@ -31,7 +31,7 @@ class Health:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollapseLimits:
-    """What counts as a sign of collapse, and how many steps of it are one.
+    """Limits whose crossing is a sign of collapse, and how many steps in a row make a collapse.
 
     Attributes:
         patience: Steps in a row.

@@ -15,7 +15,7 @@ class Vote:
         parsed: Samples with an answer.
         tie: True where another class has as many votes.
         clusters: (answer, votes) of every class, most votes first, then the earlier.
-        class_G: Per sample, the place of its class in `clusters`, the winner's is 0; None without
+        class_G: Per sample, the index of its class in `clusters`, the winner's is 0; None without
             an answer.
     """
 
@@ -55,36 +55,36 @@ def majority(
         key: Canonical key of an answer; answers with equal keys are one class.
     """
     classes: dict[str, list[int]] = {}
-    for place, answer in enumerate(answers_G):
+    for index, answer in enumerate(answers_G):
         if answer is not None:
-            classes.setdefault(key(answer), []).append(place)
-    ranked = sorted(classes.values(), key=lambda places: -len(places))
+            classes.setdefault(key(answer), []).append(index)
+    ranked = sorted(classes.values(), key=lambda indices: -len(indices))
     if not ranked:
         nobody = tuple(None for _ in answers_G)
         return Vote(
             answer=None, votes=0, n=len(nobody), parsed=0, tie=False, clusters=(), class_G=nobody
         )
-    tied = [places for places in ranked if len(places) == len(ranked[0])]
+    tied = [indices for indices in ranked if len(indices) == len(ranked[0])]
     winner = _break_tie(tied, logprobs_G)
-    ordered = [winner, *(places for places in ranked if places is not winner)]
-    class_of = {place: i for i, places in enumerate(ordered) for place in places}
+    ordered = [winner, *(indices for indices in ranked if indices is not winner)]
+    class_of = {index: i for i, indices in enumerate(ordered) for index in indices}
     return Vote(
         answer=answers_G[winner[0]],
         votes=len(winner),
         n=len(answers_G),
-        parsed=sum(len(places) for places in ranked),
+        parsed=sum(len(indices) for indices in ranked),
         tie=len(tied) > 1,
-        clusters=tuple((str(answers_G[places[0]]), len(places)) for places in ordered),
-        class_G=tuple(class_of.get(place) for place in range(len(answers_G))),
+        clusters=tuple((str(answers_G[indices[0]]), len(indices)) for indices in ordered),
+        class_G=tuple(class_of.get(index) for index in range(len(answers_G))),
     )
 
 
 def _break_tie(tied: list[list[int]], logprobs_G: Sequence[float | None]) -> list[int]:
     """Choose the winner among classes with equal votes, which come in order of appearance."""
     sums = []
-    for places in tied:
-        known = [logprob for place in places if (logprob := logprobs_G[place]) is not None]
-        if len(known) < len(places):
+    for indices in tied:
+        known = [logprob for index in indices if (logprob := logprobs_G[index]) is not None]
+        if len(known) < len(indices):
             return tied[0]
         sums.append(sum(known))
     return tied[sums.index(max(sums))]

@@ -1,4 +1,4 @@
-"""Figures of a vote: shares, accuracies and their intervals, pure.
+"""Metrics of a vote: shares, accuracies and their intervals, pure.
 
 Names are those of TTRL (arXiv 2504.16084). Its label accuracy, the share of questions whose
 pseudo-label equals the label, is maj@n: on the same samples the two are one number.
@@ -105,7 +105,7 @@ def entropy(counts: Sequence[int]) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """One question's vote, as the figures need it.
+    """One question's vote, as the metrics need it.
 
     Attributes:
         n: All samples, at least 1; those without an answer included.
@@ -158,13 +158,13 @@ class Tally:
         A sample without an answer has neither reward, and so agrees.
         """
         pairs = enumerate(zip(self.votes, self.right or (), strict=False))
-        matching = sum(votes for place, (votes, right) in pairs if right == (place == 0))
+        matching = sum(votes for index, (votes, right) in pairs if right == (index == 0))
         return matching + self.n - self.parsed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
-    """What a vote on a file comes to. Shares are in [0, 1].
+class VoteMetrics:
+    """The metrics of a vote on a file. Shares are in [0, 1].
 
     The second half is over the questions with a label; it is None, or empty, where none has one.
 
@@ -200,8 +200,8 @@ class Figures:
     reward_accuracy: float | None
 
 
-def figures(tallies: Iterable[Tally], rng: np.random.Generator) -> Figures:
-    """Compute the figures of a file's votes.
+def vote_metrics(tallies: Iterable[Tally], rng: np.random.Generator) -> VoteMetrics:
+    """Compute the metrics of a file's votes.
 
     Args:
         tallies: One per question.
@@ -212,7 +212,7 @@ def figures(tallies: Iterable[Tally], rng: np.random.Generator) -> Figures:
     samples = sum(tally.n for tally in every)
     single_Q = np.array([pass_at_k(t.n, t.correct, 1) for t in labelled])
     winner_right_Q = np.array([float(t.winner_right) for t in labelled])
-    return Figures(
+    return VoteMetrics(
         questions=len(every),
         labelled=len(labelled),
         samples=samples,
@@ -231,25 +231,25 @@ def figures(tallies: Iterable[Tally], rng: np.random.Generator) -> Figures:
     )
 
 
-def as_json(figures: Figures) -> dict[str, Json]:
-    """Return the figures as summary.json holds them; without labels, their half is null."""
-    at_1 = figures.pass_at.get(1)
+def as_json(metrics: VoteMetrics) -> dict[str, Json]:
+    """Return the metrics as summary.json holds them; without labels, their half is null."""
+    at_1 = metrics.pass_at.get(1)
     return {
-        "questions": figures.questions,
-        "labelled": figures.labelled,
-        "samples": figures.samples,
-        "tokens": figures.tokens,
-        "majority_ratio": figures.majority_ratio,
-        "parsed": figures.parsed,
-        "entropy": figures.entropy,
-        "ties": figures.ties,
+        "questions": metrics.questions,
+        "labelled": metrics.labelled,
+        "samples": metrics.samples,
+        "tokens": metrics.tokens,
+        "majority_ratio": metrics.majority_ratio,
+        "parsed": metrics.parsed,
+        "entropy": metrics.entropy,
+        "ties": metrics.ties,
         "pass@1": at_1,
-        "pass@1_interval": _listed(figures.pass_at_1_interval),
-        "pass@k": {str(k): value for k, value in figures.pass_at.items()} or None,
-        "maj@n": figures.maj_at_n,
-        "maj@n_interval": _listed(figures.maj_at_n_interval),
-        "label_accuracy": figures.maj_at_n,
-        "reward_accuracy": figures.reward_accuracy,
+        "pass@1_interval": _listed(metrics.pass_at_1_interval),
+        "pass@k": {str(k): value for k, value in metrics.pass_at.items()} or None,
+        "maj@n": metrics.maj_at_n,
+        "maj@n_interval": _listed(metrics.maj_at_n_interval),
+        "label_accuracy": metrics.maj_at_n,
+        "reward_accuracy": metrics.reward_accuracy,
     }
 
 

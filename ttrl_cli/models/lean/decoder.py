@@ -11,8 +11,8 @@ import torch
 from torch.nn.functional import silu
 
 from ttrl_cli.models.attention import PrefixCache, attend
-from ttrl_cli.models.cache import OwnKeysValues
-from ttrl_cli.models.lean.weights import FUSED, norm, projection, rotary, rotate
+from ttrl_cli.models.cache import SuffixKV
+from ttrl_cli.models.lean.weights import FUSED, apply_rope, norm, projection, rope
 
 
 class _Layer:
@@ -34,8 +34,8 @@ class _Layer:
     def __call__(
         self,
         x_BH: torch.Tensor,
-        rotary: tuple[torch.Tensor, torch.Tensor],
-        own: OwnKeysValues,
+        angles: tuple[torch.Tensor, torch.Tensor],
+        own: SuffixKV,
         prompts: list[tuple[torch.Tensor, torch.Tensor]],
         rows_P: list[int],
     ) -> torch.Tensor:
@@ -46,10 +46,10 @@ class _Layer:
         if hasattr(layer.self_attn, "q_norm"):
             q_BNW = norm(layer.self_attn.q_norm, q_BNW)
             k_BNW = norm(layer.self_attn.k_norm, k_BNW)
-            turned_BNW = rotate(torch.cat([q_BNW, k_BNW], 1), *rotary)
+            rotated_BNW = apply_rope(torch.cat([q_BNW, k_BNW], 1), *angles)
         else:
-            turned_BNW = rotate(qkv_BNW[:, : heads + kv_heads], *rotary)
-        q_BNW, k_BNW = turned_BNW.split_with_sizes([heads, kv_heads], 1)
+            rotated_BNW = apply_rope(qkv_BNW[:, : heads + kv_heads], *angles)
+        q_BNW, k_BNW = rotated_BNW.split_with_sizes([heads, kv_heads], 1)
         keys, values = own.append(k_BNW, v_BNW)
         grouped = q_BNW.view(len(x_BH), kv_heads, -1, self._width) * self._scale
         seen_BNW = attend(grouped, keys, values, prompts, rows_P)
@@ -70,15 +70,15 @@ class Decoder:
         self._model = self._causal.model
         self._layers = [_Layer(layer, self._causal.config) for layer in self._model.layers]
 
-    def own(self) -> list[OwnKeysValues]:
+    def own(self) -> list[SuffixKV]:
         """Make an empty KV cache for the rows, per layer."""
-        return [OwnKeysValues() for _ in self._layers]
+        return [SuffixKV() for _ in self._layers]
 
     def __call__(
         self,
         token_B: torch.Tensor,
         position_B: torch.Tensor,
-        own: list[OwnKeysValues],
+        own: list[SuffixKV],
         prefix: PrefixCache,
     ) -> torch.Tensor:
         """Compute logits [B, V] after one more token a row.
@@ -86,11 +86,11 @@ class Decoder:
         Args:
             token_B: The tokens, int64.
             position_B: Their positions, int64.
-            own: What the rows wrote before, per layer; the tokens' keys and values are appended.
+            own: What the rows wrote before, per layer; the tokens' KV is appended.
             prefix: The rows' prompts.
         """
         x_BH = self._model.embed_tokens(token_B)
-        turn = rotary(self._model, x_BH, position_B)
+        angles = rope(self._model, x_BH, position_B)
         for layer, mine, prompts in zip(self._layers, own, prefix.layers, strict=True):
-            x_BH = layer(x_BH, turn, mine, prompts, prefix.rows_P)
+            x_BH = layer(x_BH, angles, mine, prompts, prefix.rows_P)
         return self._causal.lm_head(norm(self._model.norm, x_BH))  # type: ignore[no-any-return]

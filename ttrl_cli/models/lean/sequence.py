@@ -1,9 +1,9 @@
 """A lean differentiable forward over whole sequences, for learning.
 
 The counterpart of `decoder`, over the same fused weights: one matrix product for projections of one
-input, little kept for the backward pass (`fused_ops`), and prompts whose keys and values are shared
-by the rows that go on from them. An adapter's factors are laid side by side once per update, as
-leaves; `Sequences.collect` hands their gradients back to the adapter's own parameters.
+input, little kept for the backward pass (`fused_ops`), and prompts whose KV is shared by the rows
+that go on from them. An adapter's factors are laid side by side once per update, as leaves;
+`Sequences.collect` hands their gradients back to the adapter's own parameters.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,12 +15,19 @@ from torch.nn.functional import scaled_dot_product_attention
 from torch.utils.checkpoint import checkpoint
 
 from ttrl_cli.models.lean.fused_ops import GatedProjected, NormedProjected, Projected
-from ttrl_cli.models.lean.weights import FUSED, Projection, norm, projection, rotary, rotate
+from ttrl_cli.models.lean.weights import (
+    FUSED,
+    Projection,
+    apply_rope,
+    norm,
+    projection,
+    rope,
+)
 
 _QUERIES = 512
 """Queries of a row that attend at a time."""
 
-KeysValues = tuple[torch.Tensor, torch.Tensor]
+KV = tuple[torch.Tensor, torch.Tensor]
 """Keys and values [B, H_kv, S, D]."""
 
 
@@ -64,7 +71,10 @@ def _add_gradient(parameter: Any, gradient: torch.Tensor) -> None:
 
 
 class _Layer:
-    """One decoder layer over rows of tokens, in two halves: what it looks for, what it answers."""
+    """One decoder layer over rows of tokens, in two halves: `qkv` and `attend`.
+
+    `qkv` has the norm, the projection and RoPE; `attend` attention, output projection and MLP.
+    """
 
     def __init__(self, layer: Any, config: Any, *, adapter: bool, grad: bool) -> None:
         self._layer = layer
@@ -75,7 +85,7 @@ class _Layer:
     def over_prompt(
         self,
         x_NH: torch.Tensor,
-        turn: tuple[torch.Tensor, torch.Tensor],
+        angles: tuple[torch.Tensor, torch.Tensor],
         masks: "_Masks",
         last: bool,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -83,9 +93,9 @@ class _Layer:
 
         The last layer's output is not needed: it returns its input instead.
         """
-        query, own = self.look(x_NH, 1, turn)
+        query, own = self.qkv(x_NH, 1, angles)
         if not last:
-            x_NH = self.answer(x_NH, query, own, None, masks)
+            x_NH = self.attend(x_NH, query, own, None, masks)
         # as they are now they are views, which would keep all that they are views of
         return x_NH, own[0].contiguous(), own[1].contiguous()
 
@@ -93,23 +103,23 @@ class _Layer:
         self,
         x_NH: torch.Tensor,
         rows: int,
-        turn: tuple[torch.Tensor, torch.Tensor],
-        before: KeysValues | None,
+        angles: tuple[torch.Tensor, torch.Tensor],
+        before: KV | None,
         masks: "_Masks",
     ) -> torch.Tensor:
         """Compute output [B * T, H] of rows that continue a prompt, given its keys and values."""
-        query, own = self.look(x_NH, rows, turn)
-        return self.answer(x_NH, query, own, before, masks)
+        query, own = self.qkv(x_NH, rows, angles)
+        return self.attend(x_NH, query, own, before, masks)
 
-    def look(
-        self, x_NH: torch.Tensor, rows: int, turn: tuple[torch.Tensor, torch.Tensor]
-    ) -> tuple[torch.Tensor, KeysValues]:
+    def qkv(
+        self, x_NH: torch.Tensor, rows: int, angles: tuple[torch.Tensor, torch.Tensor]
+    ) -> tuple[torch.Tensor, KV]:
         """Compute queries [B, H_kv, R, T, D], and the layer's own keys and values."""
         attention, width = self._layer.self_attn, self._layer.self_attn.head_dim
         qkv_NO = _normed(self._layer.input_layernorm, self.blocks[0], x_NH)
         qkv_NKW = qkv_NO.view(len(x_NH), -1, width)
-        turned_NKW = self._turned(attention, qkv_NKW, turn)
-        q_NKW, k_NKW = turned_NKW.split_with_sizes([self._heads, self._kv_heads], 1)
+        rotated_NKW = self._with_rope(attention, qkv_NKW, angles)
+        q_NKW, k_NKW = rotated_NKW.split_with_sizes([self._heads, self._kv_heads], 1)
         keys, values = (
             part.view(rows, -1, self._kv_heads, width).transpose(1, 2)
             for part in (k_NKW, qkv_NKW[:, -self._kv_heads :])
@@ -117,12 +127,12 @@ class _Layer:
         q = q_NKW.view(rows, -1, self._kv_heads, self._heads // self._kv_heads, width)
         return q.permute(0, 2, 3, 1, 4), (keys, values)
 
-    def answer(
+    def attend(
         self,
         x_NH: torch.Tensor,
         query: torch.Tensor,
-        own: KeysValues,
-        before: KeysValues | None,
+        own: KV,
+        before: KV | None,
         masks: "_Masks",
     ) -> torch.Tensor:
         """Compute the layer's output [B * T, H]."""
@@ -132,17 +142,17 @@ class _Layer:
         gated_NM = _normed(self._layer.post_attention_layernorm, gated, x_NH)
         return x_NH + _apply(GatedProjected, gated_NM, *down.constants, *down.factors)
 
-    def _turned(
-        self, attention: Any, qkv_NKW: torch.Tensor, turn: tuple[torch.Tensor, torch.Tensor]
+    def _with_rope(
+        self, attention: Any, qkv_NKW: torch.Tensor, angles: tuple[torch.Tensor, torch.Tensor]
     ) -> torch.Tensor:
-        """Apply rotary positions to queries and keys; return both [N, H + H_kv, D]."""
+        """Apply RoPE to queries and keys; return both [N, H + H_kv, D]."""
         both_NKW = qkv_NKW[:, : self._heads + self._kv_heads]
         if hasattr(attention, "q_norm"):
             parts = both_NKW.split_with_sizes([self._heads, self._kv_heads], 1)
             norms = (attention.q_norm, attention.k_norm)
             normed = [norm(module, part) for module, part in zip(norms, parts, strict=True)]
             both_NKW = torch.cat(normed, 1)
-        return rotate(both_NKW, *turn)
+        return apply_rope(both_NKW, *angles)
 
 
 class Sequences:
@@ -177,27 +187,27 @@ class Sequences:
         """The output embedding [V, H]."""
         return self._causal.lm_head.weight.detach()  # type: ignore[no-any-return]
 
-    def prompt(self, ids_S: torch.Tensor) -> list[KeysValues]:
+    def prompt(self, ids_S: torch.Tensor) -> list[KV]:
         """Compute keys and values [1, H_kv, S, D] of a prompt, per layer."""
-        x_NH, turn = self._begin(ids_S[None], 0)
+        x_NH, angles = self._begin(ids_S[None], 0)
         masks = _Masks()
-        kept: list[KeysValues] = []
+        kept: list[KV] = []
         for layer in self._layers:
             last = layer is self._layers[-1]
-            x_NH, *own = self._run(layer.over_prompt, x_NH, turn, masks, last)
+            x_NH, *own = self._run(layer.over_prompt, x_NH, angles, masks, last)
             kept.append((own[0], own[1]))
         return kept
 
-    def hidden(self, ids_BT: torch.Tensor, prompt: Sequence[KeysValues]) -> torch.Tensor:
+    def hidden(self, ids_BT: torch.Tensor, prompt: Sequence[KV]) -> torch.Tensor:
         """Compute normed hidden states [B, T, H] of rows that continue a prompt.
 
         An empty `prompt` means that there is none.
         """
-        x_NH, turn = self._begin(ids_BT, prompt[0][0].shape[2] if prompt else 0)
+        x_NH, angles = self._begin(ids_BT, prompt[0][0].shape[2] if prompt else 0)
         masks = _Masks()
-        for place, layer in enumerate(self._layers):
-            before = prompt[place] if prompt else None
-            x_NH = self._run(layer.over_rows, x_NH, len(ids_BT), turn, before, masks)
+        for index, layer in enumerate(self._layers):
+            before = prompt[index] if prompt else None
+            x_NH = self._run(layer.over_rows, x_NH, len(ids_BT), angles, before, masks)
         return norm(self._model.norm, x_NH).view(*ids_BT.shape, -1)
 
     def collect(self) -> None:
@@ -219,7 +229,7 @@ class Sequences:
         rows, tokens = ids_BT.shape
         x_NH = self._model.embed_tokens(ids_BT.reshape(-1))
         position_T = torch.arange(start, start + tokens, device=ids_BT.device)
-        return x_NH, rotary(self._model, x_NH, position_T.repeat(rows))
+        return x_NH, rope(self._model, x_NH, position_T.repeat(rows))
 
 
 def _normed(module: Any, block: _Adapted, x_NH: torch.Tensor) -> torch.Tensor:
@@ -245,8 +255,8 @@ def _adapted(layer: Any, block: str, names: tuple[str, ...], adapter: bool, grad
 
 def _attend(
     query: torch.Tensor,
-    own: KeysValues,
-    before: KeysValues | None,
+    own: KV,
+    before: KV | None,
     scale: float,
     masks: "_Masks",
 ) -> torch.Tensor:

@@ -5,7 +5,7 @@ of them in their places: nothing is copied for good, and nothing is ever merged 
 weights, where rounding to bfloat16 would lose a small update. `decoder` and `sequence` compute with
 them.
 
-Supported are models built like Llama: RMS norms, rotary positions, grouped queries, a gated MLP.
+Supported are models built like Llama: RMS norms, RoPE, grouped queries, a gated MLP.
 Others run through their own forward.
 """
 
@@ -90,18 +90,18 @@ def norm(module: Any, x: torch.Tensor) -> torch.Tensor:
     return rms_norm(x, x.shape[-1:], module.weight, module.variance_epsilon)
 
 
-def rotary(
+def rope(
     model: Any, x_BH: torch.Tensor, position_B: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Compute cosines and sines [B, 1, D] of some positions, as `rotate` takes them."""
+    """Compute cosines and sines [B, 1, D] of some positions, as `apply_rope` takes them."""
     cos_BSW, sin_BSW = model.rotary_emb(x_BH, position_B[:, None])
     half = sin_BSW.shape[-1] // 2
-    # turned halves: (-b, a) times sin is (b, a) times (-sin, sin)
+    # rotated halves: (-b, a) times sin is (b, a) times (-sin, sin)
     return cos_BSW, torch.cat([-sin_BSW[..., :half], sin_BSW[..., half:]], -1)
 
 
-def rotate(x_BNW: torch.Tensor, cos_BSW: torch.Tensor, sin_BSW: torch.Tensor) -> torch.Tensor:
-    """Apply rotary positions; `sin_BSW` already has the signs of the rotated halves."""
+def apply_rope(x_BNW: torch.Tensor, cos_BSW: torch.Tensor, sin_BSW: torch.Tensor) -> torch.Tensor:
+    """Apply RoPE; `sin_BSW` already has the signs of the rotated halves."""
     return torch.addcmul(x_BNW * cos_BSW, x_BNW.roll(x_BNW.shape[-1] // 2, -1), sin_BSW)
 
 

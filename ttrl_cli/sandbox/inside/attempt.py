@@ -1,7 +1,7 @@
 """A candidate's own process, from its birth to the line where the candidate takes over.
 
-It is forked from the warm parent with the parent's memory and privileges, and gives up what
-a candidate must not have. In namespaces it is process 1 of its own: it sees no other process,
+It is forked from the fork server with its memory and privileges, and gives up what a candidate
+must not have. In namespaces it is process 1 of its own: it sees no other process,
 cannot be killed from inside, and the kernel kills whatever it started when it ends.
 """
 
@@ -28,18 +28,18 @@ _INODES_PER_MIB = 64
 _OUR_PROCESSES = 8  # at most, of the same user in the same namespace
 
 
-def main(descriptors: dict[str, int], means: confine.Means | None) -> None:
+def main(descriptors: dict[str, int], features: confine.KernelFeatures | None) -> None:
     """Become a candidate; never return.
 
     Args:
         descriptors: `request` to read, `output`, `answer` and `status` to write, and perhaps
             `binary`, a program to execute, and `group`, the cgroup.procs file to enter.
-        means: What to confine it with; None where there are no namespaces, only limits.
+        features: What to confine it with; None where there are no namespaces, only limits.
     """
     try:
         with os.fdopen(descriptors.pop("request"), encoding="utf-8") as file:
             request = json.load(file)
-        prepare(request, descriptors, means)
+        prepare(request, descriptors, features)
         if request["kind"] == "binary":
             unpack(request, descriptors)
     except BaseException as error:  # noqa: BLE001 - ours, whatever it is: reported as such
@@ -51,11 +51,11 @@ def main(descriptors: dict[str, int], means: confine.Means | None) -> None:
     try:
         run(request, descriptors["answer"])
     finally:
-        os._exit(1)  # whatever comes up, it must not go on as the warm parent
+        os._exit(1)  # whatever comes up, it must not go on as the fork server
 
 
 def prepare(
-    request: dict[str, Any], descriptors: dict[str, int], means: confine.Means | None
+    request: dict[str, Any], descriptors: dict[str, int], features: confine.KernelFeatures | None
 ) -> None:
     """Set up the candidate's process: files, descriptors, environment, privileges and limits."""
     reset_signals()
@@ -64,23 +64,23 @@ def prepare(
     os.setsid()
     use_streams(descriptors)
     folder = request["folder"] or PRIVATE
-    if means is not None:
-        mount_private(int(request["disk_bytes"]), means.kept)
+    if features is not None:
+        mount_private(int(request["disk_bytes"]), features.kept)
     os.chdir(folder)
     enter_environment(folder)
     for name, value in request["rlimits"].items():
         if hasattr(resource, name):  # some are Linux's own
             lower(getattr(resource, name), value)
-    # it may grow by so much beyond what it has from the warm parent
-    inherited = confine.address_space() if means is None else means.inherited
+    # it may grow by so much beyond what it has from the fork server
+    inherited = confine.address_space() if features is None else features.inherited
     if inherited:  # elsewhere the limit does not hold, or breaks the C library
         lower(resource.RLIMIT_AS, inherited + request["memory_bytes"])
-    if means is not None:
-        if means.counts_processes:  # else the warm parent alone counts, from time to time
+    if features is not None:
+        if features.counts_processes:  # else the fork server alone counts, from time to time
             lower(resource.RLIMIT_NPROC, request["processes"] + _OUR_PROCESSES)
-        confine.drop_privileges(means)
-        confine.restrict_files(means, PRIVATE)
-        confine.refuse_system_calls(means)
+        confine.drop_privileges(features)
+        confine.restrict_files(features, PRIVATE)
+        confine.refuse_system_calls(features)
         use_poll()
 
 
@@ -106,7 +106,7 @@ def use_streams(descriptors: dict[str, int]) -> None:
         os.closerange(low + 1, high)
     for descriptor in kept:
         os.set_inheritable(descriptor, False)
-    # new ones: those of the warm parent believe that they write to a file
+    # new ones: those of the fork server believe that they write to a file
     for number, name in ((1, "stdout"), (2, "stderr")):
         raw = open(number, "wb", closefd=False)
         stream = io.TextIOWrapper(raw, "utf-8", "backslashreplace", line_buffering=True)

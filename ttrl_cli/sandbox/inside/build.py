@@ -1,4 +1,4 @@
-"""In place of a candidate: compile one, inside the same walls, and send the program back.
+"""In place of a candidate: compile one, equally isolated, and send the program back.
 
 A compiler runs what a model wrote, too: `#include`, `#embed` and inline assembly read files, and
 templates compute. The answer is framed as a candidate's is, in the format `binary`.

@@ -8,9 +8,8 @@ import re
 import struct
 from typing import NamedTuple
 
-from . import filter as call_filter
-from . import kernel
-from .enter import NOBODY, is_mapped
+from . import kernel, seccomp
+from .namespaces import NOBODY, is_mapped
 
 FILTER = "seccomp"
 """What a report calls the filter of system calls."""
@@ -27,16 +26,16 @@ _TCP = 1 << 0 | 1 << 1  # bind and connect, from version 4 on
 _SCOPES = 1 << 0 | 1 << 1  # abstract Unix sockets and signals, from version 6 on
 
 
-class Means(NamedTuple):
-    """What this kernel and this namespace have to offer; found out once, by the warm parent.
+class KernelFeatures(NamedTuple):
+    """Features of this kernel and namespace, found out once by the fork server.
 
     Attributes:
         landlock: The version of Landlock; 0 where there is none.
         calls: The filter of system calls; empty where it is not known how to write one.
-        nobody: Whether there is another user's id to be had.
+        nobody: Whether another user's id is mapped.
         counts_processes: Whether the kernel can count a namespace's processes: until Linux 5.14 it
             counted all of the user's.
-        inherited: Bytes of address space that a candidate gets from the warm parent.
+        inherited: Bytes of address space that a candidate gets from the fork server.
         kept: Folders below /tmp that candidates must see.
     """
 
@@ -48,16 +47,16 @@ class Means(NamedTuple):
     kept: tuple[str, ...]
 
 
-def find_means(kept: list[str]) -> Means:
+def find_features(kept: list[str]) -> KernelFeatures:
     """Ask the kernel what it offers, and give up for good what no candidate needs."""
     # what cannot be gained here cannot be gained by any child either
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     kernel.drop_bounding_capabilities()
     _forbid_what_users_share()
     release = [int(digits) for digits in re.findall(r"\d+", os.uname().release)[:2]]
-    return Means(
+    return KernelFeatures(
         landlock=_landlock_version(),
-        calls=call_filter.program() if call_filter.supported() else b"",
+        calls=seccomp.program() if seccomp.supported() else b"",
         nobody=os.getuid() == 0 and is_mapped("/proc/self/uid_map"),
         counts_processes=release >= [5, 14],
         inherited=address_space(),
@@ -84,9 +83,9 @@ def address_space() -> int:
         return 0
 
 
-def drop_privileges(means: Means) -> None:
+def drop_privileges(features: KernelFeatures) -> None:
     """Become the user `nobody` where it is mapped, and drop all capabilities."""
-    if means.nobody:
+    if features.nobody:
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
         os.setresuid(NOBODY, NOBODY, NOBODY)
@@ -103,13 +102,13 @@ def _landlock_version() -> int:
         return 0
 
 
-def restrict_files(means: Means, writable: str) -> None:
+def restrict_files(features: KernelFeatures, writable: str) -> None:
     """Allow reading and executing what is visible, and writing to devices and below one folder.
 
     Kernels that support it also refuse TCP, abstract Unix sockets and signals to processes outside.
     Without Landlock nothing is restricted here.
     """
-    version = means.landlock
+    version = features.landlock
     if version == 0:
         return
     known = _KNOWN_RIGHTS[min(version, len(_KNOWN_RIGHTS) - 1)]
@@ -137,18 +136,18 @@ def _allow(rules: int, folder: str, rights: int) -> None:
         os.close(descriptor)
 
 
-def refuse_system_calls(means: Means) -> None:
-    """Install the filter of `filter.py`."""
-    if not means.calls:
+def refuse_system_calls(features: KernelFeatures) -> None:
+    """Install the filter of `seccomp.py`."""
+    if not features.calls:
         return
-    program = ctypes.create_string_buffer(means.calls, len(means.calls))
+    program = ctypes.create_string_buffer(features.calls, len(features.calls))
     # struct sock_fprog: a count, padding up to the pointer, the pointer
-    header = struct.pack("@HP", len(means.calls) // 8, ctypes.addressof(program))
+    header = struct.pack("@HP", len(features.calls) // 8, ctypes.addressof(program))
     buffer = ctypes.create_string_buffer(header, len(header))
     kernel.prctl(kernel.PR_SET_SECCOMP, kernel.SECCOMP_MODE_FILTER, ctypes.addressof(buffer))
 
 
-def protections(means: Means) -> list[str]:
+def protections(features: KernelFeatures) -> list[str]:
     """Return the protections beside namespaces, in words for a report."""
-    words = [f"Landlock {means.landlock}"] if means.landlock else []
-    return words + ([FILTER] if means.calls else [])
+    words = [f"Landlock {features.landlock}"] if features.landlock else []
+    return words + ([FILTER] if features.calls else [])

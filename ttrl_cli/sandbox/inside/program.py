@@ -1,6 +1,6 @@
 """A Python candidate: execute its source, call its entry, send back what it returns.
 
-The candidate shares this process, so nothing this file says is trusted: whoever reads the answer
+The candidate shares this process, so nothing this file says is trusted: the reader of the answer
 takes it for untrusted bytes. An answer is a header line "FORMAT LENGTH", then LENGTH bytes. FORMAT
 is json or npy for data, and refusal for {"status", "reason"}.
 """
@@ -170,6 +170,7 @@ def numeric(array: Any) -> Any:
 
 def refusal(status: str, reason: str) -> tuple[str, bytes]:
     """Encode a refusal, which is sent in place of data."""
+    # what is not UTF-8 is replaced as by ttrl_cli.escapes.encodable, which is not there inside
     reason = reason[-REASON_CHARS:].encode("utf-8", "replace").decode("utf-8")
     return "refusal", json.dumps({"status": status, "reason": reason}).encode("ascii")
 

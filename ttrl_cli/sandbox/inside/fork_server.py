@@ -1,6 +1,6 @@
-"""The warm parent: imports what candidates need once, then forks one process for each of them.
+"""The fork server: imports what candidates need once, then forks one process for each of them.
 
-Run as `python -m inside.serve CONFIGURATION`, JSON with the keys
+Run as `python -m inside.fork_server CONFIGURATION`, JSON with the keys
 
     control     descriptor of a socket to the other half, of messages where the system has such
     isolated    whether this process lives in namespaces
@@ -11,9 +11,9 @@ Run as `python -m inside.serve CONFIGURATION`, JSON with the keys
 It says hello with one line of JSON, {"protections": [...]}, or {"error": "..."} and perhaps the
 "module" that cannot be imported, and then obeys.
 {"names": [...], "limits": {...}} comes with one descriptor for each name (those of `attempt.main`)
-and starts a candidate within the limits of `watch.Monitor`; {"kill": true} ends it. How a candidate
-ended is written to its `status` descriptor as JSON, and the descriptor closed, when no process of
-the candidate is left:
+and starts a candidate within the limits of `monitor.Monitor`; {"kill": true} ends it. How it ended
+is written to its `status` descriptor as JSON, and the descriptor closed, when no process of the
+candidate is left:
 
     code    exit status, or minus the signal
     over    the limit that it was killed for (memory, cpu, processes), or null
@@ -37,8 +37,8 @@ import time
 import warnings
 from typing import Any
 
-from . import attempt, confine, kernel, watch
-from .enter import die_with
+from . import attempt, confine, kernel, monitor
+from .namespaces import die_with
 
 INTERVAL = 0.02
 """Seconds between two looks at what a candidate uses."""
@@ -48,7 +48,7 @@ _MOST_DESCRIPTORS = 8
 _MOST_WORDS = 500  # characters
 
 
-class WarmParent:
+class ForkServer:
     """Starts, watches and ends candidates, one at a time.
 
     Args:
@@ -57,14 +57,14 @@ class WarmParent:
         kept: Folders below /tmp that candidates must see.
 
     Attributes:
-        means: What candidates are confined with; None without namespaces.
+        features: What candidates are confined with; None without namespaces.
     """
 
     def __init__(self, control: socket.socket, *, isolated: bool, kept: list[str]) -> None:
         self._control = control
         self._isolated = isolated
         self._inherited = confine.address_space()
-        self.means = confine.find_means(kept) if isolated else None
+        self.features = confine.find_features(kept) if isolated else None
         self._woken, wake = os.pipe()
         for descriptor in (self._woken, wake):
             os.set_blocking(descriptor, False)
@@ -107,7 +107,7 @@ class WarmParent:
             warnings.simplefilter("ignore", DeprecationWarning)
             pid = os.fork()
         if pid == 0:
-            attempt.main(descriptors, self.means)
+            attempt.main(descriptors, self.features)
         if self._isolated:
             kernel.setns(self._own_processes, kernel.CLONE_NEWPID)
         return pid
@@ -116,8 +116,8 @@ class WarmParent:
         """Wait for a candidate, and kill it on request or over a limit; return the report."""
         over: str | None = None
         reaped = Reaped(pid)
-        shares = self.means is None or not self.means.calls
-        look = watch.Monitor(limits, inherited=self._inherited, shares=shares)
+        shares = self.features is None or not self.features.calls
+        look = monitor.Monitor(limits, inherited=self._inherited, shares=shares)
         next_look = time.monotonic() + INTERVAL
         while not reaped.candidate():
             waiting = [self._woken, self._control.fileno()]
@@ -140,14 +140,14 @@ class WarmParent:
         return {"code": reaped.code, "over": over, "cpu": reaped.cpu}
 
     @staticmethod
-    def _excess(look: watch.Monitor, cpu: float) -> str | None:
+    def _excess(look: monitor.Monitor, cpu: float) -> str | None:
         """Return the limit that is exceeded; for memory, only if a second count confirms it.
 
         Processes that end, or execute a program, while they are counted one by one can count twice.
         """
-        over = look.excess(watch.descendants(os.getpid()), cpu)
+        over = look.excess(monitor.descendants(os.getpid()), cpu)
         if over == "memory":
-            over = look.excess(watch.descendants(os.getpid()), cpu)
+            over = look.excess(monitor.descendants(os.getpid()), cpu)
         return over
 
     def _end(self, pid: int, reaped: Reaped) -> None:
@@ -203,7 +203,7 @@ def sweep(reaped: Reaped) -> None:
     """Kill and reap every descendant, where no namespace does it."""
     give_up = time.monotonic() + SWEEP_SECONDS
     while not reaped.all():
-        for pid in watch.descendants(os.getpid()):
+        for pid in monitor.descendants(os.getpid()):
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
@@ -217,7 +217,7 @@ class MissingModuleError(Exception):
     """A module that must be there cannot be imported; the name, and why."""
 
 
-def warm(imports: list[tuple[str, bool]]) -> None:
+def import_modules(imports: list[tuple[str, bool]]) -> None:
     """Import the modules that candidates use.
 
     Raises:
@@ -246,22 +246,22 @@ def main() -> None:
     try:
         if configuration["parent"] is not None and sys.platform == "linux":
             die_with(configuration["parent"])
-        if sys.platform == "linux" and not watch.can_look():
+        if sys.platform == "linux" and not monitor.can_look():
             say(error="the kernel does not list a process's children (CONFIG_PROC_CHILDREN)")
             return
-        # our own folder holds no module for anybody else
+        # our own folder must not be on the candidates' path
         ours = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
         sys.path[:] = [path for path in sys.path if path not in ("", ours)]
-        warm(configuration["imports"])
+        import_modules(configuration["imports"])
         isolated = configuration["isolated"]
-        server = WarmParent(control, isolated=isolated, kept=configuration["kept"])
+        server = ForkServer(control, isolated=isolated, kept=configuration["kept"])
     except MissingModuleError as error:
         name, why = error.args
         say(error=f"cannot import {name}: {why[:_MOST_WORDS]}", module=name)
     except OSError as error:
         say(error=str(error)[:_MOST_WORDS])
     else:
-        say(protections=confine.protections(server.means) if server.means else [])
+        say(protections=confine.protections(server.features) if server.features else [])
         server.serve()
         os._exit(0)  # without the time it takes to take everything apart
 

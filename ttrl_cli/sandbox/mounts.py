@@ -1,6 +1,6 @@
 """The file system that candidates see: system, interpreter, and nothing else.
 
-A view is a list of actions, carried out in order by `inside/enter.py` or put into bubblewrap's
+A view is a list of actions, carried out in order by `inside/namespaces.py` or put into bubblewrap's
 words by `backends.py`:
 
     ["show", SOURCE, TARGET]    a file or folder, read-only
@@ -22,17 +22,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ttrl_cli.errors import SetupError
-from ttrl_cli.sandbox.base import Surroundings
+from ttrl_cli.sandbox.base import SandboxSpec
 from ttrl_cli.sandbox.inside.attempt import PRIVATE, SHARED_MEMORY
 
 INSIDE = "/run/ttrl"
-"""Where the warm parent's own modules are shown."""
+"""Where the fork server's own modules are shown."""
 PACKAGE = Path(__file__).with_name("inside")
 _OWN = (PRIVATE, SHARED_MEMORY)  # what each candidate gets an empty one of
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
 _ESSENTIAL = ("/usr/bin", "/usr/lib", "/usr/lib64", "/usr/sbin", "/usr/local/bin")
 _SETTINGS = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime")
-# not /dev/zero: mapped, it is memory shared without a file, which inside/filter.py refuses
+# not /dev/zero: mapped, it is memory shared without a file, which inside/seccomp.py refuses
 _DEVICES = ("/dev/null", "/dev/full", "/dev/random", "/dev/urandom")
 _CORES = "/sys/devices/system/cpu"  # where the C library counts them
 _ASK = (
@@ -88,16 +88,16 @@ def private_folders() -> list[Path]:
     return found
 
 
-def actions(surroundings: Surroundings) -> list[Action]:
-    """Return the actions that build the view for candidates with these surroundings.
+def actions(spec: SandboxSpec) -> list[Action]:
+    """Return the actions that build the view of candidates, given their sandbox's spec.
 
     Links in sources and in hidden folders are resolved; targets keep the names that programs use.
 
     Raises:
         SetupError: If the interpreter cannot be asked where it lives.
     """
-    hidden = [os.path.realpath(path) for path in surroundings.hidden]
-    needed = [_Show(os.path.realpath(path), path) for path in _folders(surroundings)]
+    hidden = [os.path.realpath(path) for path in spec.hidden]
+    needed = [_Show(os.path.realpath(path), path) for path in _folders(spec)]
     links, system = _system()
     covered = _hide(hidden, system, sparing=_ESSENTIAL)
     own = [
@@ -125,14 +125,14 @@ def actions(surroundings: Surroundings) -> list[Action]:
     ]
 
 
-def shown_in(path: Path, surroundings: Surroundings) -> str | None:
+def shown_in(path: Path, spec: SandboxSpec) -> str | None:
     """Return the folder in which candidates would see a path; None if they would not see it.
 
     The path need not exist.
     """
     real = os.path.realpath(path)
     shown: str | None = None
-    for action, *paths in actions(surroundings):
+    for action, *paths in actions(spec):
         if action == "show" and _lies_in(real, paths[0]):
             shown = paths[0]
             inside = paths[1] + real.removeprefix(paths[0])
@@ -141,9 +141,9 @@ def shown_in(path: Path, surroundings: Surroundings) -> str | None:
     return shown
 
 
-def kept(surroundings: Surroundings) -> list[str]:
+def kept(spec: SandboxSpec) -> list[str]:
     """Return the interpreter's folders below /tmp and /dev/shm, which each candidate gets empty."""
-    folders = _folders(surroundings)
+    folders = _folders(spec)
     return [path for path in folders if any(_lies_in(path, private) for private in _OWN)]
 
 
@@ -152,8 +152,8 @@ class _Show(NamedTuple):
     target: str
 
 
-def _folders(surroundings: Surroundings) -> tuple[str, ...]:
-    return ask_interpreter(surroundings.python).folders
+def _folders(spec: SandboxSpec) -> tuple[str, ...]:
+    return ask_interpreter(spec.python).folders
 
 
 def _system() -> tuple[list[Action], list[_Show]]:

@@ -1,4 +1,4 @@
-"""No process outlives its run: adopt what a program leaves behind, then kill and reap it.
+"""No process outlives its run: adopt orphan processes, then kill and reap them.
 
 A process that forks twice and opens a session of its own leaves both its parent and its process
 group. On Linux the calling process makes itself a child subreaper, so that such orphans become
@@ -33,7 +33,7 @@ def kill_group(process: subprocess.Popen[bytes]) -> int:
 
 
 @contextlib.contextmanager
-def no_leftovers() -> Iterator[None]:
+def no_orphans() -> Iterator[None]:
     """Kill every descendant that the block adds to the calling process, when the block ends.
 
     A process may have one such block at a time: two threads in two blocks would kill each other's
@@ -67,7 +67,7 @@ def see_out(family: list[psutil.Process], *, seconds: float) -> None:
     while any(map(_lives, family)) and time.monotonic() < deadline:
         time.sleep(0.001)
     for process in family:
-        with contextlib.suppress(ChildProcessError):  # somebody else's to reap
+        with contextlib.suppress(ChildProcessError):  # another parent reaps it
             os.waitpid(process.pid, os.WNOHANG)
 
 

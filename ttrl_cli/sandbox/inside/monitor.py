@@ -1,13 +1,13 @@
 """What the processes of a candidate use, read from /proc while they run.
 
-No process can hide here: children are followed from the warm parent down, and processes that
-lose their parent are handed to process 1 of the candidate's namespace or, without one, to the
-warm parent. What they hold together is
+No process can hide here: children are followed from the fork server down, and processes that
+lose their parent are handed to process 1 of the candidate's namespace or, without one, to the fork
+server. What they hold together is
 
 - their own memory: the proportional share of each page, so that pages which a candidate has in
-  common with the warm parent, or its own processes among each other, count once in all; of
+  common with the fork server, or its own processes among each other, count once in all; of
   processes that share one memory altogether, as two do between vfork and exec, one counts;
-- memory they share without a file, at its full size, since nobody may have it in his page tables;
+- memory they share without a file, at its full size, because no process may map it at the moment;
 - their page tables;
 - what fits into the buffers of their sockets and pipes, once they have many.
 
@@ -39,7 +39,7 @@ cannot raise it beyond twice this."""
 
 
 class Process(NamedTuple):
-    """What /proc says of one process.
+    """One process, as /proc describes it.
 
     Attributes:
         pid: Its number.
@@ -67,7 +67,7 @@ class Monitor:
 
     Args:
         limits: `processes` (threads count), `cpu` in seconds, `memory` in bytes.
-        inherited: Bytes of address space that each process has from the warm parent.
+        inherited: Bytes of address space that each process has from the fork server.
         shares: Whether its processes can share memory without a file.
     """
 
@@ -99,7 +99,7 @@ class Monitor:
     def _cpu(self, found: list[Process], gone: float) -> float:
         """Return the CPU time of all processes, past ones too, in seconds.
 
-        It is the larger of two counts, both too low: the kernel's count misses children that nobody
+        It is the larger of two counts, both too low: the kernel's misses children that no process
         waits for; ours misses processes that live for less than the time between two looks.
         """
         for process in found:

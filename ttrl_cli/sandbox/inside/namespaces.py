@@ -10,7 +10,7 @@ Run as `python -m inside.enter CONFIGURATION`, JSON with the keys
                 the functions at the end of this file
 
 Root maps `nobody` into the namespace beside itself, and candidates run as that: without
-capabilities root would still own root's files. For anybody else one id is all there is.
+capabilities root would still own root's files. Other users have one id only.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _BASE = "/tmp"
 
 def main() -> None:
     """Enter the namespaces that the configuration asks for, and execute its command there."""
-    os.umask(0o022)  # candidates, who may be somebody else, must be able to enter what we make
+    os.umask(0o022)  # candidates, which may run as another user, must be able to enter what we make
     configuration = json.loads(sys.argv[1])
     die_with(configuration["parent"])
     enter_user_namespace()

@@ -1,4 +1,4 @@
-"""How a run ended, and what that amounts to."""
+"""How a run ended, and its result."""
 
 import signal
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Exit:
     Attributes:
         end: Why reading stopped.
         code: Exit status, or minus the signal.
-        over: The limit the warm parent killed it for: memory, cpu or processes.
+        over: The limit the fork server killed it for: memory, cpu or processes.
         output: What was printed.
         answer: What was answered.
         seconds: Wall time.
@@ -53,6 +53,11 @@ def result_of(run: Exit, judged: tuple[Json, Status, str]) -> ProgramResult:
 def tail(run: Exit) -> str:
     """Return the end of what was printed."""
     return run.output.data.decode("utf-8", "replace")[-TAIL_CHARS:]
+
+
+def last_line(text: str) -> str:
+    """Return the last line of a text; "" if the text is empty."""
+    return (text.strip().splitlines() or [""])[-1]
 
 
 def stopped(run: Exit, limits: Limits) -> tuple[Status, str] | None:

@@ -1,0 +1,87 @@
+"""The life of a worker process: what ends it, and what it ends with it.
+
+A worker kills its programs when it ends. It ends with the main process, when a verifier takes too
+long, and when a problem's code ends it; a pool sees each of these as a death, never as a success.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from multiprocessing import parent_process, util
+from typing import NoReturn
+
+from ttrl_cli.grading.process_pool import TOO_LATE
+from ttrl_cli.sandbox.orphans import kill_descendants
+
+_ALARM_SECONDS = 2.0
+"""How much later than a verifier's limit the kernel ends a worker that could not end itself."""
+
+ENDED = 70
+"""Exit status of a worker that a problem's code ended with status 0."""
+_exit = os._exit
+
+
+def prepare() -> None:
+    """Prepare this worker process for any problem's code; called once in each process."""
+    # a verifier's own processes start as they would anywhere, not by the fork server of the workers
+    multiprocessing.set_start_method(None, force=True)
+    os.register_at_fork(after_in_child=_be_ordinary)
+    util.Finalize(None, kill_descendants, exitpriority=100)
+    os._exit = _end
+    threading.Thread(target=_end_with_main_process, daemon=True).start()
+
+
+def _be_ordinary() -> None:
+    """Let SIGTERM kill this process at once, as a pool expects; only workers clean up first."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os._exit = _exit
+
+
+def _end(status: int) -> NoReturn:
+    """Do as os._exit, but never with status 0: a pool would think that the worker hangs."""
+    _exit(status or ENDED)
+
+
+def _end_with_main_process() -> None:
+    """Wait until the main process has died, then end this process and its programs."""
+    main = parent_process()
+    if main is not None:
+        main.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """End this worker and all its descendants if the block takes longer than `seconds`.
+
+    A verifier may hang in Python, in C that keeps other threads of Python from running, or while it
+    waits for a process that it has started. A thread handles the first and the last case; the
+    kernel's alarm, a little later, handles the second. Outside of a worker process nothing is
+    ended.
+    """
+    if parent_process() is None:
+        yield
+        return
+    late = threading.Event()
+    watch = threading.Timer(seconds, _end_late, [late])
+    watch.daemon = True
+    signal.setitimer(signal.ITIMER_REAL, seconds + _ALARM_SECONDS)
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.cancel()
+        if late.is_set():  # what it waited for was killed; the whole worker is about to end
+            watch.join()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _end_late(late: threading.Event) -> None:
+    late.set()
+    try:
+        kill_descendants()
+    finally:
+        os._exit(TOO_LATE)
