@@ -40,6 +40,7 @@ _OVER_NAMES = frozenset((
 ))  # fmt: skip
 _BEFORE_NAMES = frozenset(("angle", "measuredangle", "triangle", "odot"))
 _HALF = Fraction(1, 2)
+_REPEATS = (r"\dot", r"\overline", r"\bar", "(")  # behind the point of a decimal: no factors
 _INVERSE_OF = ["^", "{", "-", "1", "}", "("]
 _FUNCTION_NAMES = frozenset("fghFGH")
 
@@ -97,6 +98,8 @@ class Atoms(Tokens):
         if token in _CLOSERS:
             return self.bracket(token)
         if token[:1].isdigit() or token[:1] == ".":
+            if token.endswith(".") and self.next in _REPEATS:
+                raise Verbatim
             return _literal(token)
         if token.startswith("\\"):
             return self.command(token[1:])
@@ -134,6 +137,8 @@ class Atoms(Tokens):
         """Read the rest of a name of one letter: a variable, a constant or a function."""
         if name in ("e", "i"):
             return constant(name)
+        if name == "E" and (self.next == "[" or self.tokens[self.at : self.at + 2][1:] == ["X"]):
+            return self.expectation()
         while self.next == PRIME:
             name += self.take()
         inverse = self.tokens[self.at : self.at + len(_INVERSE_OF)] == _INVERSE_OF
@@ -151,6 +156,22 @@ class Atoms(Tokens):
             return None
         self.at += 3
         return Node("symbol", name=f"{name}({inner})")
+
+    def expectation(self) -> Node:
+        """Read what an expectation is of, E[X] or E(X), and return the whole as a variable.
+
+        Raises:
+            Verbatim: If no bracket follows that is closed.
+        """
+        closing = {"(": ")", "[": "]"}.get(self.next)
+        depth = 0
+        for place in range(self.at, len(self.tokens)):
+            depth += (self.tokens[place] == self.next) - (self.tokens[place] == closing)
+            if not depth and closing:
+                inside = "".join(self.tokens[self.at + 1 : place])
+                self.at = place + 1
+                return Node("symbol", name=f"E({inside})")
+        raise Verbatim
 
     def greek(self, name: str) -> Node:
         r"""Read a Greek letter: a variable, or a function of one argument, as in \phi(12)."""
@@ -304,7 +325,10 @@ class Atoms(Tokens):
         return Node(head, (node,))
 
     def blackboard(self) -> Node:
-        """Read {R} and return the real numbers as an interval."""
+        """Read {R} and return the real numbers as an interval; read an expectation \\mathbb{E}[X]."""
+        if self.tokens[self.at : self.at + 3] == ["{", "E", "}"]:
+            self.at += 3
+            return self.expectation()
         for token in ("{", "R", "}"):
             self.expect(token)
         infinity = constant("oo")

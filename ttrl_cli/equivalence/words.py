@@ -55,7 +55,7 @@ _BUILT = re.compile(
 )
 _ALL_BUT = re.compile(
     r"\\mathbb\s?\{\s?R\s?\}\s?(?:\\(?:setminus|backslash|smallsetminus)\s?|-)\s?"
-    r"\\\{\s?([^,;{}]+(?:\{[^{}]*\}[^,;{}]*)*?)\s?\\\}"
+    r"\\\{\s?((?!\s?\\[pm]m)[^,;{}]+(?:\{[^{}]*\}[^,;{}]*)*?)\s?\\\}"
 )
 _ORDER = re.compile(r"[<>]|\\(?:[lg][et]|ne)(?![a-zA-Z])|\\(?:leq|geq|neq|leqslant|geqslant)")
 
@@ -65,6 +65,37 @@ _NONE = re.compile(
     r"|(?:there (?:is|are) )?no such (?:numbers?|integers?|values?|pairs?|solutions?|[a-z])"
     r"(?: exists?)?"
 )
+
+
+_EXCEPT = re.compile(
+    r"(?:\\text\s?\{\s?)?(?:x is |x in )?(?:the set of )?(?:all |any )?(?:the )?real(?:s| numbers?)(?: x)?,?\s"
+    r"(?:except|excluding|but(?: not)?|other than|besides|without|not equal to)(?: for| x ?=)?\s?\}?\s?"
+    r"((?:[-\d.,/\s{}()$;^]|\\(?:frac|pi|sqrt|text\s?\{\s?and\s?\})(?![a-z])|and\b|or\b)+)",
+    re.IGNORECASE,
+)
+_ONE_OTHER = re.compile(r"\s?(?:,\s?)?(?:\\text\s?\{\s?and\s?\}|\band\b|\bor\b)\s?")
+_NE = r"\\ne(?:q)?(?![a-zA-Z])\s?"
+_SEVERAL_NE = re.compile(
+    rf"([a-z])\s?{_NE}([^,;\\a-z]+|\\[a-z]+[^,;]*?)((?:\s?[,;]\s?(?:\1\s?{_NE})?(?:[^,;\\a-z]+|\\[a-z]+[^,;]*?))+)"
+)
+
+
+def without_some(text: str) -> str:
+    """Write "all real numbers except 2 and 5" as the real numbers without these."""
+    found = _EXCEPT.fullmatch(text) if "real" in text.lower() else None
+    if found is None or not re.search(r"\d", found[1]):
+        return text
+    points = _ONE_OTHER.sub(", ", found[1].replace("$", "")).strip(" .,")
+    return rf"\mathbb{{R}}\setminus \{{{points}\}}"
+
+
+def without_several(text: str) -> str:
+    r"""Write x \ne 2, x \ne 5 as x without both."""
+    found = _SEVERAL_NE.fullmatch(text) if text.count(r"\ne") and "," in text else None
+    if found is None:
+        return text
+    points = found[2] + re.sub(rf"{found[1]}\s?{_NE}", "", found[3])
+    return rf"{found[1]} \in \mathbb{{R}}\setminus \{{{points}\}}"
 
 
 def in_symbols(text: str, *, whole: bool = False) -> str:
