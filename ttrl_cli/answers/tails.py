@@ -35,7 +35,7 @@ _BEHIND_COMMA = (  # only behind a comma, a semicolon, a dash or in brackets
     r"|completes|gives|follows|satisfies|equals|corresponds)\b|(?:confirm|match|verify|satisfy|mak|agree"
     r"|complet|us|tak|not|assum|giv|keep|simplify|round|recall)ing\b|given\b|done\b|hence\b|thus\b|so\b"
     r"|therefore\b|simplified\b|rounded\b|not\s(?:just\s|merely\s)?[$\d]|from\s(?:the|step|part|above|equation"
-    r"|our|which)\b|we\s\w|I\s(?:hope|think|am|have|got|believe)\b|it\s(?:is|was|can|follows)\b|where\s(?:we|the"
+    r"|our|which)\b|we\s\w|I\s(?:hope|think|am|have|got|believe)\b|where\s(?:we|the"
     r"|I)\b"
 )
 _SEPARATOR = r"\s?[,;，；]\s?|\s?[—–]\s?|\s-{1,3}\s|\s?[(\[（]\s?|\.{3}\s|\s"

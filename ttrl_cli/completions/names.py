@@ -57,7 +57,7 @@ IS_ZH = rf"(?:{_IS_ZH})"
 COPULA = f"{_IS_EN}|{_IS_FR}|{_IS_DE}|{_IS_ES}"
 """Verbs that say what something is, but for Chinese ones."""
 CHOSEN_ZH = r"选(?:择)?(?!取|项)"
-_LINE_END = r"[^\S\n]*+(?:\#+[^\S\n]*+)?$"
+_LINE_END = r"[^\S\n]*+$"
 _TEXT_END = r"[*_`.]{0,3}\s*+\Z"
 GSM8K = (
     r"(?<![^\s])\#{4}(?!\#)[^\S\n]*+(?:"

@@ -151,11 +151,12 @@ def _answer(
     if index_key is not None and choices.texts:
         if label_key is None:
             return read_index(index_key, value[index_key], choices)
-        label = (label_key, single(label_key, value[label_key]))
-        index = (index_key, value[index_key])
+        label, index = (label_key, value[label_key]), (index_key, value[index_key])
         return agreed(label, index, choices)
     if label_key is not None:
-        own = read_label(label_key, single(label_key, value[label_key]), choices, typed=typed)
+        given = value[label_key]  # beside choices a list may be several of them
+        given = given if choices.texts else single(label_key, given)
+        own = read_label(label_key, given, choices, typed=typed)
         if own is not None:
             return own
     if index_key is not None:
