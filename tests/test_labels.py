@@ -215,7 +215,6 @@ SHAPES = [
     ({"Correct Answer": "7"}, "7"),
     ({"answers": {"text": ["7", "7"], "answer_start": [3, 9]}}, "7"),
     ({"answers": ["7"]}, "7"),
-    ({"answer": ["7"]}, "7"),
     ({"answer": "", "ground_truth": "7"}, "7"),
     ({"answer": "7", "solution": "It is \\boxed{8}.", "target": "8"}, "7"),
     ({"answer": "7", "solution": "A proof.\nWithout a box."}, "7"),
@@ -244,7 +243,8 @@ def test_other_keys_are_passed_through():
 @pytest.mark.parametrize(
     ("record", "why"),
     [
-        ({"answer": ["7", "8"]}, 'answer: expected one answer (got ["7", "8"])'),
+        ({"answer": ["7"]}, 'answer: expected text or a number (got ["7"])'),
+        ({"answers": ["7", "8"]}, 'answers: expected one answer (got ["7", "8"])'),
         ({"final_answer": ["7", "8"]}, 'final_answer: expected one answer (got ["7", "8"])'),
         ({"reward_model": {"ground_truth": {"a": 1}}}, "reward_model.ground_truth: expected text"),
         ({"solution": "We add.\nThat is all."}, "solution: no final answer can be read from"),

@@ -39,7 +39,7 @@ def other_label(record: Mapping[str, Json]) -> tuple[str, Json] | None:
         _within(record, _LEAST, (*LABEL_KEYS, *_OTHER_KEYS)),
     )
     found = next(filter(None, places), None)
-    return None if found is None else (found[0], single(found[0], _decoded(found[1])))
+    return None if found is None else (found[0], _single(found[0], _decoded(found[1])))
 
 
 def _first(record: Mapping[str, Json], names: Sequence[str]) -> tuple[str, Json] | None:
@@ -69,7 +69,7 @@ def _decoded(value: Json) -> Json:
     return found if all(isinstance(one, str) for one in found) else value
 
 
-def single(key: str, value: Json) -> Json:
+def _single(key: str, value: Json) -> Json:
     """Return the one value of a list, or of SQuAD's {"text": [...]}; any other value as it is.
 
     Raises:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ttrl_cli.questions.choices import NO_CHOICES, Choices, lettered_columns, read_choices
-from ttrl_cli.questions.keys import LABEL_KEYS, fold, other_label, single
+from ttrl_cli.questions.keys import LABEL_KEYS, fold, other_label
 from ttrl_cli.questions.labels import agreed, read_index, read_label
 from ttrl_cli.questions.literals import decode, shown
 from ttrl_cli.questions.turns import is_conversation, read_turns
@@ -154,9 +154,7 @@ def _answer(
         label, index = (label_key, value[label_key]), (index_key, value[index_key])
         return agreed(label, index, choices)
     if label_key is not None:
-        given = value[label_key]  # beside choices a list may be several of them
-        given = given if choices.texts else single(label_key, given)
-        own = read_label(label_key, given, choices, typed=typed)
+        own = read_label(label_key, value[label_key], choices, typed=typed)
         if own is not None:
             return own
     if index_key is not None:
