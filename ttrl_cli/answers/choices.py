@@ -50,6 +50,7 @@ _TAIL = re.compile(
 )
 _LISTED = re.compile(r"(?<![\w'’])[A-Z](?:\s?[-–—:.)]\s)")  # a choice in a list of them
 _SEVERAL = 2
+_LONGEST_BEFORE = 60  # characters of what stands before a letter that is chosen
 _MOST_TAILS = 4
 _LONGEST_VALUE = 200  # characters of what is compared with the choices as a value
 _BEFORE_TEXT = re.compile(r"\A[(\[]?([A-Za-z])[)\].:]*\s+")
@@ -122,10 +123,11 @@ def lone_choice(text: str, choices: Mapping[str, str]) -> str | None:
     """
     if first := _first_line(text, choices):
         return first
-    matches = _lone_letters(choices).finditer(text)
+    first_letter = re.search(rf"(?<![A-Za-z])(?:{'|'.join(choices)})(?![A-Za-z])", text)
+    start = max(0, first_letter.start() - _LONGEST_BEFORE) if first_letter else len(text)
     letters = [
         match[match.lastindex]
-        for match in matches
+        for match in _lone_letters(choices).finditer(text, start)
         if match.lastindex and not _DENIED.match(text, match.end())
     ]
     outside = _without_lists(letters, list(choices))

@@ -69,6 +69,13 @@ _IS_OTHERS = (
     rf"|(?:{names.ZH}{_GAP_ZH}应?|故|所以|因此|应|本题|我){names.CHOSEN_ZH}"
 )
 _OTHERS = re.compile(r"réponse|antwort|respuesta|答案|选|opción|alternativa|option", re.IGNORECASE)
+_HINTS = re.compile(
+    r"answer|ans|####|choice|result|value|total|number|solution|conclusion|solución|lösung|fazit"
+    r"|conclusión|ergebnis|résultat|结|結",
+    re.IGNORECASE,
+)
+"""A word that each pattern here needs; a text without any of them needs no closer look."""
+_MOST_HITS = 1000  # of one pattern that are looked at, the last ones
 _EVERY = f"{names.EN}|{names.FR}|{names.DE}|{names.ES}|{names.ZH}"
 _LINE = (_line_of(names.EN), _line_of(_EVERY))
 """An answer line: in English, and in any language; the first is the faster one."""
@@ -129,7 +136,7 @@ def tag(text: str, read: Reader) -> Hit | None:
 def _tags(text: str, read: Reader) -> Iterator[Hit]:
     """Yield the answers in the answer tags, the last first; [ANSWER] must be closed."""
     end, closed = len(text), False
-    for found in reversed(list(_TAG.finditer(text))):
+    for found in list(_TAG.finditer(text))[: -_MOST_HITS - 1 : -1]:
         closes = bool(found[1] or found[3])
         content = listed(text[found.end() : end], several=read.several).strip()
         if not closes and (closed or not found["bracket"]):
@@ -254,9 +261,12 @@ def _is_aside(text: str, hit: Hit) -> bool:
 def _regions(
     patterns: tuple[re.Pattern[str], ...], text: str
 ) -> Iterator[tuple[re.Match[str], str]]:
-    """Yield each match, the last first, and the text between it and the next match."""
+    """Yield each of the last matches, the last first, and the text between it and the next."""
     end = len(text)
-    pattern = patterns[-1] if _OTHERS.search(text) else patterns[0]
-    for match in reversed(list(pattern.finditer(text))):
+    others = _OTHERS.search(text) is not None
+    if not others and not _HINTS.search(text):
+        return
+    pattern = patterns[-1] if others else patterns[0]
+    for match in list(pattern.finditer(text))[: -_MOST_HITS - 1 : -1]:
         yield match, text[match.end() : end]
         end = match.start()
