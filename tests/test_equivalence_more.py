@@ -268,7 +268,10 @@ HABITS: Kind = (
 )
 FAMILIES: Kind = (
     [
-        (r"x = \frac{\pi}{3} + k\pi, k \in \mathbb{Z}", r"x = \frac{\pi}{3} + n\pi, n \in \mathbb{Z}"),
+        (
+            r"x = \frac{\pi}{3} + k\pi, k \in \mathbb{Z}",
+            r"x = \frac{\pi}{3} + n\pi, n \in \mathbb{Z}",
+        ),
         (r"\frac{\pi}{3} + k\pi", r"\frac{\pi}{3} + n \pi"),
         (r"x = \frac{\pi}{3} + k\pi", r"\frac{\pi}{3} + m\pi \quad (m \in \mathbb{Z})"),
         (r"\frac{\pi}{3} + \pi k, \text{ where } k \text{ is an integer}", r"\frac{\pi}{3} + n\pi"),
@@ -276,7 +279,10 @@ FAMILIES: Kind = (
         (r"x = k\pi, k ∈ ℤ", r"n\pi"),
         (r"\frac{(3k+1)\pi}{3}, k \in \mathbb{Z}", r"\frac{\pi}{3} + n\pi, n \in \mathbb{Z}"),
         (r"\frac{\pi}{3} + k\pi, k \in \mathbb{Z}", r"\frac{4\pi}{3} - k\pi, k \in \mathbb{Z}"),
-        (r"x = 30^\circ + 180^\circ k, k \in \mathbb{Z}", r"30^\circ + 180^\circ n, n \in \mathbb{Z}"),
+        (
+            r"x = 30^\circ + 180^\circ k, k \in \mathbb{Z}",
+            r"30^\circ + 180^\circ n, n \in \mathbb{Z}",
+        ),
         (
             r"x = 2k\pi \text{ or } x = \frac{\pi}{3} + 2k\pi, k \in \mathbb{Z}",
             r"x = 2n\pi, x = \frac{\pi}{3} + 2n\pi, n \in \mathbb{Z}",

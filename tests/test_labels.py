@@ -197,6 +197,7 @@ def test_letters_that_are_no_choices():
     assert read(A="x", answer="3").choices == {}
     assert read(B="x", C="y").extra == {"B": "x", "C": "y"}
 
+
 SHAPES = [
     ({"reward_model": {"ground_truth": "7", "style": "rule"}}, "7"),
     ({"reward_model": {"ground_truth": 7}}, "7"),

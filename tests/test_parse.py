@@ -768,7 +768,9 @@ class TestCppInProse:
 
     def test_functions_behind_main_belong_to_it(self) -> None:
         """So do types and constants."""
-        code = f"{CPP}\nint helper(int a) {{ return a; }}\nstruct Point {{ int x; }};\nint last = 3;"
+        code = (
+            f"{CPP}\nint helper(int a) {{ return a; }}\nstruct Point {{ int x; }};\nint last = 3;"
+        )
         assert find_solution(f"{F}cpp\n{code}\n\nAll.", "program", "cpp").text == code
 
     def test_a_program_that_was_cut_stays_as_it_is(self) -> None:

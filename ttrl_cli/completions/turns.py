@@ -102,7 +102,11 @@ def first_turn(text: str, marks: Marks, *, solution: bool = False) -> str:
             labels.answered |= solution
         elif tokens and not late and (at := _token_at_an_end(line, token)) is not None:
             late = place + at
-        if tokens and (fence is None or fence is found) and (at := _token_in(line, token)) is not None:
+        if (
+            tokens
+            and (fence is None or fence is found)
+            and (at := _token_in(line, token)) is not None
+        ):
             return text[: place + at]
         place += len(line) + 1
     return text[:late] if fence is not None and late else text

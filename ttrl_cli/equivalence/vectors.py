@@ -25,7 +25,9 @@ def in_coordinates(text: str) -> str:
     name, equals, value = text.rpartition("=")
     value = value.strip().strip("$").strip()
     if plain := _PLAIN.fullmatch(value):
-        parts = [_coefficient(plain[group] or "") if plain[group] is not None else "0" for group in "abc"]
+        parts = [
+            _coefficient(plain[group] or "") if plain[group] is not None else "0" for group in "abc"
+        ]
         return f"{name}{equals}({', '.join(parts if plain['c'] is not None else parts[:2])})"
     if not _UNIT.search(value):
         return text

@@ -198,9 +198,7 @@ def _programs(found: Blocks, entry: str) -> Iterator[tuple[Found, Binding]]:
     yield from _in_text(found, reader, entry)
 
 
-def _in_text(
-    found: Blocks, reader: SourceReader, entry: str
-) -> Iterator[tuple[Found, Binding]]:
+def _in_text(found: Blocks, reader: SourceReader, entry: str) -> Iterator[tuple[Found, Binding]]:
     """Yield the programs outside of blocks, the last first, with the pieces that define names."""
     pieces = python_pieces(plain_lines(found.text), reader)[-_MOST_BLOCKS:]
     for piece in reversed(pieces):

@@ -98,9 +98,7 @@ def _is_called_answer(text: str, start: int) -> bool:
     return called is not None and not _NOT_IT.search(called[0])
 
 
-def _last_of(
-    text: str, spans: Iterable[tuple[int, int]], expected: frozenset[str]
-) -> str | None:
+def _last_of(text: str, spans: Iterable[tuple[int, int]], expected: frozenset[str]) -> str | None:
     left, tries = _MOST_PARSED, _MOST_TRIES
     within = len(text)  # where the last value of another kind begins
     for start, end in spans:

@@ -48,9 +48,7 @@ def _first(record: Mapping[str, Json], names: Sequence[str]) -> tuple[str, Json]
     return next(((key, record[key]) for key in keys if str(record[key]).strip()), None)
 
 
-def _within(
-    record: Mapping[str, Json], name: str, names: Sequence[str]
-) -> tuple[str, Json] | None:
+def _within(record: Mapping[str, Json], name: str, names: Sequence[str]) -> tuple[str, Json] | None:
     """Return the label in an object of a record, its key as reward_model.ground_truth."""
     outer = next((key for key in record if fold(key) == name), "")
     inner = record.get(outer)
