@@ -1,6 +1,6 @@
 """Multiple choice: which letter an answer or a text gives.
 
-A letter, the text of a choice, both, or a value that exactly one choice has: 0.75 is the choice 3/4.
+A letter, the text of a choice, both, or a value that exactly one choice has: 0.75 is 3/4.
 """
 
 import re

@@ -14,7 +14,7 @@ _LONGEST_LABEL = 100
 
 
 def outside_code(text: str) -> str:
-    """Return a text without its fenced blocks, but for answers in JSON and what a label announces."""
+    """Return a text without its fenced blocks; keep answers in JSON and what a label announces."""
     if "```" not in text and "~~~" not in text:
         return text
     kept: list[str] = []
@@ -39,7 +39,7 @@ def outside_code(text: str) -> str:
 
 
 def _counts(block: list[str], before: str) -> bool:
-    """Decide whether a block, with its fences, is announced as the answer, or an object with one."""
+    """Decide whether a block, with its fences, is announced, or is an object with an answer."""
     if _LABEL.search(before[-_LONGEST_LABEL:]):
         return True
     inside = "\n".join(block[1:])

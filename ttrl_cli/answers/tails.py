@@ -75,5 +75,5 @@ def without_tail(text: str, counts: Callable[[str], bool]) -> str:
 
 def _balanced(text: str) -> bool:
     """Decide whether a text has no formula or bracket that is open."""
-    pairs = ("()", "[]", "{}")
+    pairs = (("(", ")"), ("[", "]"), ("{", "}"))
     return text.count("$") % 2 == 0 and all(text.count(a) == text.count(b) for a, b in pairs)

@@ -325,7 +325,7 @@ class Atoms(Tokens):
         return Node(head, (node,))
 
     def blackboard(self) -> Node:
-        """Read {R} and return the real numbers as an interval; read an expectation \\mathbb{E}[X]."""
+        """Read {R} and return the real numbers as an interval; read an expectation {E}[X]."""
         if self.tokens[self.at : self.at + 3] == ["{", "E", "}"]:
             self.at += 3
             return self.expectation()

@@ -1,7 +1,7 @@
 r"""Chemical formulas and ions as one word each: H2O, H_2O, \text{H}_2\text{O} and \ce{H2O} are one.
 
-So are Fe^{3+}, \mathrm{Fe^{3+}}, \ce{Fe^3+} and Fe3+. Letters that are usual variables, such as P_1V_1,
-are no formula.
+So are Fe^{3+}, \mathrm{Fe^{3+}}, \ce{Fe^3+} and Fe3+. Letters that are usual variables, such as
+P_1V_1, are no formula.
 """
 
 import re
@@ -9,7 +9,8 @@ import re
 from ttrl_cli.equivalence.symbols import ELEMENT
 
 _MARKS = re.compile(
-    r"\\(?:text(?:rm|bf|it)?|math(?:rm|bf|sf|it)|operatorname|mbox|ce)(?![a-zA-Z])\s?|[{}\s_$]|\\[,;!: ]"
+    r"\\(?:text(?:rm|bf|it)?|math(?:rm|bf|sf|it)|operatorname|mbox|ce)(?![a-zA-Z])\s?"
+    r"|[{}\s_$]|\\[,;!: ]"
 )
 _UNIT = rf"(?:{ELEMENT})\d*"
 _GROUP = rf"(?:{_UNIT}|\((?:{_UNIT})+\)\d*)"

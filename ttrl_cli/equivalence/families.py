@@ -11,10 +11,23 @@ from fractions import Fraction
 from ttrl_cli.equivalence.polynomial import ONE, Monomial, Polynomial
 
 _INTEGER = "n_Z"
-_OPEN = r"(?:\s|[,;:.(\[]|\\(?:q?quad|[,;:!> ])|\\text\s?\{[\s,;(]*(?:where|with|for|and|here)?[\s,]*\}|where|with|for)*"
-_ANY = r"(?:\\text\s?\{\s*(?:where|with|for)?\s*(?:(?:any|all|every|some|each)\s)?(?:integers?\s*)?\}|(?:any|all|every|some)(?:\sintegers?)?)?"
-_IN = r"\\in\s*(?:\\(?:mathbb|mathbf|text)\s?\{?\s?)?(?P<set>[ZN])(?![a-zA-Z])\s?\}?(?P<part>\s?(?:\^|_)\s?\{?\s?[+*]\s?\}?|\s?_\s?\{?\s?(?:\\ge\s?)?0\s?\}?)?"
-_IS = r"\\text\s?\{\s*(?:is|are)?\s*(?:an|any|some)?\s*integers?\s*\}|(?:is|are)?\s?(?:an?|any|some)?\s?integers?"
+_OPEN = (
+    r"(?:\s|[,;:.(\[]|\\(?:q?quad|[,;:!> ])"
+    r"|\\text\s?\{[\s,;(]*(?:where|with|for|and|here)?[\s,]*\}|where|with|for)*"
+)
+_ANY = (
+    r"(?:\\text\s?\{\s*(?:where|with|for)?\s*(?:(?:any|all|every|some|each)\s)?(?:integers?\s*)?\}"
+    r"|(?:any|all|every|some)(?:\sintegers?)?)?"
+)
+_IN = (
+    r"\\in\s*(?:\\(?:mathbb|mathbf"
+    r"|text)\s?\{?\s?)?(?P<set>[ZN])(?![a-zA-Z])\s?\}?(?P<part>\s?(?:\^"
+    r"|_)\s?\{?\s?[+*]\s?\}?|\s?_\s?\{?\s?(?:\\ge\s?)?0\s?\}?)?"
+)
+_IS = (
+    r"\\text\s?\{\s*(?:is|are)?\s*(?:an|any|some)?\s*integers?\s*\}|(?:is|are)?\s?(?:an?"
+    r"|any|some)?\s?integers?"
+)
 _SAID = re.compile(
     rf"{_OPEN}(?:\\text\s?\{{\s*(?:(?:where|with|for)\s)?(?:(?:any|all|every|some)\s)?(?P<inner>[klmnt])\s(?:is|are)?\s?(?:an|any)?\s?integers?\s*\}}"
     rf"|{_ANY}\s*(?P<name>[klmntjz])\s*(?:{_IN}|{_IS})"

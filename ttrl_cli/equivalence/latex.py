@@ -29,8 +29,8 @@ _RELATIONS = {
 }  # fmt: skip
 _TIMES = frozenset(("*", r"\cdot", r"\times"))
 _STOPS = frozenset((
-    *_RELATIONS, *_TIMES, *"/:+-,;)]}&", "", r"\}", "\\\\", r"\pmod", r"\cup", r"\setminus", r"\rfloor",
-    r"\rceil", OR, *(rf"\end{{{kind}matrix}}" for kind in ("", "p", "b", "B")),
+    *_RELATIONS, *_TIMES, *"/:+-,;)]}&", "", r"\}", "\\\\", r"\pmod", r"\cup", r"\setminus",
+    r"\rfloor", r"\rceil", OR, *(rf"\end{{{kind}matrix}}" for kind in ("", "p", "b", "B")),
 ))  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 r"""Answers whose order is the answer: verdicts (T, F, T), routes (A-B-C), orders (2-1-3).
 
-They become one word, such as \text{@true, false, true}, which is equal to nothing but itself. Of two
-names the order does not count: John and Mary are Mary and John. Of three or more it may be a ranking.
+They become one word, such as \text{@true, false, true}, which is equal to nothing but itself. Of
+two names the order does not count: John and Mary are Mary and John. Of three or more it may be a
+ranking.
 """
 
 import re

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from ttrl_cli.equivalence.angles import without_degrees
 from ttrl_cli.equivalence.bounds import with_bounds
-from ttrl_cli.equivalence.chemistry import in_one_formula
 from ttrl_cli.equivalence.characters import plain_characters
+from ttrl_cli.equivalence.chemistry import in_one_formula
 from ttrl_cli.equivalence.dates import in_one_date
 from ttrl_cli.equivalence.expression import PRIME
 from ttrl_cli.equivalence.families import with_integer

@@ -46,12 +46,14 @@ _CAPITALS = 2
 _CAPITALS_OF_VALUE = 3  # V = IR is a product
 _WORD = re.compile(
     rf"\\text\s*\{{\s*([A-Za-z][A-Za-z ]+)\}}|({_SHORT_WORD})|([A-Z]{{{_CAPITALS},}})"
-    rf"|({_WORDS_OF_TWO}|{_ROMAN}|\((?:{_ROMAN})\)|{_SUBSTANCE}|(?=[a-z]{{3}}\Z)[a-z]*([a-z])[a-z]*\5[a-z]*)"
+    rf"|({_WORDS_OF_TWO}|{_ROMAN}|\((?:{_ROMAN})\)|{_SUBSTANCE}"
+    rf"|(?=[a-z]{{3}}\Z)[a-z]*([a-z])[a-z]*\5[a-z]*)"
 )
 _NUMBERS = r"(?:[-+\d.,/\s(){}|^]|\\(?:frac|sqrt|pi|infty|l[et]|g[et]|ne|cdot)(?![a-zA-Z])|[<>=])"
 _BUILT = re.compile(
     r"\\\{\s*(?P<name>[a-zA-Z])\s*(?:\\in\s*\\mathbb\s*\{?\s*R\s*\}?\s*)?(?::|\||\\mid|\\vert)\s*"
-    rf"(?P<rule>(?:{_NUMBERS}|(?P=name)|\\(?:lor|cup)(?![a-zA-Z])|\\text\s?\{{\s?or\s?\}})+?)\s*\\\}}"
+    rf"(?P<rule>(?:{_NUMBERS}|(?P=name)|\\(?:lor|cup)(?![a-zA-Z])"
+    rf"|\\text\s?\{{\s?or\s?\}})+?)\s*\\\}}"
 )
 _ALL_BUT = re.compile(
     r"\\mathbb\s?\{\s?R\s?\}\s?(?:\\(?:setminus|backslash|smallsetminus)\s?|-)\s?"
@@ -68,15 +70,18 @@ _NONE = re.compile(
 
 
 _EXCEPT = re.compile(
-    r"(?:\\text\s?\{\s?)?(?:x is |x in )?(?:the set of )?(?:all |any )?(?:the )?real(?:s| numbers?)(?: x)?,?\s"
-    r"(?:except|excluding|but(?: not)?|other than|besides|without|not equal to)(?: for| x ?=)?\s?\}?\s?"
+    r"(?:\\text\s?\{\s?)?(?:x is |x in )?(?:the set of )?(?:all |any )?(?:the )?"
+    r"real(?:s| numbers?)(?: x)?,?\s"
+    r"(?:except|excluding|but(?: not)?|other than|besides|without|not equal to)(?: for"
+    r"| x ?=)?\s?\}?\s?"
     r"((?:[-\d.,/\s{}()$;^]|\\(?:frac|pi|sqrt|text\s?\{\s?and\s?\})(?![a-z])|and\b|or\b)+)",
     re.IGNORECASE,
 )
 _ONE_OTHER = re.compile(r"\s?(?:,\s?)?(?:\\text\s?\{\s?and\s?\}|\band\b|\bor\b)\s?")
 _NE = r"\\ne(?:q)?(?![a-zA-Z])\s?"
 _SEVERAL_NE = re.compile(
-    rf"([a-z])\s?{_NE}([^,;\\a-z]+|\\[a-z]+[^,;]*?)((?:\s?[,;]\s?(?:\1\s?{_NE})?(?:[^,;\\a-z]+|\\[a-z]+[^,;]*?))+)"
+    rf"([a-z])\s?{_NE}([^,;\\a-z]+"
+    rf"|\\[a-z]+[^,;]*?)((?:\s?[,;]\s?(?:\1\s?{_NE})?(?:[^,;\\a-z]+|\\[a-z]+[^,;]*?))+)"
 )
 
 

@@ -1,9 +1,9 @@
 r"""Programs in a text without fences: the prose around them, and tags, are left out.
 
-A Python program is what parses: from each line that may begin one, the longest beginning that does,
-without a bare word at its end. Several of these are pieces of one program. A C++ program reaches from
-its first include, or declaration, to the end of its last function or type. Tags are such as <answer>,
-[PYTHON], <code> and \begin{verbatim}, at the beginning or the end of a line.
+A Python program is what parses: from each line that may begin one, the longest beginning that
+does, without a bare word at its end. Several of these are pieces of one program. A C++ program
+reaches from its first include, or declaration, to the end of its last function or type. Tags are
+such as <answer>, [PYTHON], <code> and \begin{verbatim}, at the beginning or the end of a line.
 """
 
 import ast
@@ -16,35 +16,44 @@ from ttrl_cli.completions.fences import Block, fence_of
 from ttrl_cli.grading.source import SourceReader, has_main, tree_of
 
 _TAGS_BEFORE = re.compile(
-    r"\s*(?:</?[A-Za-z_|][^<>\s]{0,24}>|\[/?[A-Z_+]{1,16}\]|\\(?:begin|end)\{(?:verbatim|lstlisting|minted|code)\}"
+    r"\s*(?:</?[A-Za-z_|][^<>\s]{0,24}>|\[/?[A-Z_+]{1,16}\]|\\(?:begin"
+    r"|end)\{(?:verbatim|lstlisting|minted|code)\}"
     r"(?:\[[^\]\n]{0,60}\]|\{[^}\n]{0,20}\})*)+[ \t]*"
 )
 _TAGS_BEHIND = re.compile(
-    r"[ \t]*(?:</[A-Za-z_][^<>\s]{0,24}>|<\|[^<>|\s]{1,24}\|>|\[/[A-Z_+]{1,16}\]|\\end\{[a-z]{1,12}\})+[ \t]*\Z"
+    r"[ \t]*(?:</[A-Za-z_][^<>\s]{0,24}>|<\|[^<>|\s]{1,24}\|>|\[/[A-Z_+]{1,16}\]"
+    r"|\\end\{[a-z]{1,12}\})+[ \t]*\Z"
 )
 _TITLED = re.compile(r"[^\n'\"(]{0,60}[:：][ \t]*(?=(?:def|class|import|from)[ \t]+\w)")
 _PYTHON = re.compile(
-    r"[ \t]*(?:import[ \t]+\w|from[ \t]+[\w.]+[ \t]+import\b|(?:async[ \t]+)?def[ \t]+\w+[ \t]*\(|class[ \t]+\w+[ \t]*[:(]"
-    r"|@\w|[A-Za-z_][\w.]*(?:[ \t]*,[ \t]*[A-Za-z_]\w*)*[ \t]*(?::[ \t]*[A-Za-z_][\w\[\], .]*)?=(?!=)|#|\"\"\"|'''"
+    r"[ \t]*(?:import[ \t]+\w|from[ \t]+[\w.]+[ \t]+import\b"
+    r"|(?:async[ \t]+)?def[ \t]+\w+[ \t]*\(|class[ \t]+\w+[ \t]*[:(]"
+    r"|@\w|[A-Za-z_][\w.]*(?:[ \t]*,[ \t]*[A-Za-z_]\w*)*[ \t]*"
+    r"(?::[ \t]*[A-Za-z_][\w\[\], .]*)?=(?!=)|#|\"\"\"|'''"
     r"|(?:if|for|while|with)[ \t].*:[ \t]*(?:#.*)?$|try:)"
 )
 _MOST_STARTS = 24
 _TYPE = (
-    r"(?:int|void|double|float|long|short|char|bool|auto|string|size_t|unsigned|signed|u?int\d+_t|ll"
+    r"(?:int|void|double|float|long|short|char|bool|auto|string|size_t|unsigned|signed"
+    r"|u?int\d+_t|ll"
     r"|std::[\w:<>, ]+|vector<[\w:<>, ]+>|pair<[\w:<>, ]+>|map<[\w:<>, ]+>|struct|class|enum)"
 )
 _CPP = re.compile(
-    r"^[ \t]*(?:#[ \t]*(?:include|define|pragma|if|ifdef|ifndef|undef)\b|using[ \t]+(?:namespace\b|\w+[ \t]*=|std::)"
-    rf"|typedef\b|template[ \t]*<|namespace\b|(?:(?:static|const|constexpr|inline|extern)[ \t]+)*{_TYPE}[\w:<>*&\s,]*[({{=;])",
+    r"^[ \t]*(?:#[ \t]*(?:include|define|pragma|if|ifdef|ifndef|undef)\b"
+    r"|using[ \t]+(?:namespace\b|\w+[ \t]*=|std::)"
+    rf"|typedef\b|template[ \t]*<|namespace\b|(?:(?:static|const|constexpr|inline"
+    rf"|extern)[ \t]+)*{_TYPE}[\w:<>*&\s,]*[({{=;])",
     re.MULTILINE,
 )
 _INCLUDE = re.compile(r"^[ \t]*#[ \t]*include\b", re.MULTILINE)
 _MARK = re.compile(
-    r"//[^\n]*|/\*(?:[^*]|\*(?!/))*+(?:\*/)?|\"(?:[^\"\\\n]|\\.)*+\"?|'(?:[^'\\\n]|\\.){1,4}+'|^[ \t]*#(?:[^\n\\]|\\[\s\S])*+|[{};]",
+    r"//[^\n]*|/\*(?:[^*]|\*(?!/))*+(?:\*/)?|\"(?:[^\"\\\n]|\\.)*+\"?|'(?:[^'\\\n]"
+    r"|\\.){1,4}+'|^[ \t]*#(?:[^\n\\]|\\[\s\S])*+|[{};]",
     re.MULTILINE,
 )
 _HEAD = re.compile(
-    rf"\s*(?:(?:template|namespace|extern|typedef|using|static|const|constexpr|inline)\b[^.!?]*|{_TYPE}\b[^.!?]*"
+    rf"\s*(?:(?:template|namespace|extern|typedef|using|static|const|constexpr"
+    rf"|inline)\b[^.!?]*|{_TYPE}\b[^.!?]*"
     r"|[\w:<>,*&\s]+\([^(){}]*\)\s*(?:const|noexcept|\s)*)\Z"
 )
 

@@ -2,10 +2,10 @@ r"""JSON values in the text of a completion, for one that fences none.
 
 A list or an object counts wherever it stands: the last that parses, one in an answer tag before
 others, then one that the text calls the answer ("Answer: [1, 2]", "the solution is [1, 2]",
-\boxed{[1, 2]}), unless it is an earlier one's ("old solution: [3]"). A number, a text or a truth value is a part of many sentences, and counts only where the
-text says that it is the answer: in an answer tag, or alone behind "Answer:", "Solution:" or
-"Result:" on its line. What is parsed is bounded, and every step is linear in the length of the
-text.
+\boxed{[1, 2]}), unless it is an earlier one's ("old solution: [3]"). A number, a text or a truth
+value is a part of many sentences, and counts only where the text says that it is the answer: in an
+answer tag, or alone behind "Answer:", "Solution:" or "Result:" on its line. What is parsed is
+bounded, and every step is linear in the length of the text.
 """
 
 import re
