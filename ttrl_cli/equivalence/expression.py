@@ -34,7 +34,8 @@ class Node(NamedTuple):
     Heads: number, symbol, constant (pi, e, i, oo); add, mul, div, pow, root (base, index) and the
     functions of `FUNCTIONS`, abs, floor, ceil, factorial, factorial2, binom, log (argument, base);
     tuple (name: its brackets), set (name: `LIST`, `EITHER`, `MIXED` or none), union, minus (region,
-    points), matrix (rows), relation (name: operators), word, verbatim (name: its tokens). A product of capital letters
+    points), matrix (rows), relation (name: operators), word, verbatim (name: its tokens). A product
+    of capital letters
     alone has the name "word".
     """
 
