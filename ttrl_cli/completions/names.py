@@ -66,7 +66,7 @@ GSM8K = (
     rf"|(?=[*_`]{{0,3}}(?:\$[^$\n]{{1,80}}\$|\\\([^\n]{{1,80}}?\\\))[*_`.]{{0,4}}{_LINE_END})"
     rf"|(?!\d{{1,2}}[.)]\s)(?=[*_`]{{0,3}}(?:[a-z](?:_\w)?\s?=\s?)?[-+−]?"
     rf"(?:[$€£]\s?)?[\d\\(\[{{][^\n]{{0,60}}{_TEXT_END})"
-    rf"|(?=[*_`(]{{0,3}}(?:yes|no|true|false|none|[a-z])\)?{_TEXT_END}))"
+    rf"|(?=[*_`]{{0,3}}(?:yes|no|true|false|none){_TEXT_END}))"
 )
 """GSM8K's last line: a value, with words only at the text's end; other such lines are headings."""
 _NAMES = rf"(?:\b(?:{_ANSWER_EN}|{_ANSWER_FR}|{_ANSWER_DE}|{_ANSWER_ES})\b|{_ANSWER_ZH})"
