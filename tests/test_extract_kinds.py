@@ -450,3 +450,189 @@ def test_a_question_that_the_model_asks_itself(text: str) -> None:
 def test_a_question_said_over_again_ends_nothing(text: str) -> None:
     """A question at the start, one said in two parts, and one without a reply are text."""
     assert answer(text) == "9"
+
+
+VALUES = {"A": r"\frac{1}{2}", "B": "0.75", "C": "2", "D": r"$\frac{9}{4}$"}
+SPEEDS = {"A": "5 m/s", "B": "10 m/s", "C": "15 m/s", "D": "$1,200$"}
+SHARES = {"A": "10%", "B": "0.1", "C": "$x^2 - 9$", "D": "$(x - 3)^2$"}
+COLOURS = {"A": "red", "B": "green", "C": "blue", "D": "black"}
+
+
+@pytest.mark.parametrize(
+    ("choices", "text", "want"),
+    [
+        (VALUES, r"\boxed{\frac34}", "B"),
+        (VALUES, r"So \boxed{0.5}.", "A"),
+        (VALUES, r"\boxed{2.25}", "D"),
+        (VALUES, "Answer: 3/4", "B"),
+        (VALUES, r"The answer is 75\%.", "B"),
+        (VALUES, "<answer>1/2</answer>", "A"),
+        (VALUES, r"\boxed{x = 2}", "C"),
+        (VALUES, "Answer: The smallest number is 0.5", "A"),
+        (VALUES, r"\boxed{3}", None),
+        (SPEEDS, r"\boxed{15}", "C"),
+        (SPEEDS, "The answer is 10.", "B"),
+        (SPEEDS, r"\boxed{1200}", "D"),
+        (SHARES, r"\boxed{10\%}", "A"),
+        (SHARES, r"\boxed{\frac{1}{10}}", None),
+        (SHARES, r"\boxed{(x-3)(x+3)}", "C"),
+        (SHARES, r"\boxed{x^2 - 6x + 9}", "D"),
+        (SHARES, r"\boxed{x^2}", None),
+    ],
+)
+def test_a_value_is_the_choice_that_has_it(
+    choices: Mapping[str, str], text: str, want: str | None
+) -> None:
+    """A value that exactly one choice has is that choice; one that two or none have is none."""
+    assert answer(text, choices) == want
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        ("#### **21**", "21"),
+        ("#### 21 euros", "21 euros"),
+        ("#### $21", "$21"),
+        ("#### 21.", "21"),
+        ("#### **$21.**", "$21"),
+        ("#### `21`", "21"),
+        ("#### \\frac{2}{7}", r"\frac{2}{7}"),
+        ("#### $\\frac{2}{7}$", r"\frac{2}{7}"),
+        ("#### n = 21", "n = 21"),
+        ("#### 8:15 PM", "8:15 PM"),
+        ("#### yes", "yes"),
+        ("So he has 21. #### 21", "21"),
+        ("  #### 21", "21"),
+        ("#### 21\n\nLet me add once more.\n#### 25", "25"),
+        ("#### 2 cases\nThe first gives 4.\n**Answer:** 9", "9"),
+        ("#### 1. Add\n2 + 2 = 4\n#### 2. Halve\nThe answer is 2.", "2"),
+        ("#### Step 1\nAdd.\n#### Step 2\nThe total is 12.", None),
+        ("#### 3. Solve it\n", None),
+        ("##### 21", None),
+        ("### 21", None),
+    ],
+)
+def test_the_last_line_of_a_worked_solution(text: str, want: str | None) -> None:
+    """Behind #### stands a value, with words at the text's end alone; headings are none."""
+    assert answer(text) == want
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        *("; see above", ", as shown", " (see above).", " - done", " as computed above", ", QED"),
+        *(" — as we saw.", " for the reasons above", ", obtained by adding.", " by symmetry"),
+        *(", by the binomial theorem.", ", using the formula above.", " based on the above."),
+        *(" (as derived above)", " [verified]", ", verified above.", " according to the table"),
+        *(", i.e. what was asked.", ", given the constraints.", " under these assumptions"),
+        *(", confirming our guess", ", in agreement with the bound", ", after simplification"),
+        *(" when simplified", " -- see step 2", " ✅", " ∎", " □", r" $\blacksquare$", r" \qed"),
+        *("; this is what was asked", ", which is prime", ", as required.", " because it fits"),
+    ],
+)
+@pytest.mark.parametrize("value", ["37", "$37$", "(3, 7)", r"\frac{3}{7}", "x = 37"])
+@pytest.mark.parametrize("label", ["Answer: ", "The answer is "])
+def test_a_remark_behind_an_answer_is_no_part_of_it(label: str, value: str, tail: str) -> None:
+    """What only says where an answer is from, or that the work is done, is left out."""
+    assert answer(f"{label}{value}{tail}") == value.strip("$")
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        *("37 if n is even", "37 or 38", "3; 7", "x = 3; y = 7", "5 as a fraction", "2 by 3"),
+        *("37 m above", "12 (base 8)", r"\frac12 (or \frac13)", "12 (dozen)", "5♠", "△ □"),
+    ],
+)
+def test_what_may_change_an_answer_stays(whole: str) -> None:
+    """Conditions, alternatives, second values, units, bases and signs are parts of an answer."""
+    assert answer(f"Answer: {whole}") == whole
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("(C) because A is wrong", "The answer is (C) because…", "C because the others fail"),
+        *("C, because the sky is", "C; see above", "C, as shown", "C - because", "C: blue because"),
+        *("Answer: C; see above", "Answer: (C), since A is wrong", "I choose C because A is not"),
+        *("The correct option is C as it is", "It's C because", "The answer is C rather than B"),
+        *("The answer is C, not B", "(C) blue, because of the light", "So C, since B fails"),
+    ],
+)
+def test_a_reason_behind_a_choice(text: str) -> None:
+    """A letter or a choice's text is the answer, whatever reason follows."""
+    assert answer(text, COLOURS) == "C"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("A: red\nB: green\nC: blue\nD: black", "A - red\nB - green", "A and C because of x"),
+        *("The answer is B and C because both are", "A - red; B - green", "B as well as C"),
+    ],
+)
+def test_several_choices_with_reasons_are_none(text: str) -> None:
+    """Lists of choices, and two of them together, are no answer."""
+    assert answer(text, COLOURS) is None
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        *("plan", "planning", "reason", "reasons", "reasoning", "thought", "scratchpad", "draft"),
+        *("rationale", "notes", "brainstorm", "critique"),
+    ],
+)
+def test_thinking_under_other_names(tag: str) -> None:
+    """What stands in such a block never counts, before the answer, behind it, or alone."""
+    block = f"<{tag}>Perhaps the answer is 4.</{tag}>"
+    assert answer(f"{block}\nThe answer is 5.") == "5"
+    assert answer(f"The answer is 5.\n{block}") == "5"
+    assert answer(block) is None
+
+
+@pytest.mark.parametrize("tag", ["plan", "reason", "draft"])
+def test_a_lone_tag_that_is_a_common_word_is_text(tag: str) -> None:
+    """Without its closing tag it hides nothing."""
+    assert answer(f"<{tag}>\nThe answer is 5.") == "5"
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        ('{"answer": 37}', "37"),
+        ('```json\n{"answer": 37}\n```', "37"),
+        ('So we have it.\n\n{"answer": "37"}', "37"),
+        ('{"reasoning": "30 + 7", "answer": 37, "confidence": 0.9}', "37"),
+        ('{"thought": "the answer is 3", "final_answer": "37"}', "37"),
+        ('```\n{\n  "steps": ["a"],\n  "finalAnswer": 37\n}\n```\nThat is it.', "37"),
+        ("{'answer': '37'}", "37"),
+        ('{"answer": [3, 7]}', "[3, 7]"),
+        ('{"answer": "\\\\frac{3}{7}"}', r"\frac{3}{7}"),
+        (r'{"answer": "$\frac{3}{7}$"}', r"\frac{3}{7}"),
+        ('{"answer": "3, 7"} as I said', "3, 7"),
+        ('{"answer": null}', None),
+        ('{"answer": ""}', None),
+        ('{"answer": 3}\nWait, that is wrong.\n{"answer": 37}', "37"),
+        ("<final_answer>37</final_answer>", "37"),
+        ("[ANSWER]37[/ANSWER]", "37"),
+        ("<ans>37</ans>", "37"),
+    ],
+)
+def test_answers_in_objects_and_tags(text: str, want: str | None) -> None:
+    """The value of a key that is called the answer is one, and so is what such a tag holds."""
+    assert answer(text) == want
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"answer": "B", "explanation": "A is wrong"}',
+        '{"explanation": "(A) is wrong", "choice": "B"}',
+        'Option A fails. (C) fails, too.\n```json\n{"answer": "(B)"}\n```',
+        '{"answer": "green"}',
+    ],
+)
+def test_choices_in_objects(text: str) -> None:
+    """A choice that an object gives goes before letters around it."""
+    assert answer(text, COLOURS) == "B"

@@ -198,6 +198,66 @@ def test_letters_that_are_no_choices():
     assert read(B="x", C="y").extra == {"B": "x", "C": "y"}
 
 
+SHAPES = [
+    ({"reward_model": {"ground_truth": "7", "style": "rule"}}, "7"),
+    ({"reward_model": {"ground_truth": 7}}, "7"),
+    ({"reward_model": {"ground_truth": '["7"]'}}, "7"),
+    ({"reward_model": {"style": "rule"}, "extra_info": {"answer": "9 - 2 = 7\n#### 7"}}, "7"),
+    ({"extra_info": {"split": "test", "ground_truth": "7"}}, "7"),
+    ({"solution": "First \\boxed{2}. Then we add 5.\nSo \\boxed{7}."}, "7"),
+    ({"solution": "7"}, "7"),
+    ({"final_answer": "7"}, "7"),
+    ({"finalAnswer": ["7"]}, "7"),
+    ({"ground_truth": 7}, "7"),
+    ({"target": "7"}, "7"),
+    ({"gold": "7"}, "7"),
+    ({"label": "7"}, "7"),
+    ({"expected_answer": "7"}, "7"),
+    ({"Correct Answer": "7"}, "7"),
+    ({"answers": {"text": ["7", "7"], "answer_start": [3, 9]}}, "7"),
+    ({"answers": ["7"]}, "7"),
+    ({"answer": "", "ground_truth": "7"}, "7"),
+    ({"answer": "7", "solution": "It is \\boxed{8}.", "target": "8"}, "7"),
+    ({"answer": "7", "solution": "A proof.\nWithout a box."}, "7"),
+    ({"ground_truth": "7", "solution": "It is \\boxed{8}."}, "7"),
+    ({"solution": " ", "answers": []}, None),
+    ({"reward_model": {"style": "rule"}}, None),
+    ({"choices": COLOURS, "target": "green"}, "C"),
+    ({"choices": COLOURS, "correct_answer": ["C"]}, "C"),
+    ({"choices": COLOURS, "solution": "The answer is (C)."}, "C"),
+    ({"choices": COLOURS, "answer_index": 2, "solution": "Without an answer.\nNone."}, "C"),
+]
+
+
+@pytest.mark.parametrize(("record", "label"), SHAPES)
+def test_labels_under_other_keys(record: dict[str, Any], label: str | None):
+    """Where `answer` is not given, the label is read from the keys of the usual files."""
+    assert read(**record).answer == label
+
+
+def test_other_keys_are_passed_through():
+    """A key that gives the label and is not ours stays in the output."""
+    record = {"solution": "So \\boxed{7}.", "reward_model": {"ground_truth": "7"}}
+    assert read(**record).extra == record
+
+
+@pytest.mark.parametrize(
+    ("record", "why"),
+    [
+        ({"answer": ["7"]}, 'answer: expected text or a number (got ["7"])'),
+        ({"answers": ["7", "8"]}, 'answers: expected one answer (got ["7", "8"])'),
+        ({"final_answer": ["7", "8"]}, 'final_answer: expected one answer (got ["7", "8"])'),
+        ({"reward_model": {"ground_truth": {"a": 1}}}, "reward_model.ground_truth: expected text"),
+        ({"solution": "We add.\nThat is all."}, "solution: no final answer can be read from"),
+        ({"choices": COLOURS, "label": 1}, 'label: "1" is no choice'),
+        ({"ground_truth": True}, "ground_truth: expected text or a number (got true)"),
+    ],
+)
+def test_labels_that_cannot_be_read_are_refused(record: dict[str, Any], why: str):
+    """A well known key whose value is no label is named, and not left out in silence."""
+    assert refusal(**record).startswith(f"q.jsonl:2: {why}")
+
+
 def test_figures_of_worked_solutions(tmp_path: Path):
     """Samples that say what a worked solution ends with are right, and what it holds is not."""
     solution = "Ann had 9 and gave 5 away.\nThat leaves 9 - 5 = <<9-5=4>>4.\n#### 4"

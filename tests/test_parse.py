@@ -10,6 +10,7 @@ from ttrl_cli.completions import Marks, visible
 from ttrl_cli.completions.fences import blocks
 from ttrl_cli.grading.parse import (
     MAX_CHARS,
+    Found,
     Malformed,
     SolutionKind,
     find_solution,
@@ -668,3 +669,136 @@ class TestProseAroundAnUnclosedBlock:
                 f"{F}python\n{PROGRAM}{piece * (90_000 // len(piece))}", "program", "python"
             )
         assert time.process_time() - started < 6
+
+
+class TestProgramsInProse:
+    @pytest.mark.parametrize(
+        ("before", "behind"),
+        [
+            ("Here is my program:\n\n", ""),
+            ("", "\n\nThis returns nines, so it's done."),
+            ("Sure, I can help.\n\n", "\n\nIt returns nines.\n\n- simple\n- fast"),
+            ("<answer>", "</answer>"),
+            ("Thus: <answer>\n", "\n</answer> Done."),
+            ("[PYTHON]\n", "\n[/PYTHON]"),
+            ("Here:\n[PYTHON]", "[/PYTHON]\nBye."),
+            ("<code>\n", "\n</code>"),
+            ("\\begin{lstlisting}[language=Python]\n", "\n\\end{lstlisting}"),
+            ("<|python_tag|>", ""),
+            ("Solution:\n", "\n\n**Complexity**: O(1)"),
+            ("python\n", ""),
+            ("BEGIN\n", "\nEND"),
+            ("", "\n\nNote: simple"),
+        ],
+    )
+    def test_prose_and_tags_around_a_bare_program(self, before: str, behind: str) -> None:
+        """Without a fence the program is what parses and defines the entry."""
+        text = f"{before}{PROGRAM.strip()}{behind}"
+        assert found(text) == (PROGRAM.strip(), "program-in-text")
+
+    def test_pieces_with_prose_between_them(self) -> None:
+        """A piece that defines what the program lacks comes with it; an unused one does not."""
+        helper = "def nines():\n    return [9, 9]"
+        main = "def run():\n    return nines()"
+        text = f"A helper.\n\n{helper}\n\nUnused:\n\nx = 1\n\nNow it's\n\n{main}\n\nDone, I think."
+        assert found(text) == (f"{helper}\n\n{main}", "program-in-text")
+
+    def test_the_last_of_several_counts(self) -> None:
+        """A first try in prose gives way to the program behind it."""
+        text = f"First I had\n\nrun = max\n\nwhich fails. Better:\n\n{PROGRAM}\nThat's all."
+        assert found(text) == (PROGRAM.strip(), "program-in-text")
+
+    def test_an_indented_program(self) -> None:
+        """Markdown's code without fences is indented, and loses that."""
+        text = "It is:\n\n    def run():\n        return [9, 9]\n\nThat's all."
+        assert found(text) == (PROGRAM.strip(), "program-in-text")
+
+    def test_a_bare_program_stays_as_it_is(self) -> None:
+        """Its comments, its last line and its tests are its own."""
+        code = f"# nines\n{PROGRAM}\nprint(run())\n# done"
+        assert found(code) == (code, "text")
+
+    def test_a_cut_program_is_not_shortened(self) -> None:
+        """A function that was cut is tried as it is."""
+        cut = "Here:\n\ndef run():\n    nine = 9\n    return [nine,"
+        assert found(cut) == (cut, "text")
+
+    @pytest.mark.parametrize(
+        "piece", ["def run():\n", "x = (\n", "x = 1\nIt is\n", "for a: \n", "<a>", "import a\n,\n"]
+    )
+    def test_it_takes_linear_time(self, piece: str) -> None:
+        """Long texts of what looks like code are looked through in bounded time."""
+        started = time.process_time()
+        with contextlib.suppress(Malformed):
+            find_solution(f"run, {piece * (90_000 // len(piece))}", "program", "python")
+        assert time.process_time() - started < 6
+
+
+CPP = '#include <cstdio>\nint main() {\n    puts("}");\n}'
+
+
+class TestCppInProse:
+    @pytest.mark.parametrize(
+        "behind",
+        [
+            *("\n\nThis prints a brace.", "\n\nExplanation: it's {simple}; done.", "\n"),
+            *("\n\n**Note**: prints.", "\n\n1. It prints; then\n2. it returns {0}."),
+        ],
+    )
+    @pytest.mark.parametrize("before", [f"{F}cpp\n", f"Here: {F}c++\n", f"{F}\n"])
+    def test_prose_behind_an_unclosed_block(self, before: str, behind: str) -> None:
+        """The program ends with its last function."""
+        text = f"{before}{CPP}{behind}"
+        assert find_solution(text, "program", "cpp") == Found(text=CPP, rule="open-block")
+
+    @pytest.mark.parametrize(
+        ("before", "behind"),
+        [
+            ("Here it is:\n\n", ""),
+            ("", "\n\nThis prints a brace."),
+            ("Sure; int is used.\n\n", "\n\nBye."),
+            ("<answer>", "</answer>"),
+            ("[CPP]\n", "\n[/CPP]"),
+        ],
+    )
+    def test_prose_around_a_bare_program(self, before: str, behind: str) -> None:
+        """Without a fence it reaches from its first include to its last function."""
+        text = f"{before}{CPP}{behind}"
+        assert find_solution(text, "program", "cpp").text == CPP
+
+    def test_functions_behind_main_belong_to_it(self) -> None:
+        """So do types and constants."""
+        code = (
+            f"{CPP}\nint helper(int a) {{ return a; }}\nstruct Point {{ int x; }};\nint last = 3;"
+        )
+        assert find_solution(f"{F}cpp\n{code}\n\nAll.", "program", "cpp").text == code
+
+    def test_a_program_that_was_cut_stays_as_it_is(self) -> None:
+        """Without the end of its main nothing is left out."""
+        cut = "#include <cstdio>\nint main() {\n    for (;;"
+        assert find_solution(f"{F}cpp\n{cut}", "program", "cpp").text == cut
+
+
+class TestValuesThatAreCalledTheAnswer:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "Answer: [9,9]\nNote that [4, 5] is smaller.",
+            "The answer is [9,9]. I also tried [4], which failed.",
+            "**Answer:** [9,9]\n\nThe differences are [0].",
+            "Answer:\n[9,9]\n\nIndeed [2, 4] works, too.",
+            "Solution: [9,9], which beats [4,5].",
+            "\\boxed{[9,9]} with the sum [18]",
+            "The final answer is:\n\n[9,9]\n\n(compared with [4, 5])",
+            "My solution is [9,9] (not [3, 2]).",
+            "答案：[9,9]。其中 [4]",
+            "Answer: the list is [9,9]. The sum of [9] is 9",
+            "I tried [0, 0] first. Final answer: [9,9]",
+            "The old solution is [1]. The list [2] is worse. Solution: [9,9]. See [3].",
+            "Initial solution: [1]. Then [2], and at last [9,9].",
+            "The answer is not [4]. Take [9,9].",
+        ],
+    )
+    def test_a_later_list_does_not_beat_it(self, text: str) -> None:
+        """A list that the text calls the answer goes before others; a former one does not."""
+        assert found(text, kind="json", expected=frozenset({"list"})) == ("[9,9]", "value-in-text")

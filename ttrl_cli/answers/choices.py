@@ -1,12 +1,20 @@
-"""Multiple choice: which letter an answer or a text gives."""
+"""Multiple choice: which letter an answer or a text gives.
+
+A letter, the text of a choice, both, or a value that exactly one choice has: 0.75 is 3/4.
+"""
 
 import re
 from collections.abc import Mapping
+from itertools import islice
 
+from ttrl_cli.answers.sentences import value_in
 from ttrl_cli.answers.trim import clean
+from ttrl_cli.equivalence.canonical import canonical
+from ttrl_cli.equivalence.decide import decided
 
 _MACRO = re.compile(r"\\(?:text\w*|math\w+|mbox|operatorname)\s*\{([^{}]*)\}")
 _LATEX_MARKS = re.compile(r"\\[ ,;]|[$~*]")
+_ESCAPED = re.compile(r"\\(?=[%#&])")
 _WIDE = str.maketrans("（）［］：，", "()[]:,")
 _AND = (  # further letters: ", B and C"; but not: ", I think"
     r"(?:[)\]]?\s?(?:,|;|&|/|and\b|or\b)\s?(?:and\s|or\s)?"
@@ -32,6 +40,19 @@ _PICKED = re.compile(  # words that choose
     r"\b(?i:wait|actually|choose|select|pick|go\swith|therefore|thus|hence|so|must\sbe|answer)\b"
     r"[^.\n]{0,30}?[\s(*][A-Z](?![\w'’])"
 )
+_REASON = (  # what says why it is that letter, and not another
+    r"(?:because|since|due\sto|rather|instead|not|but\snot|given|see|based\son|by|parce\sque|weil|denn|porque"
+    r"|as(?!\swell\b))\b"
+)
+_TAIL = re.compile(
+    rf"[,;:]?\s(?=[(\[]?{_REASON})|\s?[;–—](?!\s?[(\[]?[A-Z]\b)|\s-{{1,2}}\s(?![(\[]?[A-Z]\b)"
+    r"|\s?[，；]?(?=因为|因為)"
+)
+_LISTED = re.compile(r"(?<![\w'’])[A-Z](?:\s?[-–—:.)]\s)")  # a choice in a list of them
+_SEVERAL = 2
+_LONGEST_BEFORE = 60  # characters of what stands before a letter that is chosen
+_MOST_TAILS = 4
+_LONGEST_VALUE = 200  # characters of what is compared with the choices as a value
 _BEFORE_TEXT = re.compile(r"\A[(\[]?([A-Za-z])[)\].:]*\s+")
 
 
@@ -41,7 +62,32 @@ def choice_of(found: str, choices: Mapping[str, str]) -> str | None:
         return letter
     label = _LABEL.match(_plain(found))
     letter = label[label.lastindex or 0].upper() if label else ""
-    return letter if letter in choices else None
+    if letter in choices:
+        return letter
+    return _reasoned(found, choices) or _by_value(found, choices)
+
+
+def _reasoned(text: str, choices: Mapping[str, str]) -> str | None:
+    """Return the choice before a reason: "C because A is wrong", "red, since it is warm"."""
+    tails = islice(_TAIL.finditer(text), _MOST_TAILS)
+    heads = (_whole(text[: tail.start()], choices) for tail in tails)
+    return next(filter(None, heads), None)
+
+
+def _by_value(text: str, choices: Mapping[str, str]) -> str | None:
+    """Return the choice with the value of a text, or that its sentence says; None for several."""
+    if len(text) > _LONGEST_VALUE:
+        return None
+    for value in dict.fromkeys([text, value_in(text)]):
+        same = [letter for letter, choice in choices.items() if _are_same(value, choice)]
+        if same:
+            return same[0] if len(same) == 1 else None
+    return None
+
+
+def _are_same(value: str, choice: str) -> bool:
+    first, second = canonical(clean(value)), canonical(clean(choice))
+    return decided(first, second) is True
 
 
 def _whole(found: str, choices: Mapping[str, str]) -> str | None:
@@ -61,9 +107,8 @@ def _whole(found: str, choices: Mapping[str, str]) -> str | None:
 
 def _plain(text: str) -> str:
     """Remove the LaTeX that may stand around a letter."""
-    return (
-        _LATEX_MARKS.sub(" ", _MACRO.sub(r"\1", _MACRO.sub(r"\1", text))).translate(_WIDE).strip()
-    )
+    text = _MACRO.sub(r"\1", _MACRO.sub(r"\1", _ESCAPED.sub("", text)))
+    return _LATEX_MARKS.sub(" ", text).translate(_WIDE).strip()
 
 
 def _fold(text: str) -> str:
@@ -78,14 +123,16 @@ def lone_choice(text: str, choices: Mapping[str, str]) -> str | None:
     """
     if first := _first_line(text, choices):
         return first
-    matches = _lone_letters(choices).finditer(text)
+    first_letter = re.search(rf"(?<![A-Za-z])(?:{'|'.join(choices)})(?![A-Za-z])", text)
+    start = max(0, first_letter.start() - _LONGEST_BEFORE) if first_letter else len(text)
     letters = [
         match[match.lastindex]
-        for match in matches
+        for match in _lone_letters(choices).finditer(text, start)
         if match.lastindex and not _DENIED.match(text, match.end())
     ]
     outside = _without_lists(letters, list(choices))
-    return _whole(text, choices) or (outside[-1] if outside else None)
+    whole = _whole(text, choices) or _by_value(text, choices)
+    return whole or (outside[-1] if outside else None)
 
 
 def _first_line(text: str, choices: Mapping[str, str]) -> str | None:
@@ -94,11 +141,13 @@ def _first_line(text: str, choices: Mapping[str, str]) -> str | None:
     It is not the answer where the next line is a choice as well (a list), or the text picks again.
     """
     first, _, rest = text.lstrip().partition("\n")
-    found = _whole(first, choices)
-    if found is None or rest.partition("\n")[0].strip() or _PICKED.search(rest):
-        return None
     below = rest.strip().partition("\n")[0]
-    return None if not below or _LABEL.match(below.lstrip("*- ")) else found
+    if _LABEL.match(below.lstrip("*- ")) or _PICKED.search(rest):
+        return None
+    if len(_LISTED.findall(first)) < _SEVERAL and (letter := _reasoned(first, choices)):
+        return letter
+    explained = bool(below) and not rest.partition("\n")[0].strip()
+    return _whole(first, choices) if explained else None
 
 
 def _lone_letters(choices: Mapping[str, str]) -> re.Pattern[str]:
@@ -110,9 +159,10 @@ def _lone_letters(choices: Mapping[str, str]) -> re.Pattern[str]:
         rf"(?<!\w)[(\[]{letter}[)\]]",  # (B), but not P(B)
         rf"{_OPTION}{letter}(?![\w'’]|(?<=I)\s(?!is\b)\w)",  # option B, but not: the option I took
         rf"\b(?i:answer)[\s:*]{{1,6}}{letter}(?=[.,;:*]|[^\S\n]*$)",  # but not: answer: A city
-        rf"\b(?i:is|be|choose|select|pick|so|thus|hence|therefore|ist|est|es|wähle|choisis|elijo),?"
+        rf"(?i:\b(?:is|be|choose|select|pick|so|thus|hence|therefore|ist|est|es|wähle|choisis|elijo"
+        r"|(?<=it['’]s)|(?<=that['’]s))),?"
         rf"[\s*]{{1,4}}{letter}"
-        r"(?=\**(?:[.;:!](?:\s|\Z)|[^\S\n]*$))",  # I choose B.
+        rf"(?=\**(?:[.;:!](?:\s|\Z)|[^\S\n]*$|,?\s{_REASON}))",  # I choose B.
         rf"(?<!\w){letter}[\s*]{{1,3}}(?:is|looks|seems)\s(?:the\s)?(?:correct|right|best|true)\b",
         rf"^[^\w\n(]{{0,10}}{letter}(?=[.)]|\W{{0,4}}$)",  # a line "B. Paris", or "**B**"
         rf"\*\*{letter}(?=[.):]|\*\*)",  # **B. Paris** is

@@ -2,6 +2,7 @@
 
 import re
 
+from ttrl_cli.answers.objects import pairs
 from ttrl_cli.completions.fences import Fence, fence_of
 from ttrl_cli.completions.names import DE, EN, ES, FR, IS_EN, ZH
 
@@ -13,23 +14,33 @@ _LONGEST_LABEL = 100
 
 
 def outside_code(text: str) -> str:
-    """Return a text without its fenced blocks, but for those that a label announces."""
+    """Return a text without its fenced blocks; keep answers in JSON and what a label announces."""
     if "```" not in text and "~~~" not in text:
         return text
     kept: list[str] = []
     before = ""  # the last line that is not blank
     opening: Fence | None = None
-    announced = False
+    block: list[str] = []
     for line in text.split("\n"):
         fence = fence_of(line)
-        if opening is None and fence is not None:
-            opening, announced = fence, _LABEL.search(before[-_LONGEST_LABEL:]) is not None
-            kept.append(line if announced else "")
-        elif opening is not None:
-            kept += [line] if announced else []
-            if fence is not None and fence.closes(opening):
-                opening, before = None, ""
-        else:
+        if opening is None and fence is None:
             kept.append(line)
             before = line if line.strip() else before
+            continue
+        block.append(line)
+        if opening is None:
+            opening = fence
+        elif fence is not None and fence.closes(opening):
+            kept += block if _counts(block, before) else [""]
+            opening, block, before = None, [], ""
+    if block:
+        kept += block if _counts(block, before) else [""]
     return "\n".join(kept)
+
+
+def _counts(block: list[str], before: str) -> bool:
+    """Decide whether a block, with its fences, is announced, or is an object with an answer."""
+    if _LABEL.search(before[-_LONGEST_LABEL:]):
+        return True
+    inside = "\n".join(block[1:])
+    return inside.lstrip().startswith("{") and next(pairs(inside), None) is not None

@@ -7,9 +7,11 @@ answer without being one.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from heapq import merge
 
 from ttrl_cli.answers import phrases
 from ttrl_cli.answers.lines import listed, value_below
+from ttrl_cli.answers.objects import pairs
 from ttrl_cli.answers.sentences import is_value, value_in
 from ttrl_cli.answers.trim import clean, value_of
 from ttrl_cli.completions import names
@@ -67,6 +69,13 @@ _IS_OTHERS = (
     rf"|(?:{names.ZH}{_GAP_ZH}应?|故|所以|因此|应|本题|我){names.CHOSEN_ZH}"
 )
 _OTHERS = re.compile(r"réponse|antwort|respuesta|答案|选|opción|alternativa|option", re.IGNORECASE)
+_HINTS = re.compile(
+    r"answer|ans|####|choice|result|value|total|number|solution|conclusion|solución|lösung|fazit"
+    r"|conclusión|ergebnis|résultat|结|結",
+    re.IGNORECASE,
+)
+"""A word that each pattern here needs; a text without any of them needs no closer look."""
+_MOST_HITS = 1000  # of one pattern that are looked at, the last ones
 _EVERY = f"{names.EN}|{names.FR}|{names.DE}|{names.ES}|{names.ZH}"
 _LINE = (_line_of(names.EN), _line_of(_EVERY))
 """An answer line: in English, and in any language; the first is the faster one."""
@@ -94,7 +103,10 @@ _ABOUT_IT = re.compile(
     r"|(?:also\s|now\s|thus\s)?(?:verified|confirmed|checked|validated|supported|proven|proved)\b[^\d$\\]*\Z)",
     re.IGNORECASE,
 )
-_TAG = re.compile(r"<\s*+(/\s*+)?answer\s*+>", re.IGNORECASE)
+_TAG = re.compile(
+    r"<\s*+(/\s*+)?(?:final[\s_-]?)?(?:answer|ans)\s*+>|(?P<bracket>\[)(/)?(?:final[\s_-]?)?answer\]",
+    re.IGNORECASE,
+)
 _OTHER_CASE = (
     rf"{phrases.SUPPOSING}|suppos\w+|assum\w+|in\swhich\scase|otherwise|were"
     r"|wäre|würde|serait|sería"
@@ -122,15 +134,16 @@ def tag(text: str, read: Reader) -> Hit | None:
 
 
 def _tags(text: str, read: Reader) -> Iterator[Hit]:
-    """Yield the answers in the answer tags, the last first."""
+    """Yield the answers in the answer tags, the last first; [ANSWER] must be closed."""
     end, closed = len(text), False
-    for found in reversed(list(_TAG.finditer(text))):
+    for found in list(_TAG.finditer(text))[: -_MOST_HITS - 1 : -1]:
+        closes = bool(found[1] or found[3])
         content = listed(text[found.end() : end], several=read.several).strip()
-        if found[1] is None:
+        if not closes and (closed or not found["bracket"]):
             content = content if closed else content.partition("\n")[0]
             if answer := within(content, read) or read.value(clean(content)):
                 yield Hit(answer=answer, end=end)
-        end, closed = found.start(), found[1] is not None
+        end, closed = found.start(), closes
 
 
 def line(text: str, read: Reader) -> Hit | None:
@@ -139,7 +152,23 @@ def line(text: str, read: Reader) -> Hit | None:
 
 
 def lines(text: str, read: Reader) -> Iterator[Hit]:
-    """Yield the answers of the answer lines, the last first."""
+    """Yield the answers of the answer lines and of answers in objects, the last first."""
+    found = list(pairs(text))
+    in_objects = (
+        Hit(answer=answer, start=pair.start, end=pair.end)
+        for pair in found
+        if (answer := read.value(clean(pair.value)))
+    )
+    labelled = (
+        hit
+        for hit in _labelled(text, read)
+        if not any(pair.start < hit.end <= pair.end for pair in found)
+    )
+    yield from merge(in_objects, labelled, key=lambda hit: hit.end, reverse=True)
+
+
+def _labelled(text: str, read: Reader) -> Iterator[Hit]:
+    """Yield the answers behind labels, the last first."""
     for match, region in _regions(_LINE, text):
         if _CODE.match(match[0]):
             continue
@@ -227,9 +256,12 @@ def _is_supposed(text: str, hit: Hit, clauses: re.Pattern[str] = _HYPOTHETICAL) 
 def _regions(
     patterns: tuple[re.Pattern[str], ...], text: str
 ) -> Iterator[tuple[re.Match[str], str]]:
-    """Yield each match, the last first, and the text between it and the next match."""
+    """Yield each of the last matches, the last first, and the text between it and the next."""
     end = len(text)
-    pattern = patterns[-1] if _OTHERS.search(text) else patterns[0]
-    for match in reversed(list(pattern.finditer(text))):
+    others = _OTHERS.search(text) is not None
+    if not others and not _HINTS.search(text):
+        return
+    pattern = patterns[-1] if others else patterns[0]
+    for match in list(pattern.finditer(text))[: -_MOST_HITS - 1 : -1]:
         yield match, text[match.end() : end]
         end = match.start()

@@ -17,6 +17,7 @@ direction stays as well ("She has 3 left").
 import re
 
 from ttrl_cli.answers import phrases
+from ttrl_cli.answers.tails import without_tail
 from ttrl_cli.answers.trim import clean
 from ttrl_cli.completions import names
 
@@ -145,7 +146,8 @@ def value_in(text: str) -> str:
     """Return the value that a sentence states; the whole text if it states none or is unclear."""
     if len(text) > _LONGEST or "\n" in text:
         return text
-    plain = _without_lead(text)
+    kept = without_tail(text, is_answer)
+    plain = _without_lead(text if kept == text else clean(kept))
     verbs = _governing(plain)
     if not verbs:
         return _done(plain) or plain

@@ -13,11 +13,13 @@ before a fence without a tag. What is found here is linear in the length of the 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from textwrap import dedent
 
 _SPACE = " \t\u00a0\r"  # a space that does not break is a space, too
 _TAG = re.compile(r"[\s{.]*(?:lang(?:uage)?-)?(\w[\w+#.-]*)")
 _MOST_INDENT = 3
+_LONGEST_KNOWN = 80  # characters of a line that is parsed once
 _GLUED = re.compile(r"(?:<[^<>\s`]{1,40}>|\[/?INST\])(?:[ \t]*(?:<[^<>\s`]{1,40}>|\[/?INST\]))*+")
 _BEFORE = re.compile(r"<[A-Za-z_]{1,16}>[ \t]*(?=```|~~~)")
 _BEHIND_TEXT = re.compile(  # Here: ```python; without a tag a colon must come before it
@@ -74,6 +76,15 @@ def fence_of(line: str) -> Fence | None:
     """Parse a line as a fence; return None if it is none."""
     if "```" not in line and "~~~" not in line:
         return None
+    return _short(line) if len(line) <= _LONGEST_KNOWN else _parsed(line)
+
+
+@lru_cache(maxsize=1024)
+def _short(line: str) -> Fence | None:
+    return _parsed(line)
+
+
+def _parsed(line: str) -> Fence | None:
     bare = line.strip(_SPACE)
     bare = bare[before.end() :] if (before := _BEFORE.match(bare)) else bare
     if not bare.startswith(("```", "~~~")):

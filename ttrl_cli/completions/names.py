@@ -31,7 +31,8 @@ DE = (
 )
 ES = (
     r"(?:(?:entonces|así\sque)\b,?\s{1,3})?(?:(?:la|mi|nuestra|las)\s{1,3})?"
-    rf"(?:{_ANSWER_ES}|(?:opción|alternativa)(?=\scorrecta))(?:\s(?:final|correcta|definitiva)(?:es|s)?)?"
+    rf"(?:{_ANSWER_ES}|(?:opción|alternativa)(?=\scorrecta))(?:\s(?:final|correcta"
+    rf"|definitiva)(?:es|s)?)?"
 )
 ZH = (
     r"(?:所以|因此|故|于是|那么|综上[,，]?)?\s?(?:本题|此题)?的?(?:最终|最終|最后|最後|正确|正確|标准|標準)?的?"
@@ -57,11 +58,22 @@ IS_ZH = rf"(?:{_IS_ZH})"
 COPULA = f"{_IS_EN}|{_IS_FR}|{_IS_DE}|{_IS_ES}"
 """Verbs that say what something is, but for Chinese ones."""
 CHOSEN_ZH = r"选(?:择)?(?!取|项)"
-GSM8K = r"^\#{4}[^\S\n]*(?=[-+−]?[$€£]?\d[\d,./]*%?[^\S\n]*$)"
+_LINE_END = r"[^\S\n]*+$"
+_TEXT_END = r"[*_`.]{0,3}\s*+\Z"
+GSM8K = (
+    r"(?<![^\s])\#{4}(?!\#)[^\S\n]*+(?:"
+    rf"(?=[*_`]{{0,3}}[-+−]?[$€£]?\d[\d,./]*%?[*_`.]{{0,4}}{_LINE_END})"
+    rf"|(?=[*_`]{{0,3}}(?:\$[^$\n]{{1,80}}\$|\\\([^\n]{{1,80}}?\\\))[*_`.]{{0,4}}{_LINE_END})"
+    rf"|(?!\d{{1,2}}[.)]\s)(?=[*_`]{{0,3}}(?:[a-z](?:_\w)?\s?=\s?)?[-+−]?"
+    rf"(?:[$€£]\s?)?[\d\\(\[{{][^\n]{{0,60}}{_TEXT_END})"
+    rf"|(?=[*_`]{{0,3}}(?:yes|no|true|false|none){_TEXT_END}))"
+)
+"""GSM8K's last line: a value, with words only at the text's end; other such lines are headings."""
 _NAMES = rf"(?:\b(?:{_ANSWER_EN}|{_ANSWER_FR}|{_ANSWER_DE}|{_ANSWER_ES})\b|{_ANSWER_ZH})"
 _BEFORE_VALUE = r"[^\w\n]{0,8}[\w\\]"
 ANNOUNCED = (
-    r"\\(?:boxed|fbox)(?![a-z])|</answer\s?>|<\|end_of_box\|>|^[ \t]*\#{4}[ \t]*[-+−$€£\d]"
+    r"\\(?:boxed|fbox)(?![a-z])|</(?:final[ _-]?)?answer\s?>|<\|end_of_box\|>"
+    r"|^[ \t]*\#{4}[ \t]*[*_`]{0,3}[-+−$€£\d]"
     rf"|(?:{_NAMES}|\b(?:result|solution)\b)[^\w\n]{{0,8}}(?:\b(?:{COPULA})\b|{_IS_ZH}|[:：=】])"
     rf"{_BEFORE_VALUE}|[故案]选{_BEFORE_VALUE}"
     rf"|^[^\w\n]{{0,8}}(?:\w{{1,16}}[ ])?{_NAMES}[^\w\n]{{0,8}}\n\s{{0,4}}{_BEFORE_VALUE}"

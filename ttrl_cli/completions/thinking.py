@@ -2,7 +2,8 @@
 
 Known are <think>, <thinking>, <thought>, <reasoning>, <reflection>, <scratchpad>, <analysis>,
 <monologue>, <deliberation> and <cot>, in any case, with attributes, a prefix (<seed:think>,
-<inner_monologue>, <chain_of_thought>) or <..._process>; <internal> where it is closed; [THINK]; the
+<inner_monologue>, <chain_of_thought>) or <..._process>; <plan>, <reason>, <rationale>, <draft>,
+<notes>, <brainstorm>, <critique> and <internal> where they are closed; [THINK]; the
 tokens <|begin_of_thought|>, <|START_THINKING|>, <|think|>, <|inner_prefix|> and ◁think▷; the
 channels of harmony (analysis and commentary are thinking, final is not), also as they read when the
 special tokens are left out: "analysis...assistantfinal...". The tags of the model's chat template
@@ -37,14 +38,20 @@ from ttrl_cli.completions.turns import first_turn
 _XML = (
     r"<\s*+(?P<end>/\s*+)?(?!final)(?:[a-z]{1,16}[:_-]){0,2}"
     r"(?P<name>think(?:ing)?|thoughts?|reasoning|reflections?|scratch[_-]?pad|analysis|monologue"
-    r"|deliberation|cot|internal)(?:[_-](?:process|trace|steps?))?(?:\s[^<>]*+|/)?>"
+    r"|deliberation|cot|internal|plan(?:s|ning)?|reasons?|rationales?|brainstorm(?:ing)?|drafts?|notes?"
+    r"|critiques?)(?:[_-](?:process|trace|steps?))?(?:\s[^<>]*+|/)?>"
 )
 _ONE_FAMILY = {
     **dict.fromkeys(("thinking", "thought", "thoughts"), "think"),
     **dict.fromkeys(("scratch_pad", "scratch-pad"), "scratchpad"),
     "reflections": "reflection",
+    **dict.fromkeys(("plans", "planning"), "plan"),
+    **{f"{name}s": name for name in ("reason", "rationale", "draft", "note", "critique")},
+    "brainstorming": "brainstorm",
 }
-_ONLY_CLOSED = "internal"  # a word that a tag of something else may be called by
+_ONLY_CLOSED = frozenset(  # words that a tag of something else may be called by
+    ("internal", "plan", "reason", "rationale", "draft", "note", "critique", "brainstorm")
+)
 _HARMONY = r"(?:<\|start\|>\s?assistant\s?)?<\|channel\|>\s?"
 _MESSAGE = r"(?:[^<]{0,80}(?:<\|constrain\|>[^<]{0,40})?<\|message\|>)"
 _TOKENS = {  # family: what opens a block, and what closes it
@@ -63,7 +70,8 @@ _BARE = "bare"  # harmony without its special tokens
 _BARE_START = re.compile(r"\s*(?:analysis|commentary)(?=(?P<text>[A-Z0-9\"'(*$\\#-])?)")
 _BARE_FINAL = "assistantfinal"
 _HINTS = (
-    r"think|thought|reasoning|reflection|scratch|analysis|monologue|deliberation|cot[\s>]|internal"
+    r"think|thought|reason|reflection|scratch|analysis|monologue|deliberation|cot[\s>]|internal"
+    r"|[<_:-](?:plan|rationale|brainstorm|draft|note|critique)"
     r"|<\|channel|<\|inner_|assistantfinal"
 )
 
@@ -194,9 +202,9 @@ def _tags(text: str, marks: Marks) -> Iterator[_Tag]:
 
 def _without_lone(tags: list[_Tag]) -> list[_Tag]:
     """Drop the tags that only count as a pair if the text does not have both."""
-    if {tag.opens for tag in tags if tag.family == _ONLY_CLOSED} == {True, False}:
-        return tags
-    return [tag for tag in tags if tag.family != _ONLY_CLOSED]
+    opened, closed = ({tag.family for tag in tags if tag.opens is side} for side in (True, False))
+    lone = _ONLY_CLOSED - (opened & closed)
+    return [tag for tag in tags if tag.family not in lone]
 
 
 @lru_cache(maxsize=8)

@@ -85,10 +85,14 @@ def first_turn(text: str, marks: Marks, *, solution: bool = False) -> str:
     labels = _Labels(text, solution=solution)
     fence: Fence | None = None
     place = late = 0  # where the line begins; a token in a block that is open
+    tokens = any(mark in text for mark in ("<", "[", *marks.turns))
     for line in text.split("\n"):
+        if not line:
+            place += 1
+            continue
         found = fence_of(line)
         if fence is None:
-            if line and labels.end(line, place):
+            if labels.end(line, place):
                 return text[:place]
             if not solution and line.endswith(_ROLES) and (at := _role_in(line)) is not None:
                 return text[: place + at]
@@ -96,9 +100,13 @@ def first_turn(text: str, marks: Marks, *, solution: bool = False) -> str:
         elif found is not None and found.closes(fence):
             fence = None
             labels.answered |= solution
-        elif not late and (at := _token_at_an_end(line, token)) is not None:
+        elif tokens and not late and (at := _token_at_an_end(line, token)) is not None:
             late = place + at
-        if (fence is None or fence is found) and (at := _token_in(line, token)) is not None:
+        if (
+            tokens
+            and (fence is None or fence is found)
+            and (at := _token_in(line, token)) is not None
+        ):
             return text[: place + at]
         place += len(line) + 1
     return text[:late] if fence is not None and late else text

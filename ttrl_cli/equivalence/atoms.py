@@ -24,6 +24,7 @@ _CLOSERS = {"(": (")", "]"), "[": (")", "]"), "{": ("}",), r"\{": (r"\}",)}
 _MATRIX = re.compile(r"\\begin\{[pbB]?matrix\}")
 _NOTATION = re.compile(r"\\text\{@([^{}]*)\}")
 _HALF = Fraction(1, 2)
+_REPEATS = (r"\dot", r"\overline", r"\bar", "(")  # behind the point of a decimal: no factors
 
 
 def scalar(node: Node) -> Node:
@@ -79,6 +80,8 @@ class Atoms(Variables):
         if token in _CLOSERS:
             return self.bracket(token)
         if token[:1].isdigit() or token[:1] == ".":
+            if token.endswith(".") and self.next in _REPEATS:
+                raise Verbatim
             return _literal(token)
         if token.startswith("\\"):
             return self.command(token[1:])
@@ -218,7 +221,10 @@ class Atoms(Variables):
         return Node(head, (node,))
 
     def blackboard(self) -> Node:
-        """Read {R} and return the real numbers as an interval."""
+        """Read {R} and return the real numbers as an interval; read an expectation {E}[X]."""
+        if self.tokens[self.at : self.at + 3] == ["{", "E", "}"]:
+            self.at += 3
+            return self.expectation()
         for token in ("{", "R", "}"):
             self.expect(token)
         infinity = constant("oo")

@@ -26,7 +26,7 @@ from ttrl_cli.equivalence.expression import (
 from ttrl_cli.equivalence.items import split_outside
 from ttrl_cli.equivalence.known import Canonical, known_number, rational_number, spelled
 from ttrl_cli.equivalence.latex import read
-from ttrl_cli.equivalence.regions import ORDERS, all_but, inequality, union_of
+from ttrl_cli.equivalence.regions import ORDERS, all_but, inequality, union_of, without_points
 from ttrl_cli.equivalence.sets import BRACED, point, set_key, set_of, system_of
 from ttrl_cli.equivalence.tidy import MAX_CHARS, folded, tidy
 from ttrl_cli.equivalence.tokens import OR, tokens
@@ -41,6 +41,10 @@ _SET_BUILDER = re.compile(r"\\\{\s*[A-Za-z]\s*(?:\\in[^:|]*)?(?::|\||\\mid)")
 _SHORT_WORDS = frozenset(("yes", "no", "odd", "red", "all", "day", "boy", "girl", "am", "pm"))
 _TWO_VALUES = re.compile(r"\(\s*(?:=|\\approx(?![a-zA-Z]))")
 _COUNTED = re.compile(r"(?<=\d)\s?(?:\\text\s?\{[^{}]*\}|[A-Za-z]+)")
+_GLUED_UNIT = re.compile(
+    r"(-?(?:\d+(?:\.\d+)?|\.\d+))"
+    r"(?:[JNWVKLACFT]|N\s?(?:\\cdot\s?)?m|[mgJNWVC]/(?:kg|mol|mL|[smLKC])(?:\s?\^\s?\{?\s?\d\s?\}?)?)"
+)
 _EQUALITY = re.compile(r"(?<![<>!=\\])=(?!=)")
 
 
@@ -57,7 +61,7 @@ def canonical(answer: str) -> Canonical:
     try:
         if text.endswith("%"):
             return _percentage(text[:-1])
-        return _of(read(text))
+        return _with_unit(text) or _of(read(text))
     except Verbatim:
         return _assigned(text) or _as_written(text)
     except (Unreadable, RecursionError):
@@ -167,6 +171,17 @@ def _assignment(text: str) -> Canonical | None:
     return named(folded(name) if is_prose(name) or _wordy(name) else "".join(name.split()), known)
 
 
+def _with_unit(text: str) -> Canonical | None:
+    """Return a number and the letter glued to it as a product; set `bare` to the number.
+
+    12J is 12 J, which is 12, and no 12 V. Return None for any other text.
+    """
+    glued = _GLUED_UNIT.fullmatch(text)
+    if glued is None:
+        return None
+    return replace(_of(read(text)), bare=_of(read(glued[1])))
+
+
 def _percentage(text: str) -> Canonical:
     """Return a percentage as its value; set `bare` to the number before the sign.
 
@@ -210,6 +225,20 @@ def _set(node: Node) -> Canonical:
         return set_of([_element(arg, node) for arg in node.args], node.name)
     inner = [_nested(arg) if arg.head == "set" else _element(arg, node) for arg in node.args]
     return set_of(inner, node.name)
+
+
+def _without_points(node: Node) -> Canonical:
+    r"""Return an interval or a union without some points, as the union of what is left.
+
+    Raises:
+        Verbatim: If its ends or the points are not known.
+    """
+    left, points = map(_of, node.args)
+    gaps = points.parts if points.kind == "set" else (points,)
+    found = without_points(left.parts if left.kind == "union" else (left,), gaps)
+    if found is None:
+        raise Verbatim
+    return union_of(found) if len(found) > 1 else found[0]
 
 
 def _nested(node: Node) -> Canonical:
@@ -302,6 +331,7 @@ _KNOWN: dict[str, Callable[[Node], Canonical]] = {
     "matrix": _structure,
     "set": _set,
     "relation": _relation,
+    "minus": _without_points,
     "word": lambda node: _text(node.name),
     "verbatim": lambda node: _verbatim(node.name),
 }

@@ -6,7 +6,7 @@ from typing import NamedTuple
 FUNCTIONS = frozenset(
     ("sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh")
 )
-STRUCTURES = frozenset(("tuple", "set", "union", "matrix", "relation", "word", "verbatim"))
+STRUCTURES = frozenset(("tuple", "set", "union", "minus", "matrix", "relation", "word", "verbatim"))
 """Heads of what is no number."""
 LIST = ","
 """The name of a set that is written as a list, in which repetitions count."""
@@ -33,8 +33,9 @@ class Node(NamedTuple):
 
     Heads: number, symbol, constant (pi, e, i, oo); add, mul, div, pow, root (base, index) and the
     functions of `FUNCTIONS`, abs, floor, ceil, factorial, factorial2, binom, log (argument, base);
-    tuple (name: its brackets), set (name: `LIST`, `EITHER`, `MIXED` or none), union, matrix (rows),
-    relation (name: operators), word, verbatim (name: its tokens). A product of capital letters
+    tuple (name: its brackets), set (name: `LIST`, `EITHER`, `MIXED` or none), union, minus (region,
+    points), matrix (rows), relation (name: operators), word, verbatim (name: its tokens). A product
+    of capital letters
     alone has the name "word".
     """
 

@@ -13,6 +13,11 @@ _ELEMENTARY = r"(?:sin|cos|tan|sec|csc|cot|ln|log|arcsin|arctan|exp)"
 _STEPS = steps((
     ("mathcal", r"\\math(?:cal|scr)\s?\{?\s?O\s?\}?\s?(?=\()", "O"),
     ("overline", r"\\overline\s?\{\s?([A-Z]{2})\s?\}\s?(?==)", r"\1 "),
+    ("mathbb", r"\\mathbb\s?\{\s?P\s?\}\s?(?=[(\[])", "P"),
+    ("Pr", r"\\Pr(?![a-zA-Z])\s?(?=[(\[])", "P"),
+    ("operatorname", r"\\(?:operatorname|text)\s?\{\s?E\s?\}\s?(?=[(\[])", "E"),
+    ("setminus", r"(?<=\\setminus)\s?\{\s?([^{}]*)\s?\}\Z", r" \\{\1\\}"),
+    ("mathbb", r"(\\mathbb\s?\{\s?R\s?\})\s?-\s?(?=\\\{)", r"\1\\setminus "),
     ("angle", r"(?:\A|(?<=[,;] ))m\s?(?=\\angle)", ""),
     ("mathbb", rf"\A{_REALS}(?:{_POSITIVE})\Z", r"(0,\\infty )"),
     ("text", r"\\text\s?\{\s?([A-Z][A-Za-z]{0,4})\s?\}(?=\s?_\s?\{?\s?\d)", r"\1"),

@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 
 from ttrl_cli.equivalence import numeric
 from ttrl_cli.equivalence.expression import Node, constant, is_fixed, negative, number
+from ttrl_cli.equivalence.families import in_lowest_terms
 from ttrl_cli.equivalence.normal_form import normal_form
 from ttrl_cli.equivalence.polynomial import digits, key, rational
 
@@ -79,7 +80,7 @@ def known_number(node: Node) -> Canonical:
     value = rational(form)
     if value is not None:
         return rational_number(value, decimal=node.decimal())
-    return replace(_unknown(node), key=key(form))
+    return replace(_unknown(node), key=key(in_lowest_terms(form)))
 
 
 def _unknown(node: Node) -> Canonical:

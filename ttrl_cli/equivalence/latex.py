@@ -29,8 +29,8 @@ _RELATIONS = {
 }  # fmt: skip
 _TIMES = frozenset(("*", r"\cdot", r"\times"))
 _STOPS = frozenset((
-    *_RELATIONS, *_TIMES, *"/:+-,;)]}&", "", r"\}", "\\\\", r"\pmod", r"\cup", r"\rfloor",
-    r"\rceil", OR, *(rf"\end{{{kind}matrix}}" for kind in ("", "p", "b", "B")),
+    *_RELATIONS, *_TIMES, *"/:+-,;)]}&", "", r"\}", "\\\\", r"\pmod", r"\cup", r"\setminus",
+    r"\rfloor", r"\rceil", OR, *(rf"\end{{{kind}matrix}}" for kind in ("", "p", "b", "B")),
 ))  # fmt: skip
 
 
@@ -158,7 +158,14 @@ class _Reader(Atoms):
         while self.next == r"\cup":
             self.take()
             parts.append(self.residue())
-        return Node("union", tuple(parts)) if len(parts) > 1 else parts[0]
+        node = Node("union", tuple(parts)) if len(parts) > 1 else parts[0]
+        if self.next != r"\setminus":
+            return node
+        self.take()
+        points = self.residue()
+        if self.next == r"\setminus" or node.head not in ("tuple", "union") or points.head != "set":
+            raise Verbatim
+        return Node("minus", (node, points))
 
     def residue(self) -> Node:
         r"""Read a sum and the modulus or the deciding words behind it: 3 \pmod 5, 3 above."""

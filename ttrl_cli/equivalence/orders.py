@@ -1,6 +1,8 @@
 r"""Answers whose order is the answer: verdicts (T, F, T), routes (A-B-C), orders (2-1-3).
 
-They become one word, such as \text{@true, false, true}, which is equal to nothing but itself.
+They become one word, such as \text{@true, false, true}, which is equal to nothing but itself. Of
+two names the order does not count: John and Mary are Mary and John. Of three or more it may be a
+ranking.
 """
 
 import re
@@ -48,3 +50,24 @@ def route(text: str) -> str:
         return text
     joined = "".join(chain[1].split())
     return rf"\text{{@{joined}}}"
+
+
+_NAME = r"[A-Z][a-zà-ÿ'’-]+(?:\s(?:[A-Z]\.|[A-Z][a-zà-ÿ'’-]+)){0,3}"
+_TWO_NAMES = re.compile(
+    rf"(?:\\text\s?\{{\s?)?({_NAME})\s?(?:\}}\s?)?(?:,|;|&|\\&|(?:,\s?)?(?:\\text\s?\{{\s?)?and(?:\s?\}})?)\s?"
+    rf"(?:\\text\s?\{{\s?)?({_NAME})\s?\}}?"
+)
+_NO_NAMES = re.compile(  # what is said of one thing and of another, in their order
+    r"(?:Yes|No|True|False|None|Increas|Decreas|Positive|Negative|Odd|Even|Left|Right|Up|Down|Always|Never"
+    r"|Sometimes|Max|Min|Head|Tail|W[io]n|Los[est]|Valid|Invalid|Conver|Diver|(?:In|Sur|Bi)jective"
+    r"|(?:Dis)?[Cc]ontinuous|First|Second|Both|Neither|Real|Imaginary|Rational|Irrational|Finite|Infinite"
+    r"|North|South|East|West|Before|After|More|Less|Greater|Smaller|Higher|Lower|Case|Part|Step|Statement)"
+)
+
+
+def names_in_one_order(text: str) -> str:
+    """Return two names in alphabetical order; any other text unchanged."""
+    two = _TWO_NAMES.fullmatch(text)
+    if two is None or _NO_NAMES.match(two[1]) or _NO_NAMES.match(two[2]):
+        return text
+    return ", ".join(sorted((two[1], two[2]), key=str.casefold))

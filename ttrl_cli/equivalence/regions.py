@@ -111,6 +111,31 @@ def with_points(parts: Sequence[Canonical]) -> tuple[list[Canonical], list[Canon
     return [part for part in found if part.parts[0].key != part.parts[1].key], alone
 
 
+def without_points(
+    parts: Sequence[Canonical], points: Sequence[Canonical]
+) -> list[Canonical] | None:
+    """Return intervals without some points; None unless all of these are known."""
+    if not all(map(_known, parts)) or not points or not all(map(_is_point, points)):
+        return None
+    found = list(parts)
+    for point in points:
+        found = [piece for part in found for piece in _without_point(part, point)]
+    return found
+
+
+def _without_point(part: Canonical, point: Canonical) -> list[Canonical]:
+    """Return what is left of an interval without a point: one interval, or two."""
+    (low, high), at = part.parts, _place(point)
+    below, above = _end(part, 0), _end(part, 1)
+    if at is None or not below <= at <= above or (at in (below, above) and below == above):
+        return [part] if at is not None and below != above else []
+    if at == below:
+        return [interval(low, high, f"({part.name[1]}")]
+    if at == above:
+        return [interval(low, high, f"{part.name[0]})")]
+    return [interval(low, point, f"{part.name[0]})"), interval(point, high, f"({part.name[1]}")]
+
+
 def separate(parts: Sequence[Canonical]) -> bool:
     """Decide whether these are intervals with gaps between them; a gap may be a single point."""
     if not all(map(_known, parts)):

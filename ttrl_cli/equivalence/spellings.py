@@ -116,7 +116,6 @@ _STEPS = steps((
     ("/", r"^(-?\d+) (\d+/\d+)$", r"\1 \\frac{\2}"),
     ("/", r"\\frac\{(\d+)/(\d+)\}", r"\\frac{\1}{\2}"),
 ))  # fmt: skip
-_REPEATING = re.compile(r"(?<![\d.])(\d*)\.(\d*)\\(?:overline|bar)\s*(?:\{(\d+)\}|(\d))")
 
 
 def in_one_spelling(text: str) -> str:
@@ -125,14 +124,7 @@ def in_one_spelling(text: str) -> str:
         text = _COMMAND.sub(lambda match: _COMMANDS[match[1]], text)
         text = _NOT.sub(lambda match: _NEGATED[match[1]], text) if "\\not" in text else text
         text = with_conditions(text)
-        text = _REPEATING.sub(_repeating, replaced(text, _STEPS))
+        text = replaced(text, _STEPS)
     else:
         text = replaced(text, _STEPS)
     return text
-
-
-def _repeating(match: re.Match[str]) -> str:
-    r"""Return a repeating decimal such as 0.1\overline{6} as a fraction."""
-    whole, fixed, period = match[1] or "0", match[2], match[3] or match[4]
-    top = int(whole + fixed + period) - int(whole + fixed)
-    return rf"\frac{{{top}}}{{{'9' * len(period)}{'0' * len(fixed)}}}"

@@ -33,6 +33,12 @@ _STEPS = steps(
                 r"\s*\{\s*([A-Za-z])\s*\}",
                 r"\1\\vec{\2}",
             ),
+            (r"\\mathbb\s+([A-Z])(?![a-zA-Z])", r"\\mathbb{\1}"),
+            (r"(\\mathbb\s?\{\s?R\s?\})\s*\\\s+(?=\\?\{)", r"\1\\setminus "),
+            (
+                r"\\(?:mathbf|text)\s?\{\s?R\s?\}(?=\s*\\(?:setminus|backslash|smallsetminus))",
+                r"\\mathbb{R}",
+            ),
             (r"\\(?:[hv]space\*?|mspace|[hv]?phantom)\s*\{[^{}]*\}", " "),
             (rf"\\(?:hskip|mskip|kern|mkern)\s*{_LENGTH}", " "),
             (r"\\(?:tag\*?|label)\s*\{[^{}]*\}", ""),

@@ -5,15 +5,15 @@ In other words case says nothing: Yes, YES and yes are one.
 
 import re
 
-_ELEMENT = (
+ELEMENT = (
     "A[cglmrstu]|B[aehikr]?|C[adeflmorsu]?|D[bsy]|E[rsu]|F[elmr]?|G[ade]|H[efgos]?|I[nr]?|Kr?"
     "|L[airuv]|M[dgnot]|N[abdeip]?|O[gs]?|P[abdmortu]?|R[abefghnu]|S[bcegimnr]?|T[abcehilm]"
     "|U|V|W|Xe|Yb?|Z[nr]"
 )
 _MIXED_INSIDE = re.compile(r"[A-Za-z]*[a-z][A-Z][A-Za-z]*")
-_FORMULA = re.compile(rf"(?:{_ELEMENT})++")
+_FORMULA = re.compile(rf"(?:{ELEMENT})++")
 _GENOTYPE = re.compile(r"(?:([a-z])\1)+")
-_NUMBERED = re.compile(rf"(?:{_ELEMENT})++(?=_?\d)")
+_NUMBERED = re.compile(rf"(?:{ELEMENT})++(?=_?\d)")
 _ROMAN = re.compile(r"[ivxlcdm]+|[IVXLCDM]+")
 _WORD = re.compile(r"[A-Za-z]+")
 _LONGEST_SYMBOL = 3

@@ -11,22 +11,32 @@ from collections.abc import Sequence
 from ttrl_cli.equivalence.angles import without_degrees
 from ttrl_cli.equivalence.bounds import with_bounds
 from ttrl_cli.equivalence.characters import plain_characters
+from ttrl_cli.equivalence.chemistry import in_one_formula
 from ttrl_cli.equivalence.dates import in_one_date
 from ttrl_cli.equivalence.expression import PRIME
+from ttrl_cli.equivalence.families import with_integer
 from ttrl_cli.equivalence.gloss import without_gloss
 from ttrl_cli.equivalence.habits import in_common_notation, with_plain_ends
 from ttrl_cli.equivalence.items import each_item
 from ttrl_cli.equivalence.notations import in_our_notations
 from ttrl_cli.equivalence.number_words import without_number_words
 from ttrl_cli.equivalence.numerals import in_figures
-from ttrl_cli.equivalence.orders import route, verdicts
+from ttrl_cli.equivalence.orders import names_in_one_order, route, verdicts
 from ttrl_cli.equivalence.quantities import in_one_quantity, without_marks
+from ttrl_cli.equivalence.repeating import without_repetition
 from ttrl_cli.equivalence.spellings import in_one_spelling
 from ttrl_cli.equivalence.styles import peeled, without_strays, without_styles
 from ttrl_cli.equivalence.symbols import in_folded_case
 from ttrl_cli.equivalence.systems import in_one_line
 from ttrl_cli.equivalence.units import CURRENCY_SIGN, parted, qualified, without_currency
-from ttrl_cli.equivalence.words import in_symbols, marked_word, without_builder
+from ttrl_cli.equivalence.vectors import in_coordinates
+from ttrl_cli.equivalence.words import (
+    in_symbols,
+    marked_word,
+    without_builder,
+    without_several,
+    without_some,
+)
 
 MAX_CHARS = 1000
 """Longer answers are taken as they are: equal to nothing but themselves."""
@@ -65,18 +75,19 @@ def tidy(answer: str) -> str:
     text = answer.strip()
     if len(text) > MAX_CHARS or (text.isascii() and text.isdigit()):
         return text
-    text = _unwrap(plain_characters(text))
-    text = without_marks(without_styles(_DOUBLED.sub(r"\\", text)))
+    text = _DOUBLED.sub(r"\\", _unwrap(plain_characters(text)))
+    text = without_styles(in_coordinates(in_one_formula(names_in_one_order(text))))
+    text = without_repetition(with_integer(without_marks(text)))
     text = _UNDERSCORED.sub(_digits, _JOINED_DIGITS.sub(_digits, text))
     text = in_one_line(_DECORATION.sub("", _PRIME.sub(_primed, text)))
     text = with_plain_ends(_SPACING.sub(" ", text).strip().rstrip(".,;: "))
     text = in_symbols(without_strays(peeled(text).lstrip("= ").rstrip(".,;: ")), whole=True)
-    text = without_number_words(text)
+    text = without_number_words(without_some(text))
     text = in_one_date(with_bounds(text))
     text = in_one_quantity(in_our_notations(in_figures(without_currency(text))))
     text = verdicts(in_common_notation(in_one_spelling(text)))
     text = _without_thousands_separators(text).strip()
-    text = each_item(without_degrees(without_builder(text)), _tidy_items)
+    text = each_item(without_degrees(without_several(without_builder(text))), _tidy_items)
     text = _INLINE.sub(r"\1", text).strip()
     choice = _CHOICE.fullmatch(text)
     return _in_one_case(choice[1] if choice else text)

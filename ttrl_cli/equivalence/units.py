@@ -111,12 +111,12 @@ _COMPASS = re.compile(rf"\b({_LENGTHS})({_BETWEEN})([NSEW])(?![A-Za-z])")
 _WINDS = {"N": "north", "S": "south", "E": "east", "W": "west"}
 _SOUTH = re.compile(r"(?<=\d)(\s*(?:\\text\s*\{)?\s*)S(\s*\}?\s*)$")
 
-_COUNTRIES = "US|CA|AU|HK|NZ|[ACS]"
+_COUNTRIES = "US|CA|AU|HK|NZ|NT|SG|MX|[ACSR]"
 _SIGNS = "[€£¥₹₩₽₺₫₴₪¢₱฿]"
 CURRENCY_SIGN = (
     rf"\\text\s*\{{\s*(?:{_SIGNS}|\\?\$)\s*\}}|{_SIGNS}|\\(?:euro|pounds|yen|cent)(?![a-zA-Z])"
     rf"|\\text\s*\{{\s*(?:{_COUNTRIES})\s*(?:\\?\$\s*\}}|\}}\s*\\?\$)(?=(?:\s|\\[,;: ]){{0,3}}\d)"
-    rf"|(?:{_COUNTRIES})\\\$(?=\s?\d)|US\$(?=\s?\d)|\\?\$"
+    rf"|(?<![A-Za-z$\\])(?:{_COUNTRIES})\\?\$(?=\s?-?\d)|\\?\$"
 )
 _CURRENCY_BEFORE = re.compile(
     rf"(?:\A|(?<=[=,;(])|(?<=\\\{{))\s*(?:\\text\s*\{{\s*)?(?:{_CODES}|Rs\b\.?)\s*\}}?\s*(?=[-+\d.\\])"

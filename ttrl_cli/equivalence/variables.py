@@ -31,6 +31,8 @@ class Variables(Tokens):
         """Read the rest of a name of one letter: a variable, a constant or a function."""
         if name in ("e", "i"):
             return constant(name)
+        if name == "E" and (self.next == "[" or self.tokens[self.at : self.at + 2][1:] == ["X"]):
+            return self.expectation()
         while self.next == PRIME:
             name += self.take()
         inverse = self.tokens[self.at : self.at + len(_INVERSE_OF)] == _INVERSE_OF
@@ -48,6 +50,22 @@ class Variables(Tokens):
             return None
         self.at += 3
         return Node("symbol", name=f"{name}({inner})")
+
+    def expectation(self) -> Node:
+        """Read what an expectation is of, E[X] or E(X), and return the whole as a variable.
+
+        Raises:
+            Verbatim: If no bracket follows that is closed.
+        """
+        closing = {"(": ")", "[": "]"}.get(self.next)
+        depth = 0
+        for place in range(self.at, len(self.tokens)):
+            depth += (self.tokens[place] == self.next) - (self.tokens[place] == closing)
+            if not depth and closing:
+                inside = "".join(self.tokens[self.at + 1 : place])
+                self.at = place + 1
+                return Node("symbol", name=f"E({inside})")
+        raise Verbatim
 
     def greek(self, name: str) -> Node:
         r"""Read a Greek letter: a variable, or a function of one argument, as in \phi(12)."""

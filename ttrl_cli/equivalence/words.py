@@ -46,16 +46,18 @@ _CAPITALS = 2
 _CAPITALS_OF_VALUE = 3  # V = IR is a product
 _WORD = re.compile(
     rf"\\text\s*\{{\s*([A-Za-z][A-Za-z ]+)\}}|({_SHORT_WORD})|([A-Z]{{{_CAPITALS},}})"
-    rf"|({_WORDS_OF_TWO}|{_ROMAN}|\((?:{_ROMAN})\)|{_SUBSTANCE}|(?=[a-z]{{3}}\Z)[a-z]*([a-z])[a-z]*\5[a-z]*)"
+    rf"|({_WORDS_OF_TWO}|{_ROMAN}|\((?:{_ROMAN})\)|{_SUBSTANCE}"
+    rf"|(?=[a-z]{{3}}\Z)[a-z]*([a-z])[a-z]*\5[a-z]*)"
 )
 _NUMBERS = r"(?:[-+\d.,/\s(){}|^]|\\(?:frac|sqrt|pi|infty|l[et]|g[et]|ne|cdot)(?![a-zA-Z])|[<>=])"
 _BUILT = re.compile(
     r"\\\{\s*(?P<name>[a-zA-Z])\s*(?:\\in\s*\\mathbb\s*\{?\s*R\s*\}?\s*)?(?::|\||\\mid|\\vert)\s*"
-    rf"(?P<rule>(?:{_NUMBERS}|(?P=name)|\\(?:lor|cup)(?![a-zA-Z])|\\text\s?\{{\s?or\s?\}})+?)\s*\\\}}"
+    rf"(?P<rule>(?:{_NUMBERS}|(?P=name)|\\(?:lor|cup)(?![a-zA-Z])"
+    rf"|\\text\s?\{{\s?or\s?\}})+?)\s*\\\}}"
 )
 _ALL_BUT = re.compile(
     r"\\mathbb\s?\{\s?R\s?\}\s?(?:\\(?:setminus|backslash|smallsetminus)\s?|-)\s?"
-    r"\\\{\s?([^,;{}]+(?:\{[^{}]*\}[^,;{}]*)*?)\s?\\\}"
+    r"\\\{\s?((?!\s?\\[pm]m)[^,;{}]+(?:\{[^{}]*\}[^,;{}]*)*?)\s?\\\}"
 )
 _ORDER = re.compile(r"[<>]|\\(?:[lg][et]|ne)(?![a-zA-Z])|\\(?:leq|geq|neq|leqslant|geqslant)")
 
@@ -65,6 +67,40 @@ _NONE = re.compile(
     r"|(?:there (?:is|are) )?no such (?:numbers?|integers?|values?|pairs?|solutions?|[a-z])"
     r"(?: exists?)?"
 )
+
+
+_EXCEPT = re.compile(
+    r"(?:\\text\s?\{\s?)?(?:x is |x in )?(?:the set of )?(?:all |any )?(?:the )?"
+    r"real(?:s| numbers?)(?: x)?,?\s"
+    r"(?:except|excluding|but(?: not)?|other than|besides|without|not equal to)(?: for"
+    r"| x ?=)?\s?\}?\s?"
+    r"((?:[-\d.,/\s{}()$;^]|\\(?:frac|pi|sqrt|text\s?\{\s?and\s?\})(?![a-z])|and\b|or\b)+)",
+    re.IGNORECASE,
+)
+_ONE_OTHER = re.compile(r"\s?(?:,\s?)?(?:\\text\s?\{\s?and\s?\}|\band\b|\bor\b)\s?")
+_NE = r"\\ne(?:q)?(?![a-zA-Z])\s?"
+_SEVERAL_NE = re.compile(
+    rf"([a-z])\s?{_NE}([^,;\\a-z]+"
+    rf"|\\[a-z]+[^,;]*?)((?:\s?[,;]\s?(?:\1\s?{_NE})?(?:[^,;\\a-z]+|\\[a-z]+[^,;]*?))+)"
+)
+
+
+def without_some(text: str) -> str:
+    """Write "all real numbers except 2 and 5" as the real numbers without these."""
+    found = _EXCEPT.fullmatch(text) if "real" in text.lower() else None
+    if found is None or not re.search(r"\d", found[1]):
+        return text
+    points = _ONE_OTHER.sub(", ", found[1].replace("$", "")).strip(" .,")
+    return rf"\mathbb{{R}}\setminus \{{{points}\}}"
+
+
+def without_several(text: str) -> str:
+    r"""Write x \ne 2, x \ne 5 as x without both."""
+    found = _SEVERAL_NE.fullmatch(text) if text.count(r"\ne") and "," in text else None
+    if found is None:
+        return text
+    points = found[2] + re.sub(rf"{found[1]}\s?{_NE}", "", found[3])
+    return rf"{found[1]} \in \mathbb{{R}}\setminus \{{{points}\}}"
 
 
 def in_symbols(text: str, *, whole: bool = False) -> str:

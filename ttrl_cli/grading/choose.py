@@ -9,12 +9,13 @@ Python   the last block of the best rank that parses and defines the entry; toge
          blocks that define names it lacks, if there are any. If no block does, all of a rank
          joined in order. Then the whole text, if that is a program; then what other pairs of
          fences hold (a fence in a string may have cut a program in two, a missing one may have
-         joined it with prose); then what stands before the first fence. A function, a class or
+         joined it with prose); then what stands before the first fence; then what of the text
+         outside of blocks parses (`unfenced`). A function, a class or
          another name of one defines; only where there is none, what a call returned, a function
          without a body, an import, and last a constant or a loop's variable (`Binding`).
 C++      the last block with a main, behind those without where it includes nothing and they do;
-         else what other fences hold, or what stands before the first, with a main; else all of a
-         rank joined.
+         else what other fences hold, or what stands before the first, with a main; else the
+         program in the text outside of blocks; else all of a rank joined.
 json     the last block that parses to the expected kind of value: that of the seeds; else the
          whole text, what other fences hold, or what stands before the first, if that does; else
          the last block that parses at all; in a text without any fence, what `values` finds.
@@ -38,6 +39,7 @@ from ttrl_cli.grading.source import (
     has_main,
     includes,
 )
+from ttrl_cli.grading.unfenced import cpp_program, has_bare_words, plain_lines, python_pieces
 from ttrl_cli.grading.values import last_value, read_value
 
 WANTED = {
@@ -48,6 +50,7 @@ WANTED = {
 """Tags of a language, and of json."""
 _MOST_BLOCKS = 16  # of one rank that are looked at, the last ones
 _MOST_PAIRS = 8  # fences tried as the beginning of a program, and as its end, of each kind
+_IN_TEXT = "program-in-text"
 _RULES = ("block", "untagged-block", "other-block")
 
 
@@ -155,10 +158,13 @@ def choose_cpp(found: Blocks) -> Found | None:
             parts = [part for part in ranked if part is chosen or not has_main(part.body)]
             if not includes(chosen.body) and any(includes(part.body) for part in parts):
                 return _joined(parts)
-            return Found(text=chosen.body, rule=found.rule(chosen))
+            begun = "" if chosen.closed else cpp_program(chosen.body, fenced=True)
+            return Found(text=begun or chosen.body, rule=found.rule(chosen))
     for rule, other in _others(found):
         if has_main(other) and found.all:
             return Found(text=other, rule=rule)
+    if not found.all and (bare := cpp_program(plain_lines(found.text), fenced=False)):
+        return Found(text=bare, rule="text" if bare == found.text.strip() else _IN_TEXT)
     best = next(filter(None, map(found.ranked, range(len(_RULES)))), [])
     return _joined(best) if len(best) > 1 else None
 
@@ -186,7 +192,20 @@ def _programs(found: Blocks, entry: str) -> Iterator[tuple[Found, Binding]]:
             yield Found(text=joined.text, rule="joined-blocks"), joined.defines[entry]
     for rule, other in _others(found):
         if source := reader.solution(other):
+            if rule == "text" and has_bare_words(source.text):
+                yield from _in_text(found, reader, entry)
             yield Found(text=source.text, rule=rule), source.defines[entry]
+    yield from _in_text(found, reader, entry)
+
+
+def _in_text(found: Blocks, reader: SourceReader, entry: str) -> Iterator[tuple[Found, Binding]]:
+    """Yield the programs outside of blocks, the last first, with the pieces that define names."""
+    pieces = python_pieces(plain_lines(found.text), reader)[-_MOST_BLOCKS:]
+    for piece in reversed(pieces):
+        if source := reader.solution(piece.body):
+            together = _joined(_helpers(piece, source, pieces, reader)).text
+            whole = reader.solution(together) or source
+            yield Found(text=whole.text, rule=_IN_TEXT), source.defines[entry]
 
 
 def _begun(chosen: Block, reader: SourceReader) -> Source | None:

@@ -87,23 +87,39 @@ class SourceReader:
         for _ in range(_MOST_CUTS):
             if found := self.solution("\n".join(lines).rstrip()):
                 return found
-            end = self._first_fault("\n".join(lines))
+            if not self._word.search(text := "\n".join(lines)):
+                return None
+            end = self._first_fault(text)
             if not 0 < end < len(lines) or lines[end][:1].isspace():
                 return None
             lines = lines[:end]
         return None
 
+    def parsed(self, lines: list[str]) -> int:
+        """Return how many lines, from the first, parse as a program; see `beginning`."""
+        for _ in range(_MOST_CUTS):
+            end = self._first_fault("\n".join(lines))
+            if end < 0:
+                return len(lines)
+            if not end or lines[end][:1].isspace():
+                return 0
+            lines = lines[:end]
+        return 0
+
     def _first_fault(self, text: str) -> int:
-        """Return how many lines stand before the one that does not parse; -1 if all of it does."""
-        if not self._word.search(text) or len(text) > min(MAX_PARSED, self._left):
-            return -1
+        """Return how many lines stand before the one that does not parse; -1 if all of it does.
+
+        Return 0 as well for what exceeds the budget.
+        """
+        if len(text) > min(MAX_PARSED, self._left):
+            return 0
         self._left -= len(text)
         try:
-            _tree_of(text)
+            tree_of(text)
         except SyntaxError as error:
-            return (error.lineno or 0) - 1
+            return max((error.lineno or 1) - 1, 0)
         except (ValueError, RecursionError, MemoryError):
-            return -1
+            return 0
         return -1
 
     def read(self, text: str) -> Source | None:
@@ -118,13 +134,14 @@ class SourceReader:
             return None
         self._left -= len(text)
         try:
-            tree = _tree_of(text)
+            tree = tree_of(text)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
         return _facts(text, tree)
 
 
-def _tree_of(text: str) -> ast.Module:
+def tree_of(text: str) -> ast.Module:
+    """Parse a program; raise what `ast.parse` raises."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # an invalid escape is the program's business
         return ast.parse(text)

@@ -1,20 +1,37 @@
 r"""JSON values in the text of a completion, for one that fences none.
 
 A list or an object counts wherever it stands: the last that parses, one in an answer tag before
-others. A number, a text or a truth value is a part of many sentences, and counts only where the
-text says that it is the answer: in an answer tag, or alone behind "Answer:", "Solution:" or
-"Result:" on its line. What is parsed is bounded, and every step is linear in the length of the
-text.
+others, then one that the text calls the answer ("Answer: [1, 2]", "the solution is [1, 2]",
+\boxed{[1, 2]}), unless it is an earlier one's ("old solution: [3]"). A number, a text or a truth
+value is a part of many sentences, and counts only where the text says that it is the answer: in an
+answer tag, or alone behind "Answer:", "Solution:" or "Result:" on its line. What is parsed is
+bounded, and every step is linear in the length of the text.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from ttrl_cli.completions import names
 from ttrl_cli.records import Json
 from ttrl_cli.sandbox.protocol import MalformedError, read_json
 
 CONTAINERS = frozenset({"list", "dict"})
-_TAG = re.compile(r"<answer\s?>((?:(?!</?answer)[\s\S])*+)</answer\s?>", re.IGNORECASE)
+_TAG = re.compile(
+    r"<(?:final[_-])?answer\s?>((?:(?!</?(?:final[_-])?answer)[\s\S])*+)</(?:final[_-])?answer\s?>",
+    re.IGNORECASE,
+)
+_CALLED = re.compile(
+    rf"(?:\b(?P<which>\w+)\s)?(?:\b(?:{names.EN}|solutions?|results?|{names.FR}|{names.DE}|{names.ES})"
+    r"|(?P<zh>答案|解))[*_`\"'\s]{0,4}(?:(?:is|are|est|ist|es|lautet)\b|[:：=]|是|为)(?P<between>[^\[\]{}.;!?]{0,40})\Z"
+    r"|\\boxed\s?\{[\s$]*\Z|\[(?:ANSWER|JSON)\]\s*\Z|<(?:json|final)>\s*\Z",
+    re.IGNORECASE,
+)
+_NOT_IT = re.compile(
+    r"\b(?:not|never|old|initial|previous|earlier|current|first|naive|bad|wrong|other|another|alternative"
+    r"|worse|starting|given|parent|seed|invalid|no|example|baseline)\b",
+    re.IGNORECASE,
+)
+_BEFORE = 120  # characters before a value in which it may be called the answer
 _LINE = re.compile(
     r"^[^\w\n]{0,8}(?:final\s)?(?:answer|solution|result)[^\w\n:=]{0,4}[:=](?!=)(.*)$",
     re.IGNORECASE | re.MULTILINE,
@@ -25,6 +42,7 @@ _INSIDE = re.compile(r'"(?:[^"\\\n]|\\.)*+"?|[\[\]{}]')
 _OPENING = {"]": "[", "}": "{"}
 _AROUND = " \t\r\n.*`$"  # what may stand around a value on its line
 _MOST_TRIES = 32
+_MOST_CALLED = 2048  # values, the last ones, before which it is looked whether they are the answer
 _MOST_PARSED = 2_000_000  # characters
 
 
@@ -64,10 +82,26 @@ def last_value(text: str, expected: frozenset[str]) -> str | None:
 
 
 def _last_container(text: str, expected: frozenset[str]) -> str | None:
-    """Return the last list or object of an expected kind that is in no value of another kind."""
+    """Return the last list or object of an expected kind that is in no value of another kind.
+
+    One that the text calls the answer goes before others.
+    """
+    spans = list(_outermost_last(text))
+    called = [span for span in spans[:_MOST_CALLED] if _is_called_answer(text, span[0])]
+    return _last_of(text, called, expected) or _last_of(text, spans, expected)
+
+
+def _is_called_answer(text: str, start: int) -> bool:
+    """Decide whether the text before a value says that it is the answer."""
+    before = text[max(0, start - _BEFORE) : start].rstrip(" \t\n*`$\\[(")
+    called = _CALLED.search(before)
+    return called is not None and not _NOT_IT.search(called[0])
+
+
+def _last_of(text: str, spans: Iterable[tuple[int, int]], expected: frozenset[str]) -> str | None:
     left, tries = _MOST_PARSED, _MOST_TRIES
     within = len(text)  # where the last value of another kind begins
-    for start, end in _outermost_last(text):
+    for start, end in spans:
         if start > within:
             continue
         left, tries = left - (end - start), tries - 1

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from io import BytesIO
 
 from ttrl_cli.errors import UsageError
-from ttrl_cli.questions.record import TEXT_KEYS, fold
+from ttrl_cli.questions.keys import fold
+from ttrl_cli.questions.record import TEXT_KEYS
 from ttrl_cli.questions.source import Source
 
 _SPACE = re.compile(r"[ \t\r\n]*")

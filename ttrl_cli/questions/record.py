@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from ttrl_cli.questions.choices import NO_CHOICES, Choices, lettered_columns, read_choices
+from ttrl_cli.questions.keys import LABEL_KEYS, fold, other_label
 from ttrl_cli.questions.labels import agreed, read_index, read_label
 from ttrl_cli.questions.literals import decode, shown
 from ttrl_cli.questions.turns import is_conversation, read_turns
@@ -15,7 +15,6 @@ TEXT_KEYS = ("question", "prompt", "problem")
 
 _TURNS_KEY = "messages"
 _CHOICE_KEYS = ("choices", "options")
-_LABEL_KEYS = ("answer", "answerkey")
 _INDEX_KEYS = ("answerindex", "answeridx", "correctindex")
 _BY_ID = "jq -c 'to_entries[] | {id: .key} + .value' FILE > Q.jsonl"
 _TO_RECORDS = (
@@ -46,12 +45,6 @@ class Question:
     extra: Mapping[str, Json] = field(default_factory=dict)
 
 
-@lru_cache(maxsize=4096)
-def fold(key: str) -> str:
-    """Normalise a key for comparison: drop case, underscores, hyphens and spaces."""
-    return key.casefold().replace("_", "").replace("-", "").replace(" ", "")
-
-
 def read_question(
     record: bytes | Mapping[str, Json], *, default_id: str, typed: bool = True
 ) -> Question:
@@ -70,7 +63,7 @@ def read_question(
     key = _text_key(own)
     system, text = _asked(key, value[key])
     choices, used = _choices(own)
-    label_key, index_key = own.one(_LABEL_KEYS), own.one(_INDEX_KEYS)
+    label_key, index_key = own.one(LABEL_KEYS), own.one(_INDEX_KEYS)
     answer = _answer(value, label_key, index_key, choices, typed=typed)
     id_key = own.one(("id",))
     used |= {key, id_key, label_key, index_key if choices.texts else None}
@@ -161,11 +154,27 @@ def _answer(
         label, index = (label_key, value[label_key]), (index_key, value[index_key])
         return agreed(label, index, choices)
     if label_key is not None:
-        return read_label(label_key, value[label_key], choices, typed=typed)
+        own = read_label(label_key, value[label_key], choices, typed=typed)
+        if own is not None:
+            return own
     if index_key is not None:
         msg = f"{index_key}: is a place among choices, and there are none"
         raise ValueError(msg)
-    return None
+    other = other_label(value)
+    return None if other is None else _read_other(*other, choices, typed=typed)
+
+
+def _read_other(key: str, value: Json, choices: Choices, *, typed: bool) -> str | None:
+    """Read the label under a key that may be meant for something else.
+
+    Raises:
+        ValueError: If it cannot be read; the message says that a question needs no label.
+    """
+    try:
+        return read_label(key, value, choices, typed=typed)
+    except ValueError as error:
+        msg = f"{error}; a question needs no label: without this key it has none"
+        raise ValueError(msg) from error
 
 
 def _id(value: Json) -> str:

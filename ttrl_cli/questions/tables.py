@@ -13,8 +13,9 @@ from typing import Any
 
 from ttrl_cli.errors import SetupError, UsageError
 from ttrl_cli.questions.encoding import hint
+from ttrl_cli.questions.keys import fold
 from ttrl_cli.questions.literals import Decimal, first_twice, shown
-from ttrl_cli.questions.record import TEXT_KEYS, fold
+from ttrl_cli.questions.record import TEXT_KEYS
 from ttrl_cli.questions.source import BadRecord, Record, Source
 from ttrl_cli.records import Json
 
