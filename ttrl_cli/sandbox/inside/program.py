@@ -22,6 +22,7 @@ from .users import name_user
 
 NAME = "candidate"
 FILE = f"{NAME}.py"
+SCALARS = {bool, float, int, str, type(None)}
 REASON_CHARS = 1500
 
 
@@ -132,13 +133,24 @@ def plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key_of(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
+        return list(value) if holds_scalars(value) else [plain(item) for item in value]
     if value is None or isinstance(value, (str, bool)):
         return value
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(value, (numpy.ndarray, numpy.generic)):
         return plain(numeric(numpy.asarray(value)).tolist())
     return number(value)
+
+
+def holds_scalars(values: list[Any] | tuple[Any, ...]) -> bool:
+    """Decide, at the speed of C, whether all items are of JSON's own types and none is nested."""
+    kinds = set(map(type, values))
+    if not kinds <= SCALARS:
+        return False
+    if float not in kinds:
+        return True
+    floats = values if len(kinds) == 1 else [item for item in values if type(item) is float]
+    return all(map(math.isfinite, floats))
 
 
 def key_of(key: object) -> str:
