@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests._helpers import SCRIPT, command, solve, ttrl, write_problem
-from ttrl_cli.cli import main as command_line
+from ttrl_cli.cli.visible_streams import show_traceback
 from ttrl_cli.console import Console, RunView
 from ttrl_cli.escapes import dumps, visible
 from ttrl_cli.records import Watch
@@ -271,6 +271,6 @@ def test_tracebacks(monkeypatch: pytest.MonkeyPatch):
     try:
         raise ValueError(ATTACK)
     except ValueError as error:
-        command_line._show_traceback(type(error), error, error.__traceback__)
+        show_traceback(type(error), error, error.__traceback__)
     assert said.getvalue().startswith("Traceback (most recent call last):\n")
     assert said.getvalue().endswith(f"ValueError: {SHOWN}\n")

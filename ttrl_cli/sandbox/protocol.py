@@ -44,7 +44,10 @@ _LIST_BYTES, _NUMBER_BYTES, _SLOT_BYTES = 112, 40, 8
 # list; a list or dict and its first item; a key and its place in two tables; half of a text
 _MARK_BYTES = {",": 48, "[": _LIST_BYTES, "{": 224, ":": 192, '"': 24}
 _SMALL_INTEGERS = (-5, 256)  # CPython has one object for each of these
-_CONTAINERS = frozenset({list, dict})
+_CONTAINERS, _DICT = frozenset({list, dict}), frozenset({dict})
+_FLOAT, _STR = frozenset({float}), frozenset({str})
+_EXPONENT = re.compile(r"[eE]\+?[0-9]{3}")
+_BLOCK = 100  # digits: a number of 200 has such a block wherever they begin
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 
 
@@ -106,12 +109,17 @@ def read_json(text: str | Payload) -> Json:
     try:
         if not isinstance(text, str):
             text = str(text, "utf-8")
-        _check_size("JSON", size_of_json(text), len(text))
+        size = size_of_json(text)
+        _check_size("JSON", size, len(text))
         with _collecting_later():
             value = json.loads(text, parse_constant=_refuse_constant)
-        _check_values(value)
-        if ("\\u" in text or not text.isascii()) and _SURROGATE.search(text):
-            _check_texts(value)
+            if size.containers > MOST_LEVELS and nests_deeper(value, MOST_LEVELS):
+                raise RecursionError
+            if _may_overflow(text) and _holds_infinity(value):
+                _refuse_constant("a float beyond 1.8e308")
+            if ("\\u" in text or not text.isascii()) and _SURROGATE.search(text):
+                for piece in _texts(value):  # pairs are fine, halves are not: encoding tells
+                    piece.encode("utf-8")
     except RecursionError:
         msg = "JSON nested too deeply"
         raise MalformedError(msg) from None
@@ -184,54 +192,49 @@ def _collecting_later() -> Iterator[None]:
             gc.enable()
 
 
-def _levels(value: Json) -> Iterator[list[Any]]:
-    """Yield the items of a JSON value level by level: itself, its items, their items."""
-    level = [value]
-    while level:
-        yield level
-        level = list(itertools.chain.from_iterable(map(_items, _containers(level))))
+def _layers(value: Json) -> Iterator[list[Any]]:
+    """Yield the lists and dicts of a JSON value, level by level; first the value in a list."""
+    layer: list[Any] = [[value]]
+    while layer:
+        yield layer
+        layer = _of_types(layer, _CONTAINERS)
 
 
-def _containers(level: list[Any]) -> list[Any]:
-    return [item for item in level if type(item) in _CONTAINERS]
-
-
-def _items(container: list[Json] | dict[str, Json]) -> Collection[Json]:
-    return container.values() if isinstance(container, dict) else container
+def _of_types(layer: list[Any], types: Collection[type]) -> list[Any]:
+    """Return the items of lists and values of dicts that are of these types."""
+    return [
+        item
+        for container in layer
+        for item in (container.values() if type(container) is dict else container)
+        if type(item) in types
+    ]
 
 
 def nests_deeper(value: Json, levels: int) -> bool:
     """Decide whether lists and dicts are nested more than `levels` deep."""
-    return any(_containers(level) for level in itertools.islice(_levels(value), levels, levels + 1))
+    return any(itertools.islice(_layers(value), levels + 1, None))
 
 
-def _check_values(value: Json) -> None:
-    """Refuse what is nested too deeply, and numbers that were too large for a float.
-
-    Raises:
-        RecursionError: If it is nested too deeply.
-        ValueError: If a number is infinite.
-    """
-    for depth, level in enumerate(_levels(value)):
-        if depth == MOST_LEVELS and _containers(level):
-            raise RecursionError
-        if math.inf in level or -math.inf in level:
-            msg = "numbers must be finite (found one beyond 1.8e308)"
-            raise ValueError(msg)
+def _may_overflow(text: str) -> bool:
+    """Decide whether a number in a JSON text may be too large for a float."""
+    exponent = ("e" in text or "E" in text) and _EXPONENT.search(text) is not None
+    # a number of less than 200 digits, with an exponent of two, is below 10**299
+    blocks = range(0, len(text), _BLOCK)
+    return exponent or any(text[start : start + _BLOCK].isdigit() for start in blocks)
 
 
-def _check_texts(value: Json) -> None:
-    """Refuse lone halves of surrogate pairs.
+def _holds_infinity(value: Json) -> bool:
+    """Decide whether a JSON value holds a float that is infinite."""
+    floats = (_of_types(layer, _FLOAT) for layer in _layers(value))
+    return any(math.inf in found or -math.inf in found for found in floats)
 
-    Raises:
-        UnicodeEncodeError: If there is one.
-    """
-    for level in _levels(value):
-        for item in level:
-            if type(item) is str:
-                item.encode("utf-8")
-            elif type(item) is dict:
-                "".join(item).encode("utf-8")
+
+def _texts(value: Json) -> Iterator[str]:
+    """Yield all texts in a JSON value, keys too."""
+    for layer in _layers(value):
+        yield from _of_types(layer, _STR)
+        for container in _of_types(layer, _DICT):
+            yield from container
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -16,6 +16,7 @@ import random
 import sys
 import traceback
 import types
+from collections.abc import Collection
 from typing import Any
 
 from .users import name_user
@@ -131,6 +132,8 @@ def plain(value: Any) -> Any:
         RecursionError: If the value is nested too deeply.
     """
     if isinstance(value, dict):
+        if set(map(type, value)) <= {str} and holds_scalars(value.values()):
+            return dict(value)
         return {key_of(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return list(value) if holds_scalars(value) else [plain(item) for item in value]
@@ -142,8 +145,8 @@ def plain(value: Any) -> Any:
     return number(value)
 
 
-def holds_scalars(values: list[Any] | tuple[Any, ...]) -> bool:
-    """Decide, at the speed of C, whether all items are of JSON's own types and none is nested."""
+def holds_scalars(values: Collection[Any]) -> bool:
+    """Decide, at the speed of C, whether all values are of JSON's own types and none is nested."""
     kinds = set(map(type, values))
     if not kinds <= SCALARS:
         return False
