@@ -5,6 +5,8 @@ stated two seconds at most on a processor of 2022, which leaves the rest for slo
 What is read is compared with what Python and numpy take by themselves for the same values.
 """
 
+import os
+import random
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -63,7 +65,7 @@ TEXTS = {
 READ = [
     "npy(numpy.zeros(8_000_000, numpy.int8))",
     "npy(numpy.zeros((1,) * 31 + (8_000_000,), numpy.int8))",
-    "npy(numpy.zeros((1,) * 40 + (4_000_000, 1)[:1] + (1,) * 0, bool))",
+    "npy(numpy.zeros((1,) * 63 + (4_000_000,), bool))",
     "npy(numpy.asfortranarray(numpy.zeros((900_000, 2), '>i2')))",
     "npy(numpy.full(2_000_000, 0.5, '>f8'))",
     "npy(numpy.full((2,) * 16 + (20,), 70_000, 'u4'))",
@@ -94,6 +96,53 @@ def test_what_is_read_takes_little_more_than_its_values() -> None:
         assert took.why == "", answer
         assert took.seconds < TIMES * took.reference + LEAST, (answer, took)
         assert took.memory < READ_MIB, answer
+
+
+EXAMPLES = int(os.environ.get("TTRL_FUZZ_EXAMPLES", "12"))
+NUMBERS = [f"{order}{kind}" for order in "<>" for kind in ("i2", "i4", "u2", "u8", "f2", "f8")]
+NUMBERS += ["?", "i1", "u1"]
+OTHERS = ["O", "S3", "U2", "c16", "M8[s]", "V3", "i4,f8", "g"]
+
+
+def some_array(rng: random.Random) -> str:
+    """An array of any rank, type and order, of up to two million items, as an expression."""
+    rank, dtype = rng.randint(0, 64), rng.choice(NUMBERS * 2 + OTHERS)
+    shape, wide = [1] * rank, rng.choice([1, 2, 64])
+    for _ in range(rng.choice([3, 12, 21]) if rank else 0):
+        shape[-1 - rng.randrange(min(wide, rank))] *= 2
+    if rank and rng.random() < 0.2:
+        shape[rng.randrange(rank)] = 0
+    rng.shuffle(shape)
+    made = f"numpy.zeros({tuple(shape)}, {dtype!r}, {rng.choice('CF')!r})"
+    if dtype in NUMBERS:
+        made += f" + numpy.array({rng.choice([0, 1, 77])}).astype({dtype!r})"
+    return f"npy({made})"
+
+
+def some_text(rng: random.Random) -> str:
+    """JSON of any depth and breadth, of up to a few megabytes, as an expression."""
+    made = repr(rng.choice(["0", "-9", "0.5", "1e300", "null", '"ab"', '"\\u00e9"', "[]", "{}"]))
+    room = 2_000_000
+    for _ in range(rng.randint(1, 5)):
+        count = min(rng.choice([2, 30, 1000, 1_000_000]), room)
+        room //= count
+        opened, closed = rng.choice([("[", "]"), ('{"a":', "}")])
+        if rng.random() < 0.4:
+            made = f"{opened * min(count, 40)!r} + {made} + {closed * min(count, 40)!r}"
+        else:
+            made = f"'[' + ({made} + ',') * {count} + '0]'"
+    return f"text({made})"
+
+
+@pytest.mark.parametrize("make", [some_array, some_text])
+def test_any_answer_is_read_or_refused_in_bounds(make: Callable[[random.Random], str]) -> None:
+    """Arrays of every rank and type, and JSON by depth and breadth, in bounded time and memory."""
+    rng = random.Random(0 if "TTRL_FUZZ_EXAMPLES" not in os.environ else None)
+    answers = [make(rng) for _ in range(EXAMPLES)]
+    for answer, took in zip(answers, measure(answers), strict=True):
+        most = SECONDS if took.why else TIMES * took.reference + LEAST
+        assert took.seconds < most, (answer, took)
+        assert took.memory < 256 + 12 * took.length, (answer, took)
 
 
 def functions_begun(work: Callable[[], object]) -> int:
