@@ -17,19 +17,12 @@ from ttrl_cli.escapes import visible
 
 
 def show_control_characters() -> None:
-    """Have this process escape control characters in warnings, log records and tracebacks.
-
-    What standard output's encoding does not know is escaped as well, as standard error always does.
-    """
+    """Have this process escape control characters in warnings, log records and tracebacks."""
     write_warning: Any = warnings.formatwarning
     warnings.formatwarning = lambda *args, **more: visible(write_warning(*args, **more))
     logging.setLogRecordFactory(_Record)
     threading.excepthook = _show_of_thread
     sys.unraisablehook = _show_unraisable
-    if sys.stdout is not None:
-        reconfigure: Any = getattr(sys.stdout, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="backslashreplace")
 
 
 def show_traceback(
