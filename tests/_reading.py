@@ -22,7 +22,7 @@ import numpy
 
 from ttrl_cli.sandbox.protocol import MalformedError, decode, split_frame
 
-ROUNDS = 3
+ROUNDS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,7 +98,7 @@ def test_what_is_read_takes_little_more_than_its_values() -> None:
         assert took.memory < READ_MIB, answer
 
 
-EXAMPLES = int(os.environ.get("TTRL_FUZZ_EXAMPLES", "12"))
+EXAMPLES = int(os.environ.get("TTRL_FUZZ_EXAMPLES", "8"))
 NUMBERS = [f"{order}{kind}" for order in "<>" for kind in ("i2", "i4", "u2", "u8", "f2", "f8")]
 NUMBERS += ["?", "i1", "u1"]
 OTHERS = ["O", "S3", "U2", "c16", "M8[s]", "V3", "i4,f8", "g"]
