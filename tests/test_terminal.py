@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests._helpers import SCRIPT, command, solve, ttrl, write_problem
-from ttrl_cli.cli import main as command_line
+from ttrl_cli.cli.visible_streams import show_traceback
 from ttrl_cli.console import Console, RunView
 from ttrl_cli.escapes import dumps, encodable, visible
 from ttrl_cli.records import Watch
@@ -286,6 +286,53 @@ def test_tracebacks(monkeypatch: pytest.MonkeyPatch):
     try:
         raise ValueError(ATTACK)
     except ValueError as error:
-        command_line._show_traceback(type(error), error, error.__traceback__)
+        show_traceback(type(error), error, error.__traceback__)
     assert said.getvalue().startswith("Traceback (most recent call last):\n")
     assert said.getvalue().endswith(f"ValueError: {SHOWN}\n")
+
+
+OF_LIBRARIES = f"""
+import logging, threading, warnings
+from ttrl_cli.cli.visible_streams import show_control_characters
+
+def fail():
+    raise ValueError({ATTACK!r})
+
+class Fails:
+    def __del__(self):
+        fail()
+
+show_control_characters()
+warnings.warn({ATTACK!r})
+logging.error("%s", {ATTACK!r})
+try:
+    fail()
+except ValueError:
+    logging.exception("what follows")
+thread = threading.Thread(target=fail, name={ATTACK!r})
+thread.start()
+thread.join()
+Fails()
+"""
+
+
+def test_what_python_and_libraries_write():
+    """Warnings, log records, and exceptions of threads and finalizers are escaped as well."""
+    words = [sys.executable, "-c", OF_LIBRARIES]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert controls(done.stderr) == set()
+    for line in ("UserWarning: ", "ERROR:root:", "ValueError: ", "Exception in thread "):
+        assert f"{line}{SHOWN}" in done.stderr
+    assert done.stderr.count(f"ValueError: {SHOWN}\n") == 3
+
+
+def test_a_result_that_the_encoding_cannot_hold():
+    """What standard output's encoding does not know is printed as its escape."""
+    source = "from ttrl_cli.console import Console; Console().result('\u0101 \u2264 \\xe9')"
+    done = subprocess.run(
+        [sys.executable, "-c", source],
+        capture_output=True,
+        check=True,
+        env=os.environ | {"PYTHONIOENCODING": "latin-1"},
+    )
+    assert done.stdout == b"\\u0101 \\u2264 \xe9\n"

@@ -44,7 +44,7 @@ class Console:
         Raises:
             SetupError: If it cannot be written: the disk is full, or standard output was closed.
         """
-        _write(lambda: sys.stdout.write(_ended(visible(text))))
+        _write(lambda: sys.stdout.write(_encodable(_ended(visible(text)))))
 
     def result_json(self, value: Mapping[str, Json]) -> None:
         """Print a result as one line of JSON.
@@ -82,6 +82,12 @@ class Console:
 
 def _ended(text: str) -> str:
     return text if text.endswith("\n") else text + "\n"
+
+
+def _encodable(text: str) -> str:
+    """Escape what standard output's encoding cannot hold, as standard error always does."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _write(write: Callable[[], object]) -> None:

@@ -2,11 +2,10 @@
 
 import signal
 import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +13,7 @@ from typer.core import TyperGroup
 
 from ttrl_cli import __version__, environ, process_group
 from ttrl_cli.cli import best, check, doctor, export, model, new, resume, show, solve, verify, vote
+from ttrl_cli.cli.visible_streams import show_control_characters, show_traceback
 from ttrl_cli.errors import OF_THE_SYSTEM, SignalExit, TtrlError, first_line
 from ttrl_cli.escapes import visible
 
@@ -84,6 +84,7 @@ def options(
 
 def main() -> None:
     """Run the command; report a user's error as a message, with the error's exit code."""
+    show_control_characters()
     try:
         Path.cwd()
     except FileNotFoundError:
@@ -115,14 +116,7 @@ def main() -> None:
         _error("interrupted")
         sys.exit(130)
     finally:
-        sys.excepthook = _show_traceback  # in place of Typer's
-
-
-def _show_traceback(
-    kind: type[BaseException], error: BaseException, trace: TracebackType | None
-) -> None:
-    """Print a traceback, with the control characters in it escaped."""
-    sys.stderr.write(visible("".join(traceback.format_exception(kind, error, trace))))
+        sys.excepthook = show_traceback  # in place of Typer's
 
 
 _SHARED = ("solve", "vote", "resume")

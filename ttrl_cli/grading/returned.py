@@ -4,16 +4,18 @@ What `verify` returns is the data, and data may be any JSON value. A verifier th
 the data are valid (`False`, `(False, "too long")`, `{"ok": False}`, `"too long"`) would make them
 valid by that. Some values say so by themselves. Others may be data as well: a text or 0 is a
 verdict only where the same verifier is known to return something else, and where the data that it
-was given hold no such value. What is a part of those data is never a verdict.
+was given hold no such value. What is a part of those data is never a verdict. A verdict is small:
+of large values little is looked at, and the data are searched at the speed of C.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ttrl_cli.records import Json
+from ttrl_cli.sandbox.inside.program import SCALARS
 
 _JUDGEMENTS = {
     *("ok", "okay", "valid", "isvalid", "success", "successful", "passed", "pass", "correct"),
@@ -26,6 +28,10 @@ _REMARKS = {
     *("warning", "warnings", "info", "detail", "details", "explanation", "feedback"),
     *("comment", "comments", "note", "notes"),
 }
+_MOST_PARTS = 8
+"""A longer sequence is no verdict."""
+_MOST_KEYS = 64
+"""Nor is a mapping with more keys."""
 _BESIDE = {"score", "value", "metrics", "data", "solution", "code"}
 """Keys that verdicts have beside these."""
 _WORDS = {
@@ -52,9 +58,10 @@ def is_verdict(returned: object, given: Json) -> bool:
     if isinstance(returned, str):
         return _is_answer(returned, given)
     if isinstance(returned, tuple):
-        return _judges_first(returned, given) or _remarks_last(returned, given)
+        small = 2 <= len(returned) <= _MOST_PARTS
+        return small and (_judges_first(returned, given) or _remarks_last(returned, given))
     if isinstance(returned, Mapping):
-        return _judges_by_key(returned, given)
+        return len(returned) <= _MOST_KEYS and _judges_by_key(returned, given)
     return _is_truth(returned) or isinstance(returned, BaseException)
 
 
@@ -66,33 +73,40 @@ def differs(returned: object, given: Json, known: Json) -> bool:
         given: The data that it was given.
         known: Data that the verifier has returned for a valid solution.
     """
-    if returned is given or known is None or _holds(given, returned):
-        return False
+    return known is not None and _is_other_form(returned, known) and _brings(returned, given)
+
+
+def may_be_verdict(returned: object, given: Json) -> bool:
+    """Decide whether `differs` could hold for some known data, which are costly to get."""
+    forms: list[Json] = [[0], {"": 0}, 0.5, "0"]
+    other = any(_is_other_form(returned, known) for known in forms)
+    return other and _brings(returned, given)
+
+
+def _is_other_form(returned: object, known: Json) -> bool:
+    """Decide whether a value has the form of a verdict, while the known data have another."""
     if isinstance(returned, str):
         return not isinstance(known, str) or _brings_words(returned, known)
     if _is_number(returned):
         return returned in (-1, 0, 1) and isinstance(known, list | dict)
     if isinstance(returned, tuple | list):
-        return _remarks_where_none_were(returned, given, known)
-    if isinstance(returned, Mapping):
+        small = 2 <= len(returned) <= _MOST_PARTS and _is_flag(returned[0])
+        return small and not (isinstance(known, list) and any(_texts(known)))
+    if isinstance(returned, Mapping) and len(returned) <= _MOST_KEYS:
         before = known.keys() if isinstance(known, dict) else None
         as_before = before is not None and (not returned or not before.isdisjoint(returned))
         return not as_before and {*map(_plain_key, returned)} <= _JUDGEMENTS | _REMARKS
     return False
 
 
-def _remarks_where_none_were(returned: Sequence[Any], given: Json, known: Json) -> bool:
-    """Decide whether a sequence is a flag and a text, while the known data contain no text."""
-    if len(returned) < 2 or not _is_flag(returned[0]):
+def _brings(returned: object, given: Json) -> bool:
+    """Decide whether a value, or a text in a sequence, is no part of the given data."""
+    if returned is given:
         return False
-    said = [part for part in returned[1:] if isinstance(part, str)]
-    as_before = isinstance(known, list) and any(_texts(known))
-    return not as_before and any(not _holds(given, part) for part in said)
-
-
-def may_be_verdict(returned: object, given: Json) -> bool:
-    """Decide whether `differs` could hold for some known data, which are costly to get."""
-    return any(differs(returned, given, known) for known in ([0], {"": 0}, 0.5, "0"))
+    parts: Iterable[object] = [returned]
+    if isinstance(returned, tuple | list):
+        parts = [part for part in returned[1:] if isinstance(part, str)]
+    return any(not _holds(given, part) for part in parts)
 
 
 def _is_truth(value: object) -> bool:
@@ -113,17 +127,14 @@ def _is_flag(value: object) -> bool:
 def _is_answer(text: str, given: Json) -> bool:
     """Decide whether a text is an answer such as "ok", or begins as one: "invalid: too long"."""
     found = _FIRST_WORD.match(text)
-    if found is None or _holds(given, found[1]):
-        return False
-    word = found[1].casefold()
-    whole = text.strip(" .!").casefold() == word
-    return word in _WORDS or (whole and word in _ANSWERS and not isinstance(given, str))
+    word = "" if found is None else found[1].casefold()
+    whole = word in _ANSWERS and text.strip(" .!").casefold() == word
+    answers = word in _WORDS or (whole and not isinstance(given, str))
+    return answers and not _holds(given, word)
 
 
 def _judges_first(returned: tuple[Any, ...], given: Json) -> bool:
     """Decide whether a tuple is a truth value, followed by a remark or by the data."""
-    if len(returned) < 2:
-        return False
     first, *rest = returned
     said = [part for part in rest if isinstance(part, str)]
     if not _is_truth(first):
@@ -184,25 +195,35 @@ def _holds(given: Json, part: object) -> bool:
         folded = part.strip().casefold()
         return bool(folded) and folded in "".join(_texts(given)).casefold()
     if _is_truth(part):
-        return any(isinstance(leaf, bool) and leaf == part for leaf in _leaves(given))
+        return any(type(leaf) is bool and leaf == part for one in _leaves(given) for leaf in one)
     if not _is_number(part):
         return False
-    same = (_is_number(leaf) and leaf == part for leaf in _leaves(given))
+    number: Any = part.item() if isinstance(part, np.number) else part
+    same = (
+        leaf == number and not isinstance(leaf, bool)
+        for leaves in _leaves(given)
+        if number in leaves
+        for leaf in leaves
+    )
     return any(same) or any(str(part) in text for text in _texts(given))
 
 
 def _texts(data: Json) -> Iterator[str]:
-    return (leaf for leaf in _leaves(data) if isinstance(leaf, str))
+    for leaves in _leaves(data):
+        if str in map(type, leaves):
+            yield from (leaf for leaf in leaves if isinstance(leaf, str))
 
 
-def _leaves(data: Json) -> Iterator[Any]:
-    """Yield all keys and all values in data that are not containers."""
+def _leaves(data: Json) -> Iterator[Sequence[Any]]:
+    """Yield all keys and all values in data that are not containers, those of a list together."""
     waiting = [data]
     while waiting:
         value = waiting.pop()
         if isinstance(value, Mapping):
             waiting += [*value.values(), *value]
-        elif isinstance(value, list | tuple):
-            waiting += reversed(value)
-        else:
+        elif not isinstance(value, list | tuple):
+            yield (value,)
+        elif set(map(type, value)) <= SCALARS:
             yield value
+        else:
+            waiting += reversed(value)
