@@ -10,9 +10,7 @@ from pathlib import Path
 from tests._ordinary_user import own_python, run_as_ordinary_user
 
 SUITES = (
-    "test_attacks_limits.py",
-    "test_attacks_escape.py",
-    "test_attacks_shared.py",
+    "attacks",
     "test_reader.py::TestArrays",
     "test_reader.py::TestJson",
 )
