@@ -9,40 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ttrl_cli.records import State
+from tests._archive import expand, make_state, seeds
 from ttrl_cli.search.archive import Archive, Expansion, data_digest
 from ttrl_cli.search.columns import MOST_MERGED
-
-
-def make_state(id, parent, signed, data=None):
-    """A state of a minimisation, whose data is its id unless given."""
-    return State(
-        id=id,
-        parent=parent,
-        step=0 if parent is None else 1,
-        score=-signed,
-        signed=signed,
-        data=id if data is None else data,
-        solution=f"solution {id}",
-        shown=f"shown {id}",
-        output="output",
-        feedback="feedback",
-    )
-
-
-def seeds(*signed):
-    """Roots with these scores and data of their own."""
-    return [make_state(f"seed.{i}", None, value) for i, value in enumerate(signed)]
-
-
-def expand(archive, parent, *children, best="children", samples=4):
-    """Extend by children given as (id, signed) or (id, signed, data)."""
-    states = tuple(make_state(child[0], parent, *child[1:]) for child in children)
-    if best == "children":
-        best = max((state.signed for state in states), default=None)
-    return archive.extend(
-        Expansion(step=1, group=0, parent=parent, samples=samples, best=best, children=states)
-    )
 
 
 def ids(archive):
@@ -166,7 +135,7 @@ def test_evicted_states_still_count_as_ancestors():
     expand(archive, "seed.0", ("a", 1.0))
     expand(archive, "a", ("b", 2.0))  # evicts a
     expand(archive, "b", ("c", 3.0))  # evicts b
-    expand(archive, "a", best=None)  # a was selected before it was evicted
+    expand(archive, "a")  # a was selected before it was evicted
     assert ids(archive) == ["seed.0", "seed.1", "c"]
     # n: c 0, b 1 (c), a 1 (b) + 1 (c) + 1 (failed), seed.0 one more for a
     assert [archive.visits(id) for id in ("c", "b", "a", "seed.0")] == [0, 1, 3, 4]

@@ -8,41 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests._archive import expand, make_archive
 from tests._puct import puct_scores
-from ttrl_cli.records import State
-from ttrl_cli.search.archive import Archive, Expansion
 from ttrl_cli.search.select import BestOfN, EpsilonGreedy, Puct, by_name
-
-
-def make_state(id, parent, signed):
-    """A state whose data is its id."""
-    return State(
-        id=id,
-        parent=parent,
-        step=0,
-        score=signed,
-        signed=signed,
-        data=id,
-        solution="",
-        shown="",
-        output="",
-        feedback="",
-    )
-
-
-def make_archive(*signed, **bounds):
-    """An archive of roots with these scores."""
-    roots = [make_state(f"seed.{i}", None, value) for i, value in enumerate(signed)]
-    return Archive.from_seeds(roots, **bounds)
-
-
-def expand(archive, parent, *children, samples=4):
-    """Extend by children given as (id, signed)."""
-    states = tuple(make_state(id, parent, signed) for id, signed in children)
-    best = max((state.signed for state in states), default=None)
-    archive.extend(
-        Expansion(step=1, group=0, parent=parent, samples=samples, best=best, children=states)
-    )
 
 
 def scores(archive, c):
