@@ -16,7 +16,9 @@ from ttrl_cli.objectives import by_name
 from ttrl_cli.records import Attempt, Completion, Round, Row, Status, UpdateReport, Verdict
 
 
-def row(tokens: list[int], *, advantage: float = 1.0, prompt: int = 7, logprob: float = -1.0):
+def row(
+    tokens: list[int], *, advantage: float = 1.0, prompt: int = 7, logprob: float = -1.0
+) -> Row:
     """A row whose tokens all have one log-probability."""
     return Row(
         prompt_ids_S=np.array([prompt]),

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 
 import pytest
 
-from ttrl_cli.voting.majority import majority
+from ttrl_cli.voting.majority import Vote, majority
 
 
-def vote_on(answers: list[str | None], logprobs: Iterable[float | None] | None = None):
+def vote_on(answers: list[str | None], logprobs: Iterable[float | None] | None = None) -> Vote:
     """A vote by exact match."""
     given = [None] * len(answers) if logprobs is None else list(logprobs)
     return majority(answers, given, key=str.strip)

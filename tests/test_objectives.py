@@ -5,6 +5,7 @@ of ln 2, so the beta that gives ln 2 is known.
 """
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 
 from ttrl_cli.objectives import (
     SPREAD_CAP,
+    Advantages,
+    Objective,
     by_name,
     constant_beta,
     entropic,
@@ -22,6 +25,7 @@ from ttrl_cli.objectives import (
     kl_shaping,
     mean_baseline,
 )
+from ttrl_cli.records import FloatArray
 
 LN2 = math.log(2)
 NAN = math.nan
@@ -29,13 +33,13 @@ ALL = (entropic, entropic_valid, constant_beta(2.0), mean_baseline, grpo)
 ENTROPIC = (entropic, entropic_valid, constant_beta(2.0))
 
 
-def advantages_of(objective, rewards):
+def advantages_of(objective: Objective, rewards: Sequence[float]) -> Advantages:
     """Advantages of a group; nan stands for an invalid sample."""
     rewards_G = np.array(rewards, dtype=float)
     return objective(rewards_G, ~np.isnan(rewards_G))
 
 
-def assert_values(advantages, expected, rel=1e-9):
+def assert_values(advantages: Advantages, expected: list[float], rel: float = 1e-9) -> None:
     """Advantages are the expected ones."""
     assert advantages.values_G.tolist() == pytest.approx(expected, rel=rel, abs=1e-9)
 
@@ -75,7 +79,7 @@ def test_entropic_counts_invalid_samples_into_the_kl():
 
 
 @pytest.mark.parametrize("size", [4, 5, 8, 64])
-def test_entropic_satisfies_the_two_level_equation(size):
+def test_entropic_satisfies_the_two_level_equation(size: int):
     """One top among N equals: the share q of the top solves ln N - H = ln 2."""
     advantages = advantages_of(entropic, [1.0] + [0.0] * (size - 1))
     q = 1 / (1 + (size - 1) * math.exp(-advantages.beta))
@@ -91,7 +95,7 @@ def test_entropic_satisfies_the_two_level_equation(size):
 
 @settings(deadline=None, max_examples=100)
 @given(groups)
-def test_entropic_reaches_kl_ln_2_or_a_bound(rewards):
+def test_entropic_reaches_kl_ln_2_or_a_bound(rewards: list[float]):
     """KL of the weights is ln 2, unless beta is 0 with KL above it, or capped with KL below."""
     advantages = advantages_of(entropic, rewards)
     assume(not advantages.dropped)
@@ -167,7 +171,7 @@ def test_equal_valid_rewards_beside_an_invalid_one_are_a_signal():
 
 @pytest.mark.parametrize("objective", ALL)
 @pytest.mark.parametrize("rewards", [[NAN] * 4, [3.0] * 4, [3.0], [NAN]])
-def test_groups_without_signal_are_dropped(objective, rewards):
+def test_groups_without_signal_are_dropped(objective: Objective, rewards: list[float]):
     """All invalid, or all valid and equal: zeros, and marked as dropped."""
     advantages = advantages_of(objective, rewards)
     assert advantages.dropped
@@ -183,7 +187,9 @@ def test_groups_without_signal_are_dropped(objective, rewards):
     st.floats(-1e3, 1e3),
     st.sampled_from([entropic, entropic_valid]),
 )
-def test_entropic_advantages_do_not_change_with_units(rewards, w, b, objective):
+def test_entropic_advantages_do_not_change_with_units(
+    rewards: list[float], w: float, b: float, objective: Objective
+):
     """Rescaling r -> w r + b with w > 0 changes no advantage, and divides beta by w."""
     plain = advantages_of(objective, rewards)
     # equal rewards stay equal under w r + b, and unequal ones stay apart by w >= 1e-3
@@ -196,7 +202,7 @@ def test_entropic_advantages_do_not_change_with_units(rewards, w, b, objective):
 
 @settings(deadline=None, max_examples=100)
 @given(groups, st.sampled_from(ENTROPIC))
-def test_entropic_advantages_are_bounded_and_ordered(rewards, objective):
+def test_entropic_advantages_are_bounded_and_ordered(rewards: list[float], objective: Objective):
     """Advantages lie in [-1, G - 1], rise with the reward, and have a mean of at least 0."""
     advantages = advantages_of(objective, rewards)
     assume(not advantages.dropped)
@@ -249,7 +255,7 @@ def test_entropic_valid_ties_are_counted_among_the_valid():
 @pytest.mark.parametrize(
     "rewards", [[1.0, 2.0, NAN], [1.0, NAN, NAN], [1.0, 2.0, NAN, NAN], [1, 2]]
 )
-def test_entropic_valid_needs_three_valid_samples(rewards):
+def test_entropic_valid_needs_three_valid_samples(rewards: list[float]):
     """With one or two valid samples it is entropic, to the bit."""
     one, two = advantages_of(entropic_valid, rewards), advantages_of(entropic, rewards)
     assert one.values_G.tolist() == two.values_G.tolist()
@@ -278,7 +284,7 @@ def test_constant_beta_caps_its_weights_at_the_group_size():
 
 
 @pytest.mark.parametrize("beta", [-1.0, NAN, math.inf])
-def test_constant_beta_refuses_what_is_no_inverse_temperature(beta):
+def test_constant_beta_refuses_what_is_no_inverse_temperature(beta: float):
     """A negative or infinite beta is an error when the objective is made."""
     with pytest.raises(ValueError, match="beta must be a number >= 0"):
         constant_beta(beta)
@@ -309,7 +315,9 @@ def test_grpo_of_a_vote():
 
 @pytest.mark.parametrize("objective", [mean_baseline, grpo])
 @pytest.mark.parametrize(("bad", "shown"), [(0.0, "0.0"), (-2.5, "-2.5")])
-def test_objectives_that_need_a_number_name_the_sample_that_broke_them(objective, bad, shown):
+def test_objectives_that_need_a_number_name_the_sample_that_broke_them(
+    objective: Objective, bad: float, shown: str
+):
     """A valid reward at or below 0 is an error with its index and value."""
     with pytest.raises(ValueError, match=rf"sample 2 .* {shown} is not above 0"):
         advantages_of(objective, [1.0, NAN, bad, -7.0])
@@ -317,14 +325,14 @@ def test_objectives_that_need_a_number_name_the_sample_that_broke_them(objective
 
 @pytest.mark.parametrize("objective", ALL)
 @pytest.mark.parametrize("bad", [NAN, math.inf, -math.inf])
-def test_a_valid_reward_must_be_finite(objective, bad):
+def test_a_valid_reward_must_be_finite(objective: Objective, bad: float):
     """A valid reward that is not finite is an error with its index."""
     with pytest.raises(ValueError, match=r"sample 1 .* not finite"):
         objective(np.array([1.0, bad, 2.0]), np.array([True, True, True]))
 
 
 @pytest.mark.parametrize("objective", ALL)
-def test_shapes_must_agree(objective):
+def test_shapes_must_agree(objective: Objective):
     """Two rewards with three flags are an error."""
     with pytest.raises(ValueError, match=r"must both be \[G\]"):
         objective(np.array([1.0, 2.0]), np.array([True, True, True]))
@@ -348,7 +356,7 @@ def test_by_name_knows_every_objective_of_the_configuration():
 # KL shaping
 
 
-def arrays(*rows):
+def arrays(*rows: Sequence[float]) -> list[FloatArray]:
     """One float array per row."""
     return [np.array(row, dtype=float) for row in rows]
 
@@ -416,7 +424,7 @@ tokens = st.tuples(log_probabilities, log_probabilities)
 
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(st.lists(tokens, max_size=5), st.integers(1, 4)), max_size=5))
-def test_kl_shaping_sums_to_zero_over_the_batch(rows):
+def test_kl_shaping_sums_to_zero_over_the_batch(rows: list[tuple[list[tuple[float, float]], int]]):
     """The weighted sum of what is added over all tokens is 0."""
     sampler = [np.array([s for s, _ in row], dtype=float) for row, _ in rows]
     base = [np.array([b for _, b in row], dtype=float) for row, _ in rows]
