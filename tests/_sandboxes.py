@@ -61,6 +61,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse a backend that there is not, before anything is collected."""
+    chosen(config)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run an attack on all chosen backends that claim what it attacks."""
     mark = metafunc.definition.get_closest_marker("attacks")

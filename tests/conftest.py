@@ -22,13 +22,21 @@ from transformers import (
 from tests._sandboxes import (
     backend,
     pytest_addoption,
+    pytest_configure,
     pytest_generate_tests,
     sandbox,
     sandboxes,
 )
 from ttrl_cli.models.load import LoadedModel
 
-__all__ = ["backend", "pytest_addoption", "pytest_generate_tests", "sandbox", "sandboxes"]
+__all__ = [
+    "backend",
+    "pytest_addoption",
+    "pytest_configure",
+    "pytest_generate_tests",
+    "sandbox",
+    "sandboxes",
+]
 
 CHAT_TEMPLATE = (
     "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}<end>{% endfor %}"
