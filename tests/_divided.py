@@ -23,7 +23,7 @@ from ttrl_cli.records import Probe, Round, Row
 PROMPTS = ([5, 6, 7, 8], [9, 4])
 
 
-def config(model: Path, **more: object) -> RunConfig:
+def learner_config(model: Path, **more: object) -> RunConfig:
     """Options of a learner on the CPU."""
     given = {"model": str(model), "device": "cpu", "dtype": "float32", "threads": 1}
     # Adam makes as large a step of a gradient that is all rounding: with a small rate it is small
@@ -84,7 +84,7 @@ def main(out: Path, model: Path, given: dict[str, Any]) -> None:
     """Learn with some options more, and say what came of it."""
     torch.set_num_threads(1)
     group = ProcessGroup()
-    options = config(model, gpus=group.size, **given)
+    options = learner_config(model, gpus=group.size, **given)
     loaded = load_model(options)
     random_adapter(loaded, seed=1)
     most = Most(loaded.network)

@@ -1,14 +1,16 @@
 """Small problems, replay files and ways to run the command, for tests of whole runs."""
 
 import contextlib
+import importlib.util
 import json
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, TypeVar
 
 import psutil
 import yaml
@@ -17,6 +19,8 @@ from typer.testing import CliRunner
 from tests._fork_server import SCRIPT, Forked, can_fork
 from ttrl_cli.cli.main import app
 from ttrl_cli.errors import TtrlError
+
+T = TypeVar("T")
 
 NUMBER = """
 from ttrl_cli import Invalid
@@ -168,12 +172,46 @@ def followers() -> list[psutil.Process]:
     return found
 
 
-def until(met: Callable[[], object], seconds: float = PATIENCE) -> None:
-    """Wait for something to be so."""
+def until(met: Callable[[], T], seconds: float = PATIENCE) -> T:
+    """Wait for something to be so; return it."""
     ends = time.monotonic() + seconds
-    while not met():
-        assert time.monotonic() < ends
-        time.sleep(0.1)
+    while not (found := met()):
+        assert time.monotonic() < ends, "waited in vain"
+        time.sleep(0.05)
+    return found
+
+
+def command_line(process: psutil.Process) -> str:
+    """Return a process's command line; empty if it has ended."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
+def flags(options: Mapping[str, object]) -> list[Any]:
+    """Return options as words of a command line: {"max_tokens": 3} as --max-tokens 3."""
+    return [
+        part for key, value in options.items() for part in (f"--{key.replace('_', '-')}", value)
+    ]
+
+
+def load_module(path: Path, name: str) -> ModuleType:
+    """Import a Python file under a name."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def nested(depth: int) -> list[Any]:
+    """Return a list in a list, and so on."""
+    data: list[Any] = []
+    for _ in range(depth):
+        data = [data]
+    return data
 
 
 def kill_the_other(run: Path, process: subprocess.Popen[bytes]) -> Done:

@@ -19,10 +19,24 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from tests._sandboxes import sandbox, sandboxes
+from tests._sandboxes import (
+    backend,
+    pytest_addoption,
+    pytest_configure,
+    pytest_generate_tests,
+    sandbox,
+    sandboxes,
+)
 from ttrl_cli.models.load import LoadedModel
 
-__all__ = ["sandbox", "sandboxes"]
+__all__ = [
+    "backend",
+    "pytest_addoption",
+    "pytest_configure",
+    "pytest_generate_tests",
+    "sandbox",
+    "sandboxes",
+]
 
 CHAT_TEMPLATE = (
     "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}<end>{% endfor %}"

@@ -18,7 +18,9 @@ from ttrl_cli.records import Attempt, Completion, Round, Row, Status, UpdateRepo
 CONFIG = RunConfig()
 
 
-def row(tokens: list[int], *, advantage: float = 1.0, prompt: int = 7, logprob: float = -1.0):
+def row(
+    tokens: list[int], *, advantage: float = 1.0, prompt: int = 7, logprob: float = -1.0
+) -> Row:
     """A row whose tokens all have one log-probability."""
     return Row(
         prompt_ids_S=np.array([prompt]),
@@ -96,6 +98,78 @@ def test_what_is_not_learned_from_has_no_advantage():
     assert advantages(attempts) == {"1.0.0": -1.0, "1.0.1": 1.0, "1.0.2": None}
     nothing = assign_advantages([attempts[2]], by_name("mean-baseline", 1.0), CONFIG)
     assert (nothing.groups, nothing.metrics, nothing.attempts) == (None, {}, [attempts[2]])
+
+
+def test_entropic_advantages_of_a_group():
+    """By hand, with beta ln 2: rewards 0, 1 and 2 weigh 1/4, 1/2 and 1, and an invalid one 0.
+
+    Each is divided by the mean of the three others, which gives 1/2, 6/5, 4 and 0; less 1. A group
+    without a signal has no beta to count.
+    """
+    rewards = [0.0, 1.0, 2.0, None]
+    group = [attempt(0, index, reward) for index, reward in enumerate(rewards)]
+    equal = [attempt(1, 0, 5.0), attempt(1, 1, 5.0)]
+    assigned = assign_advantages([*group, *equal], by_name("constant-beta", math.log(2)))
+    values = [a.advantage for a in assigned.attempts]
+    assert values == pytest.approx([-0.5, 0.2, 3.0, -1.0, 0.0, 0.0])
+    assert assigned.metrics == pytest.approx(
+        {"credit/groups_dropped": 0.5, "credit/beta": math.log(2)}
+    )
+
+
+def test_each_group_has_a_temperature_of_its_own():
+    """Beta is 0 where half of a group is invalid, and at its cap, 1e6 / 2, where one of two leads.
+
+    The metric is their mean.
+    """
+    half = [attempt(0, 0, 1.0), attempt(0, 1, 9.0), attempt(0, 2, None), attempt(0, 3, None)]
+    leads = [attempt(1, 0, 1.0), attempt(1, 1, 3.0)]
+    assigned = assign_advantages([*half, *leads], by_name("entropic", 0.0))
+    assert [a.advantage for a in assigned.attempts] == [2.0, 2.0, -1.0, -1.0, -1.0, 1.0]
+    assert assigned.metrics["credit/beta"] == 250_000
+
+
+def test_attempts_stay_in_order_and_groups_come_in_theirs():
+    """Attempts come in the order in which they ended; rows go by group, whatever that order was."""
+    attempts = [attempt(1, 1, 4.0), attempt(0, 1, 1.0), attempt(1, 0, 2.0), attempt(0, 0, 3.0)]
+    assigned = assign_advantages(attempts, by_name("mean-baseline", 1.0))
+    assert [a.id for a in assigned.attempts] == ["1.1.1", "1.0.1", "1.1.0", "1.0.0"]
+    assert [a.advantage for a in assigned.attempts] == [1.0, -1.0, -1.0, 1.0]
+    rows = [[r.advantages_T.tolist() for r in rows] for rows in assigned.groups]
+    assert rows == [[[-1.0, -1.0], [1.0, 1.0]], [[1.0, 1.0], [-1.0, -1.0]]]
+
+
+def test_a_row_is_its_completion_with_an_advantage_per_token():
+    """Prompt, tokens, log-probabilities and which tokens were sampled are the completion's."""
+    first, second = attempt(0, 0, 1.0), attempt(0, 1, 3.0)
+    completion = replace(
+        first.completion,
+        prompt_ids_S=np.array([4, 5, 6]),
+        token_ids_T=np.array([7, 8]),
+        logprobs_T=np.array([-0.5, -0.25]),
+        sampled_T=np.array([True, False]),
+    )
+    assigned = assign_advantages(
+        [replace(first, completion=completion), second], by_name("mean-baseline", 1.0)
+    )
+    row_of_first = assigned.groups[0][0]
+    assert row_of_first.prompt_ids_S.tolist() == [4, 5, 6]
+    assert row_of_first.token_ids_T.tolist() == [7, 8]
+    assert row_of_first.logprobs_T.tolist() == [-0.5, -0.25]
+    assert row_of_first.advantages_T.tolist() == [-1.0, -1.0]
+    assert row_of_first.sampled_T.tolist() == [True, False]
+    assert row_of_first.weight == 1.0
+
+
+def test_a_group_of_failures_alone_teaches_nothing():
+    """Where all of a group failed on our side it has no advantages and no rows; others have."""
+    failed = [attempt(0, index, None, status=Status.FAILED) for index in (0, 1)]
+    assigned = assign_advantages(
+        [*failed, attempt(1, 0, 1.0), attempt(1, 1, 3.0)], by_name("mean-baseline", 1.0)
+    )
+    assert [a.advantage for a in assigned.attempts] == [None, None, -1.0, 1.0]
+    assert len(assigned.groups) == 1
+    assert assigned.metrics["credit/groups_dropped"] == 0.5
 
 
 def test_replayed_completions_have_no_rows():

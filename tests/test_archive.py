@@ -4,49 +4,21 @@ import dataclasses
 import json
 import math
 import random
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests._archive import kept_states, lineage, live_states
+from tests._states import expand, make_state, seeds
 from ttrl_cli.records import State
 from ttrl_cli.search.archive import Archive, Expansion, data_digest
 from ttrl_cli.search.columns import MOST_MERGED
 
 
-def make_state(id, parent, signed, data=None):
-    """A state of a minimisation, whose data is its id unless given."""
-    return State(
-        id=id,
-        parent=parent,
-        step=0 if parent is None else 1,
-        score=-signed,
-        signed=signed,
-        data=id if data is None else data,
-        solution=f"solution {id}",
-        shown=f"shown {id}",
-        output="output",
-        feedback="feedback",
-    )
-
-
-def seeds(*signed):
-    """Roots with these scores and data of their own."""
-    return [make_state(f"seed.{i}", None, value) for i, value in enumerate(signed)]
-
-
-def expand(archive, parent, *children, best="children", samples=4):
-    """Extend by children given as (id, signed) or (id, signed, data)."""
-    states = tuple(make_state(child[0], parent, *child[1:]) for child in children)
-    if best == "children":
-        best = max((state.signed for state in states), default=None)
-    return archive.extend(
-        Expansion(step=1, group=0, parent=parent, samples=samples, best=best, children=states)
-    )
-
-
-def ids(archive):
+def ids(archive: Archive) -> list[str]:
     """Ids of the live states, in order."""
     return [state.id for state in live_states(archive)]
 
@@ -167,7 +139,7 @@ def test_evicted_states_still_count_as_ancestors():
     expand(archive, "seed.0", ("a", 1.0))
     expand(archive, "a", ("b", 2.0))  # evicts a
     expand(archive, "b", ("c", 3.0))  # evicts b
-    expand(archive, "a", best=None)  # a was selected before it was evicted
+    expand(archive, "a")  # a was selected before it was evicted
     assert ids(archive) == ["seed.0", "seed.1", "c"]
     # n: c 0, b 1 (c), a 1 (b) + 1 (c) + 1 (failed), seed.0 one more for a
     assert [archive.visits(id) for id in ("c", "b", "a", "seed.0")] == [0, 1, 3, 4]
@@ -302,7 +274,9 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("change", "message"), REFUSED.values(), ids=REFUSED.keys())
-def test_a_contradictory_expansion_is_refused_and_changes_nothing(change, message):
+def test_a_contradictory_expansion_is_refused_and_changes_nothing(
+    change: dict[str, Any], message: str
+):
     """A wrong expansion raises, and the archive afterwards is what it was before."""
     archive = Archive.from_seeds(seeds(0.0))
     good = Expansion(
@@ -331,7 +305,9 @@ def test_a_contradictory_expansion_is_refused_and_changes_nothing(change, messag
         ([make_state("a", None, 0.0)], {"children_per_parent": 0}, "must be >= 1"),
     ],
 )
-def test_wrong_seeds_and_bounds_are_refused(roots, bounds, message):
+def test_wrong_seeds_and_bounds_are_refused(
+    roots: list[State], bounds: dict[str, int], message: str
+):
     """An archive without seeds, with a seed that has a parent, and so on, cannot be made."""
     with pytest.raises(ValueError, match=message):
         Archive.from_seeds(roots, **bounds)
@@ -346,8 +322,12 @@ def test_unknown_ids_are_key_errors():
             ask("x")
 
 
+Groups: TypeAlias = list[tuple[int, list[tuple[float, Any]]]]
+History: TypeAlias = tuple[dict[str, Any], Groups]
+
+
 @st.composite
-def histories(draw):
+def histories(draw: st.DrawFn) -> History:
     """Bounds, and groups of children: (pick of a parent, [(score, data)]), with many ties."""
     child = st.tuples(st.integers(0, 12), st.integers(0, 25))
     group = st.tuples(st.integers(0, 10**6), st.lists(child, max_size=5))
@@ -359,9 +339,11 @@ def histories(draw):
     return bounds, draw(st.lists(group, max_size=30))
 
 
-def play(bounds, groups):
+def play(bounds: dict[str, Any], groups: Groups) -> tuple[Archive, list[Expansion], list[State]]:
     """An archive after a history, its log, and all children ever offered."""
-    archive, log, known, offered = Archive.from_seeds(seeds(0.0, 1.0), **bounds), [], [], []
+    archive = Archive.from_seeds(seeds(0.0, 1.0), **bounds)
+    log: list[Expansion] = []
+    offered: list[State] = []
     known = ["seed.0", "seed.1"]  # evicted states are expanded too
     for number, (pick, group) in enumerate(groups):
         parent = known[pick % len(known)]
@@ -381,7 +363,7 @@ def play(bounds, groups):
 
 @settings(deadline=None, max_examples=300)
 @given(histories())
-def test_replaying_the_returned_expansions_rebuilds_the_archive(history):
+def test_replaying_the_returned_expansions_rebuilds_the_archive(history: History):
     """The log of returned expansions, replayed, gives the same archive and returns itself."""
     bounds, groups = history
     archive, log, _ = play(bounds, groups)
@@ -407,7 +389,7 @@ def test_replaying_the_returned_expansions_rebuilds_the_archive(history):
 
 @settings(deadline=None, max_examples=200)
 @given(histories())
-def test_without_duplicates_the_archive_is_the_best_of_the_best_children(history):
+def test_without_duplicates_the_archive_is_the_best_of_the_best_children(history: History):
     """What is live is the best `capacity` of each parent's best children ever offered."""
     bounds, groups = history
     unique = [
@@ -433,15 +415,15 @@ def test_without_duplicates_the_archive_is_the_best_of_the_best_children(history
 class Plain:
     """The rules of the archive, followed by looking through all states ever kept each time."""
 
-    def __init__(self, roots, capacity, children_per_parent):
+    def __init__(self, roots: list[State], capacity: int, children_per_parent: int):
         self.kept = list(roots)  # in order
         self.live = {state.id for state in roots}
         self.n = {state.id: 0 for state in roots}
-        self.m = {}
+        self.m: dict[str, float] = {}
         self._roots = {state.id for state in roots}
         self._capacity, self._children_per_parent = capacity, children_per_parent
 
-    def extend(self, parent, children, best):
+    def extend(self, parent: str, children: Sequence[State], best: float | None) -> list[str]:
         """Enter children under a parent; the ids of those that stay."""
         for id in self.line(parent):
             self.n[id] += 1
@@ -455,7 +437,7 @@ class Plain:
         ]
         order = {state.id: place for place, state in enumerate([*self.kept, *fresh])}
 
-        def rank(state):
+        def rank(state: State) -> tuple[float, int]:
             return -state.signed, order[state.id]
 
         family = [state for state in self.states() if state.parent == parent] + fresh
@@ -469,21 +451,23 @@ class Plain:
         self.live -= {state.id for state in losers}
         return [child.id for child in entered]
 
-    def states(self):
+    def states(self) -> list[State]:
         """The live states."""
         return [state for state in self.kept if state.id in self.live]
 
-    def line(self, id):
+    def line(self, id: str | None) -> list[str]:
         """Ids of a state and its ancestors."""
         parent = {state.id: state.parent for state in self.kept}
-        path = []
+        path: list[str] = []
         while id is not None:
             path.append(id)
             id = parent[id]
         return path
 
 
-def grow_both(seed, expansions, watch):
+def grow_both(
+    seed: int, expansions: int, watch: Callable[[Archive, Plain], None]
+) -> tuple[Archive, Plain]:
     """Random expansions, many of equal scores and data, of an archive and of a plain one."""
     rng = random.Random(seed)
     bounds = {"capacity": rng.choice([1, 5, 25]), "children_per_parent": rng.randint(1, 3)}
@@ -509,10 +493,10 @@ def grow_both(seed, expansions, watch):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_a_standing_is_what_looking_through_all_states_gives(seed):
+def test_a_standing_is_what_looking_through_all_states_gives(seed: int):
     """After any expansions R, Q, n, what is live and the order are those of the plain rules."""
 
-    def watch(archive, plain):
+    def watch(archive: Archive, plain: Plain) -> None:
         now = archive.standing()
         ids = [state.id for state in plain.kept]
         assert now.reward_N.tolist() == [state.signed for state in plain.kept]
@@ -530,10 +514,10 @@ def test_a_standing_is_what_looking_through_all_states_gives(seed):
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_states_best_and_duplicates_are_what_looking_through_all_states_gives(seed):
+def test_states_best_and_duplicates_are_what_looking_through_all_states_gives(seed: int):
     """The live states, `best`, `holds` and lineages follow every eviction."""
 
-    def watch(archive, plain):
+    def watch(archive: Archive, plain: Plain) -> None:
         live = plain.states()
         assert ids(archive) == [state.id for state in live]
         assert archive.best() == max(live, key=lambda state: state.signed)

@@ -1,25 +1,15 @@
 """The questions of problems/arithmetic: what they are, and how they are asked."""
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
+from tests._helpers import load_module
 from ttrl_cli.config import VoteConfig, resolve
 from ttrl_cli.questions import load_prompt, load_questions, question_messages
 
 FOLDER = Path(__file__).parent.parent / "problems" / "arithmetic"
 SETS = ["one_digit_add", "one_digit_mul", "two_digit_add"]
-
-
-def _generate() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("generate_arithmetic", FOLDER / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def compute(question: str) -> str:
@@ -31,7 +21,8 @@ def compute(question: str) -> str:
 def test_files_are_current():
     """The .jsonl files are what generate.py writes, byte for byte, and there are no others."""
     written = {path.name: path.read_bytes() for path in FOLDER.glob("*.jsonl")}
-    assert written == {name: text.encode() for name, text in _generate().files().items()}
+    generate = load_module(FOLDER / "generate.py", "generate_arithmetic")
+    assert written == {name: text.encode() for name, text in generate.files().items()}
 
 
 @pytest.mark.parametrize("name", SETS)

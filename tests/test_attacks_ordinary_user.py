@@ -12,9 +12,7 @@ from tests._ordinary_user import own_python, run_as_ordinary_user
 ENDED = "test_verify.py::TestEnding::test_a_command_that_is_ended_leaves_nothing"
 TERMINAL = "test_terminal.py::test_commands_on_a_terminal"
 SUITES = (
-    "test_attacks_limits.py",
-    "test_attacks_escape.py",
-    "test_attacks_shared.py",
+    "attacks",
     "test_reader.py::TestArrays::test_shapes_of_too_many_lists_are_refused",
     f"{ENDED}[auto-15]",
     f"{ENDED}[process-15]",

@@ -2,7 +2,7 @@
 
 import ast
 import contextlib
-import importlib.util
+import importlib
 import json
 import re
 import subprocess
@@ -15,19 +15,10 @@ from typing import Any
 
 import pytest
 
-from tests._helpers import DISTINCT
+from tests._helpers import DISTINCT, load_module
 
 ROOT = Path(__file__).parent.parent
 BENCHMARKS = ROOT / "tests" / "benchmarks"
-
-
-def _generate() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def _constants(script: str) -> dict[str, Any]:
@@ -43,7 +34,8 @@ def _constants(script: str) -> dict[str, Any]:
 @pytest.mark.parametrize("page", ["benchmarks.md", "cli.md", "problem.md", "prompt-file.md"])
 def test_generated_pages_are_current(page: str) -> None:
     """Each generated page is what `make docs` would write."""
-    assert (ROOT / "docs" / page).read_text(encoding="utf-8") == _generate().PAGES[page]()
+    generate = load_module(ROOT / "docs" / "generate.py", "generate")
+    assert (ROOT / "docs" / page).read_text(encoding="utf-8") == generate.PAGES[page]()
 
 
 def test_every_benchmark_is_run() -> None:

@@ -268,7 +268,7 @@ def run_all(what: Evidence, only: str = "", *, jobs: int = 1, anew: bool = False
     return said
 
 
-def states(what: Evidence) -> dict[str, State]:
+def standing_of(what: Evidence) -> dict[str, State]:
     """How the runs stand."""
     return {name: it.state for name, it in what.standings().items()}
 
@@ -288,7 +288,7 @@ def test_all_runs_are_made(done: Evidence):
         assert config["seed"] == run.seed
         assert config["search"] == run.arm.options.get("search", "puct")
         assert len(read_lines(done.out / run.name / "metrics.jsonl")) == 3
-    assert set(states(done).values()) == {State.DONE}
+    assert set(standing_of(done).values()) == {State.DONE}
 
 
 def test_a_done_run_is_never_made_again(done: Evidence):
@@ -366,7 +366,7 @@ def test_an_interrupt_saves_the_step_and_goes_on_later(
     before = signal.getsignal(signal.SIGINT)
     (tmp_path / "moment").touch()
     assert make(what, "", 1, anew=False) == 130
-    assert states(what) == {"number/puct/0": State.STOPPED, "number/puct/1": State.MISSING}
+    assert standing_of(what) == {"number/puct/0": State.STOPPED, "number/puct/1": State.MISSING}
     assert len(read_lines(what.out / "number/puct/0/metrics.jsonl")) == 1
     assert "0 of 2 runs" in (what.docs / "evidence.md").read_text()
     assert "number/puct/1" not in capsys.readouterr().err
@@ -381,7 +381,7 @@ def test_a_killed_run_is_resumed(tmp_path: Path):
     run_all(what)
     status = what.out / "number/seeds/0/status.json"
     status.write_text(json.dumps(json.loads(status.read_text()) | {"phase": "running"}))
-    assert states(what) == {"number/seeds/0": State.STOPPED}
+    assert standing_of(what) == {"number/seeds/0": State.STOPPED}
     assert run_all(what) == ["number/seeds/0: goes on", "number/seeds/0: done"]
 
 
@@ -391,9 +391,9 @@ def test_a_folder_without_a_run_is_set_aside(tmp_path: Path):
     folder = what.out / "number/seeds/0"
     folder.mkdir(parents=True)
     (folder / "provenance.json").write_text("{}")
-    assert states(what) == {"number/seeds/0": State.CUT_OFF}
+    assert standing_of(what) == {"number/seeds/0": State.CUT_OFF}
     run_all(what)
-    assert states(what) == {"number/seeds/0": State.DONE}
+    assert standing_of(what) == {"number/seeds/0": State.DONE}
     assert (folder.with_name("0.cut-off-1") / "provenance.json").exists()
 
 
@@ -401,7 +401,7 @@ def test_a_run_with_other_options_is_left_alone(tmp_path: Path):
     """A run that is not the plan's is neither made over, nor gone on with, nor recorded."""
     run_all(evidence(tmp_path, SEEDS, temperature=0.5))
     what = evidence(tmp_path, SEEDS)
-    assert states(what) == {"number/seeds/0": State.OTHER}
+    assert standing_of(what) == {"number/seeds/0": State.OTHER}
     assert make(what, "", 1, anew=False) == 1
     (line,) = in_the_way(what, "")
     assert "temperature 0.5, planned 1.0" in line
@@ -412,11 +412,11 @@ def test_steps_are_added_to_a_run_that_has_too_few(tmp_path: Path, done: Evidenc
     """A plan with more steps extends the run that is there, to what one run would have been."""
     run_all(evidence(tmp_path, SEEDS, steps=2))
     longer = evidence(tmp_path, SEEDS)
-    assert states(longer) == {"number/seeds/0": State.SHORT}
+    assert standing_of(longer) == {"number/seeds/0": State.SHORT}
     run_all(longer)
-    assert states(longer) == {"number/seeds/0": State.DONE}
+    assert standing_of(longer) == {"number/seeds/0": State.DONE}
     assert digest(longer.out / "number/seeds/0") == digest(done.out / "number/seeds/0")
-    assert states(evidence(tmp_path, SEEDS, steps=2)) == {"number/seeds/0": State.OTHER}
+    assert standing_of(evidence(tmp_path, SEEDS, steps=2)) == {"number/seeds/0": State.OTHER}
 
 
 def test_what_is_wrong_for_all_runs_ends_it(tmp_path: Path):
@@ -436,7 +436,7 @@ def test_two_do_not_make_the_same_runs(tmp_path: Path):
     what = evidence(tmp_path, SEEDS)
     with alone(what.out), pytest.raises(UsageError, match="another process is making runs"):
         make(what, "", 1, anew=False)
-    assert states(what) == {"number/seeds/0": State.MISSING}
+    assert standing_of(what) == {"number/seeds/0": State.MISSING}
 
 
 def test_the_list_says_what_is_there(tmp_path: Path, done: Evidence):
@@ -569,7 +569,7 @@ def test_what_the_machine_settles_is_open(tmp_path: Path):
     run_all(what)
     config = what.out / "number/seeds/0/config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | {"dtype": "bfloat16"}))
-    assert states(what) == {"number/seeds/0": State.DONE}
+    assert standing_of(what) == {"number/seeds/0": State.DONE}
 
 
 def _curves(of: Record) -> tuple[list[float], list[float]]:

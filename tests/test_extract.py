@@ -15,7 +15,7 @@ CITIES = {"A": "Lyon", "B": "Paris", "C": "Nice", "D": "Lille"}
 NUMBERS = {"A": r"$\frac{1}{2}$", "B": "3", "C": "12", "D": "None of the above", "E": "$5$ cm"}
 
 
-def cases(**rows: tuple[str, Expected]):
+def cases(**rows: tuple[str, Expected]) -> pytest.MarkDecorator:
     """One parameter set per row, with the row's name as its id."""
     params = [pytest.param(text, want, id=name) for name, (text, want) in rows.items()]
     return pytest.mark.parametrize(("text", "want"), params)

@@ -4,15 +4,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from ttrl_cli.answers.extract import extract
+from tests._extract import answer
 
 TREES = {"A": "oak", "B": "elm", "C": "ash", "D": "fir"}
-
-
-def answer(text: str, choices: Mapping[str, str] | None = None) -> str | None:
-    """The answer that a text gives."""
-    found = extract(text, choices=choices)
-    return found.answer if found else None
 
 
 @pytest.mark.parametrize(

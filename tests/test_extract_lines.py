@@ -1,19 +1,11 @@
 """Final answers in lists, over several lines, beside code and other cases, and in names."""
 
-from collections.abc import Mapping
-
 import pytest
 
-from ttrl_cli.answers.extract import extract
+from tests._extract import answer
 
 TOWNS = {"A": "Oslo", "B": "Bergen", "C": "Narvik", "D": "Bodø"}
 COUNTS = {"A": "41", "B": "42", "C": "1", "D": "60"}
-
-
-def answer(text: str, choices: Mapping[str, str] | None = None) -> str | None:
-    """The answer that a text gives."""
-    found = extract(text, choices=choices)
-    return found.answer if found else None
 
 
 @pytest.mark.parametrize(

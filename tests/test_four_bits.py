@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests._gradients import gradients_of
-from tests._helpers import DISTINCT, read_lines, ttrl, write_problem
+from tests._helpers import DISTINCT, flags, read_lines, ttrl, write_problem
 from tests.conftest import random_adapter
 from ttrl_cli.config import RunConfig
 from ttrl_cli.learner.lora import LoraLearner
@@ -91,7 +91,7 @@ def options(model: Path, **changed: Any) -> list[Any]:
     """Options of a run."""
     given = {"model": model, "device": "cpu", "dtype": "float32", "lora-rank": 4, "lr": 1e-2}
     given |= {"max-tokens": 12, "threads": 1, "objective": "mean-baseline", "kl": 0.1}
-    return [part for key, value in (given | changed).items() for part in (f"--{key}", value)]
+    return flags(given | changed)
 
 
 def test_a_whole_run(tmp_path: Path, tiny_model: Path) -> None:

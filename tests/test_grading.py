@@ -16,7 +16,7 @@ import psutil
 import pytest
 import yaml
 
-from tests._helpers import until
+from tests._helpers import command_line, until
 from ttrl_cli.errors import ProblemError, SetupError
 from ttrl_cli.grading import worker_process
 from ttrl_cli.grading.base import Grader
@@ -407,7 +407,7 @@ class TestCommands:
         assert verdict.status is Status.FAILED
         assert verdict.reason == "the verifier command took more than 0.5 s, 2 times"
         assert (tmp_path / "tries").read_text() == "xx"
-        assert not [c for c in psutil.Process().children() if "check.py" in _words(c)]
+        assert not [c for c in psutil.Process().children() if "check.py" in command_line(c)]
 
     def test_a_missing_command_is_named(self, make: Make) -> None:
         """A command that is not there is an error of the problem file."""
@@ -541,10 +541,10 @@ def run():
         with ProblemGrader(make(**keys), workers=2) as grader:
             for index in range(5):
                 grader.submit(job(program(body), index=index))
-            until(lambda: sum(marker in c for c in map(_words, psutil.process_iter())) == 2)
+            until(lambda: sum(marker in c for c in map(command_line, psutil.process_iter())) == 2)
             started = time.monotonic()
         assert time.monotonic() - started < 3
-        assert [process for process in psutil.process_iter() if marker in _words(process)] == []
+        assert [p for p in psutil.process_iter() if marker in command_line(p)] == []
         assert len(_workers()) == 0
         assert list(tmp_path.glob("ttrl-*")) == []
 
@@ -571,11 +571,11 @@ def run():
 """)
         env = os.environ | {"TMPDIR": str(tmp_path)}  # nobody is left to tidy up
         with psutil.Popen([sys.executable, str(script)], cwd=tmp_path, env=env) as main:
-            until(lambda: any(marker in _words(p) for p in psutil.process_iter()))
+            until(lambda: any(marker in command_line(p) for p in psutil.process_iter()))
             family = main.children(recursive=True)
             main.kill()
         assert psutil.wait_procs(family, timeout=5)[1] == []
-        assert [p for p in psutil.process_iter() if marker in _words(p)] == []
+        assert [p for p in psutil.process_iter() if marker in command_line(p)] == []
 
     def test_workers_tidy_up_at_the_end(self, tmp_path: Path) -> None:
         """What takes a worker half a second at its end is done when the pool is closed."""
@@ -710,12 +710,7 @@ def score(data):
 
 def _workers() -> list[psutil.Process]:
     """Children of the fork server: each is a worker or a program's process."""
-    servers = [p for p in psutil.Process().children() if "forkserver import main" in _words(p)]
+    servers = [
+        p for p in psutil.Process().children() if "forkserver import main" in command_line(p)
+    ]
     return [child for server in servers for child in server.children(recursive=True)]
-
-
-def _words(process: psutil.Process) -> str:
-    try:
-        return " ".join(process.cmdline())
-    except psutil.Error:
-        return ""

@@ -10,6 +10,7 @@ import torch
 from transformers import AutoTokenizer
 
 from tests._gradients import gradients_of
+from tests._models import stopping
 from tests.conftest import make_tiny_model, random_adapter
 from ttrl_cli.completions import CHANNELS, Marks
 from ttrl_cli.completions.marks import Tag
@@ -39,8 +40,7 @@ def model(tiny_model: Path) -> LoadedModel:
     config = RunConfig(model=str(tiny_model), dtype="float32", device="cpu", lora_rank=4)
     loaded = load_model(config)
     random_adapter(loaded, seed=1)
-    stop_ids = frozenset(range(0, 258, 50))
-    return replace(loaded, codec=replace(loaded.codec, stop_ids=stop_ids))
+    return stopping(loaded, range(0, 258, 50))
 
 
 def prompt(text: str = "hello", n: int = 4) -> Prompt:

@@ -19,6 +19,7 @@ from trl import GRPOConfig, GRPOTrainer
 
 from tests._gradients import gradients_of
 from tests._helpers import DISTINCT, ttrl, write_problem
+from tests._models import plain_logprobs
 from tests.conftest import FAMILIES, make_family
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import SetupError
@@ -57,7 +58,9 @@ def settings(path: Path, **options: Any) -> RunConfig:
     )
 
 
-def start(path: Path, *, noise: float = 0.02, **options: Any) -> tuple[LoadedModel, LoraLearner]:
+def learner_of(
+    path: Path, *, noise: float = 0.02, **options: Any
+) -> tuple[LoadedModel, LoraLearner]:
     """A freshly loaded model with a random adapter, the same each time, and its learner.
 
     `noise` is how far the adapter is from the one that `make_rows` samples with.
@@ -110,19 +113,11 @@ def assert_close(one: Tensors, other: Tensors, tolerance: float = 1e-5) -> None:
         torch.testing.assert_close(tensor, other[name], atol=tolerance * largest, rtol=0.0)
 
 
-def plain_logprobs(network: Any, row: Row) -> torch.Tensor:
-    """Log-probabilities of a row's tokens from one forward pass over the full sequence."""
-    ids = torch.tensor(np.concatenate([row.prompt_ids_S, row.token_ids_T]))[None]
-    logits = network(input_ids=ids).logits[0, len(row.prompt_ids_S) - 1 : -1]
-    tokens = torch.tensor(row.token_ids_T)[:, None]
-    return (logits / TEMPERATURE).log_softmax(-1).gather(1, tokens)[:, 0]
-
-
 def plain_loss(network: Any, round_: Round, clip: float | None = None) -> torch.Tensor:
     """The round's loss, row by row."""
     loss = torch.zeros(())
     for row in round_.rows:
-        ratio_T = (plain_logprobs(network, row) - torch.tensor(row.logprobs_T)).exp()
+        ratio_T = (plain_logprobs(network, row, TEMPERATURE) - torch.tensor(row.logprobs_T)).exp()
         advantage_T = torch.tensor(row.advantages_T)
         gain_T = ratio_T * advantage_T
         if clip is not None:
@@ -141,7 +136,7 @@ def make_rows(
     path: Path, layout: tuple[tuple[int, int], ...] = UNEVEN, *, per_token: bool = True
 ) -> tuple[Row, ...]:
     """Rows of random tokens whose log-probabilities come from the adapter before its noise."""
-    model, _ = start(path, noise=0.0)
+    model, _ = learner_of(path, noise=0.0)
     rng = np.random.default_rng(5)
     prompts = [rng.integers(2, 258, n) for n in PROMPT_TOKENS]
     rows = []
@@ -154,7 +149,7 @@ def make_rows(
             advantages_T=advantage,
         )
         with torch.no_grad():
-            logprobs_T = plain_logprobs(model.network, row).double().numpy()
+            logprobs_T = plain_logprobs(model.network, row, TEMPERATURE).double().numpy()
         rows.append(replace(row, logprobs_T=logprobs_T))
     return tuple(rows)
 
@@ -212,7 +207,7 @@ def grpo(
     trainer.model.eval()
     inputs = grpo_inputs(round_)
     with torch.no_grad(), trainer.model.disable_adapter():
-        base_logps = [plain_logprobs(trainer.model, row) for row in round_.rows]
+        base_logps = [plain_logprobs(trainer.model, row, TEMPERATURE) for row in round_.rows]
     inputs["ref_per_token_logps"] = torch.stack(base_logps)
     loss = trainer.compute_loss(trainer.model, inputs)
     loss.backward()
@@ -252,9 +247,12 @@ def test_loss_and_gradients_equal_grpo(
     kl_loss: float,
 ) -> None:
     """On a full round our loss and every gradient equal those of TRL's GRPOTrainer to 1e-5."""
-    model, learner = start(tiny_model, noise=noise, clip=clip, kl_loss=kl_loss)
+    model, learner = learner_of(tiny_model, noise=noise, clip=clip, kl_loss=kl_loss)
     ratio = np.concatenate(
-        [plain_logprobs(model.network, r).detach().numpy() - r.logprobs_T for r in even.rows]
+        [
+            plain_logprobs(model.network, r, TEMPERATURE).detach().numpy() - r.logprobs_T
+            for r in even.rows
+        ]
     )
     assert np.abs(ratio).max() > 0.01
     if clip is not None:
@@ -279,7 +277,7 @@ def test_uneven_rounds_equal_the_plain_computation(
     tiny_model: Path, uneven: Round, budget: int, clip: float | None
 ) -> None:
     """Loss and gradients on uneven rows equal full-sequence autograd for every micro-batch size."""
-    model, learner = start(tiny_model, noise=0.1, clip=clip, micro_batch_tokens=budget)
+    model, learner = learner_of(tiny_model, noise=0.1, clip=clip, micro_batch_tokens=budget)
     loss = plain_loss(model.network, uneven, clip)
     assert_close(gradients_of(model, learner, uneven), plain_gradients(model, loss))
     metrics = learner.update(uneven).metrics
@@ -294,7 +292,7 @@ def test_families_learn_as_their_own_forward_does(
 ) -> None:
     """Whatever runs a family, loss and gradients are those of autograd through its own forward."""
     folder = make_family(family, tmp_path)
-    model, learner = start(folder, noise=0.1, micro_batch_tokens=40)
+    model, learner = learner_of(folder, noise=0.1, micro_batch_tokens=40)
     loss = plain_loss(model.network, uneven)
     expected = plain_gradients(model, loss)
     assert all(gradient.abs().max() > 0.1 for gradient in expected.values())
@@ -314,7 +312,7 @@ def test_activations_computed_again_give_the_same_gradients(
     folder = make_family(family, tmp_path)
     found, kept, drift = [], [], []
     for checkpointing in (False, True):
-        model, learner = start(folder, noise=0.1, checkpointing=checkpointing, kl=0.1)
+        model, learner = learner_of(folder, noise=0.1, checkpointing=checkpointing, kl=0.1)
         sizes: list[int] = []
 
         def note(tensor: torch.Tensor, sizes: list[int] = sizes) -> torch.Tensor:
@@ -391,7 +389,7 @@ class Small(torch.nn.Module):
 
 def short_of_memory(path: Path, room: int, **options: Any) -> LoraLearner:
     """A learner with micro-batches of 80 tokens on a device with less room."""
-    model, learner = start(path, noise=0.1, micro_batch_tokens=80, **options)
+    model, learner = learner_of(path, noise=0.1, micro_batch_tokens=80, **options)
     base = model.network.get_base_model().model
     base.embed_tokens = Small(base.embed_tokens, room)
     return learner
@@ -399,7 +397,7 @@ def short_of_memory(path: Path, room: int, **options: Any) -> LoraLearner:
 
 def test_out_of_memory_halves_the_micro_batch_once(tiny_model: Path, uneven: Round) -> None:
     """Half the micro-batch fits: the gradient is the same, it is said once, and it stays halved."""
-    _, roomy = start(tiny_model, noise=0.1, micro_batch_tokens=80)
+    _, roomy = learner_of(tiny_model, noise=0.1, micro_batch_tokens=80)
     expected = roomy.update(uneven)
     tight = short_of_memory(tiny_model, 25)
     first, second = tight.update(uneven), tight.update(uneven)
@@ -411,7 +409,7 @@ def test_out_of_memory_halves_the_micro_batch_once(tiny_model: Path, uneven: Rou
 
 def test_out_of_memory_in_the_base_models_pass(tiny_model: Path, uneven: Round) -> None:
     """The pass that the KL shaping needs comes first, and runs out of memory first."""
-    _, roomy = start(tiny_model, noise=0.1, micro_batch_tokens=80, kl=0.1)
+    _, roomy = learner_of(tiny_model, noise=0.1, micro_batch_tokens=80, kl=0.1)
     expected = roomy.update(uneven)
     found = short_of_memory(tiny_model, 25, kl=0.1).update(uneven)
     assert found.warning == "out of memory: micro-batches now have 40 tokens, half as many"
@@ -471,14 +469,14 @@ def test_long_rows_attend_in_parts(tmp_path: Path) -> None:
     """Rows longer than what attends at a time have the gradients of plain autograd, too."""
     folder = make_family("llama", tmp_path)
     rows = make_rows(folder, ((1, sequence._QUERIES + 30), (1, 7)))
-    model, learner = start(folder, noise=0.1)
+    model, learner = learner_of(folder, noise=0.1)
     expected = plain_gradients(model, plain_loss(model.network, make_round(rows)))
     assert_close(gradients_of(model, learner, make_round(rows)), expected)
 
 
 def test_a_model_is_scored_at_one_temperature(tmp_path: Path, uneven: Round) -> None:
     """A model with TRL's head refuses a second temperature, which that head would not take up."""
-    model, learner = start(make_family("olmo2", tmp_path))
+    model, learner = learner_of(make_family("olmo2", tmp_path))
     gradients_of(model, learner, uneven)
     with pytest.raises(ValueError, match=f"scored at temperature {TEMPERATURE}, not 1"):
         forward(model, 1.0)
@@ -508,7 +506,7 @@ def test_the_output_layer_scores_as_autograd_does(tokens: int, temperature: floa
 
 def test_metrics_describe_the_round(tiny_model: Path, uneven: Round) -> None:
     """Ratio, entropy and gradient norm in the report equal those of a plain forward pass."""
-    model, learner = start(tiny_model, noise=0.1)
+    model, learner = learner_of(tiny_model, noise=0.1)
     weights = (1.0, 3.0, 1.0, 1.0, 0.5, 1.0, 1.0)
     rows = tuple(replace(r, weight=w) for r, w in zip(uneven.rows, weights, strict=True))
     round_ = make_round(rows)
@@ -517,7 +515,7 @@ def test_metrics_describe_the_round(tiny_model: Path, uneven: Round) -> None:
         ids = torch.tensor(np.concatenate([row.prompt_ids_S, row.token_ids_T]))[None]
         with torch.no_grad():
             logits = model.network(input_ids=ids).logits[0, len(row.prompt_ids_S) - 1 : -1]
-            logp_T = plain_logprobs(model.network, row)
+            logp_T = plain_logprobs(model.network, row, TEMPERATURE)
         entropies.append(torch.distributions.Categorical(logits=logits / TEMPERATURE).entropy())
         ratios.append(np.exp(logp_T.numpy() - row.logprobs_T))
         token_weights.append(np.full(len(row.token_ids_T), row.weight))
@@ -546,7 +544,7 @@ def test_a_weight_counts_samples(tiny_model: Path, uneven: Round, kl: float) -> 
     twice = replace(uneven, rows=(first, *others, first))
     gradients, reports = [], []
     for round_ in (merged, twice):
-        model, learner = start(tiny_model, kl=kl)
+        model, learner = learner_of(tiny_model, kl=kl)
         reports.append(learner.update(round_).metrics)
         gradients.append(first_gradient(model, learner))
     assert_close(*gradients)
@@ -564,13 +562,13 @@ def test_rows_that_teach_nothing_are_not_run(tiny_model: Path, uneven: Round) ->
         replace(uneven.rows[3], weight=0.0, advantages_T=np.zeros(7)),
     ]
     more = replace(uneven, rows=(*idle, *uneven.rows))
-    model, learner = start(tiny_model)
+    model, learner = learner_of(tiny_model)
     assert_close(gradients_of(model, learner, more), gradients_of(model, learner, uneven))
     assert learner.update(more).metrics["train/tokens"] == 36
     before = copied(adapter(model))
     assert learner.update(replace(uneven, rows=tuple(idle))).metrics["train/updates"] == 0
     assert same(before, adapter(model))
-    _, held = start(tiny_model, kl_loss=0.5)
+    _, held = learner_of(tiny_model, kl_loss=0.5)
     assert held.update(more).metrics["train/tokens"] == 36 + 12
 
 
@@ -579,7 +577,7 @@ def test_a_prompt_of_one_token_has_nothing_to_share(
     tiny_model: Path, uneven: Round, rows: int
 ) -> None:
     """Rows after a prompt of a single token have the gradients of the plain computation."""
-    model, learner = start(tiny_model, noise=0.1)
+    model, learner = learner_of(tiny_model, noise=0.1)
     prompt_ids_S = np.array([77])
     round_ = make_round(tuple(replace(r, prompt_ids_S=prompt_ids_S) for r in uneven.rows[:rows]))
     loss = plain_loss(model.network, round_)
@@ -602,10 +600,10 @@ def test_micro_batches_keep_to_the_budget(uneven: Round, budget: int) -> None:
 def test_kl_shaping_measures_from_the_bare_model(tiny_model: Path, uneven: Round) -> None:
     """An update with KL shaping equals one on advantages shaped by hand, adapter disabled."""
     coefficient = 0.3
-    model, learner = start(tiny_model, kl=coefficient)
+    model, learner = learner_of(tiny_model, kl=coefficient)
     with torch.no_grad(), model.network.disable_adapter():
         drift = [
-            row.logprobs_T - plain_logprobs(model.network, row).double().numpy()
+            row.logprobs_T - plain_logprobs(model.network, row, TEMPERATURE).double().numpy()
             for row in uneven.rows
         ]
     mean = np.concatenate(drift).mean()
@@ -628,7 +626,7 @@ def test_kl_shaping_measures_from_the_bare_model(tiny_model: Path, uneven: Round
 def test_updates_are_adam_on_clipped_gradients(tiny_model: Path, uneven: Round) -> None:
     """Two updates equal Adam (0.9, 0.95, 1e-8), without decay, on gradients clipped to the norm."""
     lr, norm = 1e-2, 0.05
-    model, learner = start(tiny_model, lr=lr, max_grad_norm=norm)
+    model, learner = learner_of(tiny_model, lr=lr, max_grad_norm=norm)
     first = {n: torch.zeros_like(p) for n, p in adapter(model).items()}
     second = copied(first)
     expected = copied(adapter(model))
@@ -649,15 +647,15 @@ def test_updates_are_adam_on_clipped_gradients(tiny_model: Path, uneven: Round) 
 def test_an_update_raises_what_was_good(tiny_model: Path, uneven: Round) -> None:
     """A small step on a positive advantage makes the row's tokens likelier."""
     row = replace(uneven.rows[2], advantages_T=np.ones(12))
-    model, learner = start(tiny_model, lr=1e-3)
-    before = plain_logprobs(model.network, row).sum()
+    model, learner = learner_of(tiny_model, lr=1e-3)
+    before = plain_logprobs(model.network, row, TEMPERATURE).sum()
     learner.update(make_round((row,)))
-    assert plain_logprobs(model.network, row).sum() > before + 0.01
+    assert plain_logprobs(model.network, row, TEMPERATURE).sum() > before + 0.01
 
 
 def test_base_weights_never_change(tiny_model: Path, uneven: Round) -> None:
     """Three large updates leave every base weight bitwise as it was and move every LoRA matrix."""
-    model, learner = start(tiny_model, lr=0.05, kl=0.1)
+    model, learner = learner_of(tiny_model, lr=0.05, kl=0.1)
     before = copied(model.network.state_dict())
     for step in (1, 2, 3):
         learner.update(replace(uneven, step=step))
@@ -667,7 +665,7 @@ def test_base_weights_never_change(tiny_model: Path, uneven: Round) -> None:
 
 def test_an_empty_round_takes_no_step(tiny_model: Path, uneven: Round) -> None:
     """An empty round leaves the weights alone, even with Adam in motion, and counts as a policy."""
-    model, learner = start(tiny_model, kl=0.1)
+    model, learner = learner_of(tiny_model, kl=0.1)
     learner.update(uneven)
     before = copied(adapter(model))
     report = learner.update(Round(step=2, rows=(), normalizer=1.0))
@@ -682,8 +680,8 @@ def test_a_gradient_that_is_not_finite_is_refused(
     tiny_model: Path, uneven: Round, poison: float
 ) -> None:
     """A bad gradient raises, changes nothing, and leaves no trace in the next update."""
-    model, learner = start(tiny_model)
-    clean, other = start(tiny_model)
+    model, learner = learner_of(tiny_model)
+    clean, other = learner_of(tiny_model)
     before = copied(adapter(model))
     first = uneven.rows[0]
     bad = replace(first, advantages_T=np.full(len(first.token_ids_T), poison))
@@ -705,11 +703,11 @@ def test_a_loaded_run_goes_on_bitwise(tiny_model: Path, tmp_path: Path, uneven: 
     The fresh model has another adapter to begin with, and its optimiser has already moved.
     """
     second = replace(uneven, step=2, rows=uneven.rows[::-1])
-    model, learner = start(tiny_model, kl=0.1)
+    model, learner = learner_of(tiny_model, kl=0.1)
     learner.update(uneven)
     learner.save(tmp_path)
     learner.update(second)
-    resumed, other = start(tiny_model, noise=0.3, kl=0.1)
+    resumed, other = learner_of(tiny_model, noise=0.3, kl=0.1)
     other.update(make_round(uneven.rows[:2]))
     other.load(tmp_path, policy=1)
     assert other.adapter.policy == 1
@@ -721,10 +719,10 @@ def test_a_run_saved_before_its_first_update_can_be_loaded(
     tiny_model: Path, tmp_path: Path, uneven: Round
 ) -> None:
     """A folder without moments loads, and the first update is that of the run that saved it."""
-    model, learner = start(tiny_model)
+    model, learner = learner_of(tiny_model)
     learner.save(tmp_path)
     learner.update(uneven)
-    resumed, other = start(tiny_model, noise=0.3)
+    resumed, other = learner_of(tiny_model, noise=0.3)
     other.load(tmp_path, policy=0)
     other.update(uneven)
     assert same(adapter(resumed), adapter(model))
@@ -735,11 +733,11 @@ def test_a_warm_start_brings_weights_and_a_fresh_optimiser(
     tiny_model: Path, tmp_path: Path, uneven: Round, *, used: bool
 ) -> None:
     """A warm start has the saved weights, but its next update is a first step of Adam."""
-    model, learner = start(tiny_model)
+    model, learner = learner_of(tiny_model)
     learner.update(uneven)
     learner.save(tmp_path)
     saved = copied(adapter(model))
-    warm, other = start(tiny_model, noise=0.3)
+    warm, other = learner_of(tiny_model, noise=0.3)
     if used:
         other.update(uneven)
     other.warm_start(tmp_path)
@@ -752,7 +750,7 @@ def test_a_warm_start_brings_weights_and_a_fresh_optimiser(
 
 def test_peft_loads_a_saved_adapter(tiny_model: Path, tmp_path: Path, uneven: Round) -> None:
     """The saved folder put onto the plain base model by peft gives the same logits."""
-    model, learner = start(tiny_model, lr=0.05)
+    model, learner = learner_of(tiny_model, lr=0.05)
     learner.update(uneven)
     learner.save(tmp_path)
     base = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32)
@@ -770,11 +768,11 @@ def test_peft_loads_a_saved_adapter(tiny_model: Path, tmp_path: Path, uneven: Ro
 
 def test_the_sampler_draws_from_the_updated_weights(tiny_model: Path, uneven: Round) -> None:
     """After a large update sampled log-probabilities are the new weights', not the old ones'."""
-    model, learner = start(tiny_model, lr=0.05)
+    model, learner = learner_of(tiny_model, lr=0.05)
     sampler = TransformersSampler(model, max_tokens=12, temperature=TEMPERATURE, seed=3)
     prompt = Prompt(key="k", group=0, messages=(Message(role="user", content="hello"),), n=3)
     list(sampler.sample([prompt], step=1, stop=lambda: False))
-    old = start(tiny_model)[0]
+    old = learner_of(tiny_model)[0]
     learner.update(uneven)
     sampler.load(learner.adapter)
     assert sampler.policy == 1
@@ -786,15 +784,15 @@ def test_the_sampler_draws_from_the_updated_weights(tiny_model: Path, uneven: Ro
             advantages_T=np.ones(len(completion.token_ids_T)),
         )
         with torch.no_grad():
-            fresh_T = plain_logprobs(model.network, row).numpy()
-            stale_T = plain_logprobs(old.network, row).numpy()
+            fresh_T = plain_logprobs(model.network, row, TEMPERATURE).numpy()
+            stale_T = plain_logprobs(old.network, row, TEMPERATURE).numpy()
         np.testing.assert_allclose(completion.logprobs_T, fresh_T, atol=1e-4)
         assert np.abs(completion.logprobs_T - stale_T).max() > 0.1
 
 
 def test_sampled_rows_have_ratio_one(tiny_model: Path) -> None:
     """What the sampler just drew has importance ratios of 1 in the update that follows."""
-    model, learner = start(tiny_model)
+    model, learner = learner_of(tiny_model)
     sampler = TransformersSampler(model, max_tokens=12, temperature=TEMPERATURE, seed=3)
     prompts = [
         Prompt(key=text, group=i, messages=(Message(role="user", content=text),), n=3)

@@ -1,6 +1,5 @@
 """The problems of problems/: ready to solve, and what does not earn anything there."""
 
-import importlib.util
 import json
 import math
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from tests._helpers import ttrl
+from tests._helpers import load_module, ttrl
 from ttrl_cli import Invalid
 from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.config import SolveConfig
@@ -116,12 +115,7 @@ HACKS: dict[str, tuple[str, float | None]] = {
 
 def imported(file: Path) -> ModuleType:
     """A Python file of a problem, imported."""
-    spec = importlib.util.spec_from_file_location(f"library_{file.parent.name}_{file.stem}", file)
-    assert spec is not None
-    assert spec.loader is not None
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    return found
+    return load_module(file, f"library_{file.parent.name}_{file.stem}")
 
 
 def module(name: str) -> ModuleType:

@@ -1,6 +1,5 @@
 """`ttrl new`: templates that work as they are, and verifiers that nothing gets past."""
 
-import importlib.util
 import json
 import math
 import re
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests._helpers import command, read_lines, ttrl
+from tests._helpers import command, load_module, nested, read_lines, ttrl
 from ttrl_cli import Invalid
 from ttrl_cli.api.scaffolding import KINDS, PLACEHOLDER, template
 from ttrl_cli.problem import Solution, load_problem
@@ -42,12 +41,7 @@ def verifier(kind: str, folder: Path) -> ModuleType:
     """The verify.py of a template, imported."""
     file = folder / f"verify_{kind}.py"
     file.write_text(template(kind)["verify.py"])
-    spec = importlib.util.spec_from_file_location(file.stem, file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_module(file, file.stem)
 
 
 # -- what is made ----------------------------------------------------------------------------
@@ -163,14 +157,6 @@ class Odd(list):  # type: ignore[type-arg]
     def __iter__(self):
         msg = "no"
         raise RuntimeError(msg)
-
-
-def nested(levels: int) -> list[Any]:
-    """A list in a list in a list."""
-    value: list[Any] = []
-    for _ in range(levels):
-        value = [value]
-    return value
 
 
 def with_value(value: object) -> list[Any]:

@@ -15,6 +15,7 @@ from tests._helpers import (
     SCRIPT,
     command,
     digest,
+    flags,
     followers,
     kill_the_other,
     read_lines,
@@ -33,11 +34,11 @@ GIVEN = {
     "device": "cpu",
     "dtype": "float32",
     "threads": 1,
-    "lora-rank": 4,
+    "lora_rank": 4,
     "lr": 1e-3,
-    "max-tokens": 24,
+    "max_tokens": 24,
     "groups": 2,
-    "group-size": 8,
+    "group_size": 8,
     "steps": 3,
     "objective": "mean-baseline",
     "kl": 0.1,
@@ -52,11 +53,10 @@ def problem(tmp_path: Path) -> Path:
 
 def options(model: Path, **changed: Any) -> list[Any]:
     """Options of the command line."""
-    given = GIVEN | {"model": model} | {key.replace("_", "-"): v for key, v in changed.items()}
-    return [part for key, value in given.items() for part in (f"--{key}", value)]
+    return flags(GIVEN | {"model": model} | changed)
 
 
-def texts(run: Path) -> list[tuple[str, str, float]]:
+def sampled_and_graded(run: Path) -> list[tuple[str, str, float]]:
     """What was sampled, and how it was graded."""
     return [
         (line["id"], line["text"], line["verdict"]["score"])
@@ -111,7 +111,7 @@ def test_learning_two_processes_do_what_one_does(
         start = ttrl if gpus == 1 else command
         done = start("solve", problem, *given)
         assert done.code == 0, done.err
-    assert texts(one) == texts(two)
+    assert sampled_and_graded(one) == sampled_and_graded(two)
     lines = zip(read_lines(one / "attempts.jsonl"), read_lines(two / "attempts.jsonl"), strict=True)
     for ours, theirs in lines:
         assert ours["logprob"] == pytest.approx(theirs["logprob"], rel=1e-4)
@@ -190,7 +190,7 @@ def test_a_launcher_may_start_the_processes(
         timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
-    assert len(texts(run)) == 16
+    assert len(sampled_and_graded(run)) == 16
 
 
 def test_scripts_are_not_shared(tmp_path: Path, problem: Path) -> None:

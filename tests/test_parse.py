@@ -3,6 +3,7 @@
 import contextlib
 import time
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -175,7 +176,9 @@ class TestBounds:
         assert program(text) == "def run():\n    return '\\d'"
 
 
-def found(text: str, *, kind: SolutionKind = "program", language: str = "python", **options):
+def found(
+    text: str, *, kind: SolutionKind = "program", language: str = "python", **options: Any
+) -> tuple[str, str]:
     """What was taken, as (text, rule)."""
     solution = find_solution(text, kind, language, **options)
     return solution.text, solution.rule

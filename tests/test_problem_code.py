@@ -9,7 +9,7 @@ from textwrap import dedent
 import psutil
 import pytest
 
-from tests._helpers import command, ttrl, write_lines, write_problem
+from tests._helpers import command, command_line, ttrl, write_lines, write_problem
 from ttrl_cli.grading.verifier import Checker
 from ttrl_cli.problem import load_problem
 from ttrl_cli.records import Status
@@ -18,7 +18,7 @@ HEAD = "from ttrl_cli import Invalid\n"
 SUM = "def score(data):\n    return sum(data)\n"
 
 
-def write(folder: Path, verify: str, **keys: object) -> Path:
+def write_summing(folder: Path, verify: str, **keys: object) -> Path:
     """Write a problem whose solutions are lists of numbers, scored by their sum."""
     keys = {"solution": {"kind": "json"}, "seed": "[1, 2]", "limits": {"seconds": 20}} | keys
     code = HEAD + dedent(verify)
@@ -27,7 +27,7 @@ def write(folder: Path, verify: str, **keys: object) -> Path:
 
 def checker(folder: Path, verify: str, **keys: object) -> Checker:
     """The problem's own code, loaded into this process."""
-    return Checker(load_problem(write(folder, verify, **keys)))
+    return Checker(load_problem(write_summing(folder, verify, **keys)))
 
 
 # -- where it runs ---------------------------------------------------------------------------
@@ -109,7 +109,9 @@ def test_problems_do_not_mix(tmp_path: Path, case: str):
 
 def test_a_file_in_a_subfolder(tmp_path: Path):
     """A verifier in a subfolder imports what lies beside it, relatively and not."""
-    folder = write(tmp_path, "def verify(data): return data\n", verifier="code/main.py:verify")
+    folder = write_summing(
+        tmp_path, "def verify(data): return data\n", verifier="code/main.py:verify"
+    )
     (folder / "code").mkdir()
     (folder / "code" / "rest.py").write_text("MORE = 3\n")
     (folder / "code" / "main.py").write_text(
@@ -120,7 +122,9 @@ def test_a_file_in_a_subfolder(tmp_path: Path):
 
 def test_a_file_with_a_dot_in_its_name(tmp_path: Path):
     """A verifier whose file name is no module name is loaded all the same."""
-    folder = write(tmp_path, "def verify(data): return data\n", verifier="verify.v2.py:verify")
+    folder = write_summing(
+        tmp_path, "def verify(data): return data\n", verifier="verify.v2.py:verify"
+    )
     (folder / "verify.v2.py").write_text("def verify(data): return [*data, 7]\n")
     assert Checker(load_problem(folder)).judge([1]).data == [1, 7]
 
@@ -146,7 +150,7 @@ def test_modules_of_others_stay(tmp_path: Path):
     """A sibling that is called like an installed module stands for it in the problem alone."""
     import yaml
 
-    write(tmp_path, "import yaml\ndef verify(data): return [*data, yaml.WHO]\n")
+    write_summing(tmp_path, "import yaml\ndef verify(data): return [*data, yaml.WHO]\n")
     (tmp_path / "yaml.py").write_text("WHO = 6\n")
     assert Checker(load_problem(tmp_path)).judge([1]).data == [1, 6]
     import yaml as again
@@ -213,7 +217,7 @@ def test_a_resumed_run_has_siblings_and_data(tmp_path: Path):
             with open("target.json") as file:
                 return [*data, TARGET, int(file.read())]
         """
-    write(tmp_path / "p", verify)
+    write_summing(tmp_path / "p", verify)
     replay = write_lines(tmp_path / "r", ["[3]"])
     made = ("--out", tmp_path / "run", "--sampler", f"replay:{replay}", "--steps", 1)
     assert ttrl("solve", tmp_path / "p", *made).code == 0
@@ -225,7 +229,9 @@ def test_a_resumed_run_has_siblings_and_data(tmp_path: Path):
 def test_check_and_verify_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The commands grade in the problem's folder, whatever folder they are called from."""
     target(tmp_path / "p")
-    write(tmp_path / "p", PLACES["a file that is opened"].replace("return", "return data or"))
+    write_summing(
+        tmp_path / "p", PLACES["a file that is opened"].replace("return", "return data or")
+    )
     (tmp_path / "s.json").write_text("[5]")
     monkeypatch.chdir(tmp_path)
     assert "score 3" in command("check", "p").out
@@ -266,7 +272,7 @@ def verify(data):
 def test_a_verifier_with_processes(tmp_path: Path, case: str):
     """However a verifier starts processes, they know its functions, classes, siblings and files."""
     target(tmp_path)
-    write(tmp_path, POOLS[case] + MAPPED, limits={"seconds": 60})
+    write_summing(tmp_path, POOLS[case] + MAPPED, limits={"seconds": 60})
     (tmp_path / "s.json").write_text("[2, 3]")
     done = command("verify", tmp_path, tmp_path / "s.json", "--json", cwd=tmp_path.parent)
     assert (done.code, done.json["score"]) == (0, 13.0), done.err
@@ -304,7 +310,7 @@ def test_a_verifier_that_hangs(tmp_path: Path, case: str):
     body = HANGS[case].replace("\n        ", "\n                ")
     if case != "in C":  # there is nobody left to end others where the worker itself cannot
         body = f"{started}\n                {body}"
-    write(tmp_path, verify.format(body), limits={"seconds": 1})
+    write_summing(tmp_path, verify.format(body), limits={"seconds": 1})
     (tmp_path / "s.json").write_text("[2]")
     begun = time.monotonic()
     done = ttrl("verify", tmp_path, tmp_path / "s.json")
@@ -312,13 +318,13 @@ def test_a_verifier_that_hangs(tmp_path: Path, case: str):
     assert done.code == 3
     assert "verifying took more than 1 s (limits.seconds), 2 times" in done.err
     assert took < 18  # twice the limit; that plus ten, twice, are 22
-    alive = [p for p in psutil.process_iter() if marker in _words(p)]
+    alive = [p for p in psutil.process_iter() if marker in command_line(p)]
     assert alive == []
 
 
 def test_a_verifier_within_its_limit_is_left_alone(tmp_path: Path):
     """The limit holds for each call, not for all that a worker does one after the other."""
-    write(
+    write_summing(
         tmp_path, "import time\ndef verify(d): time.sleep(0.4); return d\n", limits={"seconds": 3}
     )
     replay = write_lines(tmp_path / "r", [f"[{n}]" for n in range(12)])
@@ -327,13 +333,6 @@ def test_a_verifier_within_its_limit_is_left_alone(tmp_path: Path):
         "--steps", 1, "--groups", 1, "--group-size", 12, "--workers", 1, "--json",
     )  # fmt: skip
     assert (done.code, done.json["valid"]) == (0, 12), done.err
-
-
-def _words(process: psutil.Process) -> str:
-    try:
-        return " ".join(process.cmdline())
-    except psutil.Error:
-        return ""
 
 
 # -- what it returns -------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from tests._puct import puct_scores, q_values, rank_prior
+from ttrl_cli.records import FloatArray
 from ttrl_cli.search.puct import (
     ranked_scale,
     ranked_scores,
@@ -39,7 +40,7 @@ def test_prior_ranks_equals_in_insertion_order():
 
 @settings(deadline=None, max_examples=50)
 @given(rewards)
-def test_prior_is_a_distribution_ordered_like_the_rewards(reward_N):
+def test_prior_is_a_distribution_ordered_like_the_rewards(reward_N: FloatArray):
     """The prior sums to 1, and a better state has a larger share."""
     prior_N = rank_prior(reward_N)
     assert math.isclose(prior_N.sum(), 1.0)
@@ -107,7 +108,7 @@ def test_states_outside_the_order_score_minus_infinity_and_take_no_rank():
 
 
 @pytest.mark.parametrize("seeds_at", [9.0, 0.0])
-def test_the_ends_of_the_order_give_the_scale_past_all_seeds(seeds_at):
+def test_the_ends_of_the_order_give_the_scale_past_all_seeds(seeds_at: float):
     """With all seeds at the top of the order, or at its bottom, the scale is that of the rest."""
     reward_N = np.array([seeds_at, seeds_at, 4.0, 2.0, 5.0, 7.0])
     seed_N = np.array([True, True, False, False, False, False])
@@ -116,7 +117,7 @@ def test_the_ends_of_the_order_give_the_scale_past_all_seeds(seeds_at):
 
 
 @pytest.mark.parametrize("seed", range(100))
-def test_what_is_kept_up_gives_the_very_scores_of_the_formula(seed):
+def test_what_is_kept_up_gives_the_very_scores_of_the_formula(seed: int):
     """Q, order and scale give the formula's scores to the last bit, on which ties depend."""
     rng = np.random.default_rng(seed)
     size, seeds = int(rng.integers(4, 60)), int(rng.integers(1, 4))

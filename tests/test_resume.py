@@ -8,19 +8,17 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
 from tests._helpers import (
-    PATIENCE,
     digest,
     read_lines,
     spawn,
     ttrl,
+    until,
     wait,
     write_lines,
     write_problem,
@@ -94,7 +92,7 @@ def calls(folder: Path) -> int:
     return len((folder / "calls").read_text())
 
 
-def start(folder: Path, model: Path, **environment: str) -> subprocess.Popen[bytes]:
+def start_run(folder: Path, model: Path, **environment: str) -> subprocess.Popen[bytes]:
     """Start the run in a process of its own."""
     arguments = ["--out", folder / "run", "--model", model, *OPTIONS]
     return spawn("solve", problem(folder), *arguments, **environment)
@@ -107,7 +105,7 @@ def go_on(run: Path) -> None:
     assert (done.json["status"], done.json["steps"]) == ("done", STEPS)
 
 
-def found(run: Path) -> list[str]:
+def checkpoints(run: Path) -> list[str]:
     """Names of the checkpoints, half-written ones included."""
     return sorted(path.name for path in (run / "checkpoints").iterdir())
 
@@ -128,15 +126,6 @@ def hangs(process: psutil.Process) -> bool:
         return False
 
 
-def until(holds: Callable[[], Any], *, seconds: float = PATIENCE) -> Any:
-    """Wait until something holds; return it."""
-    deadline = time.monotonic() + seconds
-    while not (value := holds()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-    return value
-
-
 @pytest.mark.parametrize(
     "call",
     [
@@ -149,10 +138,10 @@ def test_killed_while_sampling_or_grading(
 ):
     """Killed at a step's first graded attempt or at its last, a run goes on as if never stopped."""
     stop_at_call(tmp_path, signal.SIGKILL, call)
-    assert wait(start(tmp_path, writing_model)).code == -signal.SIGKILL
+    assert wait(start_run(tmp_path, writing_model)).code == -signal.SIGKILL
     run = tmp_path / "run"
     assert calls(tmp_path) == call
-    assert found(run) == ["step_000000", "step_000001"]
+    assert checkpoints(run) == ["step_000000", "step_000001"]
     assert len(read_lines(run / "attempts.jsonl")) == PER_STEP
     assert json.loads((run / "status.json").read_text())["phase"] == "running"
     go_on(run)
@@ -184,20 +173,20 @@ def test_killed_while_committing(
     (tmp_path / "hook").mkdir()
     hook = HOOK.format(name=name, after=exists)
     (tmp_path / "hook" / "sitecustomize.py").write_text(hook)
-    process = start(tmp_path, writing_model, PYTHONPATH=str(tmp_path / "hook"))
+    process = start_run(tmp_path, writing_model, PYTHONPATH=str(tmp_path / "hook"))
     assert wait(process).code == -signal.SIGKILL
-    assert found(run) == left
+    assert checkpoints(run) == left
     assert len(read_lines(run / "attempts.jsonl")) == 2 * PER_STEP
     assert json.loads((run / "status.json").read_text())["totals"]["steps"] == 1
     go_on(run)
     assert digest(run) == whole
-    assert len(found(run)) == 2
+    assert len(checkpoints(run)) == 2
 
 
 def test_interrupted(tmp_path: Path, writing_model: Path, whole: str):
     """The first SIGINT finishes and saves the step, says how to go on, and exits 130."""
     stop_at_call(tmp_path, signal.SIGINT, SEEDS + PER_STEP + 1)
-    done = wait(start(tmp_path, writing_model))
+    done = wait(start_run(tmp_path, writing_model))
     run = tmp_path / "run"
     assert done.code == 130
     assert done.json["status"] == "interrupted"
@@ -205,7 +194,7 @@ def test_interrupted(tmp_path: Path, writing_model: Path, whole: str):
     assert "Traceback" not in done.err
     status = json.loads((run / "status.json").read_text())
     assert (status["phase"], status["stopped_by"]) == ("interrupted", "interrupt")
-    assert found(run) == ["step_000001", "step_000002"]
+    assert checkpoints(run) == ["step_000001", "step_000002"]
     assert len(read_lines(run / "attempts.jsonl")) == 2 * PER_STEP
     go_on(run)
     assert digest(run) == whole

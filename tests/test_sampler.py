@@ -5,7 +5,7 @@ sample at a time, of the same tiny random model.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from tests._models import plain_logprobs, stopping
 from tests._vllm import VLLM, vllm_engine, vllm_of, vllm_servers
 from tests.conftest import FAMILIES, make_family, random_adapter
 from ttrl_cli import seeding
@@ -52,11 +53,6 @@ def prompts(*sizes: int, texts: Sequence[str] = TEXTS) -> list[Prompt]:
     ]
 
 
-def stopping(model: LoadedModel, ids: Iterable[int]) -> LoadedModel:
-    """The model with other tokens that end a completion."""
-    return replace(model, codec=replace(model.codec, stop_ids=frozenset(ids)))
-
-
 def never() -> bool:
     """The stop that is never asked for."""
     return False
@@ -87,15 +83,6 @@ def sampler_of(model: LoadedModel, **options: Any) -> TransformersSampler:
 def by_place(completions: Iterator[Completion]) -> dict[tuple[int, int], Completion]:
     """Completions by group and index."""
     return {(c.group, c.index): c for c in completions}
-
-
-def plain_logprobs(model: LoadedModel, completion: Completion, temperature: float) -> np.ndarray:
-    """Log-probabilities of a completion's tokens from one forward pass over the full sequence."""
-    ids = torch.tensor(np.concatenate([completion.prompt_ids_S, completion.token_ids_T]))[None]
-    with torch.no_grad():
-        logits = model.network(input_ids=ids).logits[0, len(completion.prompt_ids_S) - 1 : -1]
-    logp_TV = (logits.float() / temperature).log_softmax(-1)
-    return logp_TV.gather(1, torch.tensor(completion.token_ids_T)[:, None])[:, 0].numpy()
 
 
 # the contract
@@ -211,7 +198,7 @@ def test_logprobs_are_those_of_a_plain_forward(model: LoadedModel, temperature: 
     """Log-probabilities equal log_softmax(logits / temperature) for prompts of unlike lengths."""
     sampler = sampler_of(model, temperature=temperature, max_tokens=24)
     for completion in sampler.sample(prompts(4, 3, 5), step=1, stop=never):
-        expected = plain_logprobs(model, completion, temperature)
+        expected = plain_logprobs(model.network, completion, temperature).detach().numpy()
         np.testing.assert_allclose(completion.logprobs_T, expected, atol=1e-4)
 
 
@@ -229,7 +216,7 @@ def test_families_are_decoded_as_their_own_forward_does(family: LoadedModel) -> 
     found = list(sampler_of(family, max_tokens=12).sample(prompts(4, 3, 5), step=1, stop=never))
     assert len({len(c.token_ids_T) for c in found}) > 2
     for completion in found:
-        expected = plain_logprobs(family, completion, 1.0)
+        expected = plain_logprobs(family.network, completion, 1.0).detach().numpy()
         np.testing.assert_allclose(completion.logprobs_T, expected, atol=1e-4)
 
 
@@ -269,9 +256,9 @@ def test_bfloat16_is_as_exact_as_the_models_own_forward(tiny_model: Path) -> Non
     errors = []
     for logprobs in (
         [c.logprobs_T for c in found],
-        [plain_logprobs(loaded["bfloat16"], c, 1.0) for c in found],
+        [plain_logprobs(loaded["bfloat16"].network, c, 1.0).detach().numpy() for c in found],
     ):
-        right = [plain_logprobs(loaded["float32"], c, 1.0) for c in found]
+        right = [plain_logprobs(loaded["float32"].network, c, 1.0).detach().numpy() for c in found]
         difference = np.concatenate(logprobs) - np.concatenate(right)
         errors.append(float(np.sqrt(np.mean(difference**2))))
     assert 0 < errors[0] < 2 * errors[1]
@@ -335,7 +322,7 @@ def test_long_completions_outgrow_the_first_buffer(endless: LoadedModel) -> None
     found = list(sampler.sample(prompts(2, 1), step=1, stop=never))
     for completion in found:
         assert len(completion.token_ids_T) == 140
-        expected = plain_logprobs(endless, completion, 1.0)
+        expected = plain_logprobs(endless.network, completion, 1.0).detach().numpy()
         np.testing.assert_allclose(completion.logprobs_T, expected, atol=1e-4)
 
 

@@ -1,6 +1,6 @@
 """The contract of every backend: programs of our own, run for real; what came back is looked at.
 
-What programs must not be able to do has files of its own: test_attacks_*.py.
+What programs must not be able to do has a folder of its own: attacks.
 """
 
 import json
@@ -12,10 +12,9 @@ import numpy as np
 import psutil
 import pytest
 
-from tests._sandboxes import EMPTY, Opened
+from tests._sandboxes import EMPTY, attack
 from ttrl_cli.problem import Limits
 from ttrl_cli.records import Status
-from ttrl_cli.sandbox.backends import BACKENDS
 from ttrl_cli.sandbox.base import Program, ProgramResult, kill_after
 from ttrl_cli.sandbox.protocol import MalformedError, decode
 from ttrl_cli.sandbox.session import Sandbox
@@ -23,14 +22,15 @@ from ttrl_cli.sandbox.session import Sandbox
 LIMITS = Limits(seconds=10, memory_mb=1024, cpus=1, output_mb=0.5)
 SHORT = LIMITS.model_copy(update={"seconds": 0.3})
 
+pytestmark = attack()  # no property: on every backend
 
 _current: list[Sandbox] = []
 
 
-@pytest.fixture(params=BACKENDS, autouse=True)
-def _backend(request: pytest.FixtureRequest, sandboxes: Opened) -> None:
+@pytest.fixture(autouse=True)
+def _backend(sandbox: Sandbox) -> None:
     """Every test of this file runs on every backend."""
-    _current[:] = [sandboxes.get(request.param)]
+    _current[:] = [sandbox]
 
 
 def run(source: str, *, limits: Limits = LIMITS, **arguments: object) -> ProgramResult:

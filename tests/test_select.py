@@ -10,43 +10,12 @@ from hypothesis import strategies as st
 
 from tests._archive import live_states
 from tests._puct import puct_scores
-from ttrl_cli.records import State
-from ttrl_cli.search.archive import Archive, Expansion
-from ttrl_cli.search.select import BestOfN, EpsilonGreedy, Puct, by_name
+from tests._states import expand, make_archive
+from ttrl_cli.search.archive import Archive
+from ttrl_cli.search.select import BestOfN, EpsilonGreedy, Puct, Selector, by_name
 
 
-def make_state(id, parent, signed):
-    """A state whose data is its id."""
-    return State(
-        id=id,
-        parent=parent,
-        step=0,
-        score=signed,
-        signed=signed,
-        data=id,
-        solution="",
-        shown="",
-        output="",
-        feedback="",
-    )
-
-
-def make_archive(*signed, **bounds):
-    """An archive of roots with these scores."""
-    roots = [make_state(f"seed.{i}", None, value) for i, value in enumerate(signed)]
-    return Archive.from_seeds(roots, **bounds)
-
-
-def expand(archive, parent, *children, samples=4):
-    """Extend by children given as (id, signed)."""
-    states = tuple(make_state(id, parent, signed) for id, signed in children)
-    best = max((state.signed for state in states), default=None)
-    archive.extend(
-        Expansion(step=1, group=0, parent=parent, samples=samples, best=best, children=states)
-    )
-
-
-def scores(archive, c):
+def scores(archive: Archive, c: float) -> dict[str, float]:
     """Scores by state id."""
     states = live_states(archive)
     best = [archive.best_child(state.id) for state in states]
@@ -61,7 +30,7 @@ def scores(archive, c):
     return {state.id: score for state, score in zip(states, score_N, strict=True)}
 
 
-def picked(selector, archive, count, seed=0):
+def picked(selector: Selector, archive: Archive, count: int, seed: int = 0) -> list[str]:
     """Ids of the parents of one batch."""
     return [state.id for state in selector.select(archive, count, np.random.default_rng(seed))]
 
@@ -137,7 +106,7 @@ TRACE = {
 }
 
 
-def grow(steps):
+def grow(steps: int) -> Archive:
     """The trace's archive after some of its steps."""
     archive = make_archive(*TRACE["seeds"].values(), visits_per_sample=TRACE["visits_per_sample"])
     for step in TRACE["steps"][:steps]:
@@ -146,7 +115,7 @@ def grow(steps):
 
 
 @pytest.mark.parametrize("done", range(len(TRACE["steps"])))
-def test_the_trace_worked_by_hand(done):
+def test_the_trace_worked_by_hand(done: int):
     """Scores and pick at each step of the golden trace are the ones worked out on paper."""
     archive, step = grow(done), TRACE["steps"][done]
     assert scores(archive, TRACE["c"]) == pytest.approx(step["scores"], abs=6e-7, rel=0)
@@ -202,7 +171,7 @@ def test_an_evicted_state_still_ties_a_lineage_together():
 
 
 @pytest.mark.parametrize("selector", [Puct(1.0), EpsilonGreedy(0.0), EpsilonGreedy(1.0)])
-def test_more_parents_than_free_lineages_is_an_error(selector):
+def test_more_parents_than_free_lineages_is_an_error(selector: Selector):
     """Two roots cannot give three parents; the message says what is missing."""
     with pytest.raises(ValueError, match=r"after 2 picks .* as many roots as"):
         picked(selector, make_archive(1.0, 1.0), 3)
@@ -267,7 +236,9 @@ def test_by_name_builds_what_the_configuration_names():
     st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 9)), max_size=40),
     st.sampled_from([Puct(1.0), Puct(0.0), EpsilonGreedy(0.5)]),
 )
-def test_as_many_roots_as_parents_are_always_enough(growth, selector):
+def test_as_many_roots_as_parents_are_always_enough(
+    growth: list[tuple[int, int]], selector: Selector
+):
     """Any tree over three roots gives three parents, none an ancestor of another."""
     archive = make_archive(0.0, 0.0, 0.0, capacity=6)
     known = ["seed.0", "seed.1", "seed.2"]
@@ -289,7 +260,7 @@ def test_as_many_roots_as_parents_are_always_enough(growth, selector):
 # picks against a plain computation over all states
 
 
-def tree(seed):
+def tree(seed: int) -> tuple[Archive, list[str]]:
     """An archive after random expansions with many equal scores, and ids of all states kept."""
     rng = random.Random(seed)
     archive = make_archive(0.0, 1.0, 1.0, capacity=rng.choice([4, 30]))
@@ -304,16 +275,16 @@ def tree(seed):
     return archive, known
 
 
-def line(archive, id):
+def line(archive: Archive, id: str | None) -> list[str]:
     """Ids of a state and its ancestors."""
-    path = []
+    path: list[str] = []
     while id is not None:
         path.append(id)
         id = archive.state(id).parent
     return path
 
 
-def plain_scores(archive, live, c):
+def plain_scores(archive: Archive, live: list[str], c: float) -> dict[str, float]:
     """Scores by id, with Python's own numbers in the order in which the formula has them."""
     reward = {id: archive.state(id).signed for id in live}
     found = [reward[id] for id in live if archive.state(id).parent is not None]
@@ -327,14 +298,14 @@ def plain_scores(archive, live, c):
     return {id: scores[id] for id in live}
 
 
-def free_of(archive, live, picks):
+def free_of(archive: Archive, live: list[str], picks: list[str]) -> list[str]:
     """Live ids that are no ancestor, no descendant and none of the picks."""
     above = {id for pick in picks for id in line(archive, pick)}
     return [id for id in live if id not in above and not {*line(archive, id)} & {*picks}]
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_puct_picks_what_the_plain_computation_picks(seed):
+def test_puct_picks_what_the_plain_computation_picks(seed: int):
     """Over trees with ties and evictions the picks are the plain ones, exact to the last bit."""
     archive, known = tree(seed)
     live = [id for id in known if archive.is_live(id)]
@@ -346,7 +317,7 @@ def test_puct_picks_what_the_plain_computation_picks(seed):
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_epsilon_greedy_picks_what_the_plain_computation_picks(seed):
+def test_epsilon_greedy_picks_what_the_plain_computation_picks(seed: int):
     """The best reward of the free states, or the state that the generator names among them."""
     archive, known = tree(seed)
     live = [id for id in known if archive.is_live(id)]

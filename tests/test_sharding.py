@@ -19,6 +19,7 @@ from tests._helpers import (
     PATIENCE,
     SCRIPT,
     command,
+    flags,
     kill_the_other,
     read_lines,
     spawn,
@@ -60,7 +61,7 @@ DEEPSPEED: dict[str, Any] = {
 }
 
 
-def write(path: Path, **changed: Any) -> str:
+def write_accelerate(path: Path, **changed: Any) -> str:
     """Write a configuration file of accelerate's; fsdp_config is added to."""
     own = FSDP["fsdp_config"] | changed.pop("fsdp_config", {})
     path.write_text(yaml.safe_dump(FSDP | {"fsdp_config": own} | changed))
@@ -70,7 +71,7 @@ def write(path: Path, **changed: Any) -> str:
 @pytest.fixture
 def file(tmp_path: Path) -> str:
     """A file that asks for weights in two parts."""
-    return write(tmp_path / "fsdp.yaml")
+    return write_accelerate(tmp_path / "fsdp.yaml")
 
 
 def two_processes(out: Path, model: Path, **options: object) -> list[Any]:
@@ -113,9 +114,9 @@ def test_an_update_is_that_of_undivided_weights(
 
     No more than three layers are whole at a time, and none when all is done.
     """
-    loaded = load_model(_divided.config(deep_model))
+    loaded = load_model(_divided.learner_config(deep_model))
     random_adapter(loaded, seed=1)
-    alone = LoraLearner(loaded, _divided.config(deep_model))
+    alone = LoraLearner(loaded, _divided.learner_config(deep_model))
     expected = alone.update(_divided.round_())
     (logp_T,) = alone.logprobs([_divided.probe()])
     (tmp_path / "one").mkdir()
@@ -148,9 +149,9 @@ def test_divided_weights_in_bfloat16(tmp_path: Path, deep_model: Path) -> None:
     """They score as whole ones do, but for rounding; what turns positions stays float32."""
     # Adam would make steps of gradients that differ by rounding
     given = {"dtype": "bfloat16", "checkpointing": True, "lr": 1e-6}
-    loaded = load_model(_divided.config(deep_model, **given))
+    loaded = load_model(_divided.learner_config(deep_model, **given))
     random_adapter(loaded, seed=1)
-    alone = LoraLearner(loaded, _divided.config(deep_model, **given))
+    alone = LoraLearner(loaded, _divided.learner_config(deep_model, **given))
     alone.update(_divided.round_())
     (logp_T,) = alone.logprobs([_divided.probe()])
     for told in two_processes(tmp_path / "two", deep_model, **given, fsdp=True):
@@ -188,11 +189,10 @@ def plugin(tmp_path: Path) -> str:
 
 def options(model: Path, **changed: Any) -> list[Any]:
     """Options of the command line."""
-    given = {"model": model, "dtype": "float32", "device": "cpu", "threads": 1, "lora-rank": 4}
-    given |= {"lr": 1e-3, "max-tokens": 12, "groups": 2, "group-size": 4, "steps": 2}
+    given = {"model": model, "dtype": "float32", "device": "cpu", "threads": 1, "lora_rank": 4}
+    given |= {"lr": 1e-3, "max_tokens": 12, "groups": 2, "group_size": 4, "steps": 2}
     given |= {"objective": "mean-baseline", "sampler": "separate"}
-    given |= {key.replace("_", "-"): value for key, value in changed.items()}
-    return [part for key, value in given.items() for part in (f"--{key}", value)]
+    return flags(given | changed)
 
 
 def launch(file: str, *arguments: Any, **environment: str) -> None:
@@ -281,7 +281,7 @@ def test_what_would_be_ignored_is_refused(
     tmp_path: Path, changed: dict[str, Any], said: str
 ) -> None:
     """A file that asks for what is not there is named, with the key."""
-    file = write(tmp_path / "asked.yaml", **changed)
+    file = write_accelerate(tmp_path / "asked.yaml", **changed)
     with pytest.raises(UsageError, match=f"(?s)asked.yaml.*{said}"):
         with_accelerate_file(RunConfig(accelerate_config=file))
 
@@ -299,7 +299,7 @@ def test_what_is_no_file_of_accelerate_is_refused(tmp_path: Path, text: str | No
 def test_a_file_fills_in_what_options_do_not_say(tmp_path: Path) -> None:
     """Type, device, number of processes, FSDP and checkpointing; options go first."""
     own = {"fsdp_activation_checkpointing": False}
-    file = write(tmp_path / "fsdp.yaml", mixed_precision="bf16", fsdp_config=own)
+    file = write_accelerate(tmp_path / "fsdp.yaml", mixed_precision="bf16", fsdp_config=own)
     found = with_accelerate_file(RunConfig(accelerate_config=file))
     assert (found.gpus, found.fsdp) == (2, True)
     assert (found.dtype, found.device, found.checkpointing) == ("bfloat16", "cpu", False)

@@ -1,6 +1,5 @@
 """The problems for the embedded model: values worked out by hand, and what is refused."""
 
-import importlib.util
 from fractions import Fraction
 from itertools import combinations
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests._helpers import load_module, nested
 from ttrl_cli import Invalid
 from ttrl_cli.problem import load_problem
 from ttrl_cli.prompts import solve_messages
@@ -22,15 +22,10 @@ LONG = 1_000_000
 
 def load(name: str) -> ModuleType:
     """The problem's verify.py."""
-    spec = importlib.util.spec_from_file_location(f"verify_{name}", PROBLEMS / name / "verify.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_module(PROBLEMS / name / "verify.py", f"verify_{name}")
 
 
-def row(numbers: list[int]) -> str:
+def digits(numbers: list[int]) -> str:
     """Two digits each, as the seeds have them."""
     return " ".join(f"{number:02d}" for number in numbers)
 
@@ -56,13 +51,13 @@ def value(name: str, text: str) -> float:
 )
 def test_autocorrelation(numbers: list[int], expected: Fraction):
     """Values worked out by hand; they are exact but for the rounding of one division."""
-    assert value("ac1_16", row(numbers)) == float(expected)
+    assert value("ac1_16", digits(numbers)) == float(expected)
 
 
 def test_autocorrelation_scale():
     """Scaling a row by a whole number changes nothing, not even the last bit."""
     numbers = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3]
-    assert value("ac1_16", row(numbers)) == value("ac1_16", row([11 * n for n in numbers]))
+    assert value("ac1_16", digits(numbers)) == value("ac1_16", digits([11 * n for n in numbers]))
 
 
 def test_nearest_two_digit_row():
@@ -70,7 +65,7 @@ def test_nearest_two_digit_row():
     numbers = [91, 0, 1, 13, 18, 25, 64, 8, 14, 9, 58, 54, 46, 55, 43, 34]
     best = load_problem(PROBLEMS / "ac1_16").spec.best_known
     assert best is not None
-    assert best < value("ac1_16", row(numbers)) < best + 0.005
+    assert best < value("ac1_16", digits(numbers)) < best + 0.005
 
 
 @pytest.mark.parametrize(
@@ -95,14 +90,14 @@ def test_nearest_two_digit_row():
 def test_kept(numbers: list[int], expected: list[int]):
     """Which numbers are kept, and that they are counted."""
     module = load("sidon_100")
-    assert module.kept(module.verify(row(numbers))) == expected
-    assert value("sidon_100", row(numbers)) == len(expected)
+    assert module.kept(module.verify(digits(numbers))) == expected
+    assert value("sidon_100", digits(numbers)) == len(expected)
 
 
 def test_optimal_ruler():
     """A row of the optimum scores the best known, and its differences are all there is."""
     assert (
-        value("sidon_100", row(OPTIMAL_RULER))
+        value("sidon_100", digits(OPTIMAL_RULER))
         == load_problem(PROBLEMS / "sidon_100").spec.best_known
     )
     assert len({b - a for a, b in combinations(OPTIMAL_RULER, 2)}) == 66
@@ -167,7 +162,7 @@ def test_render(name: str):
         assert module.verify(module.render(data).replace(" ", ", ")) == data
 
 
-SIXTEEN = row(list(range(10, 26)))
+SIXTEEN = digits(list(range(10, 26)))
 
 
 @pytest.mark.parametrize(
@@ -177,9 +172,9 @@ SIXTEEN = row(list(range(10, 26)))
         ("a row", "no row"),
         ("12", "no row"),
         ("12\n13\n14", "no row"),
-        (row([50] * 15), "15 numbers"),
-        (row([50] * 17), "17 numbers"),
-        (row([0] * 16), "all zeros"),
+        (digits([50] * 15), "15 numbers"),
+        (digits([50] * 17), "17 numbers"),
+        (digits([0] * 16), "all zeros"),
         (f"{SIXTEEN} 100", "'100' is not"),  # a 17th number, whatever its form, is not left out
         (f"{SIXTEEN} 5", "'5' is not"),
         (f"{SIXTEEN} 1e5", "'1e5' is not"),
@@ -206,8 +201,8 @@ def test_autocorrelation_refuses(text: str, reason: str):
         ("", "no row"),
         ("no numbers here", "no row"),
         ("12", "no row"),
-        (row(list(range(21))), "21 numbers"),
-        (row(list(range(100))), "100 numbers"),
+        (digits(list(range(21))), "21 numbers"),
+        (digits(list(range(100))), "100 numbers"),
         ("10 12 100", "'100' is not"),
         ("1 4 9", "'1' is not"),
         ("10 12 -5", "'-5' is not"),
@@ -223,15 +218,7 @@ def test_sidon_refuses(text: str, reason: str):
 
 def test_longest_row():
     """20 numbers are the most."""
-    assert load("sidon_100").verify(row(list(range(20)))) == list(range(20))
-
-
-def nested(depth: int) -> list[Any]:
-    """A list in a list, and so on."""
-    data: list[Any] = []
-    for _ in range(depth):
-        data = [data]
-    return data
+    assert load("sidon_100").verify(digits(list(range(20)))) == list(range(20))
 
 
 HOSTILE: dict[str, Any] = {
@@ -243,8 +230,8 @@ HOSTILE: dict[str, Any] = {
     "infinity": float("inf"),
     "bytes": b"10 12 14",
     "list": [10] * 16,
-    "list of texts": [row([50] * 16)],
-    "object": {"row": row([50] * 16)},
+    "list of texts": [digits([50] * 16)],
+    "object": {"row": digits([50] * 16)},
     "nested": nested(100_000),
     "type": str,
     "control characters": "\0\x1b[2J\r\f",

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests._helpers import DISTINCT, read_lines, ttrl, write_problem
+from tests._helpers import DISTINCT, flags, read_lines, ttrl, write_problem
 from tests._separate import Separate, Stale, Twice, own_model
 from ttrl_cli.api.runtime import Runtime
 from ttrl_cli.config import RunConfig
@@ -35,7 +35,9 @@ from ttrl_cli.rundir import RunDir
 from ttrl_cli.sampler import registry
 
 
-def row(*, prompt: int = 1, tokens: int = 6, prompt_tokens: int = 9, advantage: float = 1.0) -> Row:
+def random_row(
+    *, prompt: int = 1, tokens: int = 6, prompt_tokens: int = 9, advantage: float = 1.0
+) -> Row:
     """A row of random tokens; its log-probabilities are those of a fair draw."""
     rng = np.random.default_rng([prompt, tokens])
     return Row(
@@ -104,7 +106,7 @@ def test_noise_leaves_small_changes_open() -> None:
 
 def test_probes_come_from_as_many_prompts_as_there_are() -> None:
     """Of two prompts with three rows each, two rows of each are taken."""
-    rows = [row(prompt=p, tokens=t) for p in (1, 2) for t in (3, 4, 5)]
+    rows = [random_row(prompt=p, tokens=t) for p in (1, 2) for t in (3, 4, 5)]
     found = probes(rows)
     assert [int(probe.prompt_ids_S[0]) for probe in found] == [3, 4, 3, 4]
     assert len(found) == ROWS
@@ -112,7 +114,7 @@ def test_probes_come_from_as_many_prompts_as_there_are() -> None:
 
 def test_probes_are_cut() -> None:
     """The end of a long prompt, the beginning of a long completion."""
-    long = row(tokens=1000, prompt_tokens=5000)
+    long = random_row(tokens=1000, prompt_tokens=5000)
     (probe,) = probes([long])
     assert len(probe.prompt_ids_S) == PROMPT_TOKENS
     np.testing.assert_array_equal(probe.token_ids_T, long.token_ids_T[:COMPLETION_TOKENS])
@@ -201,7 +203,7 @@ def test_a_sampler_in_step_passes(config: RunConfig, files: AdapterFiles) -> Non
     """Each update reaches the sampler: slope 1, and no gap."""
     bench = Bench(config, Separate, files)
     for step in (1, 2, 3):
-        metrics = bench.step(step, [row(), row(prompt=2)])
+        metrics = bench.step(step, [random_row(), random_row(prompt=2)])
         assert metrics["policy/sync"] == pytest.approx(1.0, abs=1e-3)
         assert metrics["policy/logprob_gap"] < 1e-4
     assert len(set(bench.sampler.paths)) == 4
@@ -211,7 +213,7 @@ def test_a_stale_sampler_is_found_at_once(config: RunConfig, files: AdapterFiles
     """A sampler that keeps its first weights stops the run at the first update."""
     bench = Bench(config, Stale, files)
     with pytest.raises(StaleSamplerError, match="from policy 0 to 1"):
-        bench.step(1, [row()])
+        bench.step(1, [random_row()])
 
 
 def test_a_sampler_that_falls_behind_later_is_found(config: RunConfig, files: AdapterFiles) -> None:
@@ -220,11 +222,11 @@ def test_a_sampler_that_falls_behind_later_is_found(config: RunConfig, files: Ad
     Its weights are then one step old, which successive updates of a direction resemble.
     """
     bench = Bench(config, Separate, files)
-    bench.step(1, [row()])
-    bench.step(2, [row()])
+    bench.step(1, [random_row()])
+    bench.step(2, [random_row()])
     bench.sampler.behind = True
     with pytest.raises(StaleSamplerError, match="from policy 2 to 3"):
-        bench.step(3, [row()])
+        bench.step(3, [random_row()])
 
 
 @pytest.mark.parametrize("kind", [Separate, Stale])
@@ -234,7 +236,7 @@ def test_changes_below_the_noise_add_up(
     """Where one update drowns in the engines' noise, several do not: the truth comes out."""
     bench = Bench(config.model_copy(update={"lr": 1e-4}), kind, files)
     bench.sampler.noise = 0.05
-    rows = [row(tokens=100), row(prompt=2, tokens=100)]
+    rows = [random_row(tokens=100), random_row(prompt=2, tokens=100)]
     first = bench.step(1, rows)
     assert not first["policy/sync"] - 3 * first["policy/sync_error"] > 0.5
     if kind is Stale:
@@ -260,7 +262,7 @@ def test_a_change_that_an_engine_rounds_away_stays_open(
 ) -> None:
     """It has the weights, and says the same as before; once the change is larger, it follows."""
     bench = Bench(config.model_copy(update={"lr": 1e-6}), Coarse, files)
-    rows = [row(tokens=100), row(prompt=2, tokens=100)]
+    rows = [random_row(tokens=100), random_row(prompt=2, tokens=100)]
     assert bench.step(1, rows)["policy/sync"] < 0.5
     bench.learner._config = config
     assert bench.step(2, rows)["policy/sync"] == pytest.approx(1.0, abs=0.1)
@@ -270,17 +272,17 @@ def test_every_copy_is_watched_at_every_update(config: RunConfig, files: Adapter
     """A copy that is still open hides no other: one that stops following later is found then."""
     bench = Bench(config, Twice, files)
     assert isinstance(bench.sampler, Twice)
-    bench.step(1, [row()])
+    bench.step(1, [random_row()])
     bench.watch._open["first"] = bench.watch._open.get("first") or _open_reference(bench)
     kept = files.publish(bench.learner._write, 1)
     bench.sampler.second = kept
     with pytest.raises(StaleSamplerError, match="second does not have the learner's weights"):
-        bench.step(2, [row(prompt=2)])
+        bench.step(2, [random_row(prompt=2)])
 
 
 def _open_reference(bench: Bench) -> Any:
     """What a comparison starts from that a noisy engine has left open."""
-    chosen = probes([row(prompt=3)])
+    chosen = probes([random_row(prompt=3)])
     scores = np.concatenate(bench.learner.logprobs(chosen))
     return _Baseline(chosen, 1, scores, scores)
 
@@ -310,7 +312,7 @@ def test_an_update_without_rows_says_nothing(config: RunConfig, files: AdapterFi
 def test_going_back_to_older_weights_is_no_change(config: RunConfig, files: AdapterFiles) -> None:
     """After the learner has loaded other weights, an open comparison is forgotten."""
     bench = Bench(config, Stale, files)
-    round_ = Round(step=1, rows=(row(),), normalizer=1.0)
+    round_ = Round(step=1, rows=(random_row(),), normalizer=1.0)
     bench.watch.before([round_], bench.learner.adapter)
     with torch.no_grad():
         for parameter in bench.learner._model.network.parameters():
@@ -329,7 +331,7 @@ def run_options(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     monkeypatch.setitem(registry.SAMPLERS, "stale", "tests._separate:stale")
     given = {"model": tiny_model, "device": "cpu", "dtype": "float32", "lora-rank": 4, "lr": 1e-2}
     given |= {"max-tokens": 12, "threads": 1, "objective": "mean-baseline", "kl": 0}
-    return [part for key, value in given.items() for part in (f"--{key}", value)]
+    return flags(given)
 
 
 def test_a_run_notes_that_its_sampler_is_in_step(tmp_path: Path, run_options: list[Any]) -> None:
@@ -366,7 +368,7 @@ def test_going_back_to_a_commit_forgets_what_was_open(
             run, AnswerGrader(last_number=True), RunView(Console(quiet=True), started=0.0), 0.0
         )
         restore_weights(parts, 2)
-        round_ = Round(step=3, rows=(row(),), normalizer=1.0)
+        round_ = Round(step=3, rows=(random_row(),), normalizer=1.0)
         parts.staleness.before([round_], parts.learner.adapter)
         assert restore_weights(parts, 1) == 1
         assert parts.staleness.after(parts.learner.adapter) == {}

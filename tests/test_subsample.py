@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests._gradients import gradients_of
 from tests.conftest import make_tiny_model
 from ttrl_cli.config import RunConfig
 from ttrl_cli.learner.batch import merge_identical
@@ -97,7 +98,7 @@ def test_the_mean_gradient_over_all_subsets_is_the_whole_one(tmp_path: Path):
     rows = (replace(rows[0], advantages_T=np.full(4, 3.0)), *rows[1:])
 
     def gradients(some: tuple[Row, ...]) -> torch.Tensor:
-        found = learner.gradients(Round(step=1, rows=some, normalizer=18.0))
+        found = gradients_of(model, learner, Round(step=1, rows=some, normalizer=18.0))
         return torch.cat([found[name].flatten() for name in sorted(found)])
 
     subsets: dict[int, torch.Tensor] = {}

@@ -53,7 +53,7 @@ def harmonic(tmp_path: Path) -> Path:
     )
 
 
-def write(folder: Path, name: str, content: object) -> Path:
+def write_file(folder: Path, name: str, content: object) -> Path:
     """A file with text, or with data as JSON."""
     path = folder / name
     path.write_text(content if isinstance(content, str) else json.dumps(content))
@@ -79,7 +79,7 @@ class TestSolutions:
             count = int(problem[-2:])
             at = [(2 * i + 1) / 12 for i in range(6)]
             data = {"circles": [[x, y, 1 / 12] for x in at for y in at][:count]}
-        file = write(tmp_path, "data.json", data)
+        file = write_file(tmp_path, "data.json", data)
         done = ttrl("verify", PROBLEMS / problem, file, "--certify", "--json")
         assert done.code == 0, done.err
         found = done.json
@@ -90,7 +90,7 @@ class TestSolutions:
 
     def test_a_program_and_what_it_claims(self, tmp_path: Path) -> None:
         """A program is run in the sandbox; the score it claims counts for nothing."""
-        file = write(tmp_path, "program.py", CLAIMS)
+        file = write_file(tmp_path, "program.py", CLAIMS)
         done = ttrl("verify", PROBLEMS / "ac1", file, "--json")
         assert done.code == 0
         assert done.json["score"] == pytest.approx(2.0)
@@ -99,13 +99,13 @@ class TestSolutions:
     @pytest.mark.parametrize("content", [CLAIMS, "[2, 2, 2]", ' {"sequence": [1]}'])
     def test_standard_input(self, content: str, tmp_path: Path) -> None:
         """A dash is standard input, program or data."""
-        stdin = write(tmp_path, "stdin", content)
+        stdin = write_file(tmp_path, "stdin", content)
         process = spawn("verify", PROBLEMS / "ac1", "-", "--json", stdin=stdin)
         assert wait(process).json["score"] == pytest.approx(2.0)
 
     def test_a_text(self, tmp_path: Path) -> None:
         """A solution that is a text is read as it stands."""
-        file = write(tmp_path, "row", "99 00 " * 8)
+        file = write_file(tmp_path, "row", "99 00 " * 8)
         done = ttrl("verify", PROBLEMS / "erdos_overlap_16", file, "--json")
         assert done.code == 0
         assert done.json["score"] == pytest.approx(1.0)
@@ -129,7 +129,7 @@ class TestSolutions:
     )
     def test_invalid(self, name: str, content: str, reason: str, tmp_path: Path) -> None:
         """Exit code 4, the reason, and no score."""
-        done = ttrl("verify", PROBLEMS / "ac1", write(tmp_path, name, content), "--json")
+        done = ttrl("verify", PROBLEMS / "ac1", write_file(tmp_path, name, content), "--json")
         assert done.code == 4
         assert reason in done.json["reason"]
         assert [done.json[key] for key in KEYS if key not in ("reason", "best_known")] == [
@@ -145,11 +145,11 @@ class TestSolutions:
 
     def test_limits(self, tmp_path: Path) -> None:
         """--limits takes the place of the problem's."""
-        file = write(tmp_path, "loop.py", "def run():\n    while True: pass")
+        file = write_file(tmp_path, "loop.py", "def run():\n    while True: pass")
         done = ttrl("verify", PROBLEMS / "ac1", file, "--limits", "seconds=0.2", "--json")
         assert done.code == 4
         assert done.json["reason"].startswith("still running")
-        hungry = write(
+        hungry = write_file(
             tmp_path, "hungry.py", "def run():\n    return [1.0] * len(bytes(400 << 20))"
         )
         limits = "seconds=20,memory_mb=256"
@@ -158,10 +158,10 @@ class TestSolutions:
 
     def test_better(self, harmonic: Path, tmp_path: Path) -> None:
         """Better than the best known: by the certified value where there is one."""
-        close = write(tmp_path, "close.json", [1, 2, 3])  # 1.8333
+        close = write_file(tmp_path, "close.json", [1, 2, 3])  # 1.8333
         assert ttrl("verify", harmonic, close, "--json").json["better"] is True
         assert ttrl("verify", harmonic, close, "--certify", "--json").json["better"] is True
-        less = write(tmp_path, "less.json", [2, 1, 3])  # certified as 1/2, whatever it scores
+        less = write_file(tmp_path, "less.json", [2, 1, 3])  # certified as 1/2, whatever it scores
         assert ttrl("verify", harmonic, less, "--json").json["better"] is True
         found = ttrl("verify", harmonic, less, "--certify", "--json").json
         assert (found["certified"], found["better"]) == (0.5, False)
@@ -179,7 +179,7 @@ def certify(data): return certificate.autocorrelation(np.array([1.0]), 1)
 """
         keys = {"solution": {"kind": "json"}, "certify": "verify.py:certify", "best_known": 1.8}
         problem = write_problem(tmp_path / "p", upper, **keys)
-        file = write(tmp_path, "data.json", [1])
+        file = write_file(tmp_path, "data.json", [1])
         assert ttrl("verify", problem, file, "--json").json["better"] is True
         found = ttrl("verify", problem, file, "--certify", "--json").json
         assert (found["certified"], found["better"]) == (2.0, False)
@@ -187,7 +187,7 @@ def certify(data): return certificate.autocorrelation(np.array([1.0]), 1)
     def test_half_a_million_numbers(self, tmp_path: Path) -> None:
         """Data of 500,000 elements are verified and certified."""
         values = np.random.default_rng(0).random(500_000)
-        file = write(tmp_path, "large.json", values.tolist())
+        file = write_file(tmp_path, "large.json", values.tolist())
         done = ttrl("verify", PROBLEMS / "ac2", file, "--certify", "--json")
         assert done.code == 0, done.err
         # f*f of independent numbers is near a triangle with a peak of n/4
@@ -196,14 +196,16 @@ def certify(data): return certificate.autocorrelation(np.array([1.0]), 1)
 
     def test_for_people(self, tmp_path: Path) -> None:
         """Without --json: a line each for score, certified bound, best known value."""
-        done = ttrl("verify", PROBLEMS / "ac3", write(tmp_path, "x.json", [3, -1]), "--certify")
+        done = ttrl(
+            "verify", PROBLEMS / "ac3", write_file(tmp_path, "x.json", [3, -1]), "--certify"
+        )
         assert done.out.splitlines()[0] == "valid"
         assert "score       9  (" in done.out  # c = 9, -6, 1: 4 * 9 / 4
         assert "absolute    9" in done.out
         assert "over real f on [-1/4, 1/4] is at most 9\n" in done.out
         assert "best known  1.45156553  (newest" in done.out
         assert "better      no" in done.out
-        done = ttrl("verify", PROBLEMS / "ac3", write(tmp_path, "y.json", [1, -1]))
+        done = ttrl("verify", PROBLEMS / "ac3", write_file(tmp_path, "y.json", [1, -1]))
         assert done.code == 4
         assert done.out == "not valid: invalid: the numbers sum to zero, or nearly so\n"
 
@@ -242,7 +244,7 @@ class TestUsage:
 class TestCertificates:
     def certified(self, tmp_path: Path) -> Path:
         """A certificate of AC1, written by the command."""
-        data, out = write(tmp_path, "data.json", [1, 2]), tmp_path / "certificate.json"
+        data, out = write_file(tmp_path, "data.json", [1, 2]), tmp_path / "certificate.json"
         done = ttrl("verify", PROBLEMS / "ac1", data, "--certify", "--out", out)
         assert done.code == 0, done.err
         return out
@@ -294,7 +296,7 @@ def certify(data): return max(data)
         problem = write_problem(tmp_path / "p", mends, seed="[1, 2]", **keys)
         out = tmp_path / "c.json"
         for place, data in enumerate(np.random.default_rng(0).random((4, 7)).tolist()):
-            file = write(tmp_path, f"{place}.json", data)
+            file = write_file(tmp_path, f"{place}.json", data)
             out.unlink(missing_ok=True)
             assert ttrl("verify", problem, file, "--certify", "--out", out).code == 0
             assert ttrl("verify", problem, "--certificate", out).code == 0
@@ -316,12 +318,12 @@ def certify(data): return max(data)
     @pytest.mark.parametrize("text", ["", "{", "[1]", "{}", '{"kind": "problem"}', "\x00"])
     def test_no_certificate_at_all(self, text: str, tmp_path: Path) -> None:
         """Whatever the file holds: exit code 4, or 2 for one that needs its problem."""
-        done = ttrl("verify", "--certificate", write(tmp_path, "x", text))
+        done = ttrl("verify", "--certificate", write_file(tmp_path, "x", text))
         assert done.code == (2 if "problem" in text else 4)
 
     def test_of_a_problem_of_ones_own(self, harmonic: Path, tmp_path: Path) -> None:
         """Its certificate holds the data, and is computed again by the problem."""
-        data, out = write(tmp_path, "data.json", [1, 2, 3]), tmp_path / "certificate.json"
+        data, out = write_file(tmp_path, "data.json", [1, 2, 3]), tmp_path / "certificate.json"
         done = ttrl("verify", harmonic, data, "--certify", "--out", out, "--json")
         assert done.json["certified"] == pytest.approx(11 / 6)
         assert done.json["certified"] <= 11 / 6
@@ -347,7 +349,7 @@ def certify(data): return max(data)
         self, harmonic: Path, data: list[int], why: str, tmp_path: Path
     ) -> None:
         """A valid solution stays valid; a warning says why there is no certificate."""
-        file = write(tmp_path, "data.json", data)
+        file = write_file(tmp_path, "data.json", data)
         done = ttrl("verify", harmonic, file, "--certify", "--json")
         assert (done.code, done.json["valid"], done.json["certified"]) == (0, True, None)
         assert why in done.err
@@ -423,7 +425,7 @@ class TestEnding:
         problem = write_problem(tmp_path / "p", solution={"kind": "program"})
         temporary = tmp_path / "tmp"
         temporary.mkdir()
-        solution = write(tmp_path, "solution.py", SLEEPS)
+        solution = write_file(tmp_path, "solution.py", SLEEPS)
         options = ["--sandbox", sandbox, "--limits", "seconds=50"]
         process = spawn("verify", problem, solution, *options, TMPDIR=str(temporary))
         until(
@@ -449,7 +451,7 @@ class TestEnding:
         problem = write_problem(tmp_path / "p")
         temporary = tmp_path / ("long" * 30)
         temporary.mkdir()
-        solution = write(tmp_path, "solution.txt", "12")
+        solution = write_file(tmp_path, "solution.txt", "12")
         done = wait(spawn("verify", problem, solution, "--json", TMPDIR=str(temporary)))
         assert (done.code, done.json["score"]) == (0, 12.0), done.err
         assert list(temporary.iterdir()) == []
@@ -457,7 +459,7 @@ class TestEnding:
     def test_nohup_is_heeded(self, tmp_path: Path) -> None:
         """A command that was told to ignore SIGHUP goes on to its result."""
         problem = write_problem(tmp_path / "p")
-        solution = write(tmp_path, "solution.txt", "12")
+        solution = write_file(tmp_path, "solution.txt", "12")
         before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
         try:
             process = spawn("verify", problem, solution, "--json")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests._helpers import DISTINCT, command, read_lines, ttrl, write_problem
+from tests._helpers import DISTINCT, command, flags, read_lines, ttrl, write_problem
 from tests._vllm import VLLM, vllm_config, vllm_engine, vllm_of
 from tests.conftest import make_tiny_model, random_adapter
 from ttrl_cli.errors import SetupError, StaleSamplerError
@@ -204,7 +204,7 @@ def run_options(folder: Path, **changed: Any) -> list[Any]:
     model = make_tiny_model(folder / "model", head_dim=32, context=65_536)
     options = {"model": model, "device": "cpu", "dtype": "float32", "lora-rank": 4, "lr": 1e-2}
     options |= {"max-tokens": 12, "objective": "mean-baseline", "kl": 0, "sampler": "vllm"}
-    return [part for k, v in (options | changed).items() for part in (f"--{k}", v)]
+    return flags(options | changed)
 
 
 @pytest.mark.parametrize("more", [[], ["--fsdp"]], ids=["copies", "fsdp"])

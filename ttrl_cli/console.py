@@ -141,6 +141,7 @@ class RunView:
             TextColumn("samples"),
             TimeElapsedColumn(),
             console=console.err,
+            get_time=clock,
         )
         self._bar = self._progress.add_task("", total=None, step=1, visible=False)
         self._live: Live | None = None
@@ -148,7 +149,7 @@ class RunView:
         if not console.err.is_terminal and not console.quiet:
             self.heartbeat = Heartbeat(console.say, clock=clock)
         if console.err.is_terminal and not console.quiet:
-            self._live = Live(self._picture(), console=console.err, refresh_per_second=4)
+            self._live = Live(self.picture(), console=console.err, refresh_per_second=4)
 
     def __enter__(self) -> Self:
         if self._live is not None:
@@ -163,7 +164,7 @@ class RunView:
         if self._live is not None:
             self._progress.update(self._bar, visible=False)
             self._note = Text("")
-            self._live.update(self._picture(), refresh=True)
+            self._live.update(self.picture(), refresh=True)
             self._live.stop()
 
     def began(self, watch: Watch) -> None:
@@ -191,7 +192,7 @@ class RunView:
                 self._progress.reset(self._bar, step=step, visible=True)
             self._note = Text("sampling" if done < total else "grading and learning", style="dim")
             self._progress.update(self._bar, completed=done, total=total, visible=True)
-            self._live.update(self._picture())
+            self._live.update(self.picture())
 
     def step_done(self, metrics: Mapping[str, float], stage: str) -> None:
         """Print or show the figures of a step that was committed."""
@@ -203,9 +204,10 @@ class RunView:
             self._console.say("  ".join(f"{key} {value}" for key, value in row.items()))
             return
         self._rows.append(row)
-        self._live.update(self._picture())
+        self._live.update(self.picture())
 
-    def _picture(self) -> Group:
+    def picture(self) -> Group:
+        """Return what a terminal shows: the last steps, the step under way, and what it is at."""
         table = Table(box=None, pad_edge=False, header_style="bold")
         for key in self._rows[-1] if self._rows else ():
             table.add_column(key, justify="right", no_wrap=True)
