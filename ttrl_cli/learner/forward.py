@@ -47,7 +47,7 @@ def forward(
 
 
 class _LeanForward:
-    """By `models.sequence`."""
+    """By `models.lean.sequence`."""
 
     def __init__(
         self, model: LoadedModel, temperature: float, *, adapter: bool, checkpointing: bool
