@@ -23,9 +23,8 @@ from _figures import ROUNDS, Figure, emit, few, medians, say
 
 from ttrl_cli.models.lean import weights
 
-LONG = (1, 16, 500, 500)
-SHAPES = {"short": update_speed.SHAPES["short"], "long": LONG}
-update_speed.PER_PASS[LONG] = 4
+SHAPES = {"short": (2, 32, 100, 50), "long": (1, 8, 500, 500)}
+update_speed.PER_PASS |= {SHAPES["short"]: 32, SHAPES["long"]: 4}
 WHAT = {
     "sample": f"sampling, {sample_speed.SAMPLES} x {sample_speed.TOKENS} tokens, float32",
     **{

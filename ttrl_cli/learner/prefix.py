@@ -7,7 +7,7 @@ gradient of the plain computation, with the prompt run forward and backward once
 
 import torch
 
-from ttrl_cli.models.lean.sequence import KeysValues
+from ttrl_cli.models.cache import KeysValues
 
 
 class SharedPrefix:

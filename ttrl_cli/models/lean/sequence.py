@@ -14,14 +14,12 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 from torch.utils.checkpoint import checkpoint
 
+from ttrl_cli.models.cache import KeysValues
 from ttrl_cli.models.lean.fused_ops import GatedProjected, NormedProjected, Projected
 from ttrl_cli.models.lean.weights import FUSED, Projection, norm, projection, rotary, rotate
 
 _QUERIES = 512
 """Queries of a row that attend at a time."""
-
-KeysValues = tuple[torch.Tensor, torch.Tensor]
-"""Keys and values [B, H_kv, S, D]."""
 
 
 @dataclass(frozen=True, slots=True)
