@@ -127,9 +127,7 @@ def test_a_search(tmp_path: Path, name: str, kind: str, options: Mapping[str, ob
     assert digest(tmp_path / "run") == GOLDENS[name]
 
 
-@pytest.mark.parametrize(
-    "objective", ["entropic", "entropic-valid", "constant-beta", "mean-baseline", "grpo"]
-)
+@pytest.mark.parametrize("objective", ADVANTAGES)
 def test_an_objective(tmp_path: Path, objective: str) -> None:
     """Each objective gives the attempts of a search the advantages that it always did."""
     assert search(tmp_path, "json", objective=objective).code == 0

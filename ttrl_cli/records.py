@@ -196,7 +196,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One line of attempts.jsonl: a completion and its grade.
+    """One line of attempts.jsonl: a completion and its verdict, together a rollout.
 
     Attributes:
         id: "STEP.GROUP.INDEX".

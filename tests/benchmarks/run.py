@@ -35,6 +35,7 @@ SCRIPTS = (
     "start_speed.py",
     "sample_speed.py",
     "update_speed.py",
+    "lean_speed.py",
     "neighbours.py",
     "loop_speed.py",
     "overlap.py",

@@ -101,18 +101,28 @@ def with_options(
     return decorate
 
 
-def _parameter(name: str, field: Field, panel: str | None) -> inspect.Parameter:
-    """Return a keyword of a command that is an option, by default None."""
+def option_of(name: str, field: Field, panel: str | None = None) -> Any:
+    """Return what typer is told of an option.
+
+    Args:
+        name: The option's name, as a command's keyword.
+        field: The field that it is about.
+        panel: Its panel, in place of the field's own.
+    """
     flag = "--" + name.replace("_", "-")
     declared = f"{flag}/--no-{flag[2:]}" if field.kind is bool else flag
-    option = typer.Option(
+    return typer.Option(
         declared, help=_help(field), rich_help_panel=panel or field.panel, show_default=False
     )
+
+
+def _parameter(name: str, field: Field, panel: str | None) -> inspect.Parameter:
+    """Return a keyword of a command that is an option, by default None."""
     return inspect.Parameter(
         name,
         inspect.Parameter.KEYWORD_ONLY,
         default=None,
-        annotation=Annotated[field.kind | None, option],
+        annotation=Annotated[field.kind | None, option_of(name, field, panel)],
     )
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ttrl_cli.cli.fields import fields_of, option_of
 from ttrl_cli.errors import UsageError
 
 ADVANCED = "Advanced"
@@ -12,14 +13,7 @@ ADVANCED = "Advanced"
 Out = Annotated[Path | None, typer.Option(help="Run directory to make (default runs/NAME-K).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors and warnings.")]
-Sandbox = Annotated[
-    str | None,
-    typer.Option(
-        help="How programs are isolated: bwrap, namespaces, process (limits only), or auto "
-        "(default): the strongest that works here.",
-        rich_help_panel=ADVANCED,
-    ),
-]
+Sandbox = Annotated[str | None, option_of("sandbox", fields_of("SolveConfig")["sandbox"], ADVANCED)]
 Limits = Annotated[
     str | None,
     typer.Option(

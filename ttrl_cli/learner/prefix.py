@@ -7,7 +7,7 @@ computation, with the prompt run forward and backward once instead of G times.
 
 import torch
 
-from ttrl_cli.models.lean.sequence import KV
+from ttrl_cli.models.cache import KV
 
 
 class PrefixGraph:

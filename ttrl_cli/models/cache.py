@@ -10,6 +10,9 @@ from typing import Any
 import torch
 from transformers.cache_utils import Cache, DynamicLayer
 
+KV = tuple[torch.Tensor, torch.Tensor]
+"""Keys and values of one layer [B, H_kv, S, D]."""
+
 _FIRST_ROOM = 64
 
 

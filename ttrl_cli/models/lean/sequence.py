@@ -14,6 +14,7 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 from torch.utils.checkpoint import checkpoint
 
+from ttrl_cli.models.cache import KV
 from ttrl_cli.models.lean.fused_ops import GatedProjected, NormedProjected, Projected
 from ttrl_cli.models.lean.weights import (
     FUSED,
@@ -26,9 +27,6 @@ from ttrl_cli.models.lean.weights import (
 
 _QUERIES = 512
 """Queries of a row that attend at a time."""
-
-KV = tuple[torch.Tensor, torch.Tensor]
-"""Keys and values [B, H_kv, S, D]."""
 
 
 @dataclass(frozen=True, slots=True)
