@@ -20,6 +20,7 @@ from multiprocessing import parent_process, util
 from pathlib import Path
 from typing import NoReturn
 
+from ttrl_cli import library
 from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.errors import Invalid, ProblemError, SetupError
 from ttrl_cli.grading.attacks import Attack, finding
@@ -44,7 +45,7 @@ from ttrl_cli.sandbox.compiled import check_compiler, run_cpp
 from ttrl_cli.sandbox.leftovers import kill_descendants
 from ttrl_cli.sandbox.session import END_SECONDS, Sandbox
 from ttrl_cli.sandbox.session import TRIES as SANDBOX_TRIES
-from ttrl_cli.sandbox.view import private_folders, shown_in
+from ttrl_cli.sandbox.view import private_folders, shown_folders, shown_in
 
 SLACK_SECONDS = 10.0
 """Added to a job's hard limit: starting and ending processes, and moving data."""
@@ -193,13 +194,19 @@ def surroundings(problem: Problem) -> Surroundings:
 
     Raises:
         ProblemError: If the problem's interpreter does not exist.
+        SetupError: If it cannot be asked where it lives.
     """
     environment = problem.spec.environment
+    python = interpreter(problem)
+    hidden = [*private_folders(), problem.folder, library.folder()]
+    hidden += library.copies(shown_folders(python))
+    if problem.origin is not None:
+        hidden.append(problem.origin)
     return Surroundings(
-        python=interpreter(problem),
+        python=python,
         imports=tuple(environment.imports),
         cpus=problem.spec.limits.cpus,
-        hidden=[*private_folders(), problem.folder],
+        hidden=hidden,
     )
 
 
