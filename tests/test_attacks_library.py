@@ -29,6 +29,8 @@ ATTACK = """
 import importlib, os, sys, sysconfig
 
 NAMES = ("problem.yaml", "verify.py", "statement.md", "one_digit_add.jsonl")
+NAMES += ("verify.cpython-%d%d.pyc" % sys.version_info[:2],)
+OURS = ("ttrl_cli/cli", "ttrl_cli/templates")  # no problem's
 
 
 def folders():
@@ -50,12 +52,12 @@ def files():
     seen = set()
     for top in folders():
         for place, inside, names in os.walk(top):
-            if os.path.realpath(place) in seen or "templates" in place:
+            if os.path.realpath(place) in seen:
                 inside.clear()
                 continue
             seen.add(os.path.realpath(place))
             for name in names:
-                if name in NAMES or name.startswith("verify."):
+                if name in NAMES and not any(part in place for part in OURS):
                     yield os.path.join(place, name)
 
 

@@ -97,7 +97,9 @@ def _find(
 
 def _meant(path: Path, known: Mapping[str, Path]) -> str | None:
     """Return the name that a path to a library elsewhere ends with; None if there is none."""
-    names = (path.name, path.stem, path.parent.name if path.stem == "problem" else "")
+    names = [path.name]
+    if path.suffix in (".yaml", ".jsonl"):
+        names += [path.stem, path.parent.name]
     return next((name for name in names if name in known), None)
 
 
