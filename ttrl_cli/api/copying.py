@@ -61,7 +61,9 @@ def _renamed(file: Path, name: str) -> str:
         ProblemError: If the name cannot be replaced in the text, as where it is an alias.
     """
     text = read_user_text(file)
-    names = [value for key, value in yaml.compose(text).value if key.value == "name"]
+    root = yaml.compose(text)
+    assert isinstance(root, yaml.MappingNode)  # as the problem was loaded from it
+    names = [value for key, value in root.value if key.value == "name"]
     for node in names:  # one, unless it comes by a merge of mappings
         block = node.style in ("|", ">")
         start, end = node.start_mark.index, node.end_mark.index
