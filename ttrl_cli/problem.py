@@ -167,6 +167,7 @@ class Problem:
         statement: The statement's text.
         template: The Jinja text of the user message; None for the built-in one.
         seeds: The seed solutions, in order.
+        origin: The folder that this one is a run's copy of; None if it is no copy.
     """
 
     folder: Path
@@ -174,6 +175,7 @@ class Problem:
     statement: str
     template: str | None
     seeds: tuple[Seed, ...]
+    origin: Path | None = None
 
     def signed(self, score: float) -> float:
         """Return the score with its sign turned so that higher is better."""

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ttrl_cli.api.checking import check
+    from ttrl_cli.api.copying import copy_problem
     from ttrl_cli.api.diagnose import doctor, memory_plan, prompt_note
     from ttrl_cli.api.exporting import export
+    from ttrl_cli.api.listing import problems
     from ttrl_cli.api.scaffolding import new
     from ttrl_cli.api.solving import best_known, require_solution, resume, solve
     from ttrl_cli.api.verifying import check_certificate, verify
@@ -24,10 +26,12 @@ _MODULES = {
     "best_known": "solving",
     "check": "checking",
     "check_certificate": "verifying",
+    "copy_problem": "copying",
     "doctor": "diagnose",
     "export": "exporting",
     "memory_plan": "diagnose",
     "new": "scaffolding",
+    "problems": "listing",
     "prompt_note": "diagnose",
     "require_solution": "solving",
     "resume": "solving",
@@ -42,10 +46,12 @@ __all__ = [
     "best_known",
     "check",
     "check_certificate",
+    "copy_problem",
     "doctor",
     "export",
     "memory_plan",
     "new",
+    "problems",
     "prompt_note",
     "require_solution",
     "resume",

@@ -44,7 +44,7 @@ def new(path: Path, kind: str = "program") -> Scaffold:
         UsageError: If the name or the kind is not valid, or the folder exists or cannot be made.
     """
     _check_kind(kind)
-    _check_name(path)
+    require_name(path)
     contents = {name: text.replace(PLACEHOLDER, path.name) for name, text in template(kind).items()}
     _make(path)
     _fill(path, contents)
@@ -75,8 +75,12 @@ def _check_kind(kind: str) -> None:
         raise UsageError(msg)
 
 
-def _check_name(path: Path) -> None:
-    """Refuse a name that problem.yaml would refuse."""
+def require_name(path: Path) -> None:
+    """Refuse a folder whose name problem.yaml would refuse.
+
+    Raises:
+        UsageError: If it would.
+    """
     wanted = ProblemSpec.model_fields["name"]
     try:
         TypeAdapter(wanted.rebuild_annotation()).validate_python(path.name)

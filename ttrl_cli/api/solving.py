@@ -115,7 +115,7 @@ def resume(
         if bounds:
             old = run.config.model_dump()
             run.write_config(resolve(SolveConfig, old, bounds, where=str(path)))
-        problem = load_problem(run.path / "problem")
+        problem = replace(load_problem(run.path / "problem"), origin=run.origin())
         if finished(run, run.config.steps):
             if _uncertified(run, problem):
                 grader = stack.enter_context(_grader(problem, run.solve_config, run.path))

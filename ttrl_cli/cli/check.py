@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ttrl_cli.cli import options as o
-from ttrl_cli.cli.solve import ProblemPath
+from ttrl_cli.cli.names import ProblemPath
 from ttrl_cli.errors import ProblemError
 
 if TYPE_CHECKING:

@@ -12,7 +12,20 @@ import typer
 from typer.core import TyperGroup
 
 from ttrl_cli import __version__, environ, process_group
-from ttrl_cli.cli import best, check, doctor, export, model, new, resume, show, solve, verify, vote
+from ttrl_cli.cli import (
+    best,
+    check,
+    doctor,
+    export,
+    model,
+    new,
+    problems,
+    resume,
+    show,
+    solve,
+    verify,
+    vote,
+)
 from ttrl_cli.cli.visible_streams import show_control_characters, show_traceback
 from ttrl_cli.errors import OF_THE_SYSTEM, SignalExit, TtrlError, first_line
 from ttrl_cli.escapes import visible
@@ -60,6 +73,7 @@ app.command("show")(show.show)
 app.command("best")(best.best)
 app.command("verify")(verify.verify)
 app.command("check")(check.check)
+app.command("problems")(problems.problems)
 app.command("new")(new.new)
 app.command("doctor")(doctor.doctor)
 app.command("export")(export.export)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ttrl_cli.cli import options as o
+from ttrl_cli.cli.names import CopiedProblem
+from ttrl_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from ttrl_cli.api.scaffolding import Scaffold
@@ -19,15 +21,19 @@ def new(
     ],
     *,
     kind: Annotated[
-        str, typer.Option(help="What a solution is: program, json or text.")
-    ] = "program",
+        str | None, typer.Option(help="What a solution is: program (default), json or text.")
+    ] = None,
+    copied: CopiedProblem = None,
     as_json: o.AsJson = False,
 ) -> None:
-    """Make the folder of a new problem: a small one that works, to be replaced by yours."""
+    """Make the folder of a new problem: a small one that works, or a copy, to be made yours."""
     from ttrl_cli import api
     from ttrl_cli.console import Console
 
-    made = api.new(name, kind)
+    if copied is not None and kind is not None:
+        msg = "--kind: a copy (--from) is of its problem's kind; leave one of them out"
+        raise UsageError(msg)
+    made = api.new(name, kind or "program") if copied is None else api.copy_problem(copied, name)
     console = Console()
     if as_json:
         found = {"folder": str(made.folder), "kind": made.kind, "files": list(made.files)}
@@ -39,11 +45,11 @@ def new(
 def _describe(made: "Scaffold") -> str:
     """Say what was made, and what to type next."""
     folder = shlex.quote(str(made.folder))
-    replay = shlex.quote(f"replay:{made.folder}/replay.jsonl")
     lines = [
         f"{made.folder}: a problem of kind {made.kind}, {len(made.files)} files",
         f"  ttrl check {folder}",
-        f"  ttrl solve {folder} --sampler {replay}",
-        f"  ttrl solve {folder}",
     ]
-    return "\n".join(lines)
+    if "replay.jsonl" in made.files:
+        replay = shlex.quote(f"replay:{made.folder}/replay.jsonl")
+        lines.append(f"  ttrl solve {folder} --sampler {replay}")
+    return "\n".join([*lines, f"  ttrl solve {folder}"])

@@ -12,6 +12,7 @@ ADVANCED = "Advanced"
 
 Out = Annotated[Path | None, typer.Option(help="Run directory to make (default runs/NAME-K).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
+AsJsonLines = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors and warnings.")]
 Sandbox = Annotated[str | None, option_of("sandbox", fields_of("SolveConfig")["sandbox"], ADVANCED)]
 Limits = Annotated[

@@ -8,11 +8,8 @@ import typer
 
 from ttrl_cli.cli import options as o
 from ttrl_cli.cli.fields import fields_of, with_options
+from ttrl_cli.cli.names import ProblemPath
 from ttrl_cli.cli.running import print_summary, run_view
-
-ProblemPath = Annotated[
-    Path, typer.Argument(metavar="PROBLEM", help="A problem.yaml, or the folder that holds one.")
-]
 
 
 @with_options(fields_of("SolveConfig").values())

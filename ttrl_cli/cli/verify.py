@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ttrl_cli.cli import options as o
+from ttrl_cli.cli.names import MaybeProblemPath
 from ttrl_cli.errors import Invalid, NoSolutionError, UsageError
 from ttrl_cli.reading import decoded
 
@@ -19,10 +20,7 @@ INVALID = NoSolutionError.exit_code
 
 
 def verify(
-    problem: Annotated[
-        Path | None,
-        typer.Argument(metavar="PROBLEM", help="A problem.yaml, or the folder that holds one."),
-    ] = None,
+    problem: MaybeProblemPath = None,
     solution: Annotated[
         Path | None,
         typer.Argument(

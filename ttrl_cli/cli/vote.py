@@ -9,6 +9,7 @@ import typer
 
 from ttrl_cli.cli import options as o
 from ttrl_cli.cli.fields import fields_of, with_options
+from ttrl_cli.cli.names import QuestionsPath
 from ttrl_cli.cli.running import end, run_view
 
 if TYPE_CHECKING:
@@ -16,14 +17,6 @@ if TYPE_CHECKING:
 
 Figures: TypeAlias = Mapping[str, Any]
 """The contents of summary.json, or of one of its passes."""
-
-QuestionsPath = Annotated[
-    Path,
-    typer.Argument(
-        metavar="QUESTIONS",
-        help="JSON, CSV or Parquet of question, id, answer, choices; - for standard input.",
-    ),
-]
 
 
 @with_options(fields_of("VoteConfig").values(), names={"group_size": "n"})

@@ -14,6 +14,7 @@ from contextlib import nullcontext
 from functools import lru_cache
 from pathlib import Path
 
+from ttrl_cli import library
 from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.errors import Invalid, ProblemError, SetupError
 from ttrl_cli.escapes import encodable
@@ -36,7 +37,7 @@ from ttrl_cli.sandbox.base import (
 )
 from ttrl_cli.sandbox.choose import choose
 from ttrl_cli.sandbox.compiled import check_compiler, run_cpp
-from ttrl_cli.sandbox.mounts import private_folders, shown_in
+from ttrl_cli.sandbox.mounts import private_folders, shown_folders, shown_in
 from ttrl_cli.sandbox.session import END_SECONDS, Sandbox
 from ttrl_cli.sandbox.session import TRIES as SANDBOX_TRIES
 
@@ -151,13 +152,19 @@ def sandbox_spec(problem: Problem) -> SandboxSpec:
 
     Raises:
         ProblemError: If the problem's interpreter does not exist.
+        SetupError: If it cannot be asked where it lives.
     """
     environment = problem.spec.environment
+    python = interpreter(problem)
+    hidden = [*private_folders(), problem.folder, library.folder()]
+    hidden += library.copies(shown_folders(python))
+    if problem.origin is not None:
+        hidden.append(problem.origin)
     return SandboxSpec(
-        python=interpreter(problem),
+        python=python,
         imports=tuple(environment.imports),
         cpus=problem.spec.limits.cpus,
-        hidden=[*private_folders(), problem.folder],
+        hidden=hidden,
     )
 
 

@@ -89,6 +89,8 @@ class RunDir:
         begun = RunStatus(kind=kind, name=name, phase="running", totals=Totals())
         run = cls(path, config, replace(begun, start_from=start_from))
         made = {**provenance(), "sandbox": sandbox, "chat_template": chat_template}
+        if isinstance(source, Path):
+            made["problem"] = str(source)
         try:
             # first: a run that lies in the problem's folder must not be copied into itself
             files.write_json(path / files.PROVENANCE_FILE, made)
@@ -140,6 +142,15 @@ class RunDir:
             return self.config
         msg = f"{self.path} is a solve run; this needs a run of ttrl vote"
         raise UsageError(msg)
+
+    def origin(self) -> Path | None:
+        """Return the folder that the run's problem was copied from; None in runs that lack it.
+
+        Raises:
+            UsageError: If provenance.json is missing or damaged.
+        """
+        folder = files.read_checked(self.path / files.PROVENANCE_FILE).get("problem")
+        return None if folder is None else Path(folder)
 
     def write_config(self, config: RunConfig) -> None:
         """Replace config.json."""

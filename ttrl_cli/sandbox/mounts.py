@@ -125,6 +125,16 @@ def actions(spec: SandboxSpec) -> list[Action]:
     ]
 
 
+def shown_folders(python: str | None) -> list[str]:
+    """Return the folders that candidates of an interpreter see, by their real paths.
+
+    Raises:
+        SetupError: If the interpreter cannot be asked where it lives.
+    """
+    built = actions(SandboxSpec(python=python))
+    return [paths[0] for action, *paths in built if action == "show" and Path(paths[0]).is_dir()]
+
+
 def shown_in(path: Path, spec: SandboxSpec) -> str | None:
     """Return the folder in which candidates would see a path; None if they would not see it.
 
@@ -169,13 +179,19 @@ def _system() -> tuple[list[Action], list[_Show]]:
 
 
 def _hide(hidden: Sequence[str], shown: Sequence[_Show], *, sparing: Sequence[str]) -> list[str]:
-    """Return where hidden folders appear inside shown ones, except those that hold needed files."""
-    return [
+    """Return where hidden folders appear inside shown ones, except those that hold needed files.
+
+    A folder in a hidden one is left out: it is hidden with that, and there is nothing to cover.
+    """
+    found = dict.fromkeys(
         show.target + path.removeprefix(show.source)
-        for path in dict.fromkeys(hidden)
+        for path in hidden
         for show in shown
         if _lies_in(path, show.source) and path != show.source and Path(path).is_dir()
         if not any(_lies_in(spared, path) for spared in sparing)
+    )
+    return [
+        path for path in found if not found.keys() & {str(above) for above in Path(path).parents}
     ]
 
 
