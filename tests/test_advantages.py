@@ -109,7 +109,7 @@ def test_entropic_advantages_of_a_group():
     rewards = [0.0, 1.0, 2.0, None]
     group = [attempt(0, index, reward) for index, reward in enumerate(rewards)]
     equal = [attempt(1, 0, 5.0), attempt(1, 1, 5.0)]
-    assigned = assign_advantages([*group, *equal], by_name("constant-beta", math.log(2)))
+    assigned = assign_advantages([*group, *equal], by_name("constant-beta", math.log(2)), CONFIG)
     values = [a.advantage for a in assigned.attempts]
     assert values == pytest.approx([-0.5, 0.2, 3.0, -1.0, 0.0, 0.0])
     assert assigned.metrics == pytest.approx(
@@ -124,7 +124,7 @@ def test_each_group_has_a_temperature_of_its_own():
     """
     half = [attempt(0, 0, 1.0), attempt(0, 1, 9.0), attempt(0, 2, None), attempt(0, 3, None)]
     leads = [attempt(1, 0, 1.0), attempt(1, 1, 3.0)]
-    assigned = assign_advantages([*half, *leads], by_name("entropic", 0.0))
+    assigned = assign_advantages([*half, *leads], by_name("entropic", 0.0), CONFIG)
     assert [a.advantage for a in assigned.attempts] == [2.0, 2.0, -1.0, -1.0, -1.0, 1.0]
     assert assigned.metrics["credit/beta"] == 250_000
 
@@ -132,7 +132,7 @@ def test_each_group_has_a_temperature_of_its_own():
 def test_attempts_stay_in_order_and_groups_come_in_theirs():
     """Attempts come in the order in which they ended; rows go by group, whatever that order was."""
     attempts = [attempt(1, 1, 4.0), attempt(0, 1, 1.0), attempt(1, 0, 2.0), attempt(0, 0, 3.0)]
-    assigned = assign_advantages(attempts, by_name("mean-baseline", 1.0))
+    assigned = assign_advantages(attempts, by_name("mean-baseline", 1.0), CONFIG)
     assert [a.id for a in assigned.attempts] == ["1.1.1", "1.0.1", "1.1.0", "1.0.0"]
     assert [a.advantage for a in assigned.attempts] == [1.0, -1.0, -1.0, 1.0]
     rows = [[r.advantages_T.tolist() for r in rows] for rows in assigned.groups]
@@ -150,7 +150,7 @@ def test_a_row_is_its_completion_with_an_advantage_per_token():
         sampled_T=np.array([True, False]),
     )
     assigned = assign_advantages(
-        [replace(first, completion=completion), second], by_name("mean-baseline", 1.0)
+        [replace(first, completion=completion), second], by_name("mean-baseline", 1.0), CONFIG
     )
     row_of_first = assigned.groups[0][0]
     assert row_of_first.prompt_ids_S.tolist() == [4, 5, 6]
@@ -165,7 +165,7 @@ def test_a_group_of_failures_alone_teaches_nothing():
     """Where all of a group failed on our side it has no advantages and no rows; others have."""
     failed = [attempt(0, index, None, status=Status.FAILED) for index in (0, 1)]
     assigned = assign_advantages(
-        [*failed, attempt(1, 0, 1.0), attempt(1, 1, 3.0)], by_name("mean-baseline", 1.0)
+        [*failed, attempt(1, 0, 1.0), attempt(1, 1, 3.0)], by_name("mean-baseline", 1.0), CONFIG
     )
     assert [a.advantage for a in assigned.attempts] == [None, None, -1.0, 1.0]
     assert len(assigned.groups) == 1

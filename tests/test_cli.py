@@ -120,7 +120,9 @@ def broken_template(folder: Path) -> None:
 SOLVE = "solve p --out new --sampler replay:r"
 CASES = {
     "no problem": Bad(
-        arguments="solve nowhere --out new", code=2, says=("nowhere", "no such file")
+        arguments="solve nowhere --out new",
+        code=2,
+        says=("nowhere", "neither a path nor a problem"),
     ),
     "no YAML": Bad(
         arguments=SOLVE,
