@@ -1,6 +1,7 @@
 """Running and resuming a search."""
 
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -44,6 +45,7 @@ def solve(
     reporter: Reporter,
     start_from: Path | None = None,
     started: float | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> Summary:
     """Search and learn on one problem.
 
@@ -54,6 +56,7 @@ def solve(
         reporter: Told of progress.
         start_from: A run to take archive and adapter from.
         started: time.monotonic() at the start of the command, for the budget in seconds.
+        names: How messages name the options; by default as the command line does.
 
     Raises:
         UsageError: If the problem, an option or the run directory is wrong.
@@ -61,9 +64,8 @@ def solve(
     """
     begun = time.monotonic() if started is None else started
     problem = load_problem(path)
-    config = settle(
-        resolve(SolveConfig, problem.spec.run, options, where=str(problem.folder / PROBLEM_FILE))
-    )
+    where = str(problem.folder / PROBLEM_FILE)
+    config = settle(resolve(SolveConfig, problem.spec.run, options, where=where, names=names))
     folder = new_folder(out, problem.spec.name)
     if start_from is not None:
         _require_same_problem(RunDir.open(start_from), problem, config)

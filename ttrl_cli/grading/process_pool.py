@@ -3,8 +3,8 @@
 Workers are forked from a fork server, a small process that has this package imported and little
 else: replacing one takes milliseconds, and none inherits torch, a CUDA context or a thread,
 whatever the main process has loaded since. (The server itself is one idle process per interpreter
-and ends with it; what the first workers preload, all get for nothing.) As with every use of
-multiprocessing, a script that starts workers does so under `if __name__ == "__main__":`.
+and ends with it; what the first workers preload, all get for nothing.) The script that the user
+started is not run again in them (`worker_process`).
 
 A call whose worker dies is made again, and so is one that takes too long; a call that keeps
 failing ends as a `Failure`, which is ours and not the candidate's. A worker that ends with status
@@ -30,7 +30,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import connection, forkserver
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -40,6 +40,7 @@ import psutil
 from ttrl_cli.environ import variables
 from ttrl_cli.errors import SetupError
 from ttrl_cli.grading.echo import Echo, take_over
+from ttrl_cli.grading.worker_process import WorkerProcess
 
 TRIES_WHEN_DYING = 3
 TRIES_WHEN_HANGING = 2
@@ -92,7 +93,7 @@ class _Context(ForkServerContext):
         if self._ended:
             msg = "the workers are closed"
             raise OSError(msg)
-        process = ForkServerProcess(*args, **options)
+        process = WorkerProcess(*args, **options)
         self._made.add(process)
         return process
 
