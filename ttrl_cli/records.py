@@ -371,6 +371,7 @@ class Watch:
         stages: Steps that each stage of a vote still has, in order: before, train, after; empty for
             a search.
         warning: What is to be said in any case; empty if nothing.
+        expected: Seconds that the run may take on this machine; None if that is not known.
     """
 
     name: str
@@ -380,3 +381,4 @@ class Watch:
     best_known: float | None
     stages: Mapping[str, int] = field(default_factory=dict)
     warning: str = ""
+    expected: float | None = None

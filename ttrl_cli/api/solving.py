@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from ttrl_cli.api.checking import graded_seeds
+from ttrl_cli.api.forecast import forecast
 from ttrl_cli.api.lifecycle import (
     create_run,
     finish,
@@ -90,7 +91,7 @@ def solve(
         stack.enter_context(holding(run))
         parts = runtime.parts(run, grader, reporter, begun)
         _begin(run, seeds, parts)
-        return _search(run, problem, parts, grader)
+        return _search(run, problem, parts, grader, runtime)
 
 
 def resume(
@@ -132,7 +133,7 @@ def resume(
         else:
             seeds = roots(problem, graded_seeds(problem, grader), run.config.groups)
             _begin(run, seeds, parts)
-        return _search(run, problem, parts, grader)
+        return _search(run, problem, parts, grader, runtime)
 
 
 def best_known(run: RunDir) -> float | None:
@@ -204,13 +205,16 @@ def _grader(problem: Problem, config: SolveConfig, run: Path) -> ProblemGrader:
     return ProblemGrader(problem, workers=workers(config), sandbox=config.sandbox, run=run)
 
 
-def _search(run: RunDir, problem: Problem, parts: Parts, grader: ProblemGrader) -> Summary:
+def _search(
+    run: RunDir, problem: Problem, parts: Parts, grader: ProblemGrader, runtime: Runtime
+) -> Summary:
     task = _task(run, problem)
     best = task.archive.best()  # a seed, or what a process that was killed could not write
     verdict = Verdict(status=Status.OK, score=best.score, data=best.data, solution=best.solution)
     task.offer(best.id, best.step, verdict)
     began = watch(run, run.config.steps, problem.spec.best_known)
-    parts.reporter.began(replace(began, warning=grader.warning))
+    expected = forecast(run.config, run.status.totals, runtime.network)
+    parts.reporter.began(replace(began, warning=grader.warning, expected=expected))
     with phases(run), graceful_stop(parts.budget):
         reason = solve_loop(task, parts)
         _certify_best(run, problem, parts.reporter, grader)
