@@ -385,7 +385,7 @@ def test_what_a_cell_cannot_hand_over(before: str, uses: str, why: str) -> None:
 
 @pytest.mark.usefixtures("main")
 def test_a_function_without_source() -> None:
-    """A function that was typed where nothing keeps its text is refused, and so is a changed one."""
+    """A function that was typed where nothing keeps its text is refused."""
     names: dict[str, Any] = {"__name__": "__main__"}
     sys.modules["__main__"] = ModuleType("__main__")
     exec("def verify(data): return data", names)
@@ -610,7 +610,7 @@ def test_votes_of_a_search(tmp_path: Path, replay: str) -> None:
     run = ttrl_cli.solve(made(), out=tmp_path / "run", quiet=True, sampler=replay, **SMALL)
     with pytest.raises(UsageError, match="is a solve run, which has no votes"):
         ttrl_cli.votes(run)
-    with pytest.raises(UsageError, match="epochs=3: .* is a solve run; say steps"):
+    with pytest.raises(UsageError, match=r"epochs=3: .* is a solve run; say steps"):
         ttrl_cli.resume(run, quiet=True, epochs=3)
 
 
