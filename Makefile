@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TOOLS := $(VENV)/.tools
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# errors alone
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 PYTEST ?= $(BIN)/pytest
 
 .PHONY: install tools model demo test test-vllm check bench bench-gpu evidence format docs clean
@@ -19,7 +20,7 @@ tools: $(TOOLS)
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "ttrl needs Python 3.11 or newer (found $(PYTHON)); try: make PYTHON=/path/to/python3.11"; exit 1; }
-	@echo "Installing ttrl in $(VENV), once: SIZES"
+	@echo "Installing ttrl in $(VENV), once: 0.4 GB to download (3 GB where pip takes torch for GPUs), some minutes"
 	@$(PYTHON) -m venv $(VENV)
 	@echo "  1 of 2: torch"
 	@$(PIP) torch==2.13.0

@@ -97,6 +97,6 @@ def test_a_stage_is_a_bar_on_a_terminal(size: int | None) -> None:
     with console.stage("fetching a model", size) as done:
         done(1_000_000)
         done(3_000_000)
-    last = screen.getvalue().replace("\x1b", "").splitlines()[-1]
+    last = screen.getvalue().rpartition("\x1b[2K")[2]
     assert "fetching a model" in last
     assert ("2.0/2.0 MB" in last) == (size is not None)

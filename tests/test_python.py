@@ -90,8 +90,8 @@ def test_the_lines_of_the_page(tmp_path: Path, counting_model: Path) -> None:
     assert done.returncode == 0, done.stderr
     first, second, third = done.stdout.splitlines()
     assert first == "19.0 [12, 7]"
-    assert second.startswith("What is 2 + 3? ")
-    assert third.startswith("What is 4 + 4? ")
+    assert second.startswith("1 ")
+    assert third.startswith("2 ")
 
 
 def test_a_run_is_that_of_a_folder(tmp_path: Path, replay: str) -> None:
@@ -370,7 +370,7 @@ def test_annotations_that_are_not_evaluated(tmp_path: Path) -> None:
         ("T = 'x' * 2_000_000", "T", "verify uses T, a constant too large"),
         ("def helper(): return T", "helper", "helper uses T, which is not defined here"),
         ("exec('def helper(): return 1')", "helper", "the source of helper"),
-        ("T = open('/dev/null')", "T", "verify uses T, a TextIOWrapper"),
+        ("T = iter([])", "T", "verify uses T, a list_iterator"),
     ],
 )
 @pytest.mark.usefixtures("main")
@@ -440,13 +440,13 @@ def test_an_installed_function(tmp_path: Path) -> None:
 
 def test_files_that_functions_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that is named lies in the folder where the functions are called."""
-    (tmp_path / "table.json").write_text("[5]")
+    (tmp_path / "table").write_text("5")
     (tmp_path / "ttrl_reads.py").write_text(
-        "import json\ndef score(data):\n    return json.load(open('table.json'))[0]\n"
+        "from pathlib import Path\ndef score(data):\n    return float(Path('table').read_text())\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     module = importlib.import_module("ttrl_reads")
-    problem = made(score=module.score, files=[tmp_path / "table.json"])
+    problem = made(score=module.score, files=[tmp_path / "table"])
     assert called(problem, tmp_path / "p", [1]) == 5
 
 
@@ -575,7 +575,9 @@ def test_a_list_of_questions(tmp_path: Path) -> None:
     options = {"steps": 0, "group_size": 2, "workers": 1, "sampler": sampler, "quiet": True}
     one = ttrl_cli.vote(asked, out=tmp_path / "one", **options)
     two = ttrl_cli.vote(str(file), out=tmp_path / "two", **options)
-    assert ttrl_cli.votes(one) == ttrl_cli.votes(two) == read_lines(tmp_path / "two/answers.jsonl")
+    written = read_lines(tmp_path / "two" / "answers.jsonl")
+    assert ttrl_cli.votes(one) == ttrl_cli.votes(two)
+    assert [{"schema_version": 1, **line} for line in ttrl_cli.votes(one)] == written
     assert [line["answer"] for line in ttrl_cli.votes(one)] == ["2", "3"]
     assert digest(tmp_path / "one") == digest(tmp_path / "two")
     assert ttrl_cli.resume(one, quiet=True).status == "done"
