@@ -159,10 +159,8 @@ class Runtime:
             sampler.load(learner.adapter)
         dtype: str = config.dtype
         marks = codec().marks if codec.cache_info().currsize else KNOWN
-        network = None
         if model.cache_info().currsize:
             dtype, marks = model().dtype, model().marks
-            network = None if separate else model().network
         elif separate:
             from ttrl_cli.models.load import choose_dtype
 
@@ -174,7 +172,7 @@ class Runtime:
             dtype=dtype,
             files=files,
             marks=marks,
-            network=network,
+            network=model().network if model.cache_info().currsize and not separate else None,
         )
 
     def __enter__(self) -> "Runtime":
