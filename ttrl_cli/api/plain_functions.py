@@ -31,7 +31,7 @@ def require_plain(argument: str, function: object) -> FunctionType:
     return function
 
 
-def _not_a_function(function: object) -> str:
+def _not_a_function(function: Any) -> str:
     if not callable(function):
         return f"expected a function (got {type(function).__name__})"
     if hasattr(function, "__wrapped__"):

@@ -171,7 +171,7 @@ def _view(quiet: bool) -> Iterator[RunView]:
 
 
 @contextmanager
-def _folder_of(problem: Problem | Path | str) -> Iterator[Path]:
+def _folder_of(problem: object) -> Iterator[Path]:
     """Yield the folder of a problem; one made in Python has one as long as the block runs."""
     if isinstance(problem, Problem):
         with problem.folder() as folder, arguments_named(folder):
@@ -183,9 +183,9 @@ def _folder_of(problem: Problem | Path | str) -> Iterator[Path]:
         raise UsageError(msg)
 
 
-def _source(questions: Sequence[Question] | Path | str) -> Path | bytes:
+def _source(questions: object) -> Path | bytes:
     """Return a file of questions: its path, or its contents, which is an array with a line each."""
-    if isinstance(questions, str) and not Path(questions).exists():
+    if isinstance(questions, str) and not os.path.exists(questions):  # noqa: PTH110
         msg = f"questions: no such file: {questions}; a question alone is asked as a list of one"
         raise UsageError(msg)
     if isinstance(questions, str | Path):

@@ -23,7 +23,7 @@ class WorkerProcess(ForkServerProcess):
     @staticmethod
     def _Popen(process_obj: BaseProcess) -> Any:
         with _no_main_script():
-            return ForkServerProcess._Popen(process_obj)  # type: ignore[arg-type]
+            return ForkServerProcess._Popen(process_obj)
 
 
 @contextmanager

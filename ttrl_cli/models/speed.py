@@ -31,4 +31,5 @@ def seconds_per_token(network: Any, rows: int) -> float | None:
         done += weight.numel()
         if time.perf_counter() - began > _MOST_SECONDS:
             break
-    return (time.perf_counter() - began) * total / done / rows
+    seconds: float = (time.perf_counter() - began) * total / done / rows
+    return seconds
