@@ -6,6 +6,7 @@ standard error. docs/python.md is their page.
 """
 
 import difflib
+import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
