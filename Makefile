@@ -20,7 +20,8 @@ tools: $(TOOLS)
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "ttrl needs Python 3.11 or newer (found $(PYTHON)); try: make PYTHON=/path/to/python3.11"; exit 1; }
-	@echo "Installing ttrl in $(VENV), once: 0.4 GB to download (3 GB where pip takes torch for GPUs), some minutes"
+	@echo "Installing ttrl in $(VENV), once, in some minutes:" \
+	  "0.4 GB to download (3 GB if pip takes torch for GPUs)"
 	@$(PYTHON) -m venv $(VENV)
 	@echo "  1 of 2: torch"
 	@$(PIP) torch==2.13.0
@@ -40,10 +41,11 @@ model: $(STAMP)
 DEMO ?=
 demo: model
 	@$(BIN)/ttrl solve problems/erdos_overlap_16 $(DEMO)
-	@run=$$(ls -td runs/erdos-overlap-16-* | head -n 1); printf '%s\n' "" "Try next:" \
-	  "  $(BIN)/ttrl best $$run                           # the best row of numbers" \
-	  "  $(BIN)/ttrl vote --steps 0 problems/arithmetic/one_digit_add.jsonl    # questions, and a vote on each" \
-	  "  $(BIN)/ttrl new mine && $(BIN)/ttrl check mine   # a problem of your own, to change"
+	@run=$$(ls -td runs/erdos-overlap-16-* | head -n 1); printf '%s\n' "" \
+	  "Try next: the best row, a problem of your own, a vote on questions" \
+	  "  $(BIN)/ttrl best $$run" \
+	  "  $(BIN)/ttrl new mine" \
+	  "  $(BIN)/ttrl vote --steps 0 problems/arithmetic/one_digit_add.jsonl"
 
 # in so many processes; a file's tests stay together
 TEST_WORKERS ?= 2

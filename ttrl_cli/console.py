@@ -288,7 +288,7 @@ def _forecast(watch: Watch) -> str:
         return ""
     hours = round(minutes / 60)
     most = f"{hours} hours" if hours > 2 else f"{minutes} minutes" if minutes > 1 else "a minute"
-    return f": {watch.steps} steps, which may take {most} on this machine"
+    return f": may take {most} on this machine"
 
 
 def _head(step: int, watch: Watch, stage: str) -> dict[str, str]:

@@ -1,35 +1,40 @@
 """How fast this machine computes a model's matrix products, before a run begins."""
 
 import time
+from collections import Counter
 from typing import Any
 
 import torch
 
-_MOST_SECONDS = 0.3
+_TRIES = 3
 
 
 @torch.no_grad()
 def seconds_per_token(network: Any, rows: int) -> float | None:
     """Measure the matrix products of a forward pass, per token; None if they cannot be measured.
 
-    The model's own weights are used, for how they lie in memory counts; of a large model some.
+    One weight of each form is multiplied, and the fastest of a few tries counts: the first start
+    threads, and other programs slow down some.
 
     Args:
         network: The model, whose weights are on the CPU.
         rows: How many tokens pass together.
     """
     weights = [p for p in network.parameters() if p.ndim == 2 and p.is_floating_point()]
-    total = sum(weight.numel() for weight in weights)
-    if not total or weights[0].device.type != "cpu":
+    if not weights or weights[0].device.type != "cpu":
         return None
-    inputs = {(w.shape[1], w.dtype): torch.ones(rows, w.shape[1], dtype=w.dtype) for w in weights}
-    largest = max(weights, key=torch.Tensor.numel)
-    inputs[largest.shape[1], largest.dtype] @ largest.T  # the first product starts the threads
-    done, began = 0, time.perf_counter()
-    for weight in weights:
-        inputs[weight.shape[1], weight.dtype] @ weight.T
-        done += weight.numel()
-        if time.perf_counter() - began > _MOST_SECONDS:
-            break
-    seconds: float = (time.perf_counter() - began) * total / done / rows
-    return seconds
+    forms = {(*weight.shape, *weight.stride(), weight.dtype): weight for weight in weights}
+    counts = Counter((*weight.shape, *weight.stride(), weight.dtype) for weight in weights)
+    seconds = sum(counts[form] * _product(weight, rows) for form, weight in forms.items())
+    return seconds / rows
+
+
+def _product(weight: torch.Tensor, rows: int) -> float:
+    """Return the seconds of a product with rows of ones."""
+    ones = torch.ones(rows, weight.shape[1], dtype=weight.dtype)
+    times = []
+    for _ in range(_TRIES):
+        began = time.perf_counter()
+        ones @ weight.T
+        times.append(time.perf_counter() - began)
+    return min(times)
