@@ -3,30 +3,53 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+TOOLS := $(VENV)/.tools
+# errors alone
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 PYTEST ?= $(BIN)/pytest
 
-.PHONY: install model demo test test-vllm check bench bench-gpu evidence format docs clean
+.PHONY: install tools model demo test test-vllm check bench bench-gpu evidence format docs clean
 
+# what running needs
 install: $(STAMP)
+
+# and what developing needs besides
+tools: $(TOOLS)
 
 # torch goes first and alone: with it in place the rest does not ask for another build of it
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "ttrl needs Python 3.11 or newer (found $(PYTHON)); try: make PYTHON=/path/to/python3.11"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet torch==2.13.0
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	@echo "Installing ttrl in $(VENV), once, in some minutes:" \
+	  "0.4 GB to download (3 GB if pip takes torch for GPUs)"
+	@$(PYTHON) -m venv $(VENV)
+	@echo "  1 of 2: torch"
+	@$(PIP) torch==2.13.0
+	@echo "  2 of 2: ttrl and the other packages"
+	@$(PIP) --constraint constraints.txt --editable .
+	@touch $@
+
+$(TOOLS): $(STAMP)
+	@echo "Installing the tools of developers in $(VENV), once"
+	@$(PIP) --constraint constraints.txt --editable ".[dev]"
 	@touch $@
 
 model: $(STAMP)
-	$(BIN)/ttrl model pull smollm2-135m
+	@$(BIN)/ttrl model pull smollm2-135m > /dev/null
 
+# options of the run: make demo DEMO="--steps 1"
+DEMO ?=
 demo: model
-	$(BIN)/ttrl solve problems/erdos_overlap_16
+	@$(BIN)/ttrl solve problems/erdos_overlap_16 $(DEMO)
+	@run=$$(ls -td runs/erdos-overlap-16-* | head -n 1); printf '%s\n' "" \
+	  "Try next: the best row, a problem of your own, a vote on questions" \
+	  "  $(BIN)/ttrl best $$run" \
+	  "  $(BIN)/ttrl new mine" \
+	  "  $(BIN)/ttrl vote --steps 0 problems/arithmetic/one_digit_add.jsonl"
 
 # in so many processes; a file's tests stay together
 TEST_WORKERS ?= 2
-test: model
+test: model $(TOOLS)
 	$(PYTEST) -n $(TEST_WORKERS) --dist loadfile
 
 # the sampler on vLLM, on the CPU, in a virtual environment of its own: vLLM wants other releases of
@@ -44,7 +67,7 @@ $(VLLM_STAMP): pyproject.toml
 test-vllm: $(VLLM_STAMP)
 	$(VLLM)/bin/python -m pytest -k vllm tests/test_sampler.py tests/test_vllm.py tests/test_vllm_server.py
 
-check: $(STAMP)
+check: $(TOOLS)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -52,7 +75,7 @@ check: $(STAMP)
 	$(BIN)/python tests/house.py
 
 # each against an alternative in the same run; writes docs/benchmarks.json and docs/benchmarks.md
-bench: model
+bench: model $(TOOLS)
 	$(BIN)/python tests/benchmarks/run.py
 
 # on a machine with a GPU, in an environment of yours that has vLLM: make bench-gpu BENCH_PYTHON=python
@@ -62,15 +85,15 @@ bench-gpu:
 
 # the runs, statistics and plots of docs/evidence.md, which take hours; goes on where it stopped.
 # EVIDENCE=--list says how far it is, EVIDENCE="--jobs 1 --only erdos" makes some
-evidence: model
+evidence: model $(TOOLS)
 	$(BIN)/python -m tests.evidence $(EVIDENCE)
 
-format: $(STAMP)
+format: $(TOOLS)
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 # the pages that tests compare with the code
-docs: $(STAMP)
+docs: $(TOOLS)
 	$(BIN)/python docs/generate.py
 
 clean:

@@ -9,13 +9,21 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Self
 
 from rich.console import Console as RichConsole
 from rich.console import Group
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -70,6 +78,28 @@ class Console:
         """Print a message to stderr, unless `quiet` is set."""
         if not self.quiet:
             self.err.print(Text(visible(text)))
+
+    @contextmanager
+    def stage(self, text: str, size: int | None) -> Iterator[Callable[[int], None]]:
+        """Show a bar while the block works; where there is no terminal, print a line.
+
+        Args:
+            text: What the block does.
+            size: How many bytes of it there are; None if that is not what it works on.
+
+        Yields:
+            A function that is told how many bytes are done.
+        """
+        if self.quiet or not self.err.is_terminal:
+            self.say(text)
+            yield lambda _: None
+            return
+        counted = [] if size is None else [DownloadColumn()]
+        columns = [TextColumn("{task.description}"), BarColumn(24), *counted, TimeElapsedColumn()]
+        with Progress(*columns, console=self.err) as progress:
+            bar = progress.add_task(visible(text), total=size)
+            yield lambda done: progress.update(bar, completed=min(done, size or done))
+            progress.update(bar, total=size or 1, completed=size or 1)
 
     def warn(self, text: str) -> None:
         """Print a warning to stderr, even if `quiet` is set."""
@@ -168,10 +198,10 @@ class RunView:
             self._live.stop()
 
     def began(self, watch: Watch) -> None:
-        """Print the run's name and folder, and its warning if there is one."""
+        """Print the run's name and folder, what it may take, and its warning if there is one."""
         self._watch = watch
         self._pace = _Pace()
-        self._console.say(f"{watch.name} in {watch.path}")
+        self._console.say(f"{watch.name} in {watch.path}{_forecast(watch)}")
         if watch.warning:
             self.warned(watch.warning)
 
@@ -251,6 +281,16 @@ class _Pace:
     def _mean(self, stage: str, default: float) -> float:
         mean = self.mean(stage)
         return default if mean is None else mean
+
+
+def _forecast(watch: Watch) -> str:
+    """Say how long a run may take; nothing if it is short or not known."""
+    minutes = round((watch.expected or 0) / 60)
+    if not minutes:
+        return ""
+    hours = round(minutes / 60)
+    most = f"{hours} hours" if hours > 2 else f"{minutes} minutes" if minutes > 1 else "a minute"
+    return f": may take {most} on this machine"
 
 
 def _head(step: int, watch: Watch, stage: str) -> dict[str, str]:

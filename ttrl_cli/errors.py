@@ -48,10 +48,16 @@ class ProblemError(UsageError):
         path: The file at fault.
         key: The key in it, dotted, or the empty string for the file as a whole.
         why: What is wrong and what was expected.
+
+    Attributes:
+        key: As given.
+        why: As given.
     """
 
     def __init__(self, path: object, key: str, why: str) -> None:
         super().__init__(f"{path}: {key}: {why}" if key else f"{path}: {why}")
+        self.key = key
+        self.why = why
 
 
 class SetupError(TtrlError):

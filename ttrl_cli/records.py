@@ -371,6 +371,7 @@ class Watch:
         stages: Steps that each stage of a vote still has, in order: before, train, after; empty for
             a search.
         warning: A warning to show, even when quiet; empty if there is none.
+        expected: Seconds that the run may take on this machine; None if that is not known.
     """
 
     name: str
@@ -380,3 +381,4 @@ class Watch:
     best_known: float | None
     stages: Mapping[str, int] = field(default_factory=dict)
     warning: str = ""
+    expected: float | None = None

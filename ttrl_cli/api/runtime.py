@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ttrl_cli import process_group
 from ttrl_cli.api.accelerate_config import (
@@ -67,6 +67,7 @@ class Runtime:
         files: Where a sampler with weights of its own finds adapters; None for others.
         launcher: The other processes, if there are any.
         marks: How the model marks thinking and turns.
+        network: The model that samples in this process; None if another engine does.
     """
 
     sampler: Sampler
@@ -76,6 +77,7 @@ class Runtime:
     files: AdapterFiles | None
     launcher: Launcher | None = None
     marks: Marks = KNOWN
+    network: Any = None
 
     @classmethod
     @_no_collection()
@@ -170,6 +172,7 @@ class Runtime:
             dtype=dtype,
             files=files,
             marks=marks,
+            network=model().network if model.cache_info().currsize and not separate else None,
         )
 
     def __enter__(self) -> "Runtime":

@@ -1,12 +1,14 @@
 """Running and resuming a search."""
 
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from ttrl_cli.api.checking import graded_seeds
+from ttrl_cli.api.forecast import forecast
 from ttrl_cli.api.lifecycle import (
     create_run,
     finish,
@@ -44,6 +46,7 @@ def solve(
     reporter: Reporter,
     start_from: Path | None = None,
     started: float | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> Summary:
     """Search and learn on one problem.
 
@@ -54,6 +57,7 @@ def solve(
         reporter: Told of progress.
         start_from: A run to take archive and adapter from.
         started: time.monotonic() at the start of the command, for the budget in seconds.
+        names: How messages name the options; by default as the command line does.
 
     Raises:
         UsageError: If the problem, an option or the run directory is wrong.
@@ -61,9 +65,8 @@ def solve(
     """
     begun = time.monotonic() if started is None else started
     problem = load_problem(path)
-    config = settle(
-        resolve(SolveConfig, problem.spec.run, options, where=str(problem.folder / PROBLEM_FILE))
-    )
+    where = str(problem.folder / PROBLEM_FILE)
+    config = settle(resolve(SolveConfig, problem.spec.run, options, where=where, names=names))
     folder = new_folder(out, problem.spec.name)
     if start_from is not None:
         _require_same_problem(RunDir.open(start_from), problem, config)
@@ -88,7 +91,7 @@ def solve(
         stack.enter_context(holding(run))
         parts = runtime.parts(run, grader, reporter, begun)
         _begin(run, seeds, parts)
-        return _search(run, problem, parts, grader)
+        return _search(run, problem, parts, grader, runtime)
 
 
 def resume(
@@ -130,7 +133,7 @@ def resume(
         else:
             seeds = roots(problem, graded_seeds(problem, grader), run.config.groups)
             _begin(run, seeds, parts)
-        return _search(run, problem, parts, grader)
+        return _search(run, problem, parts, grader, runtime)
 
 
 def best_known(run: RunDir) -> float | None:
@@ -202,13 +205,16 @@ def _grader(problem: Problem, config: SolveConfig, run: Path) -> ProblemGrader:
     return ProblemGrader(problem, workers=workers(config), sandbox=config.sandbox, run=run)
 
 
-def _search(run: RunDir, problem: Problem, parts: Parts, grader: ProblemGrader) -> Summary:
+def _search(
+    run: RunDir, problem: Problem, parts: Parts, grader: ProblemGrader, runtime: Runtime
+) -> Summary:
     task = _task(run, problem)
     best = task.archive.best()  # a seed, or what a process that was killed could not write
     verdict = Verdict(status=Status.OK, score=best.score, data=best.data, solution=best.solution)
     task.offer(best.id, best.step, verdict)
     began = watch(run, run.config.steps, problem.spec.best_known)
-    parts.reporter.began(replace(began, warning=grader.warning))
+    expected = forecast(run.config, run.status.totals, runtime.network)
+    parts.reporter.began(replace(began, warning=grader.warning, expected=expected))
     with phases(run), graceful_stop(parts.budget):
         reason = solve_loop(task, parts)
         _certify_best(run, problem, parts.reporter, grader)

