@@ -20,6 +20,7 @@ from multiprocessing import parent_process, util
 from pathlib import Path
 from typing import NoReturn
 
+from ttrl_cli import plugins
 from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.errors import Invalid, ProblemError, SetupError
 from ttrl_cli.grading.attacks import Attack, finding
@@ -31,7 +32,6 @@ from ttrl_cli.grading.values import CONTAINERS
 from ttrl_cli.grading.verifier import REASON_CHARS, Checker, clean
 from ttrl_cli.problem import Command, Problem, Seed
 from ttrl_cli.records import Job, Json, Status, Verdict
-from ttrl_cli.sandbox.backends import BACKENDS
 from ttrl_cli.sandbox.base import (
     MissingModuleError,
     Program,
@@ -42,6 +42,7 @@ from ttrl_cli.sandbox.base import (
 from ttrl_cli.sandbox.choose import choose
 from ttrl_cli.sandbox.compiled import check_compiler, run_cpp
 from ttrl_cli.sandbox.leftovers import kill_descendants
+from ttrl_cli.sandbox.outside import backend_of
 from ttrl_cli.sandbox.session import END_SECONDS, Sandbox
 from ttrl_cli.sandbox.session import TRIES as SANDBOX_TRIES
 from ttrl_cli.sandbox.view import private_folders, shown_in
@@ -114,7 +115,7 @@ def start(problem: Problem, sandbox: str) -> None:
     _problems[:] = [problem]
     _load_code(problem)
     if problem.spec.solution.kind == "program":
-        _sandboxes[problem.folder] = Sandbox(BACKENDS[sandbox], surroundings(problem))
+        _sandboxes[problem.folder] = Sandbox(backend_of(sandbox), surroundings(problem))
         with contextlib.suppress(SetupError):  # the first job says it again, and is heard
             _sandboxes[problem.folder].start()
 
@@ -173,7 +174,7 @@ def load(problem: Problem, sandbox: str, run: Path | None) -> Loaded:
     try:
         name, warning = choose(sandbox)
         around = surroundings(problem)
-        with Sandbox(BACKENDS[name], around) as trial:
+        with Sandbox(backend_of(name), around) as trial:
             trial.start()
             if problem.spec.solution.language == "cpp":
                 check_compiler(trial)
@@ -199,7 +200,7 @@ def surroundings(problem: Problem) -> Surroundings:
         python=interpreter(problem),
         imports=tuple(environment.imports),
         cpus=problem.spec.limits.cpus,
-        hidden=[*private_folders(), problem.folder],
+        hidden=[*private_folders(), *plugins.problem_places(), problem.folder],
     )
 
 
