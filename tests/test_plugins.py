@@ -109,9 +109,9 @@ def test_nothing_is_imported_that_is_not_asked_for(site: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("option", "says"),
     [
-        (["--objective", "no"], "--objective: unknown objective 'no'; known: 'constant-beta', "),
-        (["--sandbox", "no"], "--sandbox: unknown sandbox 'no'; known: 'auto', 'bwrap', 'mine', "),
-        (["--sampler", "no:1"], "--sampler no:1: unknown sampler 'no'; known: 'mine', 'replay', "),
+        (["--objective", "no"], "--objective: unknown objective 'no'; known: constant-beta, "),
+        (["--sandbox", "no"], "--sandbox: unknown sandbox 'no'; known: auto, bwrap, mine, "),
+        (["--sampler", "no:1"], "--sampler no:1: unknown sampler 'no'; known: mine, replay, "),
     ],
 )
 def test_an_unknown_name_lists_the_known_ones(
@@ -123,7 +123,7 @@ def test_an_unknown_name_lists_the_known_ones(
     done = ttrl("solve", write_problem(tmp_path / "p"), *option, "--out", tmp_path / "run")
     assert done.code == 2
     assert says in done.err
-    assert "'mine'" in done.err
+    assert ", mine" in done.err or ": mine" in done.err
     assert not (tmp_path / "run").exists()
 
 

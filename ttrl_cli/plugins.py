@@ -97,8 +97,7 @@ def find(kind: Kind, name: str, builtin: Collection[str], *, where: str) -> Plug
         raise SetupError(msg)
     if not named and name not in builtin:
         known = sorted({*builtin, *(plugin.name for plugin in declared(kind))})
-        listed = ", ".join(map(repr, known))
-        msg = f"{where}: unknown {kind} {name!r}; known: {listed}"
+        msg = f"{where}: unknown {kind} {name!r}; known: {', '.join(known)}"
         raise UsageError(msg)
     return named[0] if named else None
 
