@@ -264,7 +264,7 @@ CASES = {
         arguments=f"{SOLVE} --search dfs", code=2, says=("--search: ", "'best-of-n'")
     ),
     "unknown objective": Bad(
-        arguments=f"{SOLVE} --objective ppo", code=2, says=("--objective: ", "'entropic'")
+        arguments=f"{SOLVE} --objective ppo", code=2, says=("--objective: ", "'ppo'", "entropic,")
     ),
     "bounds of a resume": Bad(
         arguments="resume old --samples 0", code=2, says=("--samples: ", "got 0")

@@ -9,7 +9,7 @@ import typer
 
 from ttrl_cli.cli.fields import fields_of, with_options
 from ttrl_cli.cli.main import app
-from ttrl_cli.config import RunConfig, SolveConfig, VoteConfig
+from ttrl_cli.config import BuiltIn, RunConfig, SolveConfig, VoteConfig
 
 
 def kinds(annotation: Any) -> tuple[type, tuple[str, ...]]:
@@ -28,7 +28,9 @@ def test_fields_are_those_of_the_configuration(kind: type[RunConfig]) -> None:
     assert list(found) == list(kind.model_fields)
     for name, field in kind.model_fields.items():
         assert found[name].default == field.default, name
-        assert (found[name].kind, found[name].choices) == kinds(field.annotation), name
+        kind_, choices = kinds(field.annotation)
+        choices = next((m.names for m in field.metadata if isinstance(m, BuiltIn)), choices)
+        assert (found[name].kind, found[name].choices) == (kind_, choices), name
         assert found[name].help == " ".join(inspect.cleandoc(field.description or "").split()), name
 
 

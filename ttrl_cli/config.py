@@ -5,19 +5,33 @@ line, and a run's config.json. Importable without torch.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from ttrl_cli import plugins
 from ttrl_cli.errors import UsageError
 
 Positive = Annotated[int, Field(ge=1)]
-ObjectiveName = Literal["entropic", "entropic-valid", "constant-beta", "mean-baseline", "grpo"]
 ScheduleName = Literal["constant", "cosine"]
 RewardName = Literal["hard", "soft"]
-SandboxName = Literal["auto", "bwrap", "namespaces", "process"]
 SearchName = Literal["puct", "best-of-n", "epsilon-greedy"]
+OBJECTIVES = ("entropic", "entropic-valid", "constant-beta", "mean-baseline", "grpo")
+SANDBOXES = ("auto", "bwrap", "namespaces", "process")
+
+
+class BuiltIn(NamedTuple):
+    """The names of a field that are built in; plug-ins have others, which `resolve` looks up.
+
+    A stored configuration is read without its plug-ins: `ttrl show` needs none.
+    """
+
+    names: tuple[str, ...]
+
+
+ObjectiveName = Annotated[str, BuiltIn(OBJECTIVES)]
+SandboxName = Annotated[str, BuiltIn(SANDBOXES)]
 
 
 class Written(BaseModel):
@@ -86,7 +100,7 @@ class RunConfig(Written):
     train: bool = True
     """Learn from each step; false is the equal-budget search baseline."""
     objective: ObjectiveName = "entropic"
-    """How rewards become advantages."""
+    """How rewards become advantages; plug-ins add to these (docs/plugins.md)."""
     beta: Annotated[float, Field(gt=0)] = 2.0
     """The constant of the constant-beta objective."""
     kl: Annotated[float, Field(ge=0)] = 0.1
@@ -171,8 +185,8 @@ class SolveConfig(RunConfig):
     children_per_parent: Positive = 2
     """Most children kept of each parent over its lifetime."""
     sandbox: SandboxName = "auto"
-    """How programs are isolated: bwrap, namespaces, process (limits only), or auto for the
-    strongest that works here; docs/sandbox.md."""
+    """How programs are isolated: bwrap, namespaces, process (limits only), a plug-in, or auto for
+    the strongest of the first three that works here; docs/sandbox.md."""
     reward_copies: bool = True
     """Reward a valid attempt whose data the archive held already when the step began, or that an
     earlier attempt of the step had; false counts it as invalid for learning, which keeps a small
@@ -191,7 +205,7 @@ class VoteConfig(RunConfig):
     steps: Annotated[int, Field(ge=0)] = 0
     """Training steps, one round of questions each; 0 only votes. By default what `epochs` makes."""
     objective: ObjectiveName = "grpo"
-    """How rewards become advantages."""
+    """How rewards become advantages; plug-ins add to these (docs/plugins.md)."""
     kl: Annotated[float, Field(ge=0)] = 0.0
     """Coefficient lambda of the KL shaping per token; 0 switches it off."""
     minibatch: Positive | None = 1
@@ -260,16 +274,25 @@ def resolve(
         names: Command-line names that differ from their keys, such as group_size: --n.
 
     Raises:
-        UsageError: If a key is unknown or a value is out of bounds.
+        UsageError: If a key is unknown, a value is out of bounds, or no objective or sandbox has
+            the name.
+        SetupError: If a plug-in has the name of an objective or sandbox that is built in.
     """
     given = {key: value for key, value in options.items() if value is not None}
+
+    def named(key: str) -> str:
+        option = (names or {}).get(key, f"--{key.replace('_', '-')}")
+        return option if key in given else f"{where}: run.{key}"
+
     try:
-        return kind.model_validate({**defaults, **given})
+        config = kind.model_validate({**defaults, **given})
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        option = (names or {}).get(key, f"--{key.replace('_', '-')}")
-        named = option if key in given else f"{where}: run.{key}"
         why = first["msg"].removeprefix("Value error, ")
-        msg = f"{named}: {why} (got {first.get('input')!r})"
+        msg = f"{named(key)}: {why} (got {first.get('input')!r})"
         raise UsageError(msg) from error
+    plugins.find("objective", config.objective, OBJECTIVES, where=named("objective"))
+    if isinstance(config, SolveConfig):
+        plugins.find("sandbox", config.sandbox, SANDBOXES, where=named("sandbox"))
+    return config

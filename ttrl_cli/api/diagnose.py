@@ -9,8 +9,8 @@ from ttrl_cli.api.accelerate_config import require_divisible, with_accelerate_fi
 from ttrl_cli.config import SolveConfig, resolve
 from ttrl_cli.errors import SetupError, UsageError
 from ttrl_cli.records import Message
-from ttrl_cli.sandbox.backends import BACKENDS
-from ttrl_cli.sandbox.choose import AUTO, Checked, check_backend, choose
+from ttrl_cli.sandbox.choose import Checked, check_all, choose
+from ttrl_cli.sandbox.outside import AUTO
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,14 +36,14 @@ class Diagnosis:
 
 
 def doctor() -> Diagnosis:
-    """Attack every sandbox backend on this machine; each takes about ten seconds."""
+    """Attack every sandbox on this machine, plug-ins too; each takes about ten seconds."""
     try:
         chosen, warning = choose(AUTO)
     except SetupError as error:
         chosen, warning = "", str(error)
     return Diagnosis(
         kernel=f"{platform.system()} {platform.release()}",
-        sandboxes=tuple(check_backend(backend) for backend in BACKENDS.values()),
+        sandboxes=tuple(check_all()),
         chosen=chosen,
         warning=warning,
     )

@@ -8,6 +8,7 @@ from ttrl_cli.api.accelerate_config import require_divisible, with_accelerate_fi
 from ttrl_cli.config import C, RunConfig
 from ttrl_cli.errors import UsageError
 from ttrl_cli.models import store
+from ttrl_cli.objectives import by_name as objective_by_name
 from ttrl_cli.sampler import registry
 
 
@@ -18,7 +19,7 @@ def settle(config: C) -> C:
 
     Raises:
         UsageError: If options contradict each other.
-        SetupError: If the model was never pulled.
+        SetupError: If the model was never pulled, or a plug-in is broken.
     """
     config = with_accelerate_file(config)
     require_divisible(config)
@@ -30,8 +31,10 @@ def settle(config: C) -> C:
     if config.load_in_4bit and not replayed and config.sampler != "transformers":
         msg = f"--load-in-4bit: --sampler {config.sampler} would sample from other weights"
         raise UsageError(msg)
-    # unknown names and models that were never pulled are found out before anything is started
-    registry.find_sampler(config.sampler)
+    # unknown names, broken plug-ins and models that were never pulled are found out before
+    # anything is started
+    registry.require_sampler(config.sampler)
+    objective_by_name(config.objective, config.beta)
     if replayed:
         if config.gpus > 1:
             msg = f"--gpus {config.gpus}: scripted completions need no GPU"

@@ -18,6 +18,7 @@ from ttrl_cli.api.lifecycle import (
     phases,
     watch,
 )
+from ttrl_cli.api.plugged import noted, require_plugins
 from ttrl_cli.api.runtime import Options, Runtime, load_tokenizer
 from ttrl_cli.api.settings import settle, workers
 from ttrl_cli.api.voting import resume_vote
@@ -86,6 +87,7 @@ def solve(
             start_from=source,
             sandbox=grader.sandbox or None,
             chat_template=template,
+            plugins=noted(config, problem.folder),
         )
         run = create_run(out, problem.spec.name, create)
         stack.enter_context(holding(run))
@@ -107,11 +109,13 @@ def resume(
 
     Raises:
         UsageError: If it is not a run, or another process is working on it.
+        SetupError: If one of its plug-ins is not installed.
     """
     begun = time.monotonic() if started is None else started
     run = RunDir.open(path)
     with ExitStack() as stack:
         stack.enter_context(holding(run))
+        require_plugins(run, reporter)
         if run.status.kind == "vote":
             return resume_vote(run, options, reporter, begun)
         bounds = {key: value for key, value in options.items() if value is not None}

@@ -17,6 +17,7 @@ from ttrl_cli.api.lifecycle import (
     phases,
     watch,
 )
+from ttrl_cli.api.plugged import noted
 from ttrl_cli.api.runtime import Options, Runtime, load_tokenizer
 from ttrl_cli.api.settings import settle, workers
 from ttrl_cli.config import VoteConfig, resolve
@@ -97,6 +98,7 @@ def vote(
             config=config,
             source=copies,
             chat_template=template,
+            plugins=noted(config),
         )
         run = create_run(out, name, create)
         stack.enter_context(holding(run))

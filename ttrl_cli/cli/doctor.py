@@ -132,26 +132,45 @@ def _describe(health: "Diagnosis") -> str:
     """Describe the sandboxes for people: a line for each property, a column for each sandbox."""
     from ttrl_cli.sandbox.base import Property
 
-    names = [checked.backend.name for checked in health.sandboxes]
-    lines = [f"{health.kernel}", "", _line("sandbox", names)]
+    width = max(_WIDTH, *(len(checked.name) + 2 for checked in health.sandboxes))
+    names = [checked.name for checked in health.sandboxes]
+    lines = [f"{health.kernel}", "", _line("sandbox", names, width)]
+    lines.append(_line("runs programs as it must", [_runs(c) for c in health.sandboxes], width))
     lines += [
-        _line(name.value, [_cell(checked, name) for checked in health.sandboxes])
+        _line(name.value, [_cell(checked, name) for checked in health.sandboxes], width)
         for name in Property
     ]
     lines.append("")
     for checked in health.sandboxes:
-        if checked.protections:
-            lines.append(f"{checked.backend.name} also uses {', '.join(checked.protections)}")
-        if checked.why_not:
-            lines.append(f"{checked.backend.name}: {checked.why_not}")
-        lines += [f"{checked.backend.name}, {k}: {what}" for k, what in checked.broken.items()]
+        lines += _remarks(checked)
     lines.append(f"--sandbox auto takes: {health.chosen or 'none'}")
     lines.append("What each line means, and what no sandbox covers: docs/sandbox.md")
     return "\n".join(lines)
 
 
-def _line(head: str, cells: list[str]) -> str:
-    return f"{head:<26}" + "".join(f"{cell:<{_WIDTH}}" for cell in cells).rstrip()
+def _remarks(checked: "Checked") -> list[str]:
+    """Return the lines about one sandbox below the table."""
+    name, plugin = checked.name, checked.plugin
+    lines = []
+    if plugin is not None:
+        use = "" if checked.works else ", and is refused until all it claims holds"
+        lines.append(f"{name} comes from {plugin.package} {plugin.version}{use}")
+    if checked.protections:
+        lines.append(f"{name} also uses {', '.join(checked.protections)}")
+    if checked.why_not:
+        lines.append(f"{name}: {checked.why_not}")
+    lines += [f"{name} does not hold to: {what}" for what in checked.contract]
+    return lines + [f"{name}, {k}: {what}" for k, what in checked.broken.items()]
+
+
+def _line(head: str, cells: list[str], width: int) -> str:
+    return f"{head:<26}" + "".join(f"{cell:<{width}}" for cell in cells).rstrip()
+
+
+def _runs(checked: "Checked") -> str:
+    if checked.why_not:
+        return "-"
+    return "BROKEN" if checked.contract else "yes"
 
 
 def _cell(checked: "Checked", name: "Property") -> str:
@@ -168,8 +187,10 @@ def _as_json(health: "Diagnosis") -> "dict[str, Json]":
         "chosen": health.chosen,
         "sandboxes": [
             {
-                "name": checked.backend.name,
+                "name": checked.name,
+                "plugin": checked.plugin and checked.plugin.as_json(),
                 "why_not": checked.why_not,
+                "contract": list(checked.contract),
                 "covered": [name.value for name in checked.held],
                 "broken": {name.value: what for name, what in checked.broken.items()},
                 "protections": list(checked.protections),

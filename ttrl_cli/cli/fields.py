@@ -189,9 +189,24 @@ def _type(node: ast.expr, aliases: Mapping[str, ast.expr]) -> tuple[type, tuple[
             return _TYPES[name], ()
         case ast.Name(id=name) if name in aliases:
             return _type(aliases[name], aliases)
+        case ast.Subscript(
+            value=ast.Name(id="Annotated"),
+            slice=ast.Tuple(
+                elts=[_, ast.Call(func=ast.Name(id="BuiltIn"), args=[ast.Name(id=names)])]
+            ),
+        ):
+            return str, tuple(ast.literal_eval(aliases[names]))
         case ast.Subscript(value=ast.Name(id="Annotated"), slice=ast.Tuple(elts=[first, *_])):
             return _type(first, aliases)
         case ast.Subscript(value=ast.Name(id="Literal"), slice=ast.Tuple(elts=elements)):
             return str, tuple(str(ast.literal_eval(element)) for element in elements)
     msg = f"no option has this type: {ast.unparse(node)}"
     raise TypeError(msg)
+
+
+def _built_in(metadata: list[ast.expr], aliases: Mapping[str, ast.expr]) -> tuple[str, ...]:
+    """Return the names in an annotation's `BuiltIn(NAMES)`; none if it has none."""
+    match metadata:
+        case [ast.Call(func=ast.Name(id="BuiltIn"), args=[ast.Name(id=names)])]:
+            return tuple(ast.literal_eval(aliases[names]))
+    return ()

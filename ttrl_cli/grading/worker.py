@@ -14,7 +14,7 @@ from contextlib import nullcontext
 from functools import lru_cache
 from pathlib import Path
 
-from ttrl_cli import library
+from ttrl_cli import library, plugins
 from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.errors import Invalid, ProblemError, SetupError
 from ttrl_cli.escapes import encodable
@@ -27,7 +27,6 @@ from ttrl_cli.grading.verifier import Checker, cut
 from ttrl_cli.grading.worker_process import at_most, prepare
 from ttrl_cli.problem import Command, Problem, Seed
 from ttrl_cli.records import Job, Json, Status, Verdict
-from ttrl_cli.sandbox.backends import BACKENDS
 from ttrl_cli.sandbox.base import (
     MissingModuleError,
     Program,
@@ -38,6 +37,7 @@ from ttrl_cli.sandbox.base import (
 from ttrl_cli.sandbox.choose import choose
 from ttrl_cli.sandbox.compiled import check_compiler, run_cpp
 from ttrl_cli.sandbox.mounts import private_folders, shown_folders, shown_in
+from ttrl_cli.sandbox.outside import backend_of
 from ttrl_cli.sandbox.session import END_SECONDS, Sandbox
 from ttrl_cli.sandbox.session import TRIES as SANDBOX_TRIES
 
@@ -73,7 +73,7 @@ def start(problem: Problem, sandbox: str) -> None:
     _problems[:] = [problem]
     _load_code(problem)
     if problem.spec.solution.kind == "program":
-        _sandboxes[problem.folder] = Sandbox(BACKENDS[sandbox], sandbox_spec(problem))
+        _sandboxes[problem.folder] = Sandbox(backend_of(sandbox), sandbox_spec(problem))
         with contextlib.suppress(SetupError):  # the first job says it again, and is heard
             _sandboxes[problem.folder].start()
 
@@ -132,7 +132,7 @@ def load(problem: Problem, sandbox: str, run: Path | None) -> Loaded:
     try:
         name, warning = choose(sandbox)
         spec = sandbox_spec(problem)
-        with Sandbox(BACKENDS[name], spec) as trial:
+        with Sandbox(backend_of(name), spec) as trial:
             trial.start()
             if problem.spec.solution.language == "cpp":
                 check_compiler(trial)
@@ -156,7 +156,7 @@ def sandbox_spec(problem: Problem) -> SandboxSpec:
     """
     environment = problem.spec.environment
     python = interpreter(problem)
-    hidden = [*private_folders(), problem.folder, library.folder()]
+    hidden = [*private_folders(), *plugins.problem_places(), problem.folder, library.folder()]
     hidden += library.copies(shown_folders(python))
     if problem.origin is not None:
         hidden.append(problem.origin)

@@ -66,6 +66,7 @@ class RunDir:
         start_from: str | None = None,
         sandbox: str | None = None,
         chat_template: Json = None,
+        plugins: Sequence[Mapping[str, Json]] = (),
     ) -> Self:
         """Make a run directory.
 
@@ -78,6 +79,7 @@ class RunDir:
             start_from: The run of a warm start.
             sandbox: Name of the sandbox backend, for provenance.json; None if no programs are run.
             chat_template: What is unusual about how the model is prompted, for provenance.json.
+            plugins: What other packages add to the run, for provenance.json.
 
         Raises:
             RunExistsError: If the path exists.
@@ -88,7 +90,12 @@ class RunDir:
         make_folder(path)
         begun = RunStatus(kind=kind, name=name, phase="running", totals=Totals())
         run = cls(path, config, replace(begun, start_from=start_from))
-        made = {**provenance(), "sandbox": sandbox, "chat_template": chat_template}
+        made = {
+            **provenance(),
+            "sandbox": sandbox,
+            "chat_template": chat_template,
+            "plugins": [*plugins],
+        }
         if isinstance(source, Path):
             made["problem"] = str(source)
         try:
@@ -118,6 +125,14 @@ class RunDir:
         except (KeyError, TypeError, ValueError) as error:
             msg = f"{path}: its status.json or config.json is damaged: {error}"
             raise UsageError(msg) from error
+
+    def provenance(self) -> dict[str, Json]:
+        """Read provenance.json.
+
+        Raises:
+            UsageError: If it is missing or damaged.
+        """
+        return files.read_checked(self.path / files.PROVENANCE_FILE)
 
     @property
     def solve_config(self) -> SolveConfig:

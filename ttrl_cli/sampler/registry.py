@@ -1,17 +1,18 @@
 """Samplers by name: "module:factory", imported when asked for, plus plug-ins.
 
-A plug-in declares an entry point in the group `ttrl.samplers`; its factory takes a `SamplerContext`
-and the text after the colon of `--sampler NAME:ARGUMENT`.
+A plug-in's factory takes a `SamplerContext` and the text after the colon of `--sampler
+NAME:ARGUMENT`; see docs/plugins.md.
 """
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
+from ttrl_cli import plugins
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import SetupError, UsageError
+from ttrl_cli.plugins import Plugin
 from ttrl_cli.sampler.base import Sampler
 
 if TYPE_CHECKING:
@@ -24,7 +25,14 @@ SAMPLERS = {
     "vllm-server": "ttrl_cli.sampler.registry:vllm_server_sampler",
     "replay": "ttrl_cli.sampler.registry:replay_sampler",
 }
-GROUP = "ttrl.samplers"
+_METHODS: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
+    "load": (["adapter"], []),
+    "sample": (["prompts_P"], ["step", "stop"]),
+    "cursor": ([], []),
+    "seek": (["cursor"], []),
+    "close": ([], []),
+}
+"""The positional and the keyword arguments of a sampler's methods."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +60,9 @@ def is_plugin(sampler: str) -> bool:
 
     Raises:
         UsageError: If the name is not known.
+        SetupError: If it has more than one meaning.
     """
-    return find_sampler(sampler) not in SAMPLERS.values()
+    return find_sampler(sampler) is not None
 
 
 def samples_here(sampler: str) -> bool:
@@ -69,25 +78,62 @@ def make_sampler(name: str, context: SamplerContext) -> Sampler:
 
     Raises:
         UsageError: If the name is not known.
+        SetupError: If it is a plug-in's, and that is broken.
     """
-    module, _, attribute = find_sampler(name).partition(":")
+    kind, _, argument = name.partition(":")
+    plugin = find_sampler(name)
+    if plugin is not None:
+        return _of_plugin(plugin, context, argument)
+    module, _, attribute = SAMPLERS[kind].partition(":")
     factory: Any = getattr(importlib.import_module(module), attribute)
-    sampler: Sampler = factory(context, name.partition(":")[2])
+    sampler: Sampler = factory(context, argument)
     return sampler
 
 
-def find_sampler(name: str) -> str:
-    """Return the "module:factory" that `--sampler NAME[:ARGUMENT]` names, without importing it.
+def find_sampler(name: str) -> Plugin | None:
+    """Return the plug-in that `--sampler NAME[:ARGUMENT]` names, None if it is built in.
 
     Raises:
         UsageError: If the name is not known.
+        SetupError: If it has more than one meaning.
     """
     kind = name.partition(":")[0]
-    known = SAMPLERS | {entry.name: entry.value for entry in entry_points(group=GROUP)}
-    if kind not in known:
-        msg = f"--sampler {name}: unknown sampler {kind!r}; known: {', '.join(sorted(known))}"
-        raise UsageError(msg)
-    return known[kind]
+    return plugins.find("sampler", kind, SAMPLERS, where=f"--sampler {name}")
+
+
+def require_sampler(name: str) -> None:
+    """Refuse a sampler that is not known, or whose plug-in cannot be imported.
+
+    Raises:
+        UsageError: If the name is not known.
+        SetupError: If the plug-in is broken.
+    """
+    plugin = find_sampler(name)
+    if plugin is not None:
+        _factory(plugin)
+
+
+def _factory(plugin: Plugin) -> Callable[[SamplerContext, str], Any]:
+    factory: Callable[[SamplerContext, str], Any] = plugins.load(plugin)
+    plugins.require_call(plugin, plugin.value, factory, "context", "argument")
+    return factory
+
+
+def _of_plugin(plugin: Plugin, context: SamplerContext, argument: str) -> Sampler:
+    """Build a plug-in's sampler.
+
+    Raises:
+        SetupError: If it is broken, or what it makes is no sampler.
+    """
+    factory = _factory(plugin)
+    with plugins.blamed(plugin, f"{plugin.value} with {argument!r}"):
+        made = factory(context, argument)
+    for method, (positional, keywords) in _METHODS.items():
+        what = f"{method} of the {type(made).__name__} that {plugin.value} made"
+        found = getattr(made, method, None)
+        plugins.require_call(plugin, what, found, *positional, keywords=keywords)
+    sampler: Sampler = made
+    return sampler
 
 
 def transformers_sampler(context: SamplerContext, argument: str) -> Sampler:
