@@ -184,15 +184,15 @@ BROKEN_OBJECTIVES = {
     "none": ("def it(r, v): pass", "it returned a NoneType, and no Advantages"),
     "array": ("def it(r, v): return r", "it returned a ndarray, and no Advantages"),
     "shape": (
-        f"{RETURNS}Advantages(values_G=np.zeros(1), beta=None, ess=None, dropped=False)",
+        f"{RETURNS}Advantages(values_G=np.zeros(1), beta=None, dropped=False)",
         "of the shape (1,), and not (4,)",
     ),
     "list": (
-        f"{RETURNS}Advantages(values_G=[0.0] * 4, beta=None, ess=None, dropped=False)",
+        f"{RETURNS}Advantages(values_G=[0.0] * 4, beta=None, dropped=False)",
         "no array of floats",
     ),
     "nan": (
-        f"{RETURNS}Advantages(values_G=r, beta=None, ess=None, dropped=False)",
+        f"{RETURNS}Advantages(values_G=r, beta=None, dropped=False)",
         "not finite",
     ),
 }
@@ -255,7 +255,7 @@ BROKEN_SANDBOXES = {
     "needs": ("def it(argument): pass", "must take ()"),
     "raises": ("def it(): raise OSError('gone')", "raised OSError: gone"),
     "makes": ("def it(): return 1", "command of the int"),
-    "command": (f"{BACKEND}  def command(self): return []", "must take (serve, surroundings)"),
+    "command": (f"{BACKEND}  def command(self): return []", "must take (server, spec)"),
     "name": (f"{BACKEND}  name = 'other'", "its name must be 'mine' (got 'other')"),
     "isolated": (f"{BACKEND}  isolated = 'yes'", "isolated must be true or false (got 'yes')"),
     "claims": (f"{BACKEND}  claims = ['network']", "claims must be a set of Property"),
@@ -475,17 +475,17 @@ def test_a_problem_that_is_called_as_a_built_in_one_is_refused(site: Path) -> No
 
 def test_programs_do_not_see_what_packages_bring(site: Path, tmp_path: Path) -> None:
     """The folder of a plug-in's problems is hidden from candidates of any problem."""
-    from ttrl_cli.grading.worker import surroundings
+    from ttrl_cli.grading.worker import sandbox_spec
     from ttrl_cli.problem import load_problem
 
     install_example(site)
     problem = load_problem(write_problem(tmp_path / "p"))
-    assert site / "ttrl_example" / "problems" in surroundings(problem).hidden
+    assert site / "ttrl_example" / "problems" in sandbox_spec(problem).hidden
 
 
 def test_an_objective_must_not_change_what_it_is_given(site: Path) -> None:
     """What one writes into its arguments does not reach the run."""
-    kept = "Advantages(values_G=r, beta=None, ess=None, dropped=False)"
+    kept = "Advantages(values_G=r, beta=None, dropped=False)"
     text = f"{RETURNS.removesuffix('return ')}\n  r[:] = 0.0\n  return {kept}\n"
     only(site, "objective", "writes", text)
     rewards_G = np.array([1.0, 2.0])
