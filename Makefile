@@ -8,7 +8,8 @@ TOOLS := $(VENV)/.tools
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 PYTEST ?= $(BIN)/pytest
 
-.PHONY: install tools model demo test test-vllm check bench bench-gpu evidence format docs clean
+.PHONY: install tools model demo test cov wheel test-wheel test-vllm check bench bench-gpu \
+  evidence format docs clean
 
 # what running needs
 install: $(STAMP)
@@ -51,6 +52,19 @@ demo: model
 TEST_WORKERS ?= 2
 test: model $(TOOLS)
 	$(PYTEST) -n $(TEST_WORKERS) --dist loadfile
+
+# the same tests, and which lines and branches of the package none of them reaches
+cov: model $(TOOLS)
+	$(PYTEST) -n $(TEST_WORKERS) --dist loadfile --cov --cov-report=term-missing:skip-covered
+
+# the wheel, and what a newcomer does with it, in an environment and a folder of its own
+wheel: $(STAMP)
+	rm -rf dist
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+	@ls dist
+
+test-wheel: wheel
+	.ci/wheel dist/*.whl $(PYTHON)
 
 # the sampler on vLLM, on the CPU, in a virtual environment of its own: vLLM wants other releases of
 # some packages; the builds of three that the registry has do not load beside a CPU torch
