@@ -62,9 +62,16 @@ def one_line(message: str) -> bool:
 def test_a_run_with_one_plugin_of_each_kind(tmp_path: Path) -> None:
     """Sampler, objective, sandbox and problem of another package make a run that says so."""
     site, run = install_example(tmp_path / "site"), tmp_path / "run"
-    problem = site / "ttrl_example" / "problems" / "evens"
-    words = ["solve", problem, "--sampler", "counting:10", "--no-train", "--objective", "ranks"]
-    words += ["--sandbox", "nice", "--out", run, "--json"]
+    words = [
+        "solve",
+        "example:evens",
+        "--sampler",
+        "counting:10",
+        "--no-train",
+        "--objective",
+        "ranks",
+    ]
+    words += ["--objective", "ranks", "--sandbox", "nice", "--out", run, "--json"]
     done = command(*words, PYTHONPATH=f"{ROOT}:{site}")
     assert done.code == 0, done.err
     assert "warning" not in done.err  # it claims all that a sandbox can
@@ -471,6 +478,25 @@ def test_a_problem_that_is_called_as_a_built_in_one_is_refused(site: Path) -> No
     install(site, "ttrl-ac", {"ttrl.problems": {"ac1": "pk_f"}}, files)
     with pytest.raises(TtrlError, match=r"'ac1' is built in, and ttrl-ac 1\.0 declares one"):
         plugins.problem_folders(["ac1"])
+
+
+def test_problems_of_packages_are_listed_and_found(site: Path) -> None:
+    """`ttrl problems` lists them behind the library's; commands take their names, or say them."""
+    install_example(site)
+    listed = [json.loads(line) for line in ttrl("problems", "--json").out.splitlines()]
+    (evens,) = [one for one in listed if one["name"] == "example:evens"]
+    assert evens["path"] == str(site / "ttrl_example" / "problems" / "evens")
+    assert ttrl("check", "example:evens", "--json").code == 0
+    done = ttrl("check", "example:even")
+    assert (done.code, "near to it: example:evens" in done.err) == (2, True)
+
+
+def test_a_broken_package_of_problems_is_named_where_it_may_be_meant(site: Path) -> None:
+    """A name of the library needs no other package; an unknown one may be that package's."""
+    install(site, "ttrl-empty", {"ttrl.problems": {"empty": "pk_none"}})
+    assert ttrl("check", "ac1_16", "--json").code == 0
+    done = ttrl("check", "something")
+    assert (done.code, "ttrl-empty 1.0" in done.err) == (3, True)
 
 
 def test_programs_do_not_see_what_packages_bring(site: Path, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 A problem is a folder with a problem.yaml, and its name is the folder's. A set of questions is a
 JSON-lines file in a folder of the library, and its name is the file's, without `.jsonl`. The build
 puts `problems/` of the repository into the package (pyproject.toml); a clone and an editable
-install read `problems/` itself.
+install read `problems/` itself. Other packages may bring problems, too (plugins.py).
 """
 
 import difflib
@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from ttrl_cli import plugins
 from ttrl_cli.errors import UsageError
 
 _PACKAGE = Path(__file__).parent
@@ -40,6 +41,16 @@ def problems() -> dict[str, Path]:
     return {file.parent.name: file.parent for file in sorted(folder().glob("*/problem.yaml"))}
 
 
+def all_problems() -> dict[str, Path]:
+    """Return the folders of the library's problems by name, and behind them those of plug-ins.
+
+    Raises:
+        SetupError: If a plug-in has no problem, or its name is one of the library's.
+    """
+    own = problems()
+    return own | plugins.problem_folders(own)
+
+
 def questions() -> dict[str, Path]:
     """Return the files of the library's sets of questions by name, sorted."""
     found = {file.stem: file for file in folder().glob("*/*.jsonl")}
@@ -49,13 +60,16 @@ def questions() -> dict[str, Path]:
 def find_problem(text: str) -> Path:
     """Return the path that is meant by a PROBLEM on the command line.
 
-    Whatever exists is a path; anything else may be a name of the library.
+    Whatever exists is a path; anything else may be a name of the library, or of a plug-in.
 
     Raises:
         UsageError: If it is neither, and looks like a name; the message lists names near to it.
+        SetupError: If a plug-in that might have it is broken.
     """
+    own = problems()
+    known = own if text in own or os.path.lexists(text) else all_problems()
     other = "is a set of questions: ttrl vote"
-    return _find(text, problems(), questions(), "a problem", other)
+    return _find(text, known, questions(), "a problem", other)
 
 
 def find_questions(text: str) -> Path:

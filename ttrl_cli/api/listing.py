@@ -35,12 +35,12 @@ class Listed:
 
 
 def problems() -> list[Listed]:
-    """List the library: its problems by name, then its sets of questions.
+    """List the library: its problems by name, those of plug-ins, then its sets of questions.
 
     Raises:
-        SetupError: If it is not there.
+        SetupError: If it is not there, or a plug-in is broken.
     """
-    found = [_problem(name, path) for name, path in library.problems().items()]
+    found = [_problem(name, path) for name, path in library.all_problems().items()]
     found += [_questions(name, path) for name, path in library.questions().items()]
     if not found:
         msg = f"the problem library is not there: {library.folder()}; install ttrl again"
@@ -73,5 +73,7 @@ def _questions(name: str, path: Path) -> Listed:
 
 
 def _title(readme: Path) -> str:
-    """Return the heading of a page."""
+    """Return the heading of a page; empty if there is none."""
+    if not readme.is_file():
+        return ""
     return read_user_text(readme).partition("\n")[0].removeprefix("#").strip()
