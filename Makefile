@@ -60,7 +60,7 @@ cov: model $(TOOLS)
 # the wheel, and what a newcomer does with it, in an environment and a folder of its own
 wheel: $(STAMP)
 	rm -rf dist
-	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+	$(BIN)/python -m pip wheel -qq --no-deps --wheel-dir dist .
 	@ls dist
 
 test-wheel: wheel

@@ -2,7 +2,7 @@
 
 A command that loads a model imports for seconds, several times as long as most tests compute.
 Everything else is as in a process that was executed: a pid, arguments, an environment, a folder and
-files of its own. Variables that libraries read when they are imported need a real start.
+files of its own. Variables that are read while something is imported need a real start.
 
     python -m tests._fork_server SOCKET     serves the test process that holds the other end
 """
@@ -24,7 +24,18 @@ from typing import Any, NoReturn
 
 SCRIPT = Path(sys.executable).with_name("ttrl")
 ROOT = Path(__file__).parents[1]
-READ_AT_IMPORT = ("ATEN_", "BNB_", "HF_", "KMP_", "MKL_", "OMP_", "OPENBLAS_", "TORCH")
+READ_AT_IMPORT = (
+    "ATEN_",
+    "BNB_",
+    "HF_",
+    "KMP_",
+    "MKL_",
+    "OMP_",
+    "OPENBLAS_",
+    "PYTHON",
+    "TMP",
+    "TORCH",
+)
 IMPORTED = (
     *("ttrl_cli.cli.main", "ttrl_cli.api.solving", "ttrl_cli.api.voting"),
     *("ttrl_cli.learner.lora", "ttrl_cli.sampler.transformers"),
@@ -159,7 +170,6 @@ def _run(arguments: list[str], environment: dict[str, str]) -> NoReturn:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.clear()
     os.environ.update(environment)
-    sys.path[:0] = [path for path in environment.get("PYTHONPATH", "").split(":") if path]
     script = ModuleType("__main__")
     script.__file__ = arguments[0]
     sys.modules["__main__"] = script

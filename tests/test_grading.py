@@ -580,18 +580,21 @@ def run():
     def test_workers_tidy_up_at_the_end(self, tmp_path: Path) -> None:
         """What takes a worker half a second at its end is done when the pool is closed."""
         script = tmp_path / "main.py"
-        script.write_text(f"""
+        (tmp_path / "own.py").write_text(f"""
 import pathlib, time
 from multiprocessing import util
-from ttrl_cli.grading.process_pool import ProcessPool
 tidied = pathlib.Path({str(tmp_path / "tidied")!r})
 def tidy():
     time.sleep(0.5)
     tidied.touch()
 def prepare():
     util.Finalize(None, tidy, exitpriority=1)
+""")
+        script.write_text("""
+import own
+from ttrl_cli.grading.process_pool import ProcessPool
 if __name__ == "__main__":
-    workers = ProcessPool(count=1, initializer=prepare, arguments=())
+    workers = ProcessPool(count=1, initializer=own.prepare, arguments=())
     workers.submit("one", abs, 1, timeout=60)
     workers.take(wait=True)
     workers.close()
@@ -603,22 +606,27 @@ if __name__ == "__main__":
         """Processes that are still at their start when the pool ends find nothing missing."""
         script = tmp_path / "main.py"
         # each process imports this file before it looks for anything
-        script.write_text(f"""
+        (tmp_path / "own.py").write_text(f"""
 import pathlib, time
-from multiprocessing import util
-from ttrl_cli.grading.process_pool import ProcessPool
+from multiprocessing import current_process, util
 first = pathlib.Path({str(tmp_path / "first")!r})
 def end_slowly():
     util.Finalize(None, time.sleep, args=(1,), exitpriority=1)
+if current_process().name != "MainProcess":
+    if first.exists():
+        time.sleep(0.5)
+    else:
+        first.touch()
+""")
+        script.write_text("""
+import time
+import own
+from ttrl_cli.grading.process_pool import ProcessPool
 if __name__ == "__main__":
-    workers = ProcessPool(count=2, initializer=end_slowly, arguments=())
-    while not first.exists():
+    workers = ProcessPool(count=2, initializer=own.end_slowly, arguments=())
+    while not own.first.exists():
         time.sleep(0.01)
     workers.close()
-elif first.exists():
-    time.sleep(0.5)
-else:
-    first.touch()
 """)
         done = subprocess.run(
             [sys.executable, str(script)], check=True, capture_output=True, text=True
