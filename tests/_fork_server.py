@@ -85,7 +85,9 @@ class Forked(subprocess.Popen[bytes]):
 
 
 def can_fork(environment: Mapping[str, str]) -> bool:
-    """Decide whether a forked command would see all of an environment."""
+    """Decide whether a forked command would see all of an environment, and inherits no signal."""
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL:  # as under nohup
+        return False
     changed = {key for key, _ in set(environment.items()) ^ set(_at_start().items())}
     return not any(key.startswith(READ_AT_IMPORT) for key in changed)
 
