@@ -121,32 +121,32 @@ def _serve(requests: socket.socket) -> tuple[list[str], dict[str, str]]:
         selector.register(requests, selectors.EVENT_READ)
         while True:
             for key, _ in selector.select():
-                if key.fileobj is requests:
-                    data, fds, *_ = socket.recv_fds(requests, MOST, 4)
-                    if not data:
-                        sys.exit()
-                    *streams, said = fds
-                    pid = os.fork()
-                    if not pid:
-                        break
-                    os.write(said, pid.to_bytes(8))
-                    selector.register(os.pidfd_open(pid), selectors.EVENT_READ, (pid, said))
-                    for stream in streams:
-                        os.close(stream)
-                else:
+                if key.fileobj is not requests:
                     _report(*key.data)
                     selector.unregister(key.fileobj)
                     os.close(key.fd)
-            else:
-                continue
-            break
-        others = [key for key in selector.get_map().values() if key.fileobj is not requests]
-    for key in others:
-        os.close(key.fd)
-        os.close(key.data[1])
-    requests.close()
+                    continue
+                data, fds, *_ = socket.recv_fds(requests, MOST, 4)
+                if not data:
+                    sys.exit()
+                *streams, said = fds
+                pid = os.fork()
+                if not pid:
+                    _close_server(selector, said)
+                    return _take_over(streams, json.loads(data))
+                os.write(said, pid.to_bytes(8))
+                selector.register(os.pidfd_open(pid), selectors.EVENT_READ, (pid, said))
+                for stream in streams:
+                    os.close(stream)
+
+
+def _close_server(selector: selectors.BaseSelector, said: int) -> None:
+    """Close in a child what the server keeps for each; its socket is closed by its owner."""
+    for key in selector.get_map().values():
+        if key.data:  # of another child
+            os.close(key.fd)
+            os.close(key.data[1])
     os.close(said)
-    return _take_over(streams, json.loads(data))
 
 
 def _report(pid: int, said: int) -> None:

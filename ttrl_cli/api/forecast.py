@@ -7,7 +7,8 @@ from ttrl_cli.rundir import Totals
 
 SAMPLING, LEARNING = 2.5, 3.5
 """What a sampled token costs, in matrix products of one forward pass: decoding it, and learning
-from it. Measured with the demo on two AVX2 cores; everything else of a step is in them."""
+from it. Reckoned from a step of the demo on two AVX2 cores (33 s of sampling, 44 s of update), and
+not measured for other models; everything else of a step is in them."""
 
 
 def forecast(config: RunConfig, used: Totals, network: Any) -> float | None:

@@ -130,8 +130,8 @@ def _warning(name: str) -> str:
         UsageError: If there is no backend of this name.
         SetupError: If it does not work here.
     """
-    plugin, asked = find_outside(name), backend_of(name)
-    quick = plugin is None
+    asked = backend_of(name)
+    quick = name in BACKENDS
     checked = check_backend(asked, QUICK if quick else tuple(Property), contract=not quick)
     if not checked.works:
         msg = f"--sandbox {name}: {checked.complaint}; `ttrl doctor` says more"
