@@ -182,3 +182,17 @@ def test_choices_that_are_denied_or_explained(text: str, want: str | None) -> No
 def test_a_role_alone_on_a_line_ends_the_turn(text: str) -> None:
     """Where special tokens were left out, their roles still end a turn behind an answer."""
     assert answer(text) == "42"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Answer \\[ \n 37 \n \\]",
+        "Answer: \\[\n37\n\\]",
+        "Answer: $$\n 37\n$$",
+        "The answer is\n\\[\n37\n\\]\nDone.",
+    ],
+)
+def test_marks_of_a_formula_on_lines_of_their_own(text: str) -> None:
+    """They open and close the formula, and are no part of an answer of several lines."""
+    assert answer(text) == "37"

@@ -22,9 +22,7 @@ It lists each pair that agreed then and does not now; the exit code is 1 if ther
 
 import argparse
 import hashlib
-import importlib
 import json
-import logging
 import re
 import sys
 import time
@@ -45,6 +43,7 @@ from readers import (
     rows,
     rows_of,
 )
+from theirs import by_math_verify, import_math_verify
 
 from ttrl_cli.answers.extract import extract
 from ttrl_cli.equivalence.math_verify import classes
@@ -137,8 +136,9 @@ SUITES = (
 REASONS = Path(__file__).with_name("reasons.json")
 SLOW_SECONDS = 1.0
 THEIR_SECONDS = 60.0
-_MARKS = ("$", r"\boxed", r"\(", r"\[")
-_FORMULA = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
+_FORMULA = re.compile(  # \$ is no end
+    r"\$\$(.+?)\$\$|\$(.+?)(?<!\\)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL
+)
 _WORD = re.compile(r"\b(?!and\b)[A-Za-z]{3,}")
 
 
@@ -275,18 +275,8 @@ def worse(then: Iterable[Sorted], now: Iterable[Sorted]) -> list[Sorted]:
     return [pair for pair in now if not pair.agrees and (pair.first, pair.second) in agreed]
 
 
-def by_math_verify(first: str, second: str) -> tuple[bool, bool]:
-    """What math-verify says of two texts, and whether it says so both ways; for workers."""
-    from math_verify import parse, verify
-
-    logging.disable(logging.ERROR)
-    a, b = parse(_marked(first)), parse(_marked(second))
-    plain = bool(verify(a, b))
-    return plain, plain and bool(verify(b, a))
-
-
 def _by_math_verify(pairs: Iterable[Pair]) -> dict[Pair, tuple[bool | None, bool | None]]:
-    workers = ProcessPool(count=1, initializer=_import_math_verify, arguments=(), retry=False)
+    workers = ProcessPool(count=1, initializer=import_math_verify, arguments=(), retry=False)
     found: dict[Pair, tuple[bool | None, bool | None]] = {}
     try:
         for pair in pairs:
@@ -298,10 +288,6 @@ def _by_math_verify(pairs: Iterable[Pair]) -> dict[Pair, tuple[bool | None, bool
     return found
 
 
-def _import_math_verify() -> None:
-    importlib.import_module("math_verify")
-
-
 def _answer(text: str) -> str:
     """The final answer of a completion, or the last formula of a sentence, or the whole text."""
     formulas = list(_FORMULA.finditer(text))
@@ -309,10 +295,6 @@ def _answer(text: str) -> str:
     inside = formulas[-1].group(formulas[-1].lastindex or 0) if formulas and sentence else text
     found = extract(text) or extract(rf"\boxed{{{inside.strip().strip('$')}}}")
     return text if found is None else found.answer
-
-
-def _marked(text: str) -> str:
-    return text if any(mark in text for mark in _MARKS) else f"${text}$"
 
 
 def _tell(pairs: Sequence[Sorted]) -> bool:

@@ -30,6 +30,7 @@ _JOINED = re.compile(r"\s*(?:[,;.]|[,;]?\s\band)\s*\Z")
 _GOES_ON = re.compile(r"[^\W\d_]{2,}\s+\S")  # a word with more behind it: no value
 _MACRO = re.compile(r"\\(?:text|mathrm)\s?\{[^{}]*\}|\\[A-Za-z]+|\b(?:and|or|square|cubic)\b")
 _NAME = re.compile(r"[^\W\d_][\w'’-]*(?:\s[\w'’-]+){0,2}")
+_CLOSES = re.compile(r"\\[\])]|\$\$?|\\end\{\w{1,20}\*?\}")
 _LONGEST = 80  # characters of a line that may be a part of an answer
 _MOST = 40  # lines of one answer
 
@@ -107,6 +108,8 @@ def _parts(text: str, *, below: bool) -> list[_Line]:
             if blanks > 1 or not parts:
                 break
             continue
+        if _CLOSES.fullmatch(raw.strip()):
+            break
         line = _line(raw, below=below or bool(parts))
         if parts and not _belongs(parts[-1], line, blanks):
             break
