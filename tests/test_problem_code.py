@@ -307,17 +307,13 @@ def test_a_verifier_that_hangs(tmp_path: Path, case: str):
     started = (
         f"subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)', '{marker}'])"
     )
-    body = HANGS[case].replace("\n        ", "\n                ")
-    if case != "in C":  # there is nobody left to end others where the worker itself cannot
-        body = f"{started}\n                {body}"
+    hang = HANGS[case].replace("\n        ", "\n                ")
+    body = f"{started}\n                {hang}"
     write_summing(tmp_path, verify.format(body), limits={"seconds": 1})
     (tmp_path / "s.json").write_text("[2]")
-    begun = time.monotonic()
     done = ttrl("verify", tmp_path, tmp_path / "s.json")
-    took = time.monotonic() - begun
     assert done.code == 3
     assert "verifying took more than 1 s (limits.seconds), 2 times" in done.err
-    assert took < 18  # twice the limit; that plus ten, twice, are 22
     alive = [p for p in psutil.process_iter() if marker in command_line(p)]
     assert alive == []
 

@@ -260,6 +260,7 @@ class ProcessPool:
         if error is None:
             del self._running[call.key]
             return [(call.key, call.future.result())]
+        self._context.sweep()
         call.tries += 1
         hung = isinstance(error, CallTimeoutError) or _is_late(error) or _used_up(error)
         if call.tries < (self._tries_when_hanging if hung else self._tries_when_dying):

@@ -11,7 +11,6 @@ import os
 import signal
 import tempfile
 import time
-import weakref
 from collections.abc import Callable, Iterator
 from multiprocessing import connection
 from multiprocessing.connection import Connection
@@ -24,6 +23,7 @@ import psutil
 from ttrl_cli.environ import variables
 from ttrl_cli.grading.echo import take_over
 from ttrl_cli.grading.worker_start import WorkerProcess
+from ttrl_cli.sandbox.orphans import kill_session
 
 END_SECONDS = 10.0
 """How long workers have to tidy up when a pool ends; then they are killed."""
@@ -36,7 +36,7 @@ class Context(ForkServerContext):
 
     def __init__(self) -> None:
         super().__init__()
-        self._made: weakref.WeakSet[BaseProcess] = weakref.WeakSet()
+        self._made: set[BaseProcess] = set()
         self._ended = False
 
     def Process(self, *args: Any, **options: Any) -> BaseProcess:  # type: ignore[override]
@@ -51,6 +51,18 @@ class Context(ForkServerContext):
         process = WorkerProcess(*args, **options)
         self._made.add(process)
         return process
+
+    def sweep(self) -> None:
+        """Kill what workers that died have left in their sessions.
+
+        A worker that a signal ended, or the kernel for its memory, could end nobody itself. Each is
+        the leader of a session (`worker_process.prepare`), and no other process gets its number
+        while a member of that session lives.
+        """
+        for process in tuple(self._made):
+            if process.pid is not None and not psutil.pid_exists(process.pid):
+                self._made.discard(process)
+                kill_session(process.pid)
 
     def end(self) -> None:
         """Terminate all processes, wait for them, and start no more.
@@ -68,6 +80,7 @@ class Context(ForkServerContext):
         ends = time.monotonic() + END_SECONDS
         while running and (left := ends - time.monotonic()) > 0:
             running.difference_update(connection.wait(list(running), timeout=left))
+        self.sweep()
 
 
 def fork_servers() -> set[psutil.Process]:

@@ -26,6 +26,7 @@ _exit = os._exit
 
 def prepare() -> None:
     """Prepare this worker process for any problem's code; called once in each process."""
+    os.setsid()  # by its session, the pool finds what this process leaves when it is killed
     # a verifier's own processes start as they would anywhere, not by the fork server of the workers
     multiprocessing.set_start_method(None, force=True)
     os.register_at_fork(after_in_child=_be_ordinary)
@@ -59,8 +60,8 @@ def at_most(seconds: float) -> Iterator[None]:
 
     A verifier may hang in Python, in C that keeps other threads of Python from running, or while it
     waits for a process that it has started. A thread handles the first and the last case; the
-    kernel's alarm, a little later, handles the second. Outside of a worker process nothing is
-    ended.
+    kernel's alarm, a little later, handles the second, and the pool then ends the session. Outside
+    of a worker process nothing is ended.
     """
     if parent_process() is None:
         yield

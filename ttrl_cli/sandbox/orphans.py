@@ -32,6 +32,24 @@ def kill_group(process: subprocess.Popen[bytes]) -> int:
     return process.wait()
 
 
+def kill_session(leader: int) -> None:
+    """Kill the members of a session whose leader, named by its pid, has died."""
+    for _ in range(ROUNDS):
+        members = [pid for pid in psutil.pids() if _is_member(pid, leader)]
+        if not members:
+            return
+        for pid in members:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _is_member(pid: int, leader: int) -> bool:
+    try:
+        return os.getsid(pid) == leader and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except (ProcessLookupError, PermissionError, psutil.Error):
+        return False
+
+
 @contextlib.contextmanager
 def no_orphans() -> Iterator[None]:
     """Kill every descendant that the block adds to the calling process, when the block ends.
