@@ -196,3 +196,42 @@ def test_a_role_alone_on_a_line_ends_the_turn(text: str) -> None:
 def test_marks_of_a_formula_on_lines_of_their_own(text: str) -> None:
     """They open and close the formula, and are no part of an answer of several lines."""
     assert answer(text) == "37"
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        ("Answer:\n\\(\n19\n\\)", "19"),
+        ("**Answer**: \\(\n19\n\\)\nas required.", "19"),
+        ("Answer:\n\n$$\n19\n$$", "19"),
+        (
+            "**Answer**\n\\begin{align}\nu &= 19\n\\end{align}\nDone.",
+            "\\begin{align}\nu &= 19\n\\end{align}",
+        ),
+        (
+            "Final answer:\n\\begin{pmatrix}\n4 & 0 \\\\\n1 & 9\n\\end{pmatrix}",
+            "\\begin{pmatrix}\n4 & 0 \\\\\n1 & 9\n\\end{pmatrix}",
+        ),
+        ("Answer:\n\\begin{align}\nu &= 19", "u &= 19"),  # cut off
+    ],
+)
+def test_a_formula_of_several_lines_is_one_answer(text: str, want: str) -> None:
+    """Whatever opens and closes a displayed formula, its lines are no list."""
+    assert answer(text) == want
+
+
+@pytest.mark.parametrize("name", ["result", "solution", "final", "Final_Result", "final value"])
+def test_a_value_in_a_tag_of_results(name: str) -> None:
+    """A value there is an answer, prose is none, and an answer that is called so goes before it."""
+    assert answer(f"So <{name}>\n$u = 19$\n</{name}>, as wanted.") == "u = 19"
+    assert answer(f"<{name}>We add both sides and divide.</{name}>") is None
+    assert answer(f"Answer: 20\n<{name}>19</{name}>") == "20"
+    assert answer(f"Put it into <{name}> and </{name}>.") is None
+
+
+@pytest.mark.parametrize("name", ["answer", "finalanswer", "ans"])
+def test_a_command_for_answers_is_a_box(name: str) -> None:
+    """Its braces count as a box's do; a command of a longer name, or without braces, is none."""
+    assert answer(rf"So \{name}{{\frac{{3}}{{8}}}}, and that is all.") == r"\frac{3}{8}"
+    assert answer(rf"So \{name}sheet{{19}}.") is None
+    assert answer(rf"So \{name} 19.") is None

@@ -1,5 +1,7 @@
 r"""The boxes of a text: \boxed{...}, \fbox{...}, \boxed 5 and <|begin_of_box|>...<|end_of_box|>.
 
+\answer{...}, \finalanswer{...} and \ans{...} are boxes too.
+
 A box counts if it is closed, holds no other box and is not blank; \{ and \} do not count as its
 braces, but for a \} without its \{ in a box that nothing else closes. Boxes that nothing but
 commas, semicolons, "and", "or" or "as well as" stands between, perhaps with a name ("x =", "the
@@ -12,7 +14,10 @@ from dataclasses import dataclass
 
 from ttrl_cli.completions import names
 
-_BRACE = re.compile(r"(?P<slashes>\\++)(?:(?P<box>(?:boxed|fbox)\s*+)\{?|[{}])?|[{}]")
+_BRACE = re.compile(
+    r"(?P<slashes>\\++)(?:(?P<box>(?:boxed|fbox)\s*+\{?|(?:(?:final)?answer|ans)\s*+\{)"
+    r"|[{}])?|[{}]"
+)
 _UNBRACED = re.compile(r"[-+−]?(?:\d|\\[dt]?frac)(?:[^\s$\\]|\\(?!boxed|fbox))*+")
 _TOKENS = re.compile(
     r"<\|begin_of_box\|>((?:(?!<\|(?:begin|end)_of_box\|>)[\s\S])*+)<\|end_of_box\|>"
@@ -34,6 +39,7 @@ _BETWEEN = re.compile(
     rf"{_SPACE}(?:also\s+)?(?:{_NAMED})?"
 )
 _LONGEST_BETWEEN = 80
+_COMMANDS = ("boxed", "fbox", "of_box", "\\answer", "\\finalanswer", "\\ans")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +53,7 @@ class Box:
 
 def boxes(text: str) -> list[Box]:
     """Return the closed boxes of a text that hold no other box, in order."""
-    if "boxed" not in text and "fbox" not in text and "of_box" not in text:
+    if not any(name in text for name in _COMMANDS):
         return []
     tokens = [Box(content=m[1], start=m.start(), end=m.end()) for m in _TOKENS.finditer(text)]
     return sorted([*_latex(text), *tokens], key=lambda box: box.end)

@@ -6,8 +6,8 @@ if there is one, for the others are remarks ("The answer is unique."). What is b
 place ("...", \boxed{}) is passed over.
 
 boxed        \boxed{...} or \fbox{...}, closed, the innermost of nested ones; \{ and \} do not
-             count as its braces; also \boxed 5 and <|begin_of_box|>5<|end_of_box|>. A box that was
-             cut off is none. Boxes with nothing but a comma, ";", "and" or "or" between them (and
+             count as its braces; also \boxed 5, <|begin_of_box|>5<|end_of_box|> and \answer{5}.
+             A box that was cut off is none. Boxes with nothing but a comma, ";", "and" or "or" between them (and
              names, "y =", "the maximum is") are one answer together: "2, 9". A label in the box
              ("Answer:") is left out.
 answer-tag   <answer>...</answer>; one that was never closed holds its first line.
@@ -21,7 +21,8 @@ choice       where there are choices: the last lone letter, as in "(B)", "option
              choices in their order (or through both of two) is the question over again and does
              not count.
 result-line  where there are none: a value behind "Result:" or "Final value:", or behind
-             "Solution:", "Conclusion:" or "the result is" on the last line. Prose there is none.
+             "Solution:", "Conclusion:" or "the result is" on the last line, or in a tag <result>,
+             <solution> or <final>. Prose there is none.
 last-number  where it is asked for: the last number, with its sign, fraction and exponent.
 
 Answer lines and sentences are known in English, Chinese (答案是 5), French (La réponse est 5),

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from ttrl_cli.answers.sentences import is_answer, is_value, value_in
-from ttrl_cli.answers.trim import clean, value_of
+from ttrl_cli.answers.trim import block_of, clean, value_of
 
 _BELOW = re.compile(r"\A[^\S\n]*+[*_:：]*+[^\S\n]*+\n\s*+")
 _BULLET = re.compile(r"[ \t]*(?:(?:[-–—*+>][ \t]+)|[•◦‣▪●○·→⇒➜➤►▶✅☑✓✔\ufe0f]+[ \t]*)+")
@@ -30,6 +30,7 @@ _JOINED = re.compile(r"\s*(?:[,;.]|[,;]?\s\band)\s*\Z")
 _GOES_ON = re.compile(r"[^\W\d_]{2,}\s+\S")  # a word with more behind it: no value
 _MACRO = re.compile(r"\\(?:text|mathrm)\s?\{[^{}]*\}|\\[A-Za-z]+|\b(?:and|or|square|cubic)\b")
 _NAME = re.compile(r"[^\W\d_][\w'’-]*(?:\s[\w'’-]+){0,2}")
+_OPENS = re.compile(r"\\begin\{[a-z]{2,12}\*?\}|\\[\[(]")
 _CLOSES = re.compile(r"\\[\])]|\$\$?|\\end\{\w{1,20}\*?\}")
 _LONGEST = 80  # characters of a line that may be a part of an answer
 _MOST = 40  # lines of one answer
@@ -63,6 +64,8 @@ def value_below(region: str, *, several: bool = True) -> str:
     if below is None and (sign := _SIGN.match(region)):
         region = region[sign.end() :]
     start = below.end() if below else 0
+    if (block := block_of(region[start:])) is not None and "\n" in block:
+        return block
     parts = _parts(region[start:], below=below is not None)
     if several and len(parts) > 1:
         return ", ".join(part.text for part in parts)
@@ -107,6 +110,8 @@ def _parts(text: str, *, below: bool) -> list[_Line]:
             blanks += 1
             if blanks > 1 or not parts:
                 break
+            continue
+        if not parts and _OPENS.fullmatch(raw.strip()):
             continue
         if _CLOSES.fullmatch(raw.strip()):
             break

@@ -107,6 +107,10 @@ _TAG = re.compile(
     r"<\s*+(/\s*+)?(?:final[\s_-]?)?(?:answer|ans)\s*+>|(?P<bracket>\[)(/)?(?:final[\s_-]?)?answer\]",
     re.IGNORECASE,
 )
+_RESULT_TAG = re.compile(
+    r"<\s*+(result|solution|final(?:[\s_-]?(?:result|solution|value))?)\s*+>([^<>]{1,200})</\s*+\1\s*+>",
+    re.IGNORECASE,
+)
 _OTHER_CASE = (
     rf"{phrases.SUPPOSING}|suppos\w+|assum\w+|in\swhich\scase|otherwise|were"
     r"|wäre|würde|serait|sería"
@@ -222,7 +226,13 @@ def _said(hits: Iterator[Hit], read: Reader) -> Hit | None:
 
 
 def result(text: str) -> Hit | None:
-    """Return the value behind the last "Result:"; behind "Solution:" and kin only at the end."""
+    """Return the value behind the last "Result:"; behind "Solution:" and kin only at the end.
+
+    Or the value in the last tag <result> or of its kin.
+    """
+    for tagged in list(_RESULT_TAG.finditer(text))[: -_MOST_HITS - 1 : -1]:
+        if is_value(value := value_in(clean(tagged[2]))):
+            return Hit(answer=value, end=tagged.end())
     for match, region in _regions((_RESULT_LINE,), text):
         value = value_in(clean(value_of(region)))
         if (match["last"] or match["said"]) and (region[:1] == "\n" or region.strip().count("\n")):

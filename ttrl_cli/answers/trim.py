@@ -2,12 +2,13 @@
 
 import re
 
-_BLOCK = re.compile(  # displayed mathematics or code, alone on its lines
-    r"\s*(?:\$\$([^$]+)\$\$|\\\[((?:[^\\]|\\(?!\]))+)\\\]|```\w*\n([^`]+)```)"
-    r"[.,]?[^\S\n]*(?=\n|\Z)"
+_ENVIRONMENT = r"\\begin\{(?P<kind>[a-z]{2,12}\*?)\}(?:(?!\\(?:begin|end)\{(?P=kind)\})[\s\S])++"
+_BLOCK = re.compile(  # a formula or code, alone on its lines
+    r"\s*(?:\$\$([^$]+)\$\$|\\\[((?:[^\\]|\\(?!\]))+)\\\]|\\\(((?:[^\\]|\\(?!\)))+)\\\)"
+    rf"|```\w*\n([^`]+)```|(\$?{_ENVIRONMENT}\\end\{{(?P=kind)\}}\$?))[.,]?[^\S\n]*(?=\n|\Z)"
 )
 _LEADING = re.compile(  # up to the answer: also a block's opening that nothing closed, and a rule
-    r"\A\s*(?:(?:\$\$|\\\[|```\w*|-{3,}|={3,})[^\S\n]*\n\s*)?"
+    r"\A\s*(?:(?:\$\$|\\[\[(]|\\begin\{[a-z]{2,12}\*?\}|```\w*|-{3,}|={3,})[^\S\n]*\n\s*)?"
 )
 _END = re.compile(
     r"""
@@ -67,14 +68,19 @@ _PLACEHOLDER = re.compile(r"(?:[\s.…?*_$`\"']|-{2,}+|\\[lc]?dots|\\[\[(])*")
 
 def value_of(region: str) -> str:
     """Return the answer that a region begins with: a block, or the first line's first clause."""
-    block = _BLOCK.match(region)
-    if block is not None:
-        return block[block.lastindex or 0]
+    if (block := block_of(region)) is not None:
+        return block
     region = _LEADING.sub("", region, count=1)
     end = _end_of(region)
     if end is None:
         return region
     return region[: end.end() if end["stop"] else end.start()]
+
+
+def block_of(region: str) -> str | None:
+    """Return the formula or code that a region begins with and that has its lines for itself."""
+    block = _BLOCK.match(region)
+    return block[block.lastindex or 0] if block else None
 
 
 def _end_of(region: str) -> re.Match[str] | None:
