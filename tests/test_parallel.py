@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from tests._helpers import (
     write_lines,
     write_problem,
 )
+from ttrl_cli.process_group import host_store
 from ttrl_cli.records import Message, Prompt
 from ttrl_cli.sampler.parallel import share
 
@@ -81,6 +83,13 @@ def test_every_sample_has_one_process(n: int, size: int) -> None:
     assert indices == list(range(n))
     lengths = [sum(mine.n for mine in cut) for cut in shares]
     assert max(lengths) - min(lengths) <= 1
+
+
+def test_the_port_where_processes_meet_is_taken() -> None:
+    """Nobody else gets it while they start."""
+    store = host_store()
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind((store.host, store.port))
 
 
 def test_searching_alone_two_processes_are_as_one(
