@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests._helpers import Done, digest, read_lines, spawn, ttrl, wait, write_lines
+from tests._helpers import PATIENCE, Done, digest, read_lines, spawn, ttrl, wait, write_lines
 from ttrl_cli.questions import load_questions
 from ttrl_cli.report.votes import answers, write_results
 from ttrl_cli.rundir import RunDir
@@ -593,7 +593,7 @@ def test_a_reader_that_has_had_enough(tmp_path: Path):
     process.stdout.close()
     assert process.stderr is not None
     err = process.stderr.read().decode()
-    assert process.wait(60) == 0
+    assert process.wait(PATIENCE) == 0
     assert "majority ratio" in err
     process.stderr.close()
 
