@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from tests._fork_server import ROOT, SCRIPT, Forked, can_fork
 from ttrl_cli.cli.main import app
 from ttrl_cli.errors import TtrlError
+from ttrl_cli.grading.start_method import end_server, fork_servers
 
 T = TypeVar("T")
 
@@ -191,6 +192,16 @@ def until(met: Callable[[], T], seconds: float = PATIENCE) -> T:
         assert time.monotonic() < ends, "waited in vain"
         time.sleep(0.05)
     return found
+
+
+def end_fork_servers() -> None:
+    """End what workers are forked from in this process; the next is one that preloads anew.
+
+    Where another file's tests have started it, it lacks what comparisons need, and each worker that
+    takes the place of a killed one imports that for seconds.
+    """
+    for server in fork_servers():
+        end_server(server)
 
 
 def command_line(process: psutil.Process) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests._helpers import PATIENCE, until
+from tests._helpers import PATIENCE, end_fork_servers, until
 from ttrl_cli.equivalence.math_verify import canonical, classes, decided
 from ttrl_cli.grading.comparer import STRIKES, Comparer, _prepare
 from ttrl_cli.grading.process_pool import Failure, ProcessPool
@@ -28,6 +28,12 @@ LONG = (r"\sin(x+y+z)\cos(x+y+z)", r"\frac{\sin(2x+2y+2z)}{2}")
 SECONDS = 1.0
 
 Start = Callable[..., Comparer]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _preloaded() -> None:
+    """A fork server that has what comparisons need."""
+    end_fork_servers()
 
 
 @pytest.fixture
