@@ -48,14 +48,15 @@ demo: model
 	  "  $(BIN)/ttrl new mine" \
 	  "  $(BIN)/ttrl vote --steps 0 problems/arithmetic/one_digit_add.jsonl"
 
-# in so many processes; a file's tests stay together
+# in so many processes; a file's tests stay together, and files keep their order: tests/conftest.py
 TEST_WORKERS ?= 2
+SPREAD = -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 test: model $(TOOLS)
-	$(PYTEST) -n $(TEST_WORKERS) --dist loadfile
+	$(PYTEST) $(SPREAD)
 
 # the same tests, and which lines and branches of the package none of them reaches
 cov: model $(TOOLS)
-	$(PYTEST) -n $(TEST_WORKERS) --dist loadfile --cov --cov-report=term-missing:skip-covered
+	$(PYTEST) $(SPREAD) --cov --cov-report=term-missing:skip-covered
 
 # the wheel, and what a newcomer does with it, in an environment and a folder of its own
 wheel: $(STAMP)

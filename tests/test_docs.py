@@ -5,8 +5,6 @@ import contextlib
 import importlib
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests._helpers import DISTINCT, load_module
+from tests._helpers import DISTINCT, load_module, ttrl
 
 ROOT = Path(__file__).parent.parent
 BENCHMARKS = ROOT / "tests" / "benchmarks"
@@ -131,8 +129,8 @@ def test_every_metric_is_explained_once(tmp_path: Path, tiny_model: Path) -> Non
     (tmp_path / "seed.txt").write_text("a")
     (tmp_path / "verify.py").write_text(DISTINCT)
     out = tmp_path / "run"
-    command = [sys.executable, "-m", "ttrl_cli", "solve", str(tmp_path), "--out", str(out)]
-    subprocess.run([*command, "--model", str(tiny_model)], check=True, capture_output=True)
+    done = ttrl("solve", tmp_path, "--out", out, "--model", tiny_model)
+    assert done.code == 0, done.err
     (line,) = (out / "metrics.jsonl").read_text().splitlines()
     keys = set(json.loads(line))
     assert "train/kl_base" in keys

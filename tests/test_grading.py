@@ -16,12 +16,12 @@ import psutil
 import pytest
 import yaml
 
-from tests._helpers import command_line, until
+from tests._helpers import PATIENCE, command_line, until
 from ttrl_cli.errors import ProblemError, SetupError
 from ttrl_cli.grading import worker_process
 from ttrl_cli.grading.base import Grader
 from ttrl_cli.grading.grader import ProblemGrader
-from ttrl_cli.grading.process_pool import ProcessPool
+from ttrl_cli.grading.process_pool import POLL_SECONDS, ProcessPool
 from ttrl_cli.grading.verifier import Checker
 from ttrl_cli.grading.worker import grade
 from ttrl_cli.problem import Problem, load_problem
@@ -56,7 +56,7 @@ def make(tmp_path: Path) -> Make:
             "verifier": "verify.py:verify",
             "score": "verify.py:score",
             "seeds": ["seed.txt"],
-            "limits": {"seconds": 1, "memory_mb": 1024, "output_mb": 0.5},
+            "limits": {"seconds": 20, "memory_mb": 1024, "output_mb": 0.5},
         }
         kept = {key: value for key, value in (raw | keys).items() if value is not None}
         (tmp_path / "problem.yaml").write_text(yaml.safe_dump(kept))
@@ -228,32 +228,30 @@ class TestBugsOfTheProblem:
         assert "worker died, 3 times" in verdicts[0, 3].reason
         assert note.read_text() == "xxx"
 
-    def test_a_pause_is_not_a_stall(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_pause_is_not_a_stall(self) -> None:
         """Workers that had nothing to do for long are not taken for hung when work comes."""
-        monkeypatch.setattr("ttrl_cli.grading.process_pool.STALL_SECONDS", 0.2)
         workers = ProcessPool(count=1, initializer=worker_process.prepare, arguments=())
         try:
             pool = workers._pool
-            time.sleep(1.0)
-            workers.submit("call", time.sleep, 0.4, timeout=0.5)
+            workers._heard -= 2 * PATIENCE
+            workers.submit("call", time.sleep, 2 * POLL_SECONDS, timeout=PATIENCE)
             assert workers.take(wait=True) == [("call", None)]
             assert workers._pool is pool
         finally:
             workers.close()
 
-    @pytest.mark.parametrize("call", ["time.sleep(60)", "os._exit(0)"])
+    @pytest.mark.parametrize("call", ["time.sleep(600)", "os._exit(0)"])
     def test_a_hanging_verifier_is_killed(
         self,
         make: Make,
         start: Start,
         tmp_path: Path,
-        monkeypatch: pytest.MonkeyPatch,
         call: str,
     ) -> None:
         """A verifier that hangs is tried twice, one that ends its worker three times; both FAIL."""
-        monkeypatch.setattr("ttrl_cli.grading.worker.SLACK_SECONDS", 2.5)
         note = tmp_path / "tries"
-        verdict = one(start(make(_counting(note, call)), 1), '"die"')
+        limits = {"seconds": 1} if "sleep" in call else {"seconds": 20}
+        verdict = one(start(make(_counting(note, call), limits=limits), 1), '"die"')
         assert verdict.status is Status.FAILED
         late = "verifying took more than 1 s (limits.seconds), 2 times"
         died = "the grading worker died, 3 times (exit status 70)"
@@ -272,7 +270,7 @@ class TestBugsOfTheProblem:
         if waiting:
             grader.submit(job("1", index=1))
         os.kill(first, signal.SIGKILL)
-        time.sleep(0.3)
+        until(lambda: not psutil.pid_exists(first))
         if not waiting:
             grader.submit(job("1", index=1))
         verdicts = grader.collect()
@@ -289,7 +287,7 @@ class TestPrograms:
             "    print('hi')\n    return [seed, seconds, cpus] + parent"
         )
         verdict = one(start(make(**PROGRAM)), program(body), parent=[100])
-        assert (verdict.score, verdict.data) == (107.0, [5, 1.0, 1, 100])
+        assert (verdict.score, verdict.data) == (126.0, [5, 20.0, 1, 100])
         assert (verdict.output, verdict.solution) == ("hi\n", body)
 
     def test_how_programs_end(self, make: Make, start: Start) -> None:
@@ -297,7 +295,6 @@ class TestPrograms:
         grader = start(make(**PROGRAM))
         bodies = {
             Status.ERROR: "def run(): return 1 / 0",
-            Status.TIMEOUT: "def run():\n while True: pass",
             Status.MEMORY: "def run(): return bytearray(1 << 40)",
             Status.OUTPUT: "def run(): return 'x' * (1 << 20)",
             Status.MALFORMED: "def run(): return float('nan')",
@@ -308,6 +305,12 @@ class TestPrograms:
         verdicts = grader.collect().values()
         assert [verdict.status for verdict in verdicts] == list(bodies)
         assert all(verdict.solution and verdict.reason for verdict in verdicts)
+
+    def test_a_program_that_never_ends(self, make: Make, start: Start) -> None:
+        """It is ended when its time is up, and told so."""
+        grader = start(make(**PROGRAM, limits={"seconds": 0.2}), 1)
+        verdict = one(grader, program("def run():\n while True: pass"))
+        assert (verdict.status, verdict.reason) == (Status.TIMEOUT, "still running after 1.2 s")
 
     def test_a_program_cannot_reach_our_score(self, make: Make, start: Start) -> None:
         """Patching json, time and the problem's modules, or claiming a score, changes nothing."""
@@ -353,7 +356,7 @@ if data == "crash":
     sys.exit("no idea")
 if data == "hang":
     open("tries", "a").write("x")
-    time.sleep(60)
+    time.sleep(600)
 if data == "garbage":
     print("score: 7")
 elif data == "refuse":
@@ -371,9 +374,13 @@ else:
 class TestCommands:
     @pytest.fixture
     def checker(self, make: Make, tmp_path: Path) -> Checker:
-        (tmp_path / "check.py").write_text(COMMAND)
+        return self.command(make, tmp_path, seconds=PATIENCE)
+
+    def command(self, make: Make, folder: Path, *, seconds: float) -> Checker:
+        """A checker of a problem whose verifier is the command, with a limit."""
+        (folder / "check.py").write_text(COMMAND)
         command = {"command": [sys.executable, "check.py"]}
-        return Checker(make(verifier=command, score=None, limits={"seconds": 0.5}))
+        return Checker(make(verifier=command, score=None, limits={"seconds": seconds}))
 
     def test_a_command_verifies_and_scores(self, checker: Checker) -> None:
         """Score, metrics, feedback and data come from what the command prints."""
@@ -401,11 +408,11 @@ class TestCommands:
         assert verdict.status is Status.FAILED
         assert reason in verdict.reason
 
-    def test_a_hanging_command_is_killed(self, checker: Checker, tmp_path: Path) -> None:
+    def test_a_hanging_command_is_killed(self, make: Make, tmp_path: Path) -> None:
         """A command that hangs is run twice, then FAILED; it does not outlive that."""
-        verdict = checker.judge("hang")
+        verdict = self.command(make, tmp_path, seconds=2).judge("hang")
         assert verdict.status is Status.FAILED
-        assert verdict.reason == "the verifier command took more than 0.5 s, 2 times"
+        assert verdict.reason == "the verifier command took more than 2 s, 2 times"
         assert (tmp_path / "tries").read_text() == "xx"
         assert not [c for c in psutil.Process().children() if "check.py" in command_line(c)]
 
@@ -464,7 +471,7 @@ class TestGrader:
 
     def test_finished_does_not_wait(self, make: Make, start: Start) -> None:
         """Verdicts come while others are being graded, each once; collect still returns all."""
-        grader = start(make(**PROGRAM))
+        grader = start(make(**PROGRAM, limits={"seconds": 2}))
         grader.submit(job(program("def run(): return [1]"), index=0))
         grader.submit(job(program("def run():\n while True: pass"), index=1))
         seen: list[tuple[Job, Verdict]] = []
@@ -498,13 +505,13 @@ class TestGrader:
         assert grade(make(), job("[1, 2]")).score == 3.0
 
     def test_many_jobs_are_cheap(self, make: Make, start: Start) -> None:
-        """A thousand json completions are graded in seconds; a process for each took minutes."""
-        grader = start(make())
-        started = time.monotonic()
+        """A thousand json completions are graded by the workers, and not by a process for each."""
+        grader = start(make("import os\ndef verify(d): return os.getpid()\ndef score(d): return 1"))
         for index in range(1000):
             grader.submit(job(f"[{index}]", index=index))
-        assert len(grader.collect()) == 1000
-        assert time.monotonic() - started < 60
+        verdicts = grader.collect()
+        assert len(verdicts) == 1000
+        assert len({verdict.data for verdict in verdicts.values()}) <= 2
 
     def test_interrupts_do_not_reach_workers(
         self, make: Make, start: Start, capfd: pytest.CaptureFixture[str]
@@ -532,10 +539,10 @@ import os, sys, time
 def run():
     if os.fork() == 0:
         os.setsid()
-        os.execl(sys.executable, sys.executable, "-c", "import time; time.sleep(60)", {marker!r})
-    time.sleep(60)
+        os.execl(sys.executable, sys.executable, "-c", "import time; time.sleep(900)", {marker!r})
+    time.sleep(900)
 """
-        keys = {**PROGRAM, "limits": {"seconds": 60, "memory_mb": 1024}}
+        keys = {**PROGRAM, "limits": {"seconds": 900, "memory_mb": 1024}}
         # other tests, in other processes, may have something in the common one
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
         with ProblemGrader(make(**keys), workers=2) as grader:
@@ -543,7 +550,7 @@ def run():
                 grader.submit(job(program(body), index=index))
             until(lambda: sum(marker in c for c in map(command_line, psutil.process_iter())) == 2)
             started = time.monotonic()
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 300
         assert [p for p in psutil.process_iter() if marker in command_line(p)] == []
         assert len(_workers()) == 0
         assert list(tmp_path.glob("ttrl-*")) == []
@@ -551,7 +558,7 @@ def run():
     def test_a_killed_main_process_leaves_no_worker(self, make: Make, tmp_path: Path) -> None:
         """When the main process is killed with SIGKILL, workers and programs end with it."""
         marker = uuid.uuid4().hex
-        make(**{**PROGRAM, "limits": {"seconds": 60, "memory_mb": 1024}})
+        make(**{**PROGRAM, "limits": {"seconds": 900, "memory_mb": 1024}})
         script = tmp_path / "main.py"
         script.write_text(f"""
 import time
@@ -564,18 +571,18 @@ if __name__ == "__main__":
     body = '''
 import subprocess, sys
 def run():
-    subprocess.run([sys.executable, "-c", "import time; time.sleep(60)", {marker!r}])
+    subprocess.run([sys.executable, "-c", "import time; time.sleep(900)", {marker!r}])
 '''
     grader.submit(Job(group=0, index=0, text=body, parent_data=None, seed=0))
-    time.sleep(60)
+    time.sleep(900)
 """)
         env = os.environ | {"TMPDIR": str(tmp_path)}  # nobody is left to tidy up
         with psutil.Popen([sys.executable, str(script)], cwd=tmp_path, env=env) as main:
             until(lambda: any(marker in command_line(p) for p in psutil.process_iter()))
             family = main.children(recursive=True)
             main.kill()
-        assert psutil.wait_procs(family, timeout=5)[1] == []
-        assert [p for p in psutil.process_iter() if marker in command_line(p)] == []
+        assert psutil.wait_procs(family, timeout=PATIENCE)[1] == []
+        until(lambda: not [p for p in psutil.process_iter() if marker in command_line(p)])
 
     def test_workers_tidy_up_at_the_end(self, tmp_path: Path) -> None:
         """What takes a worker half a second at its end is done when the pool is closed."""
@@ -654,7 +661,7 @@ if __name__ == "__main__":
             check=True,
             capture_output=True,  # to the end of all processes that have it
             text=True,
-            timeout=60,
+            timeout=PATIENCE / 2,
             env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
         )
         assert (done.stdout, done.stderr) == ("[('a', 3)]\n", "")
@@ -687,7 +694,7 @@ class TestLoading:
     ) -> None:
         """Code that never ends being imported is reported too."""
         monkeypatch.setattr("ttrl_cli.grading.grader.LOAD_SECONDS", 0.5)
-        problem = make("import time\ntime.sleep(60)\n" + VERIFY)
+        problem = make("import time\ntime.sleep(600)\n" + VERIFY)
         with pytest.raises(ProblemError, match=r"more than 0\.5 s"):
             ProblemGrader(problem, workers=1)
 

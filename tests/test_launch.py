@@ -85,7 +85,7 @@ def test_runs_that_start_at_once(tmp_path: Path, kind: str):
         "vote": ["vote", "number.jsonl", "--n", 2],
     }[kind]
     started = [spawn(*arguments, "--sampler", "replay:r", cwd=tmp_path) for _ in range(3)]
-    done = [wait(process, timeout=120) for process in started]
+    done = [wait(process) for process in started]
     assert [each.code for each in done] == [0, 0, 0], [each.err for each in done]
     runs = sorted(path.name for path in (tmp_path / "runs").iterdir())
     assert runs == ["number-1", "number-2", "number-3"]

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from tests._helpers import (
     write_lines,
     write_problem,
 )
+from ttrl_cli.process_group import host_store
 from ttrl_cli.records import Message, Prompt
 from ttrl_cli.sampler.parallel import share
 
@@ -83,19 +85,43 @@ def test_every_sample_has_one_process(n: int, size: int) -> None:
     assert max(lengths) - min(lengths) <= 1
 
 
+def test_the_port_where_processes_meet_is_taken() -> None:
+    """Nobody else gets it while they start."""
+    store = host_store()
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind((store.host, store.port))
+
+
 def test_searching_alone_two_processes_are_as_one(
     tmp_path: Path, tiny_model: Path, problem: Path
 ) -> None:
-    """Without learning, a run of two processes has the digest of a run of one."""
-    runs = []
-    for gpus in (1, 2):
-        run = tmp_path / f"run-{gpus}"
-        given = [*options(tiny_model), "--no-train", "--gpus", gpus, "--out", run, "--quiet"]
-        start = ttrl if gpus == 1 else command
-        done = start("solve", problem, *given)
-        assert done.code == 0, done.err
-        runs.append(run)
-    assert digest(runs[0]) == digest(runs[1])
+    """Without learning, a run of two processes has the digest of a run of one.
+
+    `accelerate launch` starts the two: process 0 is the command and the other follows.
+    """
+    one, two = tmp_path / "one", tmp_path / "two"
+    given = [problem, *options(tiny_model), "--no-train", "--quiet"]
+    done = ttrl("solve", *given, "--gpus", 1, "--out", one)
+    assert done.code == 0, done.err
+    launch("solve", *given, "--gpus", 2, "--out", two)
+    assert len(sampled_and_graded(two)) == 48
+    assert digest(one) == digest(two)
+
+
+def launch(*arguments: object) -> None:
+    """Have accelerate start the command in two processes."""
+    words = [SCRIPT.with_name("accelerate"), "launch", "--cpu", "--num_processes", 2]
+    words += ["--num_machines", 1, "--num_cpu_threads_per_process", 1, "--mixed_precision", "no"]
+    words += ["--dynamo_backend", "no", "--module", "ttrl_cli", *arguments]
+    done = subprocess.run(
+        [str(word) for word in words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"HF_HUB_OFFLINE": "1"},
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_learning_two_processes_do_what_one_does(
@@ -169,28 +195,6 @@ def test_a_process_that_dies_ends_the_run(tmp_path: Path, tiny_model: Path, prob
     given = [*options(tiny_model, gpus=2, steps=10_000), "--out", run]
     process = spawn("solve", problem, *given)
     assert kill_the_other(run, process).code == 3
-
-
-def test_a_launcher_may_start_the_processes(
-    tmp_path: Path, tiny_model: Path, problem: Path
-) -> None:
-    """Under `accelerate launch`, process 0 is the command and the other follows."""
-    run = tmp_path / "run"
-    given = [*options(tiny_model, gpus=2, steps=1), "--no-train", "--out", run, "--quiet"]
-    launcher = SCRIPT.with_name("accelerate")
-    launch = [launcher, "launch", "--cpu", "--num_processes", 2, "--num_machines", 1]
-    launch += ["--num_cpu_threads_per_process", 1, "--mixed_precision", "no", "--dynamo_backend"]
-    launch += ["no", "--module", "ttrl_cli", "solve", problem, *given]
-    done = subprocess.run(
-        [str(word) for word in launch],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"HF_HUB_OFFLINE": "1"},
-        timeout=PATIENCE,
-    )
-    assert done.returncode == 0, done.stderr
-    assert len(sampled_and_graded(run)) == 16
 
 
 def test_scripts_are_not_shared(tmp_path: Path, problem: Path) -> None:

@@ -1,7 +1,6 @@
 """The problem's own code as its author knows it: where it runs, what it imports, how it ends."""
 
 import sys
-import time
 import uuid
 from pathlib import Path
 from textwrap import dedent
@@ -314,8 +313,7 @@ def test_a_verifier_that_hangs(tmp_path: Path, case: str):
     done = ttrl("verify", tmp_path, tmp_path / "s.json")
     assert done.code == 3
     assert "verifying took more than 1 s (limits.seconds), 2 times" in done.err
-    alive = [p for p in psutil.process_iter() if marker in command_line(p)]
-    assert alive == []
+    assert [p for p in psutil.process_iter() if marker in command_line(p)] == []
 
 
 def test_a_verifier_within_its_limit_is_left_alone(tmp_path: Path):

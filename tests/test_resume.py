@@ -223,7 +223,7 @@ def hanging(
         verify,
         seed="def run():\n    return 1\n",
         solution={"kind": "program"},
-        limits={"seconds": 100, "memory_mb": 512},
+        limits={"seconds": 1000, "memory_mb": 512},
     )
     replay = write_lines(tmp_path / "replay", [_returning(2)] * 4 + [_HANGING] * 4)
     arguments = ["solve", folder, "--out", tmp_path / "run", "--sampler", f"replay:{replay}"]
@@ -258,8 +258,12 @@ def test_second_interrupt(
 ):
     """The second SIGINT stops at once at the last commit, with exit code 130 and nothing left."""
     process, family = hanging
+    main = psutil.Process(process.pid)
+    before = main.num_ctx_switches().voluntary
     process.send_signal(signal.SIGINT)
     time.sleep(0.5)
+    # two at once would be taken for one: the first is handled before it goes on waiting
+    until(lambda: main.num_ctx_switches().voluntary > before + 4)
     assert process.poll() is None  # the first one waits for the step
     process.send_signal(signal.SIGINT)
     done = wait(process)

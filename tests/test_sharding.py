@@ -2,9 +2,7 @@
 
 import json
 import os
-import socket
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,9 @@ from tests._helpers import (
     kill_the_other,
     read_lines,
     spawn,
+    spawn_module,
     ttrl,
+    wait,
     write_problem,
 )
 from tests.conftest import make_tiny_model, random_adapter
@@ -36,7 +36,7 @@ from ttrl_cli.learner.passes import unshared
 from ttrl_cli.models.load import load_model
 from ttrl_cli.models.shape import read_shape
 from ttrl_cli.models.sharding import GATHERED
-from ttrl_cli.process_group import told_of_cpu
+from ttrl_cli.process_group import CPU_VARIABLE, SAYS_READY, host_store, told_of_cpu
 
 ROOT = Path(__file__).parents[1]
 FSDP: dict[str, Any] = {
@@ -77,26 +77,21 @@ def file(tmp_path: Path) -> str:
 def two_processes(out: Path, model: Path, **options: object) -> list[Any]:
     """What two processes say that learn together."""
     out.mkdir()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    given = os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
-    given |= {"ACCELERATE_USE_CPU": "true", "HF_HUB_OFFLINE": "1"}
+    # the store in which they meet is ours: a port that is free now may be taken when they start
+    store = host_store()
+    given = {"MASTER_ADDR": store.host, "MASTER_PORT": str(store.port), "WORLD_SIZE": "2"}
+    given |= {CPU_VARIABLE: "true", SAYS_READY: "1"}
     started = [
-        subprocess.Popen(
-            [
-                *(sys.executable, "-m", "tests._divided"),
-                *(str(out), str(model), json.dumps(options)),
-            ],
-            cwd=ROOT,
-            env=given | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stderr=subprocess.PIPE,
-            text=True,
+        spawn_module(
+            *("tests._divided", out, model, json.dumps(options)),
+            **given,
+            RANK=str(rank),
+            LOCAL_RANK=str(rank),
         )
         for rank in range(2)
     ]
-    said = [process.communicate(timeout=PATIENCE)[1] for process in started]
-    assert [process.returncode for process in started] == [0, 0], said
+    done = [wait(process) for process in started]
+    assert [each.code for each in done] == [0, 0], [each.err for each in done]
     return [json.loads((out / f"told-{rank}.json").read_text()) for rank in range(2)]
 
 

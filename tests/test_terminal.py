@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests._helpers import SCRIPT, command, solve, ttrl, write_problem
+from tests._helpers import PATIENCE, SCRIPT, command, solve, ttrl, write_problem
 from ttrl_cli.cli.visible_streams import show_traceback
 from ttrl_cli.console import Console, RunView
 from ttrl_cli.escapes import dumps, encodable, visible
@@ -61,7 +61,7 @@ def on_terminal(*arguments: object, cwd: Path) -> str:
             if not piece:
                 break
             said += piece
-        process.wait(timeout=60)
+        process.wait(PATIENCE)
     os.close(ours)
     return said.decode()
 
@@ -210,9 +210,8 @@ def score(text):
 @pytest.mark.parametrize("case", PRINTERS)
 def test_whatever_a_verifier_starts(case: str, tmp_path: Path):
     """What a verifier, its processes and code in C print is escaped, whole, and stops nothing."""
-    problem = write_problem(
-        tmp_path / "p", PRINTS.replace("{0}", PRINTERS[case]), limits={"seconds": 3}
-    )
+    limits = {"seconds": 2 if case == "a worker that is too late" else 120}
+    problem = write_problem(tmp_path / "p", PRINTS.replace("{0}", PRINTERS[case]), limits=limits)
     (tmp_path / "s.txt").write_text(ATTACK)
     done = command("verify", problem, tmp_path / "s.txt", "--json")
     fails = case.startswith("a worker")
@@ -229,7 +228,7 @@ def test_whatever_a_verifier_starts(case: str, tmp_path: Path):
 def test_nobody_reads_what_a_verifier_prints(tmp_path: Path):
     """A command whose standard error is closed ends as always."""
     problem = write_problem(
-        tmp_path / "p", PRINTS.replace("{0}", PRINTERS["much"]), limits={"seconds": 20}
+        tmp_path / "p", PRINTS.replace("{0}", PRINTERS["much"]), limits={"seconds": 120}
     )
     (tmp_path / "s.txt").write_text("22")
     words = f"{SCRIPT} verify {problem} {tmp_path / 's.txt'} --json"

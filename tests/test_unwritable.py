@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests._helpers import (
+    PATIENCE,
     SCRIPT,
     Done,
     command,
@@ -203,7 +204,7 @@ def test_a_file_that_may_not_grow(tmp_path: Path, kind: str):
         words = ["vote", write_lines(tmp_path / "q.jsonl", questions), "--n", 2, "--groups", 2]
     done = subprocess.run(
         [str(word) for word in (SCRIPT, *words, "--out", run, "--sampler", f"replay:{replay}")],
-        check=False, capture_output=True, text=True, timeout=120, preexec_fn=_limit_files,
+        check=False, capture_output=True, text=True, timeout=PATIENCE, preexec_fn=_limit_files,
     )  # fmt: skip
     stopped(Done(code=done.returncode, out=done.stdout, err=done.stderr), run)
     assert "File too large" in done.stderr
@@ -218,7 +219,7 @@ def test_a_run_that_is_deleted(tmp_path: Path):
     process = spawn("solve", problem, "--out", run, "--sampler", f"replay:{replay}", "--steps", 400)
     until((run / "checkpoints" / "step_000001").exists)
     shutil.move(run, tmp_path / "elsewhere")
-    said = one_sentence(wait(process, timeout=60))
+    said = one_sentence(wait(process))
     assert f"{run} is gone" in said
     assert said.endswith(f"go on with: ttrl resume {run}")
     assert not run.exists()

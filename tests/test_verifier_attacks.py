@@ -220,7 +220,7 @@ def test_a_command(tmp_path: Path) -> None:
         "import json, sys\ndata = json.load(sys.stdin)['data']\n"
         "print(json.dumps({'valid': True, 'score': sum(data)}))\n"
     )
-    keys = {"verifier": {"command": ["python3", "judge.py"]}, "score": None}
+    keys = {"verifier": {"command": ["python3", "-I", "-S", "judge.py"]}, "score": None}
     write_problem(tmp_path)
     (tmp_path / "judge.py").write_text(script)
     done = check(tmp_path, GOOD, "[1, 2]", "json", **keys)

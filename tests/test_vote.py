@@ -8,7 +8,17 @@ from typing import Any
 import pytest
 import yaml
 
-from tests._helpers import Done, digest, read_lines, spawn, ttrl, wait, write_lines
+from tests._helpers import (
+    PATIENCE,
+    Done,
+    digest,
+    end_fork_servers,
+    read_lines,
+    spawn,
+    ttrl,
+    wait,
+    write_lines,
+)
 from ttrl_cli.questions import load_questions
 from ttrl_cli.report.votes import answers, write_results
 from ttrl_cli.rundir import RunDir
@@ -211,6 +221,12 @@ def test_comparison_that_cannot_end(tmp_path: Path):
     replay = [r"\boxed{9^{9^{9^{9}}}}", r"\boxed{x + 1}", r"\boxed{1+x}"]
     (line,) = lines(run_vote(tmp_path, "run", questions=QUESTIONS[:1], replay=replay))
     assert line["clusters"] == [["x + 1", 2], ["9^{9^{9^{9}}}", 1]]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _preloaded() -> None:
+    """A fork server that has what comparisons need."""
+    end_fork_servers()
 
 
 TOWER = r"\sum_{k=1}^{2} 9^{9^{9}}"
@@ -593,7 +609,7 @@ def test_a_reader_that_has_had_enough(tmp_path: Path):
     process.stdout.close()
     assert process.stderr is not None
     err = process.stderr.read().decode()
-    assert process.wait(60) == 0
+    assert process.wait(PATIENCE) == 0
     assert "majority ratio" in err
     process.stderr.close()
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _PATIENCE = timedelta(days=30)
 """Timeout of messages. Long on purpose: process 0 may grade for hours between two of them."""
 
+_MEETING = timedelta(minutes=30)
+"""How long the processes of a run may take to meet; torch's default."""
+
 CPU_VARIABLE = "ACCELERATE_USE_CPU"
 """The variable by which accelerate says that GPUs are to be left alone."""
 
@@ -52,6 +55,18 @@ def size() -> int:
 def started_here() -> bool:
     """Decide whether this process was started by process 0 of its run."""
     return bool(os.environ.get(SAYS_READY))
+
+
+def host_store() -> Any:
+    """Open the TCPStore in which the processes of a run meet, at a free port of this machine.
+
+    The port is taken from here on: one that was merely free once may be taken by others before the
+    processes have started.
+    """
+    from torch import distributed
+
+    made: Any = distributed
+    return made.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False, timeout=_MEETING)
 
 
 def require_launched() -> None:
@@ -155,18 +170,25 @@ class ProcessGroup:
     """The processes of a run, seen from one of them.
 
     What is not said to be for one side is called by all of them, in the same order.
+
+    Args:
+        store: What process 0 hosts where it started the others itself; they join it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, store: Any = None) -> None:
         import torch
         from accelerate import PartialState
         from torch import distributed
 
-        self._distributed = distributed
+        self._distributed: Any = distributed
         on_cpu = told_of_cpu()
         with _together():
+            if store is None and started_here():
+                host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+                store = self._distributed.TCPStore(host, port, is_master=False, timeout=_MEETING)
+            given = {} if store is None else {"store": store, "rank": rank(), "world_size": size()}
             # the usual patience for meeting, and for gradients, which all have at about one time
-            state = PartialState(cpu=on_cpu or not torch.cuda.is_available())
+            state = PartialState(cpu=on_cpu or not torch.cuda.is_available(), **given)
             self.rank: int = state.process_index
             self.size: int = state.num_processes
             # objects do not travel by way of a GPU
@@ -233,7 +255,7 @@ class ProcessGroup:
         return bool(self._store.check([name]))
 
     def _open_store(self) -> Any:
-        made: Any = self._distributed
+        made = self._distributed
         host = os.environ.get("MASTER_ADDR", "127.0.0.1")
         if self.rank == 0:
             store = made.TCPStore(host, 0, is_master=True, wait_for_workers=False)

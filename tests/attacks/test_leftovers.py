@@ -4,12 +4,12 @@ import contextlib
 import os
 import random
 import tempfile
-import time
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests._helpers import until
 from tests._sandboxes import EMPTY, LIMITS, attack
 from tests.attacks._programs import Hostile, attempt, inside, still_works
 from tests.attacks.programs import leftovers
@@ -17,7 +17,7 @@ from ttrl_cli.sandbox.base import Backend, Property, SandboxSpec
 from ttrl_cli.sandbox.orphans import no_orphans
 from ttrl_cli.sandbox.session import Sandbox
 
-SHORT = LIMITS.model_copy(update={"seconds": 0.1})
+SHORT = LIMITS.model_copy(update={"seconds": 2})
 
 
 def unique_duration() -> str:
@@ -47,7 +47,8 @@ def sleeping_for(duration: str) -> list[psutil.Process]:
 def test_an_orphan_in_its_own_session_dies(sandbox: Sandbox, leave: Hostile) -> None:
     """A process forked twice, in a session of its own, is gone when its program is."""
     duration = unique_duration()
-    result = attempt(sandbox, leave, limits=SHORT, duration=duration)
+    limits = SHORT if leave is leftovers.leave_an_orphan_and_sleep else LIMITS
+    result = attempt(sandbox, leave, limits=limits, duration=duration)
     assert result.output == "seen alive\n"
     assert sleeping_for(duration) == []
     still_works(sandbox)
@@ -71,7 +72,7 @@ def test_150_programs_leave_nothing(
         family = [psutil.Process(), *psutil.Process().children(recursive=True)]
         opened = 0
         for process in family:
-            with contextlib.suppress(psutil.AccessDenied):
+            with contextlib.suppress(psutil.Error):
                 opened += process.num_fds()
         return len(family), opened, sorted(tmp_path.iterdir())
 
@@ -80,7 +81,7 @@ def test_150_programs_leave_nothing(
         before = used()
         for number in range(150):
             attempt(sandbox, leftovers.KINDS[number % len(leftovers.KINDS)])
-        assert used() == before
+        until(lambda: used() == before)
         still_works(sandbox)
 
 
@@ -91,8 +92,5 @@ def test_closing_ends_the_warm_parent(backend: Backend) -> None:
     with no_orphans():  # as around a command: orphans, dead ones too, become our children
         with Sandbox(backend, SandboxSpec()) as sandbox:
             still_works(sandbox)
-        end = time.monotonic() + 1
-        while set(psutil.Process().children(recursive=True)) - before[1]:
-            assert time.monotonic() < end
-            time.sleep(0.01)
+        until(lambda: not set(psutil.Process().children(recursive=True)) - before[1])
     assert psutil.Process().num_fds() == before[0]

@@ -1,11 +1,11 @@
 """Launch the processes that share a run with this one, which is process 0."""
 
 import os
-import socket
 import subprocess
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 
 from ttrl_cli import process_group
 from ttrl_cli.config import RunConfig
@@ -51,9 +51,8 @@ class Launcher:
             raise UsageError(msg)
         _as_launched(config)
         try:
-            if process_group.size() == 1:
-                self._start(config)
-            self.group = ProcessGroup()
+            store = self._start(config) if process_group.size() == 1 else None
+            self.group = ProcessGroup(store)
             self.group.broadcast(Begin(config))
         except BaseException:
             self.kill()
@@ -81,18 +80,20 @@ class Launcher:
         process_group.leave()
         self._variables.close()
 
-    def _start(self, config: RunConfig) -> None:
+    def _start(self, config: RunConfig) -> Any:
         """Start the other processes in sessions of their own, where Ctrl-C does not reach them.
+
+        Returns:
+            The store in which all meet.
 
         Raises:
             SetupError: If there are fewer GPUs than processes, or if a process ends before it is
                 ready.
         """
         count, on_cpu = config.gpus, _on_cpu(config)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(count)}
+        store = process_group.host_store()
+        shared = {"MASTER_ADDR": store.host, "MASTER_PORT": str(store.port)}
+        shared["WORLD_SIZE"] = str(count)
         shared[CPU_VARIABLE] = str(on_cpu).lower()
         if on_cpu and config.threads is not None:
             shared["OMP_NUM_THREADS"] = str(config.threads)
@@ -116,6 +117,7 @@ class Launcher:
                 msg = f"--gpus {count}: a process did not start (status {process.wait()})"
                 raise SetupError(msg)
         self._variables.enter_context(variables({**shared, "RANK": "0", "LOCAL_RANK": "0"}))
+        return store
 
 
 def _as_launched(config: RunConfig) -> None:

@@ -20,6 +20,8 @@ from ttrl_cli.sandbox.inside import kernel
 
 ROUNDS = 50
 """Each round kills what the round before left; a program that keeps forking loses the race."""
+DYING_SECONDS = 10.0
+"""How long a killed process may take to die; a busy machine does not get to it at once."""
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> int:
@@ -33,14 +35,22 @@ def kill_group(process: subprocess.Popen[bytes]) -> int:
 
 
 def kill_session(leader: int) -> None:
-    """Kill the members of a session whose leader, named by its pid, has died."""
-    for _ in range(ROUNDS):
-        members = [pid for pid in psutil.pids() if _is_member(pid, leader)]
-        if not members:
-            return
+    """Kill the members of a session whose leader, named by its pid, has died; wait for their end.
+
+    They are not our children. Members that are there for the first time are killed without a pause,
+    so that a program that keeps forking loses the race.
+    """
+    known: set[int] = set()
+    deadline = time.monotonic() + DYING_SECONDS
+    while members := {pid for pid in psutil.pids() if _is_member(pid, leader)}:
         for pid in members:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
+        if members <= known:
+            if time.monotonic() > deadline:
+                return
+            time.sleep(0.001)
+        known |= members
 
 
 def _is_member(pid: int, leader: int) -> bool:

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 
 MIB = 1 << 20
+LONG = 30.0
+"""Seconds for which a program keeps what it has, should nothing end it: time to be looked at."""
 
 
 def fork_bomb() -> None:
@@ -19,7 +21,7 @@ def fork_bomb() -> None:
             os.fork()
         except OSError:
             continue
-    time.sleep(2)
+    time.sleep(LONG)
 
 
 def fork_between_two_looks() -> int:
@@ -44,10 +46,10 @@ def thread_bomb() -> None:
     threading.stack_size(65536)
     for _ in range(3000):
         try:
-            threading.Thread(target=time.sleep, args=[2], daemon=True).start()
+            threading.Thread(target=time.sleep, args=[LONG], daemon=True).start()
         except RuntimeError:
             break
-    time.sleep(2)
+    time.sleep(LONG)
 
 
 def open_files(raised: bool) -> int:

@@ -36,7 +36,7 @@ def leave_an_orphan(duration: str) -> None:
             os.execlp("sleep", "sleep", duration)
         os._exit(0)
     os.wait()
-    for _ in range(100):
+    for _ in range(3000):
         if any(duration in words(path).split("\0") for path in glob.glob("/proc/*/cmdline")):
             print("seen alive", flush=True)
             break

@@ -13,6 +13,8 @@ import time
 import numpy as np
 
 MIB = 1 << 20
+LONG = 30.0
+"""Seconds for which memory is held, should nothing end a program: time to be looked at."""
 libc = ctypes.CDLL(None)
 CLONE_VM, CLONE_VFORK, SIGCHLD = 0x100, 0x4000, 17
 stacks: list[ctypes.Array[ctypes.c_char]] = []
@@ -67,9 +69,9 @@ def hold_in_all_processes(flags: str) -> None:
         if os.fork() == 0:
             block = mmap.mmap(-1, 60 * MIB, getattr(mmap, flags) | mmap.MAP_ANONYMOUS)
             block[::4096] = b"x" * (60 << 8)
-            time.sleep(2)
+            time.sleep(LONG)
             os._exit(0)
-    time.sleep(2)
+    time.sleep(LONG)
 
 
 def share_without_a_file() -> list[object]:
@@ -97,10 +99,10 @@ def hold_what_no_process_shows() -> str:
             for i in range(0, 80 * MIB, 4 * MIB):
                 block[i : i + 4 * MIB : 4096] = b"x" * 1024
                 block.madvise(mmap.MADV_DONTNEED)
-            time.sleep(2)
+            time.sleep(LONG)
             os._exit(0 if block[0] == 120 else 1)
         time.sleep(0.05)
-    time.sleep(0.3)
+    time.sleep(LONG)
     return "held 640 MiB"
 
 
@@ -110,7 +112,7 @@ def hold_behind_dead_first_threads() -> None:
 
     def hold() -> None:
         held = bytearray(os.urandom(MIB) * 25)
-        time.sleep(4)
+        time.sleep(LONG)
         del held
 
     for _ in range(10):
@@ -118,7 +120,7 @@ def hold_behind_dead_first_threads() -> None:
             threading.Thread(target=hold).start()
             time.sleep(0.3)
             libc.syscall(leave, 0)
-    time.sleep(3)
+    time.sleep(LONG)
 
 
 def hold_while_stopped_and_continued() -> None:
@@ -131,9 +133,9 @@ def hold_while_stopped_and_continued() -> None:
     for _ in range(6):
         if os.fork() == 0:
             held = bytearray(os.urandom(MIB) * 60)
-            time.sleep(4)
+            time.sleep(LONG)
             del held
-    end = time.monotonic() + 3
+    end = time.monotonic() + LONG
     while time.monotonic() < end:
         time.sleep(0.1)
 
@@ -167,10 +169,10 @@ def share_in_pairs() -> None:
     for _ in range(4):
         if os.fork() == 0:
             held = bytearray(os.urandom(MIB) * 50)
-            linger(0, 5_000_000)
+            linger(0, int(LONG * 1e6))
             while held:
                 linger(CLONE_VFORK, 1000)
-    time.sleep(5)
+    time.sleep(LONG)
 
 
 def need_page_tables() -> None:
@@ -183,8 +185,8 @@ def need_page_tables() -> None:
                 page = libc.mmap(where, size, 1, 0x22, -1, ctypes.c_long(0))
                 if 0 < page < 1 << 63:
                     ctypes.string_at(page, 1)
-            time.sleep(4)
-    time.sleep(4)
+            time.sleep(LONG)
+    time.sleep(LONG)
 
 
 def fill_socket_buffers() -> int:

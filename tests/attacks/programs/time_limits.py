@@ -41,8 +41,8 @@ def answer_and_hang_up() -> None:
 
 
 def fork_a_chain_of_orphans() -> int:
-    """Leave processes that fork and end for 3 s, so that none lives long."""
-    end = time.monotonic() + 3
+    """Leave processes that fork and end, so that none lives long."""
+    end = time.monotonic() + LONG
     if os.fork() == 0:
         os.setsid()
         while time.monotonic() < end:
