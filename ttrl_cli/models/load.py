@@ -138,6 +138,7 @@ def load_model(config: RunConfig, codec: Codec | None = None) -> LoadedModel:
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     attention.register()
+    _leave_cudnn_attention_out()
     folder = folder_of(config.model)
     codec = codec or load_codec(folder, thinking=config.thinking)
     device = choose_device(config.device)
@@ -162,6 +163,17 @@ def load_model(config: RunConfig, codec: Codec | None = None) -> LoadedModel:
         sharded=config.fsdp,
         no_prefix_sharing=again or config.fsdp,
     )
+
+
+def _leave_cudnn_attention_out() -> None:
+    """Keep PyTorch's attention from calling cuDNN, in this process.
+
+    PyTorch prefers cuDNN on H100, H200 and B200. cuDNN builds a plan for each combination of sizes
+    and strides, keeps one set of plans per thread and never drops any. Rows of a round all differ
+    in length, so an update would build thousands of plans: minutes of the processor's time, and
+    memory that grows with each update. Flash and memory-efficient attention build none.
+    """
+    torch.backends.cuda.enable_cudnn_sdp(False)
 
 
 def _load_base(folder: str, config: RunConfig, device: str) -> Any:
@@ -228,8 +240,9 @@ def _with_adapter(base: Any, config: RunConfig) -> PeftModel:
         bias="none",
         task_type="CAUSAL_LM",
     )
-    # peft draws the A matrices from the global generator; the fork keeps that to ourselves
-    with torch.random.fork_rng():
+    # peft draws the A matrices from the global generator of the CPU; the fork keeps that to
+    # ourselves, and without GPUs in it, it neither starts CUDA nor warns of several GPUs
+    with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(config.seed)
         network = get_peft_model(base, lora)
     network.eval()

@@ -29,8 +29,8 @@ _PROMPT = 2048
 _SHARED_ROWS = 256
 """Rows that the sampler on the learner's weights decodes together; more only of one prompt."""
 _ENGINE_ROWS = 1024
-_ENGINE_TOKENS = 8192
-"""Tokens that vLLM computes at once."""
+ENGINE_TOKENS = 8192
+"""Tokens that vLLM computes at once on a GPU."""
 _HEAD_TOKENS = 1024
 """Tokens whose logits exist at a time while learning, at most."""
 _FEWEST_SEQUENCES = 8
@@ -266,6 +266,6 @@ def _engine(shape: Shape, config: RunConfig, dtype: str) -> dict[str, int]:
     return {
         "weights": shape.parameters * size,
         "adapters": 2 * shape.adapter_per_rank * config.lora_rank * size,
-        "activations": 2 * _ENGINE_TOKENS * (2 * shape.inner + 2 * shape.hidden) * size,
+        "activations": 2 * ENGINE_TOKENS * (2 * shape.inner + 2 * shape.hidden) * size,
         "logits": 3 * rows * shape.vocabulary * _FLOAT,
     }

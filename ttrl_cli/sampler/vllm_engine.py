@@ -4,7 +4,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ttrl_cli.errors import SetupError, first_line
-from ttrl_cli.models.memory_plan import rows_of
+from ttrl_cli.models.memory_plan import ENGINE_TOKENS, rows_of
 
 if TYPE_CHECKING:
     from ttrl_cli.config import RunConfig
@@ -104,8 +104,17 @@ def engine_options(folder: str, config: "RunConfig", planned: "Plan") -> dict[st
         # vLLM asks for this share to be free, though it is told what to take
         "gpu_memory_utilization": max(0.01, planned.of("sampler") / planned.total),
         "enable_sleep_mode": planned.sleeps,
-        **(_on_cpu(longest) if planned.device == "cpu" else {}),
+        **(_on_cpu(longest) if planned.device == "cpu" else _on_gpu()),
     }
+
+
+def _on_gpu() -> dict[str, Any]:
+    """Return the options that differ on a GPU.
+
+    The tokens of a step are those that the memory plan reckons with. An engine that is made from
+    `EngineArgs` would otherwise compute 2,048 at once, and prefills in even smaller slices.
+    """
+    return {"max_num_batched_tokens": ENGINE_TOKENS}
 
 
 def _on_cpu(longest: int) -> dict[str, Any]:
