@@ -102,7 +102,7 @@ def engine_options(folder: str, config: "RunConfig", planned: "Plan") -> dict[st
         "max_model_len": longest,
         "kv_cache_memory_bytes": planned.kv_bytes + _SPARE_BLOCKS * _BLOCK * planned.kv_token,
         # vLLM asks for this share to be free, though it is told what to take
-        "gpu_memory_utilization": max(0.01, planned.of("sampler") / planned.total),
+        "gpu_memory_utilization": max(0.01, planned.of("sampler") / planned.installed),
         "enable_sleep_mode": planned.sleeps,
         **(_on_cpu(longest) if planned.device == "cpu" else _on_gpu()),
     }
