@@ -19,7 +19,7 @@ from transformers.utils import logging as transformers_logging
 from ttrl_cli.completions import Marks
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import SetupError, first_line
-from ttrl_cli.models import attention, sharding
+from ttrl_cli.models import attention, gpus, sharding
 from ttrl_cli.models.layers import checkpoint_activations, decoder_layers
 from ttrl_cli.models.lean import weights
 from ttrl_cli.models.tokenizer import Codec, folder_of, load_codec
@@ -89,14 +89,19 @@ def choose_device(device: str) -> str:
     """Return the device, with `auto` resolved: cuda if there is a GPU, else cpu.
 
     Raises:
-        SetupError: If cuda is asked for and torch sees none.
+        SetupError: If cuda is asked for and torch sees none; or, by `auto`, if there is an NVIDIA
+            driver and torch sees no GPU.
     """
-    if device == "cuda" and not torch.cuda.is_available():
+    if device == "cpu":
+        return "cpu"
+    if torch.cuda.is_available():
+        return "cuda"
+    # a model that is meant for a GPU would take days on the CPU, without a word
+    gpus.require_no_idle_gpu(f"--device {device}")
+    if device == "cuda":
         msg = "--device cuda: torch sees no GPU (try --device cpu)"
         raise SetupError(msg)
-    if device != "auto":
-        return device
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    return "cpu"
 
 
 def choose_dtype(config: RunConfig) -> str:
