@@ -1,18 +1,12 @@
 """What there is of GPUs here, what torch sees of them, and why it may see none."""
 
 import os
-import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
 from ttrl_cli.errors import SetupError, first_line
-
-DRIVER = Path("/proc/driver/nvidia/version")
-"""A file that is there where an NVIDIA driver is loaded, and names its version."""
-DEVICE = Path("/dev/nvidiactl")
-"""What an NVIDIA driver makes; in a container it may be there without the other."""
+from ttrl_cli.models.driver import driver_version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,16 +56,6 @@ def look() -> Gpus:
         cuda=torch.version.cuda or "",
         why_none=why_none(),
     )
-
-
-def driver_version() -> str:
-    """Return the version of the NVIDIA driver; "unknown" if unreadable, empty if none is loaded."""
-    try:
-        said = DRIVER.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return "unknown" if DEVICE.exists() else ""
-    found = re.search(r"\b\d+\.\d+(\.\d+)?\b", said)
-    return found.group() if found else "unknown"
 
 
 def why_none() -> str:

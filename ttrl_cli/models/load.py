@@ -157,6 +157,9 @@ def load_model(config: RunConfig, codec: Codec | None = None) -> LoadedModel:
     again = choose_checkpointing(config) and config.train and not lean
     if lean:
         weights.fuse(base)
+        # of the blocks that are free now, none is large enough for what comes
+        if device == "cuda":
+            torch.cuda.empty_cache()
     network = _with_adapter(base, config)
     if again:  # inside of what gathers weights, so that both passes have them
         checkpoint_activations(decoder_layers(base, "take --no-checkpointing"))
@@ -188,19 +191,34 @@ def _load_base(folder: str, config: RunConfig, device: str) -> Any:
         SetupError: If it cannot be loaded.
     """
     dtype = getattr(torch, choose_dtype(config))
-    # weights in 4 bits are made on their device, and cannot be moved
     place = torch.cuda.current_device() if device == "cuda" else device
-    special = {"device_map": {"": place}, **_four_bits(dtype)} if config.load_in_4bit else {}
+    special = _four_bits(dtype) if config.load_in_4bit else {}
     try:
-        base = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=dtype, attn_implementation=attention.NAME, **special
+        return AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=dtype,
+            attn_implementation=attention.NAME,
+            **_placed(place, quantised=config.load_in_4bit),
+            **special,
         )
-        return base if config.load_in_4bit else base.to(device)
     except torch.OutOfMemoryError:
         raise
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         msg = f"model {folder!r} could not be loaded: {first_line(error)}"
         raise SetupError(msg) from error
+
+
+def _placed(place: str | int, *, quantised: bool) -> dict[str, Any]:
+    """Return the options with which transformers reads weights straight to a place.
+
+    To a GPU, they need not pass through the machine's memory as a whole, which eight processes
+    would fill with eight models. Weights in 4 bits are made on their device, and cannot be moved.
+
+    Args:
+        place: A GPU's index, or cpu.
+        quantised: Whether the weights are to be in 4 bits.
+    """
+    return {"device_map": {"": place}} if quantised or place != "cpu" else {}
 
 
 def _four_bits(dtype: torch.dtype) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """Starting a vLLM engine in this process."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ttrl_cli.errors import SetupError, first_line
@@ -57,7 +59,7 @@ def start_engine(folder: str, config: "RunConfig", planned: "Plan") -> Any:
         there = "CPUs" if current_platform.is_cpu() else "GPUs"
         msg = f"--sampler vllm: the vLLM that is installed is for {there}; see --device"
         raise SetupError(msg)
-    try:
+    with _refusals(sleeps=planned.sleeps):
         config_of_engine = EngineArgs(**options).create_engine_config()
         if planned.device == "cuda":
             import torch
@@ -66,8 +68,29 @@ def start_engine(folder: str, config: "RunConfig", planned: "Plan") -> Any:
             current = torch.device("cuda", torch.cuda.current_device())
             config_of_engine.device_config.device = current
         return LLMEngine.from_vllm_config(config_of_engine, disable_log_stats=True)
+
+
+@contextmanager
+def _refusals(*, sleeps: bool) -> Iterator[None]:
+    """Turn what vLLM raises where it refuses a model or a machine into a SetupError.
+
+    Args:
+        sleeps: Whether the engine is to sleep. vLLM then asserts that no other engine of this
+            process is alive.
+
+    Raises:
+        SetupError: If it refuses.
+    """
+    try:
+        yield
     except (RuntimeError, ValueError, OSError) as error:
         msg = f"--sampler vllm: {first_line(error)}"
+        raise SetupError(msg) from error
+    except AssertionError as error:
+        msg = f"--sampler vllm: {first_line(error)}"
+        if sleeps:
+            msg += "; an earlier run's engine may still be in memory: begin this one anew, in a "
+            msg += "process of its own"
         raise SetupError(msg) from error
 
 
