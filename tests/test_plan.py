@@ -1,5 +1,7 @@
 """What a run needs in memory, against what it takes: counted by hand, and on a tiny model."""
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests._helpers import ttrl
+from tests._helpers import ttrl, write_problem
 from tests.conftest import make_family
 from ttrl_cli.config import SolveConfig
 from ttrl_cli.errors import SetupError
@@ -16,6 +18,7 @@ from ttrl_cli.models.load import load_model
 from ttrl_cli.models.memory_plan import Plan, gib, plan
 from ttrl_cli.models.shape import Shape, read_shape
 from ttrl_cli.records import Round, Row
+from ttrl_cli.sampler.vllm_engine import engine_options
 
 GIB = 2**30
 EIGHT = Shape(
@@ -98,7 +101,7 @@ def test_an_engine_gets_what_is_left_or_what_it_can_use() -> None:
 
 def test_an_engine_sleeps_where_both_do_not_fit() -> None:
     """With too little room for eight sequences beside an update, they take turns."""
-    side_by_side, in_turns = planned(48), planned(42)
+    side_by_side, in_turns = planned(54), planned(46)
     assert not side_by_side.sleeps
     assert in_turns.sleeps
     assert in_turns.during("update") < side_by_side.during("update")
@@ -118,20 +121,81 @@ def test_what_does_not_fit_is_said() -> None:
     """Two copies of eight billion parameters do not fit into 24 GiB, whoever sleeps."""
     found = planned(24)
     assert found.why_not.endswith("24.0 GiB are available")
-    assert planned(24, engine=False, groups=1, group_size=8).why_not == ""
-    assert planned(15, engine=False, groups=1, group_size=8).why_not != ""
+    few = {"groups": 1, "group_size": 8, "micro_batch_tokens": 4096}
+    assert planned(24, engine=False, **few).why_not == ""
+    assert planned(15, engine=False, **few).why_not != ""
 
 
-def test_rows_that_are_written_together_must_fit_together() -> None:
-    """Without an engine 256 rows decode side by side, each to its end; an engine lets them wait.
+def test_rows_of_a_sampler_without_an_engine_wait_too() -> None:
+    """256 rows of 2,048 tokens and 8 prompts of as many take 66 GiB; fewer do with less.
 
-    256 rows of 2,048 tokens and 8 prompts of as many take 66 GiB of keys and values.
+    One row behind its prompt must fit: half a GiB.
     """
+    wanted = (256 + 8) * 2048
+    assert planned(100, engine=False).kv_tokens == wanted
+    for total, why_not in ((80, ""), (40, "")):
+        found = planned(total, engine=False)
+        assert 4096 <= found.kv_tokens < wanted
+        assert found.why_not == why_not
+        assert found.during("sampling") == pytest.approx(0.94 * total * GIB, abs=2**18)
+    assert found.least == 4096
+    most = planned(141, engine=False, max_tokens=26_000)
+    assert (most.kv_tokens - 8 * 2048) // 26_000 < 64
+    assert most.why_not == ""
+
+
+def test_one_row_must_fit() -> None:
+    """Weights and adapter alone are 16 GiB; a row of 26,000 tokens is 3.4 GiB more."""
+    options = {"engine": False, "train": False, "max_tokens": 26_000}
+    assert planned(18, **options).why_no_row != ""
+    assert planned(24, **options).why_no_row == planned(24, **options).why_not == ""
+
+
+def test_what_cuda_takes_is_counted() -> None:
+    """A context, workspaces of two engines, and CUDA graphs captured twice for 32 layers.
+
+    They stay while the engine sleeps; on a CPU there are none.
+    """
+    mib = 2**20
+    for total in (80, 46):
+        found = planned(total)
+        assert size(found, "learner", "CUDA context and workspaces") == (512 + 256) * mib
+        assert size(found, "sampler", "CUDA graphs") == (256 + 2 * 24 * 32) * mib
+        assert {item.phase for item in found.items if "CUDA" in item.what} == {"always"}
+    assert not any("CUDA" in item.what for item in planned(80, device="cpu").items)
+
+
+def test_joined_factors_of_adapters_are_counted() -> None:
+    """Llama 3.1 8B: 7 * 4096 + 4 * 4096 + 6 * 1024 + 5 * 14336 = 122,880 numbers a rank and layer.
+
+    In float32 with their gradients, and in bfloat16, while learning; in float32 while sampling.
+    """
+    numbers = 122_880 * 32 * 32
     found = planned(80, engine=False)
-    assert found.least * found.kv_token == (256 + 8) * 2048 * 128 * 1024
-    assert found.why_not != ""
-    assert planned(100, engine=False).why_not == ""
-    assert planned(80).why_not == ""
+    assert size(found, "learner", "factors of adapters, joined") == numbers * (4 + 4 + 2)
+    assert size(found, "sampler", "factors of adapters, joined") == numbers * 4
+
+
+@pytest.mark.parametrize("engine", [False, True])
+def test_what_others_use_is_not_planned_with(
+    monkeypatch: pytest.MonkeyPatch, *, engine: bool
+) -> None:
+    """With 75 of 80 GiB free the plan is that for 75; vLLM is told a share of what is installed."""
+    given = {"groups": 8, "group_size": 64, "max_tokens": 2048, "lora_rank": 32}
+    found = plan(
+        EIGHT,
+        SolveConfig(**given),
+        dtype="bfloat16",
+        device="cuda",
+        total=75 * GIB,
+        installed=80 * GIB,
+        checkpointing=True,
+        engine=engine,
+    )
+    assert found.items == planned(75, engine=engine).items
+    monkeypatch.setattr("os.environ", {})
+    share = engine_options("folder", SolveConfig(**given), found)["gpu_memory_utilization"]
+    assert share * 80 * GIB == pytest.approx(found.of("sampler"))
 
 
 def test_four_bits_hold_the_linear_layers() -> None:
@@ -159,9 +223,10 @@ def test_processes_divide_the_samples() -> None:
 
 
 def test_a_shared_model_needs_no_second_copy() -> None:
-    """The sampler on the learner's weights has keys and values, which are gone while it learns."""
+    """The sampler on the learner's weights has nothing of its own that stays while it learns."""
     found = planned(80, engine=False)
-    assert [item.what for item in found.items if item.owner == "sampler"] == ["keys and values"]
+    assert {item.phase for item in found.items if item.owner == "sampler"} == {"sampling"}
+    assert not any(item.what == "weights" for item in found.items if item.owner == "sampler")
     assert found.during("update") < found.during("sampling")
 
 
@@ -251,6 +316,31 @@ def test_doctor_says_what_does_not_fit(tiny_model: Path) -> None:
     assert done.json["update"] == sum(
         item["bytes"] for item in done.json["items"] if item["phase"] in ("always", "update")
     )
+
+
+@pytest.mark.parametrize("train", [True, False])
+def test_a_run_that_does_not_fit_is_refused(
+    tmp_path: Path, tiny_model: Path, *, train: bool
+) -> None:
+    """Before weights are loaded, by every sampler: with what it needs, and the next command."""
+    model = tmp_path / "huge"
+    shutil.copytree(tiny_model, model)
+    sizes = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps(sizes | {"intermediate_size": 2**36}))
+    problem = write_problem(tmp_path / "problem")
+    given = ["--model", model, "--device", "cpu", "--out", tmp_path / "run"]
+    done = ttrl("solve", problem, *given, *([] if train else ["--no-train"]))
+    assert done.code == 3
+    assert "--sampler transformers: the run needs at least" in done.err
+    assert f"ttrl doctor --model {model}" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_run_on_a_cpu_is_not_refused_for_an_update_that_few_reach() -> None:
+    """Its rows may all be short: what must fit is one row beside the weights."""
+    found = planned(24, engine=False, device="cpu", max_tokens=26_000)
+    assert found.why_not != ""
+    assert found.why_no_row == ""
 
 
 def test_options_of_the_plan_need_a_model() -> None:

@@ -15,6 +15,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from tests._helpers import DISTINCT, flags, read_lines, ttrl, write_problem
 from tests._models import plain_logprobs, stopping
 from tests._vllm import VLLM, vllm_engine, vllm_of, vllm_servers
 from tests.conftest import FAMILIES, make_family, random_adapter
@@ -24,10 +25,13 @@ from ttrl_cli.errors import DivergedError, SetupError, UsageError
 from ttrl_cli.models.lean import weights as fused
 from ttrl_cli.models.load import LoadedModel, load_model
 from ttrl_cli.records import Adapter, Completion, Message, Prompt
-from ttrl_cli.sampler import transformers as implementation
+from ttrl_cli.sampler import chunks, registry
 from ttrl_cli.sampler.base import Sampler
+from ttrl_cli.sampler.chunks import Bounds, Share, first_chunk
 from ttrl_cli.sampler.decoding import packed
 from ttrl_cli.sampler.draw import draw
+from ttrl_cli.sampler.layout import BudgetForcing, LaidOut
+from ttrl_cli.sampler.registry import SamplerContext
 from ttrl_cli.sampler.replay import ReplaySampler
 from ttrl_cli.sampler.transformers import TransformersSampler
 from ttrl_cli.sampler.vllm_server import VllmServerSampler
@@ -551,11 +555,168 @@ def test_many_prompts_are_sampled_in_chunks(
 ) -> None:
     """The bound on rows of a batch changes no sample, even below the size of one group."""
     whole = by_place(sampler_of(model).sample(prompts(3, 2, 4), step=1, stop=never))
-    monkeypatch.setattr(implementation, "_MAX_ROWS", 3)
+    monkeypatch.setattr(chunks, "_MAX_ROWS", 3)
     parts = by_place(sampler_of(model).sample(prompts(3, 2, 4), step=1, stop=never))
     assert {place: c.text for place, c in parts.items()} == {
         place: c.text for place, c in whole.items()
     }
+
+
+def shares(*sizes: tuple[int, int]) -> list[Share]:
+    """Prompts of so many tokens, with so many samples each."""
+    laid_out = [
+        LaidOut(prompt=prompt, ids_S=np.zeros(tokens, np.int64), room=10)
+        for prompt, (tokens, _) in zip(prompts(*(n for _, n in sizes)), sizes, strict=True)
+    ]
+    return [Share(each, tuple(each.prompt.indices)) for each in laid_out]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "tokens", "rows", "expected"),
+    [
+        # without bounds, all of a prompt and at most 256 rows
+        ([(5, 4), (5, 4)], None, None, [[4, 4]]),
+        ([(5, 200), (5, 100)], None, None, [[200], [100]]),
+        ([(5, 300)], None, None, [[300]]),
+        # ten tokens a row and five of each prompt: 95 have room for nine rows of one
+        ([(5, 20)], 95, None, [[9], [9], [2]]),
+        ([(5, 4), (5, 4)], 95, None, [[4, 4]]),
+        ([(5, 4), (5, 8)], 95, None, [[4, 4], [4]]),
+        # a prompt that leaves no room for a row of its own beside the first waits
+        ([(5, 8), (30, 2)], 95, None, [[8], [2]]),
+        # one row is taken where not one fits
+        ([(500, 2)], 95, None, [[1], [1]]),
+        ([(5, 3)], 3, None, [[1], [1], [1]]),
+        # after halving
+        ([(5, 4), (5, 4)], None, 3, [[3], [1, 2], [2]]),
+        ([(5, 4)], 1000, 1, [[1], [1], [1], [1]]),
+    ],
+)
+def test_rows_that_decode_together_fit(
+    sizes: list[tuple[int, int]], tokens: int | None, rows: int | None, expected: list[list[int]]
+) -> None:
+    """Chunks hold what memory has room for, divide a prompt's samples if they must, lose none."""
+    waiting = shares(*sizes)
+    bounds = Bounds(own=10, tokens=tokens, rows=rows)
+    found, seen = [], []
+    while waiting:
+        chunk, waiting = first_chunk(waiting, bounds)
+        found.append([len(share.indices) for share in chunk])
+        seen += [(s.laid_out.prompt.group, index) for s in chunk for index in s.indices]
+    assert found == expected
+    assert seen == [(g, index) for g, (_, n) in enumerate(sizes) for index in range(n)]
+
+
+def same_texts(one: Iterator[Completion], other: Iterator[Completion]) -> bool:
+    """Whether two samplers have drawn the same, in whatever order."""
+    return {at: c.text for at, c in by_place(one).items()} == {
+        at: c.text for at, c in by_place(other).items()
+    }
+
+
+@pytest.mark.parametrize("kv_tokens", [1, 60, 100])
+def test_room_for_keys_and_values_changes_no_sample(model: LoadedModel, kv_tokens: int) -> None:
+    """Rows decode as many at a time as there is room for, even one by one, with the same draws."""
+    whole = sampler_of(model).sample(prompts(3, 2, 4), step=1, stop=never)
+    parts = sampler_of(model, kv_tokens=kv_tokens).sample(prompts(3, 2, 4), step=1, stop=never)
+    assert same_texts(whole, parts)
+
+
+class Small(torch.nn.Module):
+    """A device with room to decode so many rows at a time, in front of a model's embeddings.
+
+    Args:
+        embeddings: The model's own.
+        rows: The room.
+        spared: Tokens that are decoded before memory runs out.
+    """
+
+    def __init__(self, embeddings: torch.nn.Module, rows: int, spared: int) -> None:
+        super().__init__()
+        self.embeddings = embeddings
+        self.weight = embeddings.weight
+        self.rows = rows
+        self.spared = spared
+
+    def forward(self, ids: torch.Tensor) -> Any:
+        """Embed, if there is room."""
+        if ids.dim() == 1 and len(ids) > self.rows:  # prompts have a row of tokens
+            self.spared -= 1
+            if self.spared < 0:
+                msg = "CUDA out of memory"
+                raise torch.OutOfMemoryError(msg)
+        return self.embeddings(ids)
+
+
+def on_a_small_device(folder: Path, rows: int, spared: int = 0, **options: Any) -> LoadedModel:
+    """The tiny model on a device with room to decode so many rows at a time."""
+    config = RunConfig(model=str(folder), dtype="float32", device="cpu", lora_rank=4)
+    loaded = load_model(config.model_copy(update=options))
+    random_adapter(loaded, seed=1)
+    base = loaded.network.get_base_model().model
+    base.embed_tokens = Small(base.embed_tokens, rows, spared)
+    return stopping(loaded, range(0, 258, 10))
+
+
+@pytest.mark.parametrize(("room", "spared"), [(4, 0), (4, 3), (2, 5), (1, 0)])
+def test_rows_are_halved_where_memory_runs_out(
+    model: LoadedModel, tiny_model: Path, room: int, spared: int
+) -> None:
+    """What was not finished is drawn again, the same; it is said, and later steps begin halved."""
+    answer = BudgetForcing(tokens=3, sentence="So:")
+    whole, tight = (
+        sampler_of(m, answer=answer) for m in (model, on_a_small_device(tiny_model, room, spared))
+    )
+    for step in (1, 2):
+        asked = prompts(3, 2, 4)
+        found = [list(sampler.sample(asked, step=step, stop=never)) for sampler in (whole, tight)]
+        assert len(found[1]) == 9
+        assert same_texts(iter(found[0]), iter(found[1]))
+        assert whole.drawn == tight.drawn
+        if step == 1:
+            rows = {4: 4, 2: 2, 1: 1}[room]
+            expected = f"out of memory: {rows} rows are now sampled at a time, half as many"
+            assert tight.take_warning() == expected
+    assert tight.take_warning() == whole.take_warning() == ""
+
+
+def small_sampler(context: SamplerContext, argument: str) -> TransformersSampler:
+    """A factory for the registry: its model's device has room for so many rows."""
+    model, config = context.model(), context.config
+    base = model.network.get_base_model().model
+    base.embed_tokens = Small(base.embed_tokens, int(argument), 2)
+    return sampler_of(model, max_tokens=config.max_tokens)
+
+
+def test_a_run_says_that_it_halved_its_rows(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A warning, also when quiet, and the step has all of its attempts."""
+    monkeypatch.setitem(registry.SAMPLERS, "few", "tests.test_sampler:small_sampler")
+    problem = write_problem(tmp_path / "problem", DISTINCT, seed="a")
+    given = {"model": tiny_model, "dtype": "float32", "device": "cpu", "sampler": "few:9"}
+    given |= {"groups": 2, "group-size": 8, "max-tokens": 12, "steps": 1, "kl": 0}
+    given |= {"objective": "mean-baseline", "out": tmp_path / "run"}
+    done = ttrl("solve", problem, "--quiet", "--no-train", *flags(given))
+    assert done.code == 0, done.err
+    assert done.err.count("out of memory: 8 rows are now sampled at a time, half as many") == 1
+    assert len(read_lines(tmp_path / "run" / "attempts.jsonl")) == 16
+
+
+def test_one_row_that_does_not_fit_ends_the_run(tiny_model: Path) -> None:
+    """It cannot be halved; the error names the option."""
+    sampler = sampler_of(on_a_small_device(tiny_model, 0))
+    with pytest.raises(SetupError, match=r"one row was sampled alone.*--max-tokens"):
+        list(sampler.sample(prompts(3), step=1, stop=never))
+
+
+def test_stopping_ends_all_chunks(model: LoadedModel) -> None:
+    """Once stopped, what is left is not begun."""
+    sampler = sampler_of(model, kv_tokens=1)
+    calls = iter([False] * 3 + [True] * 100)
+    found = list(sampler.sample(prompts(3, 2, 4), step=1, stop=lambda: next(calls)))
+    assert len(found) <= 3
+    assert next(calls)
 
 
 def test_completions_end_with_the_context(model: LoadedModel) -> None:

@@ -3,6 +3,7 @@
 Needs vLLM: make test-vllm.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -230,3 +231,15 @@ def test_a_whole_run(tmp_path: Path) -> None:
     assert ttrl("resume", run, "--steps", 3).code == 0
     lines = read_lines(run / "metrics.jsonl")
     assert [line["policy/sync"] for line in lines] == [pytest.approx(1.0, abs=0.01)] * 3
+
+
+def test_a_run_in_bfloat16(tmp_path: Path) -> None:
+    """As on a GPU: the engine has weights, adapter and KV in bfloat16, and no update is lost."""
+    problem = write_problem(tmp_path / "problem", DISTINCT, seed="a")
+    run = tmp_path / "run"
+    done = ttrl("solve", problem, "--out", run, *run_options(tmp_path, dtype="bfloat16"))
+    assert done.code == 0, done.err
+    lines = read_lines(run / "metrics.jsonl")
+    assert len(lines) == 2
+    assert all(line["policy/sync"] > 0.5 for line in lines)
+    assert json.loads((run / "config.json").read_text())["dtype"] == "bfloat16"

@@ -6,8 +6,8 @@ Needs a GPU and vLLM (`pip install '.[vllm]'`), but no model: weights of the sha
 once in a temporary folder. Writes the figures as JSON and prints them as a table. Each measurement
 has a process of its own, so that none inherits another's memory.
 
-sample    our loop over one engine against `vllm.LLM.generate` on the same engine, with the same
-          requests, seeds and adapter, in turns
+sample    our loop over the engine that `ttrl solve` starts, against the loop of `vllm.LLM.generate`
+          over the same engine, with the same prompts and adapter and without seeds, in turns
 update    our learner against GRPOTrainer, on the same rows of mixed lengths, both with gradient
           checkpointing and the same number of rows at a time
 loop      whole steps of `ttrl solve`: what they take, and the share that is neither sampling nor
@@ -148,14 +148,12 @@ def run_config(load: Load, model: str, device: str) -> Any:
 
 
 def sample(load: Load, model: str, device: str, rounds: int) -> list[Figure]:
-    """Our loop over an engine, and `LLM.generate` on the same engine."""
+    """Our loop over an engine, and that of `LLM.generate` over the same engine.
+
+    The engine is made as in a run. The bare loop passes no seeds: what these cost is ours.
+    """
     from dataclasses import replace
 
-    import vllm
-    from vllm import SamplingParams
-    from vllm.lora.request import LoRARequest
-
-    from ttrl_cli import seeding
     from ttrl_cli.learner.adapter_files import AdapterFiles
     from ttrl_cli.learner.lora import LoraLearner
     from ttrl_cli.models.load import load_model
@@ -163,14 +161,14 @@ def sample(load: Load, model: str, device: str, rounds: int) -> list[Figure]:
     from ttrl_cli.models.tokenizer import load_codec
     from ttrl_cli.records import Message, Prompt
     from ttrl_cli.sampler.vllm import VllmSampler
-    from ttrl_cli.sampler.vllm_engine import engine_options
+    from ttrl_cli.sampler.vllm_engine import start_engine
 
     config = run_config(load, model, device)
     files = AdapterFiles()
     learner = LoraLearner(load_model(config), config, files)
-    llm = vllm.LLM(**engine_options(model, config, plan_here(config, model, engine=True)))
+    engine = start_engine(model, config, plan_here(config, model, engine=True))
     codec = replace(load_codec(model), stop_ids=frozenset())  # all write as much
-    sampler = VllmSampler(llm.llm_engine, codec, max_tokens=load.tokens, temperature=1.0, seed=0)
+    sampler = VllmSampler(engine, codec, max_tokens=load.tokens, temperature=1.0, seed=0)
     sampler.load(learner.adapter)
     words = " ".join(["one"] * load.prompt_tokens)
     prompts = [
@@ -182,7 +180,6 @@ def sample(load: Load, model: str, device: str, rounds: int) -> list[Figure]:
         )
         for group in range(load.prompts)
     ]
-    lora = LoRARequest("bare", 1_000_000, str(learner.adapter.path))
     step = iter(range(1, 1_000_000))
 
     def ours() -> float:
@@ -190,26 +187,8 @@ def sample(load: Load, model: str, device: str, rounds: int) -> list[Figure]:
         found = list(sampler.sample(prompts, step=number, stop=lambda: False))
         return sum(len(c.token_ids_T) for c in found) / (time.perf_counter() - started)
 
-    def bare() -> float:
-        number = next(step)
-        asked = [{"prompt_token_ids": codec.encode(p.messages).tolist()} for p in prompts]
-        params = [
-            SamplingParams(
-                n=load.group,
-                max_tokens=load.tokens,
-                temperature=1.0,
-                seed=seeding.group_seed(0, number, prompt.group),
-                logprobs=0,
-                detokenize=False,
-                ignore_eos=True,
-            )
-            for prompt in prompts
-        ]
-        started = time.perf_counter()
-        outputs = llm.generate(asked, params, lora_request=lora, use_tqdm=False)
-        tokens = sum(len(piece.token_ids) for output in outputs for piece in output.outputs)
-        return tokens / (time.perf_counter() - started)
-
+    asked = [codec.encode(prompt.messages).tolist() for prompt in prompts]
+    bare = bare_loop(engine, asked, load, str(learner.adapter.path))
     ours(), bare()  # not counted
     rate = medians({"ours": ours, "bare": bare}, rounds)
     files.close()
@@ -218,7 +197,7 @@ def sample(load: Load, model: str, device: str, rounds: int) -> list[Figure]:
         Figure(
             name="gpu-sample",
             what=what,
-            against="vllm.LLM.generate on the same engine, same requests",
+            against="the loop of vllm.LLM.generate over the same engine, without seeds",
             ours=rate["ours"],
             alternative=rate["bare"],
             unit="tokens/s",
@@ -226,6 +205,37 @@ def sample(load: Load, model: str, device: str, rounds: int) -> list[Figure]:
             target="0.95x",
         )
     ]
+
+
+def bare_loop(engine: Any, asked: list[list[int]], load: Load, adapter: str) -> Callable[[], float]:
+    """The loop of `LLM.generate` over an engine, without seeds; it returns tokens per second."""
+    from vllm import SamplingParams
+    from vllm.lora.request import LoRARequest
+    from vllm.sampling_params import RequestOutputKind
+
+    lora = LoRARequest("bare", 1_000_000, adapter)
+    params = SamplingParams(
+        n=load.group,
+        max_tokens=load.tokens,
+        temperature=1.0,
+        logprobs=0,
+        detokenize=False,
+        ignore_eos=True,
+        output_kind=RequestOutputKind.FINAL_ONLY,
+    )
+
+    def generate() -> float:
+        started = time.perf_counter()
+        for number, ids in enumerate(asked):
+            prompt = {"prompt_token_ids": ids}
+            engine.add_request(f"bare-{number}", prompt, params.clone(), lora_request=lora)
+        tokens = 0
+        while engine.has_unfinished_requests():
+            done = [output for output in engine.step() if output.finished]
+            tokens += sum(len(piece.token_ids) for output in done for piece in output.outputs)
+        return tokens / (time.perf_counter() - started)
+
+    return generate
 
 
 def make_round(load: Load, vocabulary: int = 40_000) -> Any:

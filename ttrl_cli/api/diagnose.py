@@ -15,6 +15,7 @@ from ttrl_cli.sandbox.outside import AUTO
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ttrl_cli.models.gpus import Gpus
     from ttrl_cli.models.memory_plan import Plan
 
 
@@ -27,9 +28,11 @@ class Diagnosis:
         sandboxes: What became of each backend's claims.
         chosen: The backend that `--sandbox auto` takes; empty if none works.
         warning: A warning about it; empty if there is none.
+        gpus: The GPUs, their driver, and torch.
     """
 
     kernel: str
+    gpus: "Gpus"
     sandboxes: tuple[Checked, ...]
     chosen: str
     warning: str
@@ -37,6 +40,8 @@ class Diagnosis:
 
 def doctor() -> Diagnosis:
     """Attack every sandbox on this machine, plug-ins too; each takes about ten seconds."""
+    from ttrl_cli.models.gpus import look
+
     try:
         chosen, warning = choose(AUTO)
     except SetupError as error:
@@ -44,6 +49,7 @@ def doctor() -> Diagnosis:
     return Diagnosis(
         kernel=f"{platform.system()} {platform.release()}",
         sandboxes=tuple(check_all()),
+        gpus=look(),
         chosen=chosen,
         warning=warning,
     )

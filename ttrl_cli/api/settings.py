@@ -4,12 +4,20 @@ import os
 import sys
 from pathlib import Path
 
+import psutil
+
 from ttrl_cli.api.accelerate_config import require_divisible, with_accelerate_file
 from ttrl_cli.config import C, RunConfig
 from ttrl_cli.errors import UsageError
 from ttrl_cli.models import store
+from ttrl_cli.models.driver import driver_version
 from ttrl_cli.objectives import by_name as objective_by_name
 from ttrl_cli.sampler import registry
+
+_SPARED = 4
+"""Most cores that grading leaves to the thread that keeps GPUs busy."""
+_WORKER = 2**28
+"""Bytes of a grading process with the packages that verifiers import, without a program."""
 
 
 def settle(config: C) -> C:
@@ -51,8 +59,28 @@ def settle(config: C) -> C:
 
 
 def workers(config: RunConfig) -> int:
-    """Return the number of grading processes: as configured, else one per core."""
-    return config.workers or _cores()
+    """Return the number of grading processes: as configured, else what this machine is good for.
+
+    That is one per core. Beside GPUs some cores are left to the thread that schedules what they
+    compute, which programs would hold up; and there are no more than the memory has room for.
+    """
+    if config.workers:
+        return config.workers
+    beside_gpus = config.device != "cpu" and bool(driver_version())
+    return most_workers(_cores(), int(psutil.virtual_memory().available), beside_gpus=beside_gpus)
+
+
+def most_workers(cores: int, free: int, *, beside_gpus: bool) -> int:
+    """Return how many grading processes a machine is good for.
+
+    Args:
+        cores: Cores that this process may use.
+        free: Memory that is free, in bytes.
+        beside_gpus: Whether there are GPUs to keep busy.
+    """
+    # a share of few cores, and no more than a scheduler and its helpers use
+    left = min(_SPARED, cores // 4) if beside_gpus else 0
+    return max(1, min(cores - left, free // _WORKER))
 
 
 def _cores() -> int:

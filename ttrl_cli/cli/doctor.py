@@ -11,6 +11,8 @@ from ttrl_cli.errors import SetupError, UsageError
 
 if TYPE_CHECKING:
     from ttrl_cli.api.diagnose import Diagnosis
+    from ttrl_cli.console import Console
+    from ttrl_cli.models.gpus import Gpus
     from ttrl_cli.models.memory_plan import Plan
     from ttrl_cli.records import Json
     from ttrl_cli.sandbox.base import Property
@@ -48,26 +50,18 @@ def doctor(
     """Attack each sandbox on this machine and print what it covers and what it does not.
 
     Small programs try what the programs of a model must not be able to do; that takes about ten
-    seconds for each sandbox. Exit code 3 where none isolates programs.
+    seconds for each sandbox. The GPUs that torch sees are named too, with driver and free memory.
+    Exit code 3 where no sandbox isolates programs, or torch sees no GPU though a driver is loaded.
 
     With --model, the memory of a run is planned instead; exit code 3 where it does not suffice.
     """
     from ttrl_cli import api
-    from ttrl_cli.console import Console
+    from ttrl_cli.console import Console as Printer
 
     options = {"model": model, **chosen}
-    console = Console()
+    console = Printer()
     if model is not None:
-        planned = api.memory_plan(options, gigabytes=gpu_memory)
-        note = api.prompt_note(model)
-        if note:
-            console.warn(note)
-        if as_json:
-            console.result_json(_plan_as_json(planned))
-        else:
-            console.result(_describe_plan(planned))
-        if planned.why_not:
-            raise SetupError(planned.why_not)
+        _show_plan(console, model, options, gpu_memory, as_json=as_json)
         return
     if gpu_memory is not None or any(value is not None for value in options.values()):
         msg = "these options plan the memory of a model; name it: ttrl doctor --model MODEL"
@@ -79,18 +73,89 @@ def doctor(
         console.result(_describe(health))
     if health.warning:
         raise SetupError(health.warning)
+    if health.gpus.why_none:
+        msg = f"torch sees no GPU: {health.gpus.why_none}"
+        raise SetupError(msg)
+
+
+def _show_plan(
+    console: "Console",
+    model: str,
+    options: Mapping[str, object],
+    gpu_memory: float | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Print the memory plan of a model, below what there is of GPUs.
+
+    Raises:
+        SetupError: If the run does not fit, or torch cannot use a GPU whose driver is loaded.
+    """
+    from ttrl_cli import api
+    from ttrl_cli.models.gpus import look
+
+    gpus = look()
+    if gpu_memory is None and gpus.why_none and not as_json:
+        console.result(_describe_gpus(gpus))  # there is no plan then
+    planned = api.memory_plan(options, gigabytes=gpu_memory)
+    note = api.prompt_note(model)
+    if note:
+        console.warn(note)
+    if as_json:
+        console.result_json({**_plan_as_json(planned), "gpu": _gpus_as_json(gpus)})
+    else:
+        console.result(f"{_describe_gpus(gpus)}\n\n{_describe_plan(planned)}")
+    if planned.why_not:
+        raise SetupError(planned.why_not)
+
+
+def _describe_gpus(gpus: "Gpus") -> str:
+    """Describe the GPUs for people: driver and torch, then a line for each that torch sees."""
+    from ttrl_cli.models.memory_plan import gib
+
+    built = f"for CUDA {gpus.cuda}" if gpus.cuda else "without CUDA"
+    lines = [f"NVIDIA driver: {gpus.driver or 'none'}; torch {gpus.torch}, built {built}"]
+    lines += [
+        f"GPU {index}: {gpu.name}, compute capability {gpu.capability}, "
+        f"{gib(gpu.free)} of {gib(gpu.installed)} free"
+        for index, gpu in enumerate(gpus.seen)
+    ]
+    if not gpus.seen:
+        reason = f": {gpus.why_none}" if gpus.why_none else ""
+        lines.append(f"GPU: torch sees none{reason}")
+    return "\n".join(lines)
+
+
+def _gpus_as_json(gpus: "Gpus") -> "dict[str, Json]":
+    return {
+        "driver": gpus.driver,
+        "torch": gpus.torch,
+        "cuda": gpus.cuda,
+        "why_none": gpus.why_none,
+        "seen": [
+            {
+                "name": gpu.name,
+                "capability": gpu.capability,
+                "free": gpu.free,
+                "installed": gpu.installed,
+            }
+            for gpu in gpus.seen
+        ],
+    }
 
 
 def _describe_plan(planned: "Plan") -> str:
     """Describe a memory plan for people: a line for each item, the sums, and what they allow."""
     from ttrl_cli.models.memory_plan import gib
 
+    some = planned.total < planned.installed
+    free = f" free of {gib(planned.installed)}" if some else ""
     shape = planned.shape
     billions = shape.parameters / 1e9
     count = f"{billions:.1f} billion" if billions >= 1 else f"{1000 * billions:.0f} million"
     lines = [
         f"{count} parameters in {planned.dtype}, {shape.layers} layers, context {shape.context:,}",
-        f"{planned.device}: {gib(planned.total)}",
+        f"{planned.device}: {gib(planned.total)}{free}",
         "",
     ]
     when = {"always": "", "sampling": "while sampling", "update": "while learning"}
@@ -116,6 +181,7 @@ def _plan_as_json(planned: "Plan") -> "dict[str, Json]":
         "dtype": planned.dtype,
         "device": planned.device,
         "total": planned.total,
+        "installed": planned.installed,
         "items": [
             {"owner": item.owner, "what": item.what, "bytes": item.size, "phase": item.phase}
             for item in planned.items
@@ -134,7 +200,7 @@ def _describe(health: "Diagnosis") -> str:
 
     width = max(_WIDTH, *(len(checked.name) + 2 for checked in health.sandboxes))
     names = [checked.name for checked in health.sandboxes]
-    lines = [f"{health.kernel}", "", _line("sandbox", names, width)]
+    lines = [f"{health.kernel}", _describe_gpus(health.gpus), "", _line("sandbox", names, width)]
     lines.append(_line("runs programs as it must", [_runs(c) for c in health.sandboxes], width))
     lines += [
         _line(name.value, [_cell(checked, name) for checked in health.sandboxes], width)
@@ -184,6 +250,7 @@ def _cell(checked: "Checked", name: "Property") -> str:
 def _as_json(health: "Diagnosis") -> "dict[str, Json]":
     return {
         "kernel": health.kernel,
+        "gpu": _gpus_as_json(health.gpus),
         "chosen": health.chosen,
         "sandboxes": [
             {

@@ -12,6 +12,8 @@ from typing import Any
 
 import torch
 
+from ttrl_cli.models.products import product_in_float32
+
 _TOKENS = {"cpu": 128, "cuda": 1024}
 """Tokens projected at a time: enough for a fast product, few enough to stay near the cache."""
 
@@ -70,8 +72,7 @@ class _Score(torch.autograd.Function):
         tokens = _TOKENS[hidden_NH.device.type]
         for start in range(0, len(hidden_NH), tokens):
             here = slice(start, start + tokens)
-            logits_KV = hidden_NH[here] @ head_VH.t()
-            z_KV = logits_KV.float().div_(temperature)
+            z_KV = product_in_float32(hidden_NH[here], head_VH.t()).div_(temperature)
             z_KV -= z_KV.amax(-1, keepdim=True)
             token_K1 = token_N[here, None]
             picked_K = z_KV.gather(-1, token_K1)[:, 0]

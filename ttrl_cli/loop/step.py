@@ -53,7 +53,7 @@ from ttrl_cli.records import (
 )
 from ttrl_cli.rundir import RunDir, Totals, files
 from ttrl_cli.rundir.lines import attempt_line
-from ttrl_cli.sampler.base import NeverAsleep, Sampler, Sleeper
+from ttrl_cli.sampler.base import NeverAsleep, Sampler, Sleeper, WarningSampler
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +157,13 @@ class Parts:
         if report.warning:
             self.reporter.warned(report.warning)
         return report
+
+    def report_sampling(self, too_long: str) -> None:
+        """Report what was unusual about a step's samples."""
+        sampler = self.sampler
+        own = sampler.take_warning() if isinstance(sampler, WarningSampler) else ""
+        for warning in filter(None, (too_long, own)):
+            self.reporter.warned(warning)
 
     def log(self, attempts: Sequence[Attempt], metrics: Mapping[str, float], stage: str) -> None:
         """Write a step's attempts and metrics; they count once the step is committed."""
@@ -264,9 +271,7 @@ def sample_and_grade(
         parts.reporter.sampled(step, len(completions), total)
     sampled = time.monotonic()
     parts.progress.enter("grading")
-    too_long = parts.outgrown.note(overflows(completions.values(), keys))
-    if too_long:
-        parts.reporter.warned(too_long)
+    parts.report_sampling(parts.outgrown.note(overflows(completions.values(), keys)))
     verdicts = parts.grader.collect()
     verdicts |= {at: ungraded(c.overflow) for at, c in completions.items() if c.overflow}
     timing = Timing(sampling=sampled - started, waiting=time.monotonic() - sampled)

@@ -18,6 +18,8 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from ttrl_cli.models.products import product_in_float32
+
 NAME = "ttrl_shared_prefix"
 _UNSUPPORTED = ("sliding_window", "softcap", "s_aux", "position_bias")
 
@@ -103,7 +105,9 @@ def attend(
         [B, H_kv, R, D].
     """
     written, kv_heads, per_head = own_keys.shape[2], query.shape[1], query.shape[2]
-    own_scores = query @ own_keys.transpose(-1, -2)  # [B, H_kv, R, T]
+    own_keys_T = own_keys.flatten(0, 1).transpose(-1, -2)
+    own_scores = product_in_float32(query.flatten(0, 1), own_keys_T)
+    own_scores = own_scores.view(*query.shape[:3], written)  # [B, H_kv, R, T]
     output = torch.empty_like(query)
     start = 0
     for (prompt_keys, prompt_values), count in zip(prompts, rows_P, strict=True):
@@ -113,9 +117,9 @@ def attend(
         start += count
         # rows and their query heads side by side: one product per kv head [H_kv, n * R, D]
         stacked = query[here].transpose(0, 1).flatten(1, 2)
-        scores = stacked @ prompt_keys.transpose(-1, -2)
+        scores = product_in_float32(stacked, prompt_keys.transpose(-1, -2))
         own = own_scores[here].transpose(0, 1).flatten(1, 2)
-        weights = torch.softmax(torch.cat([scores, own], -1).float(), -1).to(query.dtype)
+        weights = torch.softmax(torch.cat([scores, own], -1), -1).to(query.dtype)
         on_prompt, on_own = weights[..., :-written], weights[..., -written:]
         shape = (kv_heads, count, per_head, -1)
         from_prompt = (on_prompt @ prompt_values).view(shape).transpose(0, 1)

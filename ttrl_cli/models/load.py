@@ -19,7 +19,7 @@ from transformers.utils import logging as transformers_logging
 from ttrl_cli.completions import Marks
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import SetupError, first_line
-from ttrl_cli.models import attention, sharding
+from ttrl_cli.models import attention, gpus, sharding
 from ttrl_cli.models.layers import checkpoint_activations, decoder_layers
 from ttrl_cli.models.lean import weights
 from ttrl_cli.models.tokenizer import Codec, folder_of, load_codec
@@ -89,14 +89,19 @@ def choose_device(device: str) -> str:
     """Return the device, with `auto` resolved: cuda if there is a GPU, else cpu.
 
     Raises:
-        SetupError: If cuda is asked for and torch sees none.
+        SetupError: If cuda is asked for and torch sees none; or, by `auto`, if there is an NVIDIA
+            driver and torch sees no GPU.
     """
-    if device == "cuda" and not torch.cuda.is_available():
+    if device == "cpu":
+        return "cpu"
+    if torch.cuda.is_available():
+        return "cuda"
+    # a model that is meant for a GPU would take days on the CPU, without a word
+    gpus.require_no_idle_gpu(f"--device {device}")
+    if device == "cuda":
         msg = "--device cuda: torch sees no GPU (try --device cpu)"
         raise SetupError(msg)
-    if device != "auto":
-        return device
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    return "cpu"
 
 
 def choose_dtype(config: RunConfig) -> str:
@@ -138,6 +143,7 @@ def load_model(config: RunConfig, codec: Codec | None = None) -> LoadedModel:
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     attention.register()
+    _leave_cudnn_attention_out()
     folder = folder_of(config.model)
     codec = codec or load_codec(folder, thinking=config.thinking)
     device = choose_device(config.device)
@@ -151,6 +157,9 @@ def load_model(config: RunConfig, codec: Codec | None = None) -> LoadedModel:
     again = choose_checkpointing(config) and config.train and not lean
     if lean:
         weights.fuse(base)
+        # of the blocks that are free now, none is large enough for what comes
+        if device == "cuda":
+            torch.cuda.empty_cache()
     network = _with_adapter(base, config)
     if again:  # inside of what gathers weights, so that both passes have them
         checkpoint_activations(decoder_layers(base, "take --no-checkpointing"))
@@ -164,6 +173,17 @@ def load_model(config: RunConfig, codec: Codec | None = None) -> LoadedModel:
     )
 
 
+def _leave_cudnn_attention_out() -> None:
+    """Keep PyTorch's attention from calling cuDNN, in this process.
+
+    PyTorch prefers cuDNN on H100, H200 and B200. cuDNN builds a plan for each combination of sizes
+    and strides, keeps one set of plans per thread and never drops any. Rows of a round all differ
+    in length, so an update would build thousands of plans: minutes of the processor's time, and
+    memory that grows with each update. Flash and memory-efficient attention build none.
+    """
+    torch.backends.cuda.enable_cudnn_sdp(False)
+
+
 def _load_base(folder: str, config: RunConfig, device: str) -> Any:
     """Load the base model from a folder to a device.
 
@@ -171,19 +191,34 @@ def _load_base(folder: str, config: RunConfig, device: str) -> Any:
         SetupError: If it cannot be loaded.
     """
     dtype = getattr(torch, choose_dtype(config))
-    # weights in 4 bits are made on their device, and cannot be moved
     place = torch.cuda.current_device() if device == "cuda" else device
-    special = {"device_map": {"": place}, **_four_bits(dtype)} if config.load_in_4bit else {}
+    special = _four_bits(dtype) if config.load_in_4bit else {}
     try:
-        base = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=dtype, attn_implementation=attention.NAME, **special
+        return AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=dtype,
+            attn_implementation=attention.NAME,
+            **_placed(place, quantised=config.load_in_4bit),
+            **special,
         )
-        return base if config.load_in_4bit else base.to(device)
     except torch.OutOfMemoryError:
         raise
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         msg = f"model {folder!r} could not be loaded: {first_line(error)}"
         raise SetupError(msg) from error
+
+
+def _placed(place: str | int, *, quantised: bool) -> dict[str, Any]:
+    """Return the options with which transformers reads weights straight to a place.
+
+    To a GPU, they need not pass through the machine's memory as a whole, which eight processes
+    would fill with eight models. Weights in 4 bits are made on their device, and cannot be moved.
+
+    Args:
+        place: A GPU's index, or cpu.
+        quantised: Whether the weights are to be in 4 bits.
+    """
+    return {"device_map": {"": place}} if quantised or place != "cpu" else {}
 
 
 def _four_bits(dtype: torch.dtype) -> dict[str, Any]:
@@ -228,8 +263,9 @@ def _with_adapter(base: Any, config: RunConfig) -> PeftModel:
         bias="none",
         task_type="CAUSAL_LM",
     )
-    # peft draws the A matrices from the global generator; the fork keeps that to ourselves
-    with torch.random.fork_rng():
+    # peft draws the A matrices from the global generator of the CPU; the fork keeps that to
+    # ourselves, and without GPUs in it, it neither starts CUDA nor warns of several GPUs
+    with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(config.seed)
         network = get_peft_model(base, lora)
     network.eval()

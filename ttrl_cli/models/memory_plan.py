@@ -1,12 +1,12 @@
 """What a run needs in memory, computed before anything is loaded.
 
 Counted exactly: weights, adapter, its gradient and moments. Bounded from above: what a micro-batch
-keeps for its backward pass, logits, and what an engine computes with. The rest goes to the KV cache
-of samples. A sampler with an engine of its own has a second copy of the weights; where too little
-is left beside an update, the engine sleeps meanwhile.
+keeps for its backward pass, logits, factors of adapters laid side by side, and what an engine
+computes with. Reckoned, from what others report: CUDA's context, workspaces and graphs. The rest
+goes to the KV cache of samples. A sampler with an engine of its own has a second copy of the
+weights; where too little is left beside an update, the engine sleeps meanwhile.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,27 +23,36 @@ _FLOAT = 4
 _FOUR_BITS = 0.52
 """Bytes of a weight in 4 bits, with its share of the scales of its block (QLoRA, section 3)."""
 _SLACK = 0.06
-"""Share of a device's memory that is left alone: contexts, kernels' workspaces, fragmentation."""
+"""Share of a device's memory that is left alone: fragmentation."""
+CONTEXT = 2**29
+"""Bytes of CUDA's context in a process, with the kernels that it loads."""
+_WORKSPACES = 2**28
+"""Bytes of workspaces: cuBLAS has some of up to 32 MiB for each thread and stream."""
+_GRAPH = 24 * 2**20
+"""Bytes of a decoder layer's CUDA graphs, over all batch sizes that vLLM captures."""
+_CAPTURES = 2
+"""How often vLLM captures them: with an adapter and without."""
 _PROMPT = 2048
 """Tokens that a prompt is taken to have."""
 _SHARED_ROWS = 256
 """Rows that the sampler on the learner's weights decodes together; more only of one prompt."""
 _ENGINE_ROWS = 1024
-_ENGINE_TOKENS = 8192
-"""Tokens that vLLM computes at once."""
+ENGINE_TOKENS = 8192
+"""Tokens that vLLM computes at once on a GPU."""
 _HEAD_TOKENS = 1024
 """Tokens whose logits exist at a time while learning, at most."""
 _FEWEST_SEQUENCES = 8
 """Whole sequences that an engine must have room for beside an update, or it sleeps meanwhile."""
 
 Phase = Literal["always", "sampling", "update"]
+Owner = Literal["learner", "sampler"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
     """One line of a plan: who needs how many bytes for what, and when."""
 
-    owner: Literal["learner", "sampler"]
+    owner: Owner
     what: str
     size: int
     phase: Phase
@@ -57,7 +66,8 @@ class Plan:
         shape: The model's sizes.
         dtype: Type of the base weights.
         device: cpu or cuda.
-        total: Memory that there is, in bytes.
+        total: Memory that the run may take, in bytes: what is free.
+        installed: Memory that the device has.
         items: What is needed.
         kv_token: Bytes of a token's KV.
         sequence: Tokens of a sample with its prompt, estimated before the run.
@@ -69,6 +79,7 @@ class Plan:
     dtype: str
     device: str
     total: int
+    installed: int
     items: tuple[Item, ...]
     kv_token: int
     sequence: int
@@ -96,15 +107,27 @@ class Plan:
     @property
     def why_not(self) -> str:
         """What does not fit, in words; empty if everything does."""
-        needed = max(self.during("sampling"), self.during("update"))
-        if self.kv_tokens < self.least:
-            needed += self.least * self.kv_token - self.kv_bytes
+        return self._too_little(max(self._sampling_least, self.during("update")))
+
+    @property
+    def why_no_row(self) -> str:
+        """What does not fit while a single row is sampled, in words; empty if everything does."""
+        return self._too_little(self._sampling_least)
+
+    @property
+    def _sampling_least(self) -> int:
+        kv_bytes = max(self.kv_bytes, self.least * self.kv_token)
+        return self.during("sampling") - self.kv_bytes + kv_bytes
+
+    def _too_little(self, needed: int) -> str:
         if needed <= self.total * (1 - _SLACK):
             return ""
         return f"the run needs at least {gib(needed)} of memory; {gib(self.total)} are available"
 
 
 KV_CACHE = "keys and values"
+CUDA = "CUDA context and workspaces"
+FACTORS = "factors of adapters, joined"
 
 
 def gib(size: int) -> str:
@@ -120,11 +143,30 @@ def rows_of(config: RunConfig, most: int) -> int:
     return min(config.groups * -(-config.group_size // config.gpus), most)
 
 
-def memory(device: str) -> int:
-    """Return a GPU's total memory, or the free memory of the machine, in bytes."""
-    if device == "cuda":
-        return int(torch.cuda.mem_get_info()[1])
-    return int(psutil.virtual_memory().available)
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """A device's memory, in bytes.
+
+    Attributes:
+        free: What this process may take.
+        installed: What the device has.
+    """
+
+    free: int
+    installed: int
+
+
+def memory(device: str) -> Memory:
+    """Return the memory of this process's GPU, or of the machine.
+
+    What other processes use is not free; what this one keeps for later is.
+    """
+    if device == "cpu":
+        found = psutil.virtual_memory()
+        return Memory(free=int(found.available), installed=int(found.total))
+    free, installed = torch.cuda.mem_get_info()
+    kept = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+    return Memory(free=free + kept, installed=installed)
 
 
 def plan_here(config: RunConfig, folder: str, *, engine: bool) -> Plan:
@@ -139,12 +181,16 @@ def plan_here(config: RunConfig, folder: str, *, engine: bool) -> Plan:
         SetupError: If the model's configuration cannot be read, or there is no such device.
     """
     device = choose_device(config.device)
+    found = memory(device)
+    # this process's context, which the plan counts, is there already: to ask for memory makes it
+    free = found.free // config.gpus if device == "cpu" else found.free + CONTEXT
     return plan(
         read_shape(folder),
         config,
         dtype=choose_dtype(config),
         device=device,
-        total=memory(device) // (config.gpus if device == "cpu" else 1),
+        total=min(free, found.installed),
+        installed=found.installed,
         checkpointing=choose_checkpointing(config),
         engine=engine,
     )
@@ -157,6 +203,7 @@ def plan(
     dtype: str,
     device: str,
     total: int,
+    installed: int | None = None,
     checkpointing: bool,
     engine: bool,
 ) -> Plan:
@@ -167,28 +214,28 @@ def plan(
         config: The run's configuration.
         dtype: Type of the base weights.
         device: cpu or cuda.
-        total: Memory of the device, in bytes.
+        total: Memory that the run may take, in bytes.
+        installed: Memory that the device has; by default as much.
         checkpointing: Whether the learner uses activation checkpointing.
         engine: Whether the sampler has an engine with weights of its own on this device.
     """
     learned = config.train or not engine
+    always = _of_cuda(shape, learned=learned, engine=engine) if device == "cuda" else []
     learner = _learner(shape, config, dtype, checkpointing) if learned else []
-    fixed = _engine(shape, config, dtype) if engine else {}
+    fixed = _engine(shape, config, dtype) if engine else _shared(shape, config)
     busy = sum(item.size for item in learner if item.phase == "update")
-    resting = sum(item.size for item in learner) - busy
+    resting = sum(item.size for item in [*always, *learner]) - busy
     free = int(total * (1 - _SLACK)) - resting - sum(fixed.values())
     kv_token = 2 * shape.layers * shape.kv_heads * shape.width * _BYTES[dtype]
     written = min(config.max_tokens + (config.answer_tokens or 0), shape.context)
-    group = -(-config.group_size // config.gpus)
     sequence = _sequence(shape, config)
-    rows = rows_of(config, _ENGINE_ROWS if engine else max(_SHARED_ROWS, group))
+    rows = rows_of(config, _ENGINE_ROWS) if engine else _shared_rows(config)
     fewest = min(rows, _FEWEST_SEQUENCES) * sequence * kv_token
-    sleeps = engine and device == "cuda" and free - busy < fewest
+    sleeps = engine and config.train and device == "cuda" and free - busy < fewest
     # an engine keeps its KV cache while the learner works; the other sampler has none then
     beside = busy if engine and not sleeps else 0
     # which beginnings are shared, an engine finds out by itself; the other sampler knows
-    own = 64 << max(0, math.ceil(math.log2(written / 64)))  # its buffers double as they fill
-    tokens = rows * sequence if engine else rows * own + config.groups * _PROMPT
+    tokens = rows * sequence if engine else rows * written + config.groups * _PROMPT
     kv = min(tokens * kv_token, max(0, free - beside))
     phase: Phase = "always" if engine and not sleeps else "sampling"
     sampler = [
@@ -200,11 +247,11 @@ def plan(
         dtype=dtype,
         device=device,
         total=total,
-        items=(*learner, *sampler),
+        installed=total if installed is None else installed,
+        items=(*always, *learner, *sampler),
         kv_token=kv_token,
         sequence=sequence,
-        # an engine lets samples wait; the other sampler writes all rows of a batch to their ends
-        least=sequence if engine else tokens,
+        least=sequence,  # where there is no room for more, samples wait
         sleeps=sleeps,
     )
 
@@ -212,6 +259,16 @@ def plan(
 def _sequence(shape: Shape, config: RunConfig) -> int:
     """Estimate the tokens of a sample with its prompt before the run."""
     return min(_PROMPT + config.max_tokens + (config.answer_tokens or 0), shape.context)
+
+
+def _of_cuda(shape: Shape, *, learned: bool, engine: bool) -> list[Item]:
+    """List what CUDA itself needs; an engine's graphs stay also while it sleeps."""
+    owner: Owner = "learner" if learned else "sampler"
+    items = [Item(owner=owner, what=CUDA, size=CONTEXT + _WORKSPACES, phase="always")]
+    if engine:
+        size = _WORKSPACES + _CAPTURES * _GRAPH * shape.layers
+        items.append(Item(owner="sampler", what="CUDA graphs", size=size, phase="always"))
+    return items
 
 
 def _learner(shape: Shape, config: RunConfig, dtype: str, checkpointing: bool) -> list[Item]:
@@ -230,6 +287,7 @@ def _learner(shape: Shape, config: RunConfig, dtype: str, checkpointing: bool) -
         always["moments of the optimiser"] = 2 * adapter
         update = {
             "gradient": adapter,
+            FACTORS: _factors(shape, config) * (2 * _FLOAT + _BYTES[dtype]),
             "activations of a micro-batch": _activations(shape, config, dtype, checkpointing),
             "logits of a micro-batch": 3 * _HEAD_TOKENS * shape.vocabulary * _FLOAT,
         }
@@ -259,6 +317,33 @@ def _activations(shape: Shape, config: RunConfig, dtype: str, checkpointing: boo
     return tokens * (kept + 2 * layer)
 
 
+def _factors(shape: Shape, config: RunConfig) -> int:
+    """Return the numbers of the adapters' factors, where those of one input are side by side.
+
+    The B matrices of queries, keys and values are blocks on a diagonal, as are those of gate and
+    up, between zeros.
+    """
+    heads, kv = shape.heads * shape.width, shape.kv_heads * shape.width
+    # queries, keys, values; output; gate, up; down: inputs of each, and what it makes of them
+    inputs = 3 * shape.hidden + heads + 2 * shape.hidden + shape.inner
+    outputs = 3 * (heads + 2 * kv) + shape.hidden + 2 * 2 * shape.inner + shape.hidden
+    return shape.layers * config.lora_rank * (inputs + outputs)
+
+
+def _shared_rows(config: RunConfig) -> int:
+    """Return the most rows that the sampler on the learner's weights decodes together."""
+    return rows_of(config, max(_SHARED_ROWS, -(-config.group_size // config.gpus)))
+
+
+def _shared(shape: Shape, config: RunConfig) -> dict[str, int]:
+    """Return the bytes of what that sampler needs besides weights and KV cache."""
+    rows = _shared_rows(config)
+    return {
+        FACTORS: _factors(shape, config) * _FLOAT,
+        "logits": 3 * rows * shape.vocabulary * _FLOAT,
+    }
+
+
 def _engine(shape: Shape, config: RunConfig, dtype: str) -> dict[str, int]:
     """Return the bytes of what an engine needs besides the KV cache."""
     size = _BYTES[dtype]
@@ -266,6 +351,6 @@ def _engine(shape: Shape, config: RunConfig, dtype: str) -> dict[str, int]:
     return {
         "weights": shape.parameters * size,
         "adapters": 2 * shape.adapter_per_rank * config.lora_rank * size,
-        "activations": 2 * _ENGINE_TOKENS * (2 * shape.inner + 2 * shape.hidden) * size,
+        "activations": 2 * ENGINE_TOKENS * (2 * shape.inner + 2 * shape.hidden) * size,
         "logits": 3 * rows * shape.vocabulary * _FLOAT,
     }

@@ -43,6 +43,14 @@ class Sampler(Protocol):
         """Release processes and memory; the sampler is not used again."""
 
 
+@runtime_checkable
+class WarningSampler(Protocol):
+    """A sampler that may have to warn of something after a step."""
+
+    def take_warning(self) -> str:
+        """Return the warning, and forget it; an empty text if there is none."""
+
+
 class Sleeper(Protocol):
     """Can free its memory while the learner works."""
 

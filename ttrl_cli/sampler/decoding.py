@@ -7,7 +7,7 @@ import torch
 from transformers.cache_utils import Cache
 
 from ttrl_cli.models.attention import PrefixCache
-from ttrl_cli.models.cache import SuffixLayer, suffix_cache
+from ttrl_cli.models.cache import Moves, SuffixLayer, suffix_cache
 from ttrl_cli.models.lean.decoder import Decoder
 from ttrl_cli.models.lean.weights import supported
 
@@ -18,20 +18,21 @@ class Decoding(Protocol):
     def step(self, token_B: torch.Tensor, position_B: torch.Tensor) -> torch.Tensor:
         """Compute logits [B, V] after one more token a row, at these positions; both int64."""
 
-    def reorder(self, source: Sequence[int], rows_P: list[int]) -> None:
-        """Move row source[i] to index i, for every i; drop the rows that are not in `source`.
+    def reorder(self, moves: Moves, rows_P: list[int]) -> None:
+        """Move rows to other indices, and drop those that remain behind the last one.
 
         `rows_P` says how many rows each prompt has from now on.
         """
 
 
-def start(network: Any, prompts: list[Cache], rows_P: list[int]) -> Decoding:
+def start(network: Any, prompts: list[Cache], rows_P: list[int], most: int) -> Decoding:
     """Start decoding a batch.
 
     Args:
         network: The peft model.
         prompts: One cache per prompt, of one row each.
         rows_P: Rows of each prompt, in batch order.
+        most: Tokens that a row writes at most.
     """
     layers = [
         [(cache.layers[i].keys[0], cache.layers[i].values[0]) for cache in prompts]
@@ -39,33 +40,33 @@ def start(network: Any, prompts: list[Cache], rows_P: list[int]) -> Decoding:
     ]
     prefix = PrefixCache(layers=layers, rows_P=rows_P)
     lean = supported(network.get_base_model())
-    return _LeanDecoding(network, prefix) if lean else _ModelDecoding(network, prefix)
+    return (_LeanDecoding if lean else _ModelDecoding)(network, prefix, most)
 
 
 class _LeanDecoding:
     """Decoding by `models.lean.decoder`."""
 
-    def __init__(self, network: Any, prefix: PrefixCache) -> None:
+    def __init__(self, network: Any, prefix: PrefixCache, most: int) -> None:
         self._decoder = Decoder(network)
         self._prefix = prefix
-        self._own = self._decoder.own()
+        self._own = self._decoder.own(most)
 
     def step(self, token_B: torch.Tensor, position_B: torch.Tensor) -> torch.Tensor:
         return self._decoder(token_B, position_B, self._own, self._prefix)
 
-    def reorder(self, source: Sequence[int], rows_P: list[int]) -> None:
+    def reorder(self, moves: Moves, rows_P: list[int]) -> None:
         self._prefix.rows_P = rows_P
         for layer in self._own:
-            layer.reorder(source)
+            layer.reorder(moves)
 
 
 class _ModelDecoding:
     """Decoding by the model's own forward, with our attention in it."""
 
-    def __init__(self, network: Any, prefix: PrefixCache) -> None:
+    def __init__(self, network: Any, prefix: PrefixCache, most: int) -> None:
         self._network = network
         self._prefix = prefix
-        self._cache = suffix_cache(len(prefix.layers))
+        self._cache = suffix_cache(len(prefix.layers), most)
 
     def step(self, token_B: torch.Tensor, position_B: torch.Tensor) -> torch.Tensor:
         out = self._network(
@@ -77,11 +78,11 @@ class _ModelDecoding:
         )
         return out.logits[:, -1]  # type: ignore[no-any-return]
 
-    def reorder(self, source: Sequence[int], rows_P: list[int]) -> None:
+    def reorder(self, moves: Moves, rows_P: list[int]) -> None:
         self._prefix.rows_P = rows_P
         for layer in self._cache.layers:
             assert isinstance(layer, SuffixLayer)
-            layer.reorder(source)
+            layer.reorder(moves)
 
 
 def packed(live: Sequence[int], rows_P: Sequence[int]) -> tuple[list[int], list[int]]:

@@ -35,7 +35,7 @@ def draw(
     # below the total whatever is drawn, for (1 - 2^-53) * total rounds down: no block is empty
     target_B1 = uniform_B[:, None] * total_B1
     block_B1 = _first_above(block_cdf_BN, target_B1)
-    inside_BK = p_BNK[torch.arange(len(p_BNK)), block_B1[:, 0]].double()
+    inside_BK = p_BNK[torch.arange(len(p_BNK), device=p_BNK.device), block_B1[:, 0]].double()
     inside_cdf_BK = inside_BK.cumsum(-1)
     before_B1 = block_cdf_BN.gather(1, block_B1) - block_BN.gather(1, block_B1)
     # how far into the block, as a share: the block's float32 sum is off by its rounding, and a rare

@@ -97,6 +97,11 @@ class Layout:
     answer: BudgetForcing | None
     seed: int
 
+    @property
+    def answer_room(self) -> int:
+        """The most tokens that a second phase takes, forced ones included; 0 without one."""
+        return self.answer.longest(self.codec) if self.answer else 0
+
     def lay_out(
         self, prompts_P: Sequence[Prompt], step: int
     ) -> tuple[list[LaidOut], list[Completion]]:
@@ -113,7 +118,7 @@ class Layout:
             UsageError: If no prompt of the first step leaves room, and no others follow, so that
                 nothing could ever be sampled.
         """
-        taken = self.answer.longest(self.codec) if self.answer else 0
+        taken = self.answer_room
         context = self.codec.max_context - taken
         fitting: list[LaidOut] = []
         empty: list[Completion] = []

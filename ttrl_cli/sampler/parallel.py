@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from ttrl_cli.process_group import ProcessGroup
 from ttrl_cli.records import Adapter, Completion, FloatArray, Json, Probe, Prompt
-from ttrl_cli.sampler.base import Sampler, SeparateSampler
+from ttrl_cli.sampler.base import Sampler, SeparateSampler, WarningSampler
 
 _LOOK = 0.1
 """Seconds between two looks at whether to stop."""
@@ -101,6 +101,10 @@ class ParallelSampler:
     def seek(self, cursor: Json) -> None:
         """Continue from a state; only samplers without one are run in several processes."""
         self._own.seek(cursor)
+
+    def take_warning(self) -> str:
+        """Return the own sampler's; the other processes have devices like this one."""
+        return self._own.take_warning() if isinstance(self._own, WarningSampler) else ""
 
     def close(self) -> None:
         """Close the own sampler; the other processes close theirs when they are told to stop."""

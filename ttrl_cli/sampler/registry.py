@@ -138,17 +138,25 @@ def _of_plugin(plugin: Plugin, context: SamplerContext, argument: str) -> Sample
 
 def transformers_sampler(context: SamplerContext, argument: str) -> Sampler:
     """Make a sampler in this process, on the model that the learner trains."""
+    from ttrl_cli.models.memory_plan import plan_here
+    from ttrl_cli.models.tokenizer import folder_of
     from ttrl_cli.sampler.layout import budget_forcing
     from ttrl_cli.sampler.transformers import TransformersSampler
 
     _refuse_argument("transformers", argument)
     config = context.config
+    planned = plan_here(config, folder_of(config.model), engine=False)
+    on_gpu = planned.device == "cuda"
+    # on a CPU the bounds of an update, which few runs reach, would refuse what has always worked
+    _require_room(planned.why_not if on_gpu else planned.why_no_row, config)
     return TransformersSampler(
         context.model(),
         max_tokens=config.max_tokens,
         temperature=config.temperature,
         seed=config.seed,
         answer=budget_forcing(config),
+        # what a CPU's memory has room for changes by the minute, and samples by rounding with it
+        kv_tokens=planned.kv_tokens if on_gpu else None,
     )
 
 
@@ -166,9 +174,7 @@ def vllm_sampler(context: SamplerContext, argument: str) -> Sampler:
     _refuse_argument("vllm", argument)
     config, folder = context.config, folder_of(context.config.model)
     planned = plan_here(config, folder, engine=True)
-    if planned.why_not:
-        msg = f"--sampler vllm: {planned.why_not}; see: ttrl doctor --model {config.model}"
-        raise SetupError(msg)
+    _require_room(planned.why_not, config)
     set_threads(config.threads)
     codec = context.codec()  # before any weights: its template may not work
     engine = start_engine(folder, config, planned)
@@ -202,6 +208,18 @@ def vllm_server_sampler(context: SamplerContext, argument: str) -> Sampler:
         seed=config.seed,
         answer=budget_forcing(config),
     )
+
+
+def _require_room(why_not: str, config: RunConfig) -> None:
+    """Refuse a run that does not fit, before its weights are loaded.
+
+    Raises:
+        SetupError: If there is a reason.
+    """
+    if why_not:
+        model = f" --model {config.model}" if config.model else " --model MODEL"
+        msg = f"--sampler {config.sampler}: {why_not}; see: ttrl doctor{model}"
+        raise SetupError(msg)
 
 
 def _refuse_argument(name: str, argument: str) -> None:

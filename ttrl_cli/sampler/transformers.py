@@ -1,13 +1,14 @@
 """Sampling in process, on the model the learner trains.
 
-One prefill per prompt, shared by its G samples; the rows of a step decode as one batch of up to
-_MAX_ROWS; finished rows are handed out at once and leave the batch. Sampler and learner
+One prefill per prompt, shared by its G samples; the rows of a step decode in batches that fit into
+memory (`chunks`); finished rows are handed out at once and leave the batch. Sampler and learner
 share one set of weights, so loading an adapter is a matter of agreeing on which update it came
 from.
 """
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,15 +17,16 @@ import torch
 from transformers.cache_utils import Cache
 
 from ttrl_cli import seeding
-from ttrl_cli.errors import DivergedError
+from ttrl_cli.errors import DivergedError, SetupError
+from ttrl_cli.models.cache import moves_of
 from ttrl_cli.models.load import LoadedModel
 from ttrl_cli.records import Adapter, Completion, IntArray, Json, Prompt
+from ttrl_cli.sampler.chunks import Bounds, Share, first_chunk, rows_in, shares_of
 from ttrl_cli.sampler.decoding import Decoding, packed
 from ttrl_cli.sampler.decoding import start as start_decoding
 from ttrl_cli.sampler.draw import draw
 from ttrl_cli.sampler.layout import BudgetForcing, LaidOut, Layout
 
-_MAX_ROWS = 256
 _DRAWS_AHEAD = 64
 _LEAST_SHARED = 16  # tokens of a common beginning that are worth a run of their own
 
@@ -44,18 +46,11 @@ class _Row:
     seed: int
     rng: np.random.Generator
     most_tokens: int
-    uniforms: list[float] = field(default_factory=list)
     token_ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     sampled: list[bool] = field(default_factory=list)
     forced: list[int] = field(default_factory=list)
     answering: bool = False
-
-    def uniform(self) -> float:
-        """Return the row's next uniform number; drawing ahead in blocks does not change them."""
-        if not self.uniforms:
-            self.uniforms = self.rng.random(_DRAWS_AHEAD)[::-1].tolist()
-        return self.uniforms.pop()
 
     def write(self, token: int, logprob: float) -> int:
         """Append the drawn token, or the forced one if there is one; return the one appended."""
@@ -67,21 +62,44 @@ class _Row:
 
 @dataclass(slots=True)
 class _Batch:
-    """Rows decoding together, those of a prompt side by side; each row's next position."""
+    """Rows decoding together, those of a prompt side by side.
+
+    What each token needs is on the model's device: neither numbers nor indices are uploaded for
+    one token.
+
+    Attributes:
+        position_B: Each row's next position.
+        uniform_BD: Each row's uniform numbers, drawn ahead in blocks, which does not change them.
+        used: How many of these are used up.
+    """
 
     rows: list[_Row]
     rows_P: list[int]
     decoding: Decoding
     position_B: torch.Tensor
     logits_BV: torch.Tensor
+    uniform_BD: torch.Tensor | None = None
+    used: int = _DRAWS_AHEAD
 
-    def keep(self, live: list[int]) -> list[int]:
-        """Drop all rows but those at the given indices; return the old index of each row kept."""
+    def uniform_B(self) -> torch.Tensor:
+        """Return each row's next uniform number, float64."""
+        if self.uniform_BD is None or self.used == _DRAWS_AHEAD:
+            drawn = np.stack([row.rng.random(_DRAWS_AHEAD) for row in self.rows])
+            self.uniform_BD = torch.from_numpy(drawn).to(self.position_B.device)
+            self.used = 0
+        self.used += 1
+        return self.uniform_BD[:, self.used - 1]
+
+    def keep(self, live: list[int], token_B: torch.Tensor) -> torch.Tensor:
+        """Drop all rows but those at the given indices; return the tokens of those kept."""
         source, self.rows_P = packed(live, self.rows_P)
+        source_B = torch.tensor(source, device=token_B.device)
         self.rows = [self.rows[index] for index in source]
-        self.position_B = self.position_B[source]
-        self.decoding.reorder(source, self.rows_P)
-        return source
+        self.position_B = self.position_B[source_B]
+        if self.uniform_BD is not None:
+            self.uniform_BD = self.uniform_BD[source_B]
+        self.decoding.reorder(moves_of(source, token_B.device), self.rows_P)
+        return token_B[source_B]
 
 
 class TransformersSampler:
@@ -93,6 +111,7 @@ class TransformersSampler:
         temperature: Sampling temperature.
         seed: The run's seed.
         answer: The second phase of completions, if there is one.
+        kv_tokens: Tokens that the KV cache has room for; None for any number.
 
     Attributes:
         policy: The step whose update made the weights.
@@ -107,8 +126,12 @@ class TransformersSampler:
         temperature: float,
         seed: int,
         answer: BudgetForcing | None = None,
+        kv_tokens: int | None = None,
     ) -> None:
         self._model = model
+        self._kv_tokens = kv_tokens
+        self._most_rows: int | None = None
+        self._warning = ""
         self._layout = Layout(codec=model.codec, max_tokens=max_tokens, answer=answer, seed=seed)
         self._temperature = temperature
         self.policy = 0
@@ -124,6 +147,11 @@ class TransformersSampler:
     def seek(self, cursor: Json) -> None:
         """Do nothing: there is no state to restore."""
 
+    def take_warning(self) -> str:
+        """See `WarningSampler.take_warning`."""
+        warning, self._warning = self._warning, ""
+        return warning
+
     def close(self) -> None:
         """Do nothing: the model belongs to the learner, too."""
 
@@ -132,22 +160,73 @@ class TransformersSampler:
     ) -> Iterator[Completion]:
         """See `Sampler.sample` and `Layout.lay_out`.
 
+        Rows that decode together are halved where memory runs out, and what they had not finished
+        is written again from its beginning: by the seeds, with the same draws.
+
         Raises:
             UsageError: If no prompt of the first step leaves room.
             DivergedError: If the model's logits are not finite.
+            SetupError: If the device's memory is too small for one row.
         """
         self.drawn = 0
         fitting, empty = self._layout.lay_out(prompts_P, step)
         yield from empty
-        for chunk in _chunks(fitting):
-            batch = self._prefill(chunk, step)
+        waiting = shares_of(fitting)
+        own = max((laid_out.room for laid_out in fitting), default=0) + self._layout.answer_room
+        while waiting:
+            bounds = Bounds(own=own, tokens=self._kv_tokens, rows=self._most_rows)
+            chunk, waiting = first_chunk(waiting, bounds)
+            left = yield from self._write(chunk, step, own, stop)
+            if left is None:
+                return
+            if left:
+                self._halve(rows_in(chunk))
+                waiting = left + waiting
+
+    def _write(
+        self, chunk: list[Share], step: int, own: int, stop: Callable[[], bool]
+    ) -> Generator[Completion, None, list[Share] | None]:
+        """Yield the completions of a chunk.
+
+        Returns:
+            The samples that were not finished when memory ran out; None if sampling was stopped.
+        """
+        done: set[tuple[int, int]] = set()
+        kept = self.drawn
+        try:
+            batch = self._prefill(chunk, step, own)
             while batch.rows:
                 if stop():
-                    return
-                yield from self._advance(batch)
+                    return None
+                for completion in self._advance(batch):
+                    done.add((completion.group, completion.index))
+                    kept += len(completion.token_ids_T)
+                    yield completion
+        except torch.OutOfMemoryError:
+            # the error holds on to the frames, and these to the batch, until this block ends
+            self.drawn = kept
+            return _unfinished(chunk, done)
+        return []
+
+    def _halve(self, rows: int) -> None:
+        """Halve the rows that decode together, for the rest of the run.
+
+        Raises:
+            SetupError: If there was but one.
+        """
+        if rows == 1:
+            msg = (
+                "out of memory while one row was sampled alone; see ttrl doctor --model, and "
+                "lower --max-tokens"
+            )
+            raise SetupError(msg)
+        self._most_rows = rows // 2
+        self._warning = f"out of memory: {rows // 2} rows are now sampled at a time, half as many"
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
     @torch.inference_mode()
-    def _prefill(self, prompts: Sequence[LaidOut], step: int) -> _Batch:
+    def _prefill(self, chunk: Sequence[Share], step: int, own: int) -> _Batch:
         """Run each prompt once and share its KV cache among its samples.
 
         The tokens that all prompts begin with (a system message, worked examples) are run once for
@@ -156,20 +235,19 @@ class TransformersSampler:
         rows: list[_Row] = []
         caches: list[Cache] = []
         logits = []
-        shared = common_prefix([laid_out.ids_S for laid_out in prompts])
+        shared = common_prefix([share.laid_out.ids_S for share in chunk])
         start = self._run(shared, None).past_key_values if len(shared) else None
-        for laid_out in prompts:
-            n = laid_out.prompt.n
+        for laid_out, indices in ((share.laid_out, share.indices) for share in chunk):
             out = self._run(laid_out.ids_S[len(shared) :], copy.deepcopy(start))
             caches.append(out.past_key_values)
-            logits.append(out.logits[:, -1].expand(n, -1))
-            rows += [self._row(laid_out, index, step) for index in laid_out.prompt.indices]
+            logits.append(out.logits[:, -1].float().expand(len(indices), -1))
+            rows += [self._row(laid_out, index, step) for index in indices]
         lengths = torch.tensor([len(row.laid_out.ids_S) for row in rows], device=self._model.device)
-        rows_P = [laid_out.prompt.n for laid_out in prompts]
+        rows_P = [len(share.indices) for share in chunk]
         return _Batch(
             rows=rows,
             rows_P=rows_P,
-            decoding=start_decoding(self._model.network, caches, rows_P),
+            decoding=start_decoding(self._model.network, caches, rows_P, own),
             position_B=lengths,
             logits_BV=torch.cat(logits),
         )
@@ -188,21 +266,22 @@ class TransformersSampler:
     @torch.inference_mode()
     def _advance(self, batch: _Batch) -> list[Completion]:
         """Draw one token a row; drop the rows that are finished and return their completions."""
-        uniform_B = torch.tensor([row.uniform() for row in batch.rows], dtype=torch.float64)
-        drawn_B, logprob_B = draw(
-            batch.logits_BV, uniform_B.to(batch.logits_BV.device), self._temperature
-        )
-        if not bool(logprob_B.isfinite().all()):
+        token_B, logprob_B = draw(batch.logits_BV, batch.uniform_B(), self._temperature)
+        # one download a token; ids are exact in float64
+        drawn, logprobs = torch.stack([token_B.double(), logprob_B.double()]).tolist()
+        if not all(map(math.isfinite, logprobs)):
             msg = "the model's logits are not finite: its weights are broken; lower --lr"
             raise DivergedError(msg)
         self.drawn += len(batch.rows)
         tokens: list[int] = []
+        forced = False
         done: list[Completion] = []
         live: list[int] = []
         for index, (row, token, logprob) in enumerate(
-            zip(batch.rows, drawn_B.tolist(), logprob_B.tolist(), strict=True)
+            zip(batch.rows, drawn, logprobs, strict=True)
         ):
-            tokens.append(row.write(token, logprob))
+            tokens.append(row.write(int(token), logprob))
+            forced = forced or not row.sampled[-1]
             ended = row.sampled[-1] and self._model.codec.ends(row.token_ids)
             if ended or (len(row.token_ids) >= row.most_tokens and not self._answers(row)):
                 done.append(self._completion(row, finished=ended))
@@ -211,8 +290,10 @@ class TransformersSampler:
         if not live:
             batch.rows = []
         else:
-            token_B = torch.tensor(tokens, device=drawn_B.device)
-            token_B = token_B[batch.keep(live)] if done else token_B
+            if forced:
+                token_B = torch.tensor(tokens, device=token_B.device)
+            if done:
+                token_B = batch.keep(live, token_B)
             batch.logits_BV = batch.decoding.step(token_B, batch.position_B)
             batch.position_B = batch.position_B + 1
         return done
@@ -244,6 +325,17 @@ class TransformersSampler:
         )
 
 
+def _unfinished(chunk: Sequence[Share], done: set[tuple[int, int]]) -> list[Share]:
+    """Return the samples of a chunk that are not done."""
+    left = []
+    for share in chunk:
+        group = share.laid_out.prompt.group
+        indices = tuple(index for index in share.indices if (group, index) not in done)
+        if indices:
+            left.append(Share(share.laid_out, indices))
+    return left
+
+
 def common_prefix(prompts: Sequence[IntArray]) -> IntArray:
     """Return the tokens that all prompts begin with, at least one fewer than the shortest has.
 
@@ -255,15 +347,3 @@ def common_prefix(prompts: Sequence[IntArray]) -> IntArray:
     length = int(np.argmin(np.append(same_S, [False])))
     worth = len(prompts) > 1 and length >= _LEAST_SHARED
     return first[: length if worth else 0]
-
-
-def _chunks(prompts_P: Sequence[LaidOut]) -> Iterator[Sequence[LaidOut]]:
-    """Split prompts into runs of at most _MAX_ROWS samples, but at least one prompt."""
-    chunk: list[LaidOut] = []
-    for laid_out in prompts_P:
-        if chunk and sum(p.prompt.n for p in chunk) + laid_out.prompt.n > _MAX_ROWS:
-            yield chunk
-            chunk = []
-        chunk.append(laid_out)
-    if chunk:
-        yield chunk

@@ -1,10 +1,12 @@
 """Starting a vLLM engine in this process."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ttrl_cli.errors import SetupError, first_line
-from ttrl_cli.models.memory_plan import rows_of
+from ttrl_cli.models.memory_plan import ENGINE_TOKENS, rows_of
 
 if TYPE_CHECKING:
     from ttrl_cli.config import RunConfig
@@ -57,7 +59,7 @@ def start_engine(folder: str, config: "RunConfig", planned: "Plan") -> Any:
         there = "CPUs" if current_platform.is_cpu() else "GPUs"
         msg = f"--sampler vllm: the vLLM that is installed is for {there}; see --device"
         raise SetupError(msg)
-    try:
+    with _refusals(sleeps=planned.sleeps):
         config_of_engine = EngineArgs(**options).create_engine_config()
         if planned.device == "cuda":
             import torch
@@ -66,8 +68,29 @@ def start_engine(folder: str, config: "RunConfig", planned: "Plan") -> Any:
             current = torch.device("cuda", torch.cuda.current_device())
             config_of_engine.device_config.device = current
         return LLMEngine.from_vllm_config(config_of_engine, disable_log_stats=True)
+
+
+@contextmanager
+def _refusals(*, sleeps: bool) -> Iterator[None]:
+    """Turn what vLLM raises where it refuses a model or a machine into a SetupError.
+
+    Args:
+        sleeps: Whether the engine is to sleep. vLLM then asserts that no other engine of this
+            process is alive.
+
+    Raises:
+        SetupError: If it refuses.
+    """
+    try:
+        yield
     except (RuntimeError, ValueError, OSError) as error:
         msg = f"--sampler vllm: {first_line(error)}"
+        raise SetupError(msg) from error
+    except AssertionError as error:
+        msg = f"--sampler vllm: {first_line(error)}"
+        if sleeps:
+            msg += "; an earlier run's engine may still be in memory: begin this one anew, in a "
+            msg += "process of its own"
         raise SetupError(msg) from error
 
 
@@ -102,10 +125,19 @@ def engine_options(folder: str, config: "RunConfig", planned: "Plan") -> dict[st
         "max_model_len": longest,
         "kv_cache_memory_bytes": planned.kv_bytes + _SPARE_BLOCKS * _BLOCK * planned.kv_token,
         # vLLM asks for this share to be free, though it is told what to take
-        "gpu_memory_utilization": max(0.01, planned.of("sampler") / planned.total),
+        "gpu_memory_utilization": max(0.01, planned.of("sampler") / planned.installed),
         "enable_sleep_mode": planned.sleeps,
-        **(_on_cpu(longest) if planned.device == "cpu" else {}),
+        **(_on_cpu(longest) if planned.device == "cpu" else _on_gpu()),
     }
+
+
+def _on_gpu() -> dict[str, Any]:
+    """Return the options that differ on a GPU.
+
+    The tokens of a step are those that the memory plan reckons with. An engine that is made from
+    `EngineArgs` would otherwise compute 2,048 at once, and prefills in even smaller slices.
+    """
+    return {"max_num_batched_tokens": ENGINE_TOKENS}
 
 
 def _on_cpu(longest: int) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from torch.nn.functional import silu
 from ttrl_cli.models.attention import PrefixCache, attend
 from ttrl_cli.models.cache import SuffixKV
 from ttrl_cli.models.lean.weights import FUSED, apply_rope, norm, projection, rope
+from ttrl_cli.models.products import product_in_float32
 
 
 class _Layer:
@@ -70,9 +71,9 @@ class Decoder:
         self._model = self._causal.model
         self._layers = [_Layer(layer, self._causal.config) for layer in self._model.layers]
 
-    def own(self) -> list[SuffixKV]:
-        """Make an empty KV cache for the rows, per layer."""
-        return [SuffixKV() for _ in self._layers]
+    def own(self, most: int) -> list[SuffixKV]:
+        """Make an empty KV cache for rows that write at most so many tokens, per layer."""
+        return [SuffixKV(most) for _ in self._layers]
 
     def __call__(
         self,
@@ -81,7 +82,7 @@ class Decoder:
         own: list[SuffixKV],
         prefix: PrefixCache,
     ) -> torch.Tensor:
-        """Compute logits [B, V] after one more token a row.
+        """Compute logits [B, V] in float32 after one more token a row.
 
         Args:
             token_B: The tokens, int64.
@@ -93,4 +94,5 @@ class Decoder:
         angles = rope(self._model, x_BH, position_B)
         for layer, mine, prompts in zip(self._layers, own, prefix.layers, strict=True):
             x_BH = layer(x_BH, angles, mine, prompts, prefix.rows_P)
-        return self._causal.lm_head(norm(self._model.norm, x_BH))  # type: ignore[no-any-return]
+        head_VH = self._causal.lm_head.weight
+        return product_in_float32(norm(self._model.norm, x_BH), head_VH.t())
