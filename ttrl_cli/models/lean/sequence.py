@@ -2,8 +2,8 @@
 
 The counterpart of `decoder`, over the same fused weights: one matrix product for projections of one
 input, little kept for the backward pass (`fused_ops`), and prompts whose KV is shared by the rows
-that go on from them. An adapter's factors are laid side by side once per update, as leaves;
-`Sequences.collect` hands their gradients back to the adapter's own parameters.
+that go on from them. An adapter's factors are laid side by side once per update, as leaves in
+float32; `Sequences.collect` hands their gradients back to the adapter's own parameters.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,6 +19,7 @@ from ttrl_cli.models.lean.rows import Rows, Tokens
 from ttrl_cli.models.lean.weights import (
     FUSED,
     Projection,
+    adapter_factors,
     apply_rope,
     norm,
     projection,
@@ -28,32 +29,34 @@ from ttrl_cli.models.lean.weights import (
 
 @dataclass(frozen=True, slots=True)
 class _Adapted:
-    """Linear layers with one input, their adapters' factors being leaves that take gradients."""
+    """Linear layers with one input, and the masters of their adapters' factors.
+
+    The masters are leaves in float32, which take gradients.
+    """
 
     linears: list[Any]
     plain: Projection
-    down_IR: torch.Tensor | None
-    up_RO: torch.Tensor | None
+    master_IR: torch.Tensor | None
+    master_RO: torch.Tensor | None
 
     @property
-    def constants(self) -> tuple[torch.Tensor, torch.Tensor | None]:
-        return self.plain.weight_IO, self.plain.bias_O
-
-    @property
-    def factors(self) -> tuple[torch.Tensor | None, torch.Tensor | None]:
-        return self.down_IR, self.up_RO
+    def operands(self) -> tuple[torch.Tensor | None, ...]:
+        """What the functions of `fused_ops` take behind their input."""
+        plain = self.plain
+        factors = (plain.down_IR, plain.up_RO)
+        return plain.weight_IO, plain.bias_O, *factors, self.master_IR, self.master_RO
 
     def collect(self) -> None:
-        """Add the factors' gradients to those of the adapters' parameters."""
-        if self.down_IR is None or self.up_RO is None or self.down_IR.grad is None:
+        """Add the masters' gradients to those of the adapters' parameters."""
+        if self.master_IR is None or self.master_RO is None or self.master_IR.grad is None:
             return
-        assert self.up_RO.grad is not None
+        assert self.master_RO.grad is not None
         rank = output = 0
         for linear in self.linears:
             a, b = linear.lora_A["default"].weight, linear.lora_B["default"].weight
             ranks, outputs = slice(rank, rank + len(a)), slice(output, output + len(b))
-            _add_gradient(a, self.down_IR.grad[:, ranks].t())
-            up = self.up_RO.grad[ranks, outputs].t()
+            _add_gradient(a, self.master_IR.grad[:, ranks].t())
+            up = self.master_RO.grad[ranks, outputs].t()
             _add_gradient(b, up * linear.scaling["default"])
             rank, output = ranks.stop, outputs.stop
 
@@ -128,9 +131,9 @@ class _Layer:
         """Compute the layer's output [N, H]."""
         _, out, gated, down = self.blocks
         seen_NH = rows.attend(q_NKW, k_NKW, v_NKW, before, self._layer.self_attn.scaling)
-        x_NH = x_NH + _apply(Projected, seen_NH, *out.constants, *out.factors)
+        x_NH = x_NH + _apply(Projected, seen_NH, *out.operands)
         gated_NM = _normed(self._layer.post_attention_layernorm, gated, x_NH)
-        return x_NH + _apply(GatedProjected, gated_NM, *down.constants, *down.factors)
+        return x_NH + _apply(GatedProjected, gated_NM, *down.operands)
 
     def _with_rope(
         self, attention: Any, qkv_NKW: torch.Tensor, angles: tuple[torch.Tensor, torch.Tensor]
@@ -219,7 +222,7 @@ class Sequences:
 def _normed(module: Any, block: _Adapted, x_NH: torch.Tensor) -> torch.Tensor:
     """Apply a norm and the linear layers after it."""
     scale, epsilon = module.weight, module.variance_epsilon
-    return _apply(NormedProjected, x_NH, scale, epsilon, *block.constants, *block.factors)
+    return _apply(NormedProjected, x_NH, scale, epsilon, *block.operands)
 
 
 def _apply(function: type[torch.autograd.Function], *arguments: Any) -> torch.Tensor:
@@ -229,9 +232,8 @@ def _apply(function: type[torch.autograd.Function], *arguments: Any) -> torch.Te
 
 def _adapted(layer: Any, block: str, names: tuple[str, ...], adapter: bool, grad: bool) -> _Adapted:
     linears = [getattr(getattr(layer, block), name) for name in names]
-    plain = projection(linears, adapter="kept" if adapter else "left out")
-    factors = [
-        None if factor is None else factor.requires_grad_(grad)
-        for factor in (plain.down_IR, plain.up_RO)
-    ]
-    return _Adapted(linears, plain, *factors)
+    if not adapter:
+        return _Adapted(linears, projection(linears, factors=None), None, None)
+    factors = adapter_factors(linears)
+    plain = projection(linears, factors=factors)
+    return _Adapted(linears, plain, *(factor.requires_grad_(grad) for factor in factors))
