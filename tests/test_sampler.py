@@ -297,10 +297,10 @@ def test_an_adapter_that_adds_nothing_is_left_out(tiny_model: Path) -> None:
     config = RunConfig(model=str(tiny_model), dtype="float32", device="cpu", lora_rank=4)
     network = load_model(config).network
     linear = network.get_base_model().model.layers[1].mlp.down_proj
-    assert fused.projection([linear]).down_IR is None
+    assert fused.effective_factors([linear]) is None
     with torch.no_grad():
         linear.lora_B["default"].weight[3, 2] = 1e-6
-    assert fused.projection([linear]).down_IR is not None
+    assert fused.effective_factors([linear]) is not None
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def products(model: LoadedModel) -> Callable[[], float]:
     """Measures the tokens per second that a step's products with weights alone would allow."""
     base = model.network.get_base_model()
     matrices = [
-        projection([getattr(getattr(layer, block), name) for name in names]).weight_IO
+        projection([getattr(getattr(layer, block), name) for name in names], factors=None).weight_IO
         for layer in base.model.layers
         for block, names in FUSED
     ]

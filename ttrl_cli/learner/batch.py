@@ -9,8 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
+from ttrl_cli.models.transfer import upload
 from ttrl_cli.records import IntArray, Row
 
 IGNORED = -100
@@ -32,31 +34,57 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is known of the counted tokens of a micro-batch, on the model's device; float32.
+
+    Attributes:
+        sampled_logp_N: Log-probabilities under the sampler.
+        reference_logp_N: Log-probabilities under the reference model, 0 where unknown.
+        advantage_N: Advantages.
+        weight_N: Weights of their rows.
+    """
+
+    sampled_logp_N: torch.Tensor
+    reference_logp_N: torch.Tensor
+    advantage_N: torch.Tensor
+    weight_N: torch.Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MicroBatch:
-    """Padded tensors of some rows of a group; T is the longest completion of the batch.
+    """Padded arrays of some rows of a group; T is the longest completion of the batch.
 
     Attributes:
         indices: Index of each row in the round.
+        lengths: Tokens of each row's completion.
         input_ids_BT: The prompt's last token and the completion, padded on the right [B, T + 1].
         labels_BT: The same, IGNORED where no loss is taken: first column, forced tokens, padding.
-        sampled_logp_BT: Log-probabilities under the sampler [B, T].
-        reference_logp_BT: Log-probabilities under the reference model, 0 where unknown [B, T].
-        advantage_BT: Advantages [B, T].
-        weight_BT: Row weights, 0 on padding [B, T].
+        known_KBT: The values of `Known`, in its order, padded [4, B, T].
     """
 
     indices: tuple[int, ...]
-    input_ids_BT: torch.Tensor
-    labels_BT: torch.Tensor
-    sampled_logp_BT: torch.Tensor
-    reference_logp_BT: torch.Tensor
-    advantage_BT: torch.Tensor
-    weight_BT: torch.Tensor
+    lengths: tuple[int, ...]
+    input_ids_BT: IntArray
+    labels_BT: IntArray
+    known_KBT: npt.NDArray[np.float32]
 
     @property
-    def counted_BT(self) -> torch.Tensor:
+    def counted_BT(self) -> npt.NDArray[np.bool_]:
         """Which tokens the loss is taken on [B, T]."""
-        return self.labels_BT[:, 1:] != IGNORED
+        counted: npt.NDArray[np.bool_] = self.labels_BT[:, 1:] != IGNORED
+        return counted
+
+    def known(self, device: torch.device) -> Known:
+        """Upload what is known of the counted tokens, in the order of rows and tokens."""
+        sampled_N, reference_N, advantage_N, weight_N = upload(
+            self.known_KBT[:, self.counted_BT], device
+        )
+        return Known(
+            sampled_logp_N=sampled_N,
+            reference_logp_N=reference_N,
+            advantage_N=advantage_N,
+            weight_N=weight_N,
+        )
 
 
 def merge_identical(rows: Sequence[Row]) -> tuple[Row, ...]:
@@ -106,21 +134,18 @@ def group_rows(rows: Sequence[Row]) -> list[Group]:
     return groups
 
 
-def idle(device: torch.device) -> MicroBatch:
+def idle() -> MicroBatch:
     """Return a micro-batch of one row on which no loss is taken.
 
     A process runs it to join as many collectives as processes that have more micro-batches.
     """
-    ids_BT = torch.zeros((1, 2), dtype=torch.int64, device=device)
-    none_BT = torch.zeros((1, 1), device=device)
+    ids_BT = np.zeros((1, 2), dtype=np.int64)
     return MicroBatch(
         indices=(),
+        lengths=(1,),
         input_ids_BT=ids_BT,
-        labels_BT=torch.full_like(ids_BT, IGNORED),
-        sampled_logp_BT=none_BT,
-        reference_logp_BT=none_BT,
-        advantage_BT=none_BT,
-        weight_BT=none_BT,
+        labels_BT=np.full_like(ids_BT, IGNORED),
+        known_KBT=np.zeros((4, 1, 1), dtype=np.float32),
     )
 
 
@@ -139,23 +164,24 @@ def cuts(group: Group, budget: int) -> list[slice]:
     return found
 
 
-def micro_batches(group: Group, budget: int, device: torch.device) -> Iterator[MicroBatch]:
+def micro_batches(group: Group, budget: int) -> Iterator[MicroBatch]:
     """Yield the padded micro-batches of a group, each built when it is asked for; see `cuts`."""
     for cut in cuts(group, budget):
-        yield _pad(group.indices[cut], group.rows[cut], device)
+        yield _pad(group.indices[cut], group.rows[cut])
 
 
-def _pad(indices: tuple[int, ...], rows: tuple[Row, ...], device: torch.device) -> MicroBatch:
-    longest = max(len(row.token_ids_T) for row in rows)
-    ids = np.zeros((len(rows), longest + 1), dtype=np.int64)
-    labels = np.full((len(rows), longest + 1), IGNORED, dtype=np.int64)
-    sampled, reference, advantage, weight = np.zeros((4, len(rows), longest), dtype=np.float32)
-    for i, row in enumerate(rows):
-        tokens = len(row.token_ids_T)
-        ids[i, 0] = row.prompt_ids_S[-1]
-        ids[i, 1 : tokens + 1] = labels[i, 1 : tokens + 1] = row.token_ids_T
+def _pad(indices: tuple[int, ...], rows: tuple[Row, ...]) -> MicroBatch:
+    lengths = tuple(len(row.token_ids_T) for row in rows)
+    longest = max(lengths)
+    ids_BT = np.zeros((len(rows), longest + 1), dtype=np.int64)
+    labels_BT = np.full((len(rows), longest + 1), IGNORED, dtype=np.int64)
+    known_KBT = np.zeros((4, len(rows), longest), dtype=np.float32)
+    sampled, reference, advantage, weight = known_KBT
+    for i, (row, tokens) in enumerate(zip(rows, lengths, strict=True)):
+        ids_BT[i, 0] = row.prompt_ids_S[-1]
+        ids_BT[i, 1 : tokens + 1] = labels_BT[i, 1 : tokens + 1] = row.token_ids_T
         if row.sampled_T is not None:
-            labels[i, 1 : tokens + 1][~row.sampled_T] = IGNORED
+            labels_BT[i, 1 : tokens + 1][~row.sampled_T] = IGNORED
         sampled[i, :tokens] = row.logprobs_T
         if row.reference_logprobs_T is not None:
             reference[i, :tokens] = row.reference_logprobs_T
@@ -163,10 +189,8 @@ def _pad(indices: tuple[int, ...], rows: tuple[Row, ...], device: torch.device) 
         weight[i, :tokens] = row.weight
     return MicroBatch(
         indices=indices,
-        input_ids_BT=torch.from_numpy(ids).to(device),
-        labels_BT=torch.from_numpy(labels).to(device),
-        sampled_logp_BT=torch.from_numpy(sampled).to(device),
-        reference_logp_BT=torch.from_numpy(reference).to(device),
-        advantage_BT=torch.from_numpy(advantage).to(device),
-        weight_BT=torch.from_numpy(weight).to(device),
+        lengths=lengths,
+        input_ids_BT=ids_BT,
+        labels_BT=labels_BT,
+        known_KBT=known_KBT,
     )

@@ -2,15 +2,18 @@
 
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from transformers.cache_utils import Cache, DynamicLayer
 
 from ttrl_cli.learner.batch import MicroBatch
 from ttrl_cli.learner.head import Scored, TokenLoss, score
 from ttrl_cli.learner.prefix import PrefixGraph
+from ttrl_cli.models.lean.rows import lay_out
 from ttrl_cli.models.lean.sequence import Sequences
 from ttrl_cli.models.lean.weights import supported
 from ttrl_cli.models.load import LoadedModel
+from ttrl_cli.models.transfer import upload
 from ttrl_cli.records import IntArray
 
 
@@ -62,17 +65,17 @@ class _LeanForward:
     def prefix(self, prefix_ids_S: IntArray) -> PrefixGraph:
         if not len(prefix_ids_S):
             return PrefixGraph([])
-        return PrefixGraph(self._sequences.prompt(torch.tensor(prefix_ids_S, device=self._device)))
+        tokens = lay_out(prefix_ids_S[None], [len(prefix_ids_S)], 0, self._device)
+        return PrefixGraph(self._sequences.prompt(tokens))
 
     def score(
         self, batch: MicroBatch, prefix: PrefixGraph, loss: TokenLoss | None = None
     ) -> Scored:
         # nothing follows a row's last token
-        hidden_BTH = self._sequences.hidden(batch.input_ids_BT[:, :-1], prefix.leaves)
-        counted_BT = batch.counted_BT
-        token_N = batch.labels_BT[:, 1:][counted_BT]
-        head_VH = self._sequences.head_VH
-        return score(hidden_BTH[counted_BT], head_VH, token_N, self._temperature, loss)
+        ids_BT, labels_BT = batch.input_ids_BT[:, :-1], batch.labels_BT[:, 1:]
+        tokens = lay_out(ids_BT, batch.lengths, prefix.length, self._device, labels_BT)
+        hidden_KH = self._sequences.hidden(tokens, prefix.leaves)[tokens.scoring_K]
+        return score(hidden_KH, self._sequences.head_VH, tokens.scored_K, self._temperature, loss)
 
     def collect(self) -> None:
         self._sequences.collect()
@@ -90,22 +93,24 @@ class _ModelForward:
     def prefix(self, prefix_ids_S: IntArray) -> PrefixGraph:
         if not len(prefix_ids_S):
             return PrefixGraph([])
-        ids = torch.tensor(prefix_ids_S[None], device=self._device)
+        ids = upload(prefix_ids_S[None].copy(), self._device)
         cache = self._run(input_ids=ids, use_cache=True, logits_to_keep=1).past_key_values
         return PrefixGraph([(layer.keys, layer.values) for layer in cache.layers])
 
     def score(
         self, batch: MicroBatch, prefix: PrefixGraph, loss: TokenLoss | None = None
     ) -> Scored:
+        ids_BT, labels_BT = upload(np.stack([batch.input_ids_BT, batch.labels_BT]), self._device)
+        counted_N = upload(np.flatnonzero(batch.counted_BT), self._device)
         out = self._run(
-            input_ids=batch.input_ids_BT,
-            labels=batch.labels_BT,
+            input_ids=ids_BT,
+            labels=labels_BT,
             past_key_values=_cache(prefix, len(batch.indices)),
             fused_lm_head=True,
         )
-        logp_N = out.log_probs[batch.counted_BT]
+        logp_N, entropy_N = out.log_probs.flatten()[counted_N], out.entropy.flatten()[counted_N]
         total = logp_N.new_zeros(()) if loss is None else loss(logp_N, slice(None))
-        return Scored(total, logp_N.detach(), out.entropy[batch.counted_BT].detach())
+        return Scored(total, logp_N.detach(), entropy_N.detach())
 
     def collect(self) -> None:
         """Do nothing; the gradients are in the parameters already."""

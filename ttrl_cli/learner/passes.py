@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 
 from ttrl_cli.learner.batch import MicroBatch, cuts, group_rows, idle, micro_batches
 from ttrl_cli.process_group import ProcessGroup
@@ -25,27 +24,23 @@ class Pass:
     batches: Iterator[MicroBatch]
 
 
-def passes(rows: Sequence[Row], budget: int, device: torch.device) -> Iterator[Pass]:
+def passes(rows: Sequence[Row], budget: int) -> Iterator[Pass]:
     """Yield a pass for each prompt, with the rows that share it.
 
     Args:
         rows: The rows.
         budget: Most padded tokens of a micro-batch.
-        device: Where the model is.
     """
     for group in group_rows(rows):
-        yield Pass(group.prefix_ids_S, micro_batches(group, budget, device))
+        yield Pass(group.prefix_ids_S, micro_batches(group, budget))
 
 
-def unshared_passes(
-    rows: Sequence[Row], budget: int, device: torch.device, group: ProcessGroup | None
-) -> Iterator[Pass]:
+def unshared_passes(rows: Sequence[Row], budget: int, group: ProcessGroup | None) -> Iterator[Pass]:
     """Yield one pass, over rows that share no prefix.
 
     Args:
         rows: This process's rows.
         budget: Most padded tokens of a micro-batch.
-        device: Where the model is.
         group: Processes that all call this, and all get the same number of micro-batches: those
             with fewer get empty ones added. None for one process alone.
     """
@@ -55,8 +50,8 @@ def unshared_passes(
 
     def batches() -> Iterator[MicroBatch]:
         for each in groups:
-            yield from micro_batches(each, budget, device)
-        yield from itertools.repeat(idle(device), most - mine)
+            yield from micro_batches(each, budget)
+        yield from itertools.repeat(idle(), most - mine)
 
     yield Pass(np.zeros(0, np.int64), batches())
 

@@ -28,6 +28,11 @@ class PrefixGraph:
             (k.detach().requires_grad_(grad), v.detach().requires_grad_(grad)) for k, v in outputs
         ]
 
+    @property
+    def length(self) -> int:
+        """Tokens of the prompt, S; 0 where there is nothing to share."""
+        return self.leaves[0][0].shape[2] if self.leaves else 0
+
     def backward(self) -> None:
         """Run the backward pass of the prompt, from the gradients of its KV.
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from ttrl_cli.config import RunConfig
-from ttrl_cli.learner.batch import MicroBatch
+from ttrl_cli.learner.batch import Known
 from ttrl_cli.learner.forward import forward
 from ttrl_cli.learner.head import TokenLoss
 from ttrl_cli.learner.loss import kl_loss, policy_loss
@@ -77,7 +77,7 @@ class RowRunner:
             for batch in one.batches:
                 logp_N = run.score(batch, prefix).logp_N.double().cpu().numpy()
                 logp_BT = np.zeros(batch.counted_BT.shape)
-                logp_BT[batch.counted_BT.cpu().numpy()] = logp_N
+                logp_BT[batch.counted_BT] = logp_N
                 for index, logp_T in zip(batch.indices, logp_BT, strict=bool(batch.indices)):
                     row = rows[index]
                     # a prompt that is not shared leads the completion
@@ -86,32 +86,36 @@ class RowRunner:
         return [found[index] for index in range(len(rows))]
 
     def accumulate(self, rows: Sequence[Row], normalizer: float) -> Seen:
-        """Add the gradient of the rows' loss to the parameters; return sums for the metrics."""
-        sums = torch.zeros(4, dtype=torch.float64)
-        most = 0.0
+        """Add the gradient of the rows' loss to the parameters; return sums for the metrics.
+
+        Nothing is read from the device before the end, so that it never waits for this process.
+        """
+        device = self._model.device
+        sums = torch.zeros(4, dtype=torch.float64, device=device)
+        most = torch.zeros((), device=device)
         run = forward(self._model, self._config.temperature, checkpointing=self._checkpointing)
         for one in self._passes(rows):
             prefix = run.prefix(one.prefix_ids_S)
             for batch in one.batches:
-                scored = run.score(batch, prefix, self._loss(batch))
+                known = batch.known(device)
+                scored = run.score(batch, prefix, self._loss(known))
                 torch.autograd.backward(scored.loss / normalizer)
-                counted_BT = batch.counted_BT
-                weight_N = batch.weight_BT[counted_BT]
-                ratio_N = torch.exp(scored.logp_N - batch.sampled_logp_BT[counted_BT])
+                weight_N = known.weight_N
+                ratio_N = torch.exp(scored.logp_N - known.sampled_logp_N)
                 seen = (scored.loss, weight_N, weight_N * ratio_N, weight_N * scored.entropy_N)
-                sums += torch.stack([x.detach().sum().double().cpu() for x in seen])
+                sums += torch.stack([x.detach().sum().double() for x in seen])
                 if len(ratio_N):
-                    most = max(most, float(ratio_N.max()))
+                    most = torch.maximum(most, ratio_N.max())
             prefix.backward()
         run.collect()
-        return Seen(sums=tuple(sums.tolist()), most=most)
+        *totals, largest = torch.cat([sums, most.double()[None]]).tolist()
+        return Seen(sums=tuple(totals), most=largest)
 
-    def _loss(self, batch: MicroBatch) -> TokenLoss:
+    def _loss(self, known: Known) -> TokenLoss:
         """Return the function that computes the loss of a micro-batch's tokens."""
-        counted_BT, coefficient = batch.counted_BT, self._config.kl_loss
-        sampled_N = batch.sampled_logp_BT[counted_BT]
-        advantage_N, weight_N = batch.advantage_BT[counted_BT], batch.weight_BT[counted_BT]
-        reference_N = batch.reference_logp_BT[counted_BT]
+        coefficient = self._config.kl_loss
+        sampled_N, reference_N = known.sampled_logp_N, known.reference_logp_N
+        advantage_N, weight_N = known.advantage_N, known.weight_N
 
         def loss(logp_K: torch.Tensor, here: slice) -> torch.Tensor:
             sampled_K, weight_K = sampled_N[here], weight_N[here]
@@ -125,7 +129,6 @@ class RowRunner:
 
     def _passes(self, rows: Sequence[Row]) -> Iterator[Pass]:
         """Return the passes over some rows; of a sharded model as many as in all processes."""
-        device = self._model.device
         if self._model.no_prefix_sharing:
-            return unshared_passes(rows, self.budget, device, self._group)
-        return passes(rows, self.budget, device)
+            return unshared_passes(rows, self.budget, self._group)
+        return passes(rows, self.budget)

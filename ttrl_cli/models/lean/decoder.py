@@ -12,7 +12,14 @@ from torch.nn.functional import silu
 
 from ttrl_cli.models.attention import PrefixCache, attend
 from ttrl_cli.models.cache import SuffixKV
-from ttrl_cli.models.lean.weights import FUSED, apply_rope, norm, projection, rope
+from ttrl_cli.models.lean.weights import (
+    FUSED,
+    apply_rope,
+    effective_factors,
+    norm,
+    projection,
+    rope,
+)
 from ttrl_cli.models.products import product_in_float32
 
 
@@ -26,10 +33,10 @@ class _Layer:
         self._width: int = layer.self_attn.head_dim
         self._scale: float = layer.self_attn.scaling
         self._qkv, self._out, self._gated, self._down = (
-            projection(
-                [getattr(getattr(layer, block), name) for name in names],
+            projection(linears, factors=effective_factors(linears))
+            for linears in (
+                [getattr(getattr(layer, block), name) for name in names] for block, names in FUSED
             )
-            for block, names in FUSED
         )
 
     def __call__(

@@ -2,8 +2,12 @@
 
 Each runs what autograd would as one function with its own backward: what is cheap to compute again
 (a norm's output, a gate's) is not kept, an adapter adds to its base's output in place, and frozen
-weights get no gradient: `weight_IO` and biases are taken for constants. Adapters are in float32;
-what they add is added before the sum is rounded to the base's type, as peft does.
+weights get no gradient: `weight_IO` and biases are taken for constants.
+
+An adapter is computed in the base's type, from factors that are rounded once per update, and what
+it adds is summed in float32 within the product. Its masters stay in float32, and so do the
+gradients of its factors, so that no update is too small to count. The functions take both: the
+rounded factors, to compute with, and behind them the masters, to which the gradients go.
 """
 
 from typing import Any
@@ -30,10 +34,8 @@ def project(
     y_NO = torch.mm(x_NI, weight_IO) if bias_O is None else torch.addmm(bias_O, x_NI, weight_IO)
     if down_IR is None or up_RO is None:
         return y_NO, None
-    inner_NR = torch.mm(x_NI.to(down_IR.dtype), down_IR)
-    if y_NO.dtype == up_RO.dtype:
-        return y_NO.addmm_(inner_NR, up_RO), inner_NR
-    return torch.addmm(y_NO.to(up_RO.dtype), inner_NR, up_RO).to(y_NO.dtype), inner_NR
+    inner_NR = torch.mm(x_NI, down_IR)
+    return y_NO.addmm_(inner_NR, up_RO), inner_NR
 
 
 def _project_backward(
@@ -45,18 +47,26 @@ def _project_backward(
 ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
     """Compute the gradients of `project` with respect to its input and the adapter's factors.
 
-    The gradient of the input is a new tensor, which the caller may overwrite.
+    The gradient of the input is a new tensor, which the caller may overwrite; those of the factors
+    are in float32.
     """
     grad_NI = torch.mm(grad_NO, weight_IO.t())
     if factors is None or inner_NR is None:
         return grad_NI, None, None
     down_IR, up_RO = factors
-    grad = grad_NO.to(up_RO.dtype)
-    grad_inner_NR = torch.mm(grad, up_RO.t())
-    grad_down_IR = torch.mm(x_NI.to(down_IR.dtype).t(), grad_inner_NR)
-    grad_up_RO = torch.mm(inner_NR.t(), grad)
-    full = torch.addmm(grad_NI.to(up_RO.dtype), grad_inner_NR, down_IR.t())
-    return full.to(grad_NO.dtype), grad_down_IR, grad_up_RO
+    grad_inner_NR = torch.mm(grad_NO, up_RO.t())
+    grad_down_IR = _wide_product(x_NI.t(), grad_inner_NR)
+    grad_up_RO = _wide_product(inner_NR.t(), grad_NO)
+    return grad_NI.addmm_(grad_inner_NR, down_IR.t()), grad_down_IR, grad_up_RO
+
+
+def _wide_product(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """Multiply two matrices; return the product in float32, whatever their type."""
+    if one.dtype == torch.float32:
+        return torch.mm(one, other)
+    if one.device.type == "cpu":  # whose products have no other type than their factors
+        return torch.mm(one.float(), other.float())
+    return torch.mm(one, other, out_dtype=torch.float32)
 
 
 def _factors(down: torch.Tensor | None, up: torch.Tensor | None) -> Factors | None:
@@ -74,6 +84,7 @@ class Projected(torch.autograd.Function):
         bias_O: torch.Tensor | None,
         down_IR: torch.Tensor | None,
         up_RO: torch.Tensor | None,
+        *_masters: torch.Tensor | None,
     ) -> torch.Tensor:
         """Compute outputs [N, O]."""
         y_NO, inner_NR = project(x_NI, weight_IO, bias_O, down_IR, up_RO)
@@ -87,7 +98,7 @@ class Projected(torch.autograd.Function):
         grad_NI, grad_down, grad_up = _project_backward(
             grad_NO, x_NI, weight_IO, _factors(down_IR, up_RO), inner_NR
         )
-        return grad_NI, None, None, grad_down, grad_up
+        return grad_NI, *(None,) * 4, grad_down, grad_up
 
 
 class NormedProjected(torch.autograd.Function):
@@ -103,6 +114,7 @@ class NormedProjected(torch.autograd.Function):
         bias_O: torch.Tensor | None,
         down_IR: torch.Tensor | None,
         up_RO: torch.Tensor | None,
+        *_masters: torch.Tensor | None,
     ) -> torch.Tensor:
         """Compute outputs [N, O]."""
         wide_NI = x_NI.float()
@@ -125,7 +137,7 @@ class NormedProjected(torch.autograd.Function):
         wide_NI = x_NI.float()
         along_N1 = (grad * wide_NI).mean(-1, keepdim=True).mul_(rate_N1.square())
         grad.addcmul_(wide_NI, along_N1, value=-1)
-        return grad.to(x_NI.dtype), None, None, None, None, grad_down, grad_up
+        return grad.to(x_NI.dtype), *(None,) * 6, grad_down, grad_up
 
 
 def _normed(x_NI: torch.Tensor, rate_N1: torch.Tensor, scale_I: torch.Tensor) -> torch.Tensor:
@@ -143,6 +155,7 @@ class GatedProjected(torch.autograd.Function):
         bias_O: torch.Tensor | None,
         down_IR: torch.Tensor | None,
         up_RO: torch.Tensor | None,
+        *_masters: torch.Tensor | None,
     ) -> torch.Tensor:
         """Compute outputs [N, O] from gate and up side by side [N, 2 * I]."""
         gate_NI, through_NI = gated_NM.chunk(2, -1)
@@ -165,4 +178,4 @@ class GatedProjected(torch.autograd.Function):
         torch.mul(grad_NI, passed_NI, out=grad_through_NI)
         grad_passed_NI = grad_NI.mul_(through_NI)
         grad_gate_NI.copy_(torch.ops.aten.silu_backward(grad_passed_NI, gate_NI))
-        return grad_NM, None, None, grad_down, grad_up
+        return grad_NM, *(None,) * 4, grad_down, grad_up

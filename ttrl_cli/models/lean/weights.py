@@ -10,12 +10,12 @@ Others run through their own forward.
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch.nn.functional import rms_norm
 
-from ttrl_cli.models.lean.fused_ops import project
+from ttrl_cli.models.lean.fused_ops import Factors, project
 
 _SUPPORTED = frozenset({"llama", "mistral", "qwen2", "qwen3"})
 FUSED = (
@@ -71,7 +71,8 @@ class Projection:
     Attributes:
         weight_IO: Their weights [inputs, outputs].
         bias_O: Their biases, if any.
-        down_IR: The adapter's A matrices side by side [inputs, ranks]; None where it adds nothing.
+        down_IR: The adapter's A matrices side by side [inputs, ranks], in the base's type; None
+            where it adds nothing.
         up_RO: Its B matrices, scaled, on the diagonal of blocks [ranks, outputs].
     """
 
@@ -105,28 +106,39 @@ def apply_rope(x_BNW: torch.Tensor, cos_BSW: torch.Tensor, sin_BSW: torch.Tensor
     return torch.addcmul(x_BNW * cos_BSW, x_BNW.roll(x_BNW.shape[-1] // 2, -1), sin_BSW)
 
 
-def projection(
-    linears: list[Any], *, adapter: Literal["used", "kept", "left out"] = "used"
-) -> Projection:
+def projection(linears: list[Any], *, factors: Factors | None) -> Projection:
     """Combine several linear layers into one.
 
     Args:
         linears: Layers that share an input and have adapters of peft.
-        adapter: `used` leaves it out if it adds nothing, its B matrices being zero; `kept` always
-            includes it, for learning; `left out` gives the base model.
+        factors: Those of their adapters, in float32; None gives the base model.
     """
     bases = [getattr(linear, "base_layer", linear) for linear in linears]
     weights = [base.weight.detach() for base in bases]
     biases = [base.bias for base in bases if base.bias is not None]
-    down_IR, up_RO = (None, None) if adapter == "left out" else _adapter(linears)
-    if adapter == "used" and up_RO is not None and not up_RO.any():
-        down_IR = up_RO = None
+    rounded = [factor.detach().to(weights[0].dtype) for factor in factors or ()]
+    down_IR, up_RO = rounded or (None, None)
     return Projection(
         weight_IO=_joined(weights).t(),
         bias_O=torch.cat([bias.detach() for bias in biases]) if biases else None,
         down_IR=down_IR,
         up_RO=up_RO,
     )
+
+
+def adapter_factors(linears: list[Any]) -> Factors:
+    """Return the factors of the adapters on some linear layers, side by side, in float32."""
+    downs = [linear.lora_A["default"].weight.detach() for linear in linears]
+    ups = [
+        linear.lora_B["default"].weight.detach() * linear.scaling["default"] for linear in linears
+    ]
+    return torch.cat(downs).t().contiguous(), _diagonal(ups)
+
+
+def effective_factors(linears: list[Any]) -> Factors | None:
+    """Return the factors as `adapter_factors` does; None if they add nothing, B being zero."""
+    factors = adapter_factors(linears)
+    return factors if factors[1].any() else None
 
 
 def _joined(weights: list[torch.Tensor]) -> torch.Tensor:
@@ -138,15 +150,6 @@ def _joined(weights: list[torch.Tensor]) -> torch.Tensor:
     assert starts == [sum(sizes[:i]) for i in range(len(sizes))], "fuse() was not called"
     rows = sum(weight.shape[0] for weight in weights)
     return first.as_strided((rows, first.shape[1]), first.stride(), first.storage_offset())
-
-
-def _adapter(linears: list[Any]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the factors of the adapters on some linear layers."""
-    downs = [linear.lora_A["default"].weight.detach() for linear in linears]
-    ups = [
-        linear.lora_B["default"].weight.detach() * linear.scaling["default"] for linear in linears
-    ]
-    return torch.cat(downs).t().contiguous(), _diagonal(ups)
 
 
 def _diagonal(ups: list[torch.Tensor]) -> torch.Tensor:
