@@ -7,9 +7,9 @@ place ("...", \boxed{}) is passed over.
 
 boxed        \boxed{...} or \fbox{...}, closed, the innermost of nested ones; \{ and \} do not
              count as its braces; also \boxed 5, <|begin_of_box|>5<|end_of_box|> and \answer{5}.
-             A box that was cut off is none. Boxes with nothing but a comma, ";", "and" or "or" between them (and
-             names, "y =", "the maximum is") are one answer together: "2, 9". A label in the box
-             ("Answer:") is left out.
+             A box that was cut off is none. Boxes with nothing but a comma, ";", "and" or "or"
+             between them (and names, "y =", "the maximum is") are one answer together: "2, 9". A
+             label in the box ("Answer:") is left out.
 answer-tag   <answer>...</answer>; one that was never closed holds its first line.
 answer-line  "Answer: 5", "**Final Answer:** 5", "Answer = 5", at the start of a line or sentence;
              a heading "### Answer" over the answer; "#### 5" (GSM8K). Under a heading, and within
