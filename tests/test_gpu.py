@@ -1,5 +1,6 @@
 """What concerns GPUs alone, as far as it can be known without one: docs/gpu.md lists all of it."""
 
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -301,3 +302,18 @@ def test_dropping_rows_uploads_indices_once(tiny_model: Path) -> None:
         batch.keep([0, 4, 5], torch.zeros(6, dtype=torch.int64))
     assert seen.count == 2  # which rows stay, and which of them move
     assert [row.index for row in batch.rows] == [0, 4, 5]
+
+
+def test_the_page_names_tests_that_exist() -> None:
+    """Each finding of docs/gpu.md, G1 to G14, has a row; the tests in it are there."""
+    root = Path(__file__).parents[1]
+    page = (root / "docs" / "gpu.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (G\d+) \|(.*)$", page, re.MULTILINE)
+    assert [name for name, _ in rows] == [f"G{number}" for number in range(1, 15)]
+    default = "tests/test_gpu.py"
+    for _, row in rows:
+        for part in re.split(r"(?=tests/\w+\.py)", row):
+            found = re.match(r"tests/\w+\.py", part)
+            code = (root / (found.group() if found else default)).read_text(encoding="utf-8")
+            for test in re.findall(r"`(test_\w+)`", part):
+                assert f"def {test}(" in code, test

@@ -68,7 +68,7 @@ def why_none() -> str:
     if torch.version.cuda is None:
         return f"torch {torch.__version__} was built without CUDA"
     try:
-        torch.cuda.init()
+        torch.cuda.init()  # type: ignore[no-untyped-call]
     except (RuntimeError, AssertionError) as error:
         return first_line(error)
     return "torch does not say why"
