@@ -9,7 +9,8 @@ import typer
 
 from ttrl_cli.cli.fields import fields_of, with_options
 from ttrl_cli.cli.main import app
-from ttrl_cli.config import BuiltIn, RunConfig, SolveConfig, VoteConfig
+from ttrl_cli.config import BuiltIn, RunConfig, SolveConfig, VoteConfig, resolve
+from ttrl_cli.errors import UsageError
 
 
 def kinds(annotation: Any) -> tuple[type, tuple[str, ...]]:
@@ -29,6 +30,8 @@ def test_fields_are_those_of_the_configuration(kind: type[RunConfig]) -> None:
     for name, field in kind.model_fields.items():
         assert found[name].default == field.default, name
         kind_, choices = kinds(field.annotation)
+        if type(None) in get_args(field.annotation) and field.default is not None:
+            kind_ = str  # "none" is a value, too
         choices = next((m.names for m in field.metadata if isinstance(m, BuiltIn)), choices)
         assert (found[name].kind, found[name].choices) == (kind_, choices), name
         assert found[name].help == " ".join(inspect.cleandoc(field.description or "").split()), name
@@ -63,3 +66,34 @@ def test_a_command_takes_its_options_together() -> None:
     made.command()(with_options(kept, names={"group_size": "n"})(command))
     made(["here", "--n", "4", "--no-train"], standalone_mode=False)
     assert taken == [("here", False, {"group_size": 4, "lr": None, "train": False})]
+
+
+@pytest.mark.parametrize(
+    ("key", "given", "value"),
+    [
+        ("max_grad_norm", "none", None),
+        ("max_grad_norm", "0.5", 0.5),
+        ("max_grad_norm", None, 1.0),
+        ("minibatch", "none", None),
+        ("minibatch", "3", 3),
+    ],
+)
+def test_none_takes_a_value_away(key: str, given: str | None, value: float | None) -> None:
+    """On the command line, "none" is null where a field has a value and need not have one."""
+    config = resolve(VoteConfig, {}, {key: given}, where="questions.yaml")
+    assert getattr(config, key) == value
+
+
+@pytest.mark.parametrize(("key", "given"), [("max_grad_norm", "0"), ("lr", "none")])
+def test_other_values_are_refused_as_before(key: str, given: str) -> None:
+    """A norm of 0, and no learning rate at all, are named by their options."""
+    with pytest.raises(UsageError, match=f"^--{key.replace('_', '-')}: "):
+        resolve(VoteConfig, {}, {key: given}, where="questions.yaml")
+
+
+def test_a_file_says_null() -> None:
+    """`max_grad_norm: null` in a file is no norm; the command line goes first."""
+    read = {"max_grad_norm": None}
+    assert resolve(SolveConfig, read, {}, where="problem.yaml").max_grad_norm is None
+    given = {"max_grad_norm": "2"}
+    assert resolve(SolveConfig, read, given, where="problem.yaml").max_grad_norm == 2

@@ -709,6 +709,30 @@ def test_updates_are_adam_on_clipped_gradients(tiny_model: Path, uneven: Round) 
         assert_close(copied(adapter(model)), expected)
 
 
+@pytest.mark.parametrize("tokens", [1.0, 36.0])
+def test_without_a_norm_adam_hides_the_scale_and_with_one_it_does_not(
+    tiny_model: Path, uneven: Round, tokens: float
+) -> None:
+    """Two unclipped updates are the same for a mean over tokens and for their sum.
+
+    Clipped to 0.05, the sum of the second round, which is ten times as large, is cut to the norm
+    of the first's: the updates are others.
+    """
+    larger = tuple(replace(row, advantages_T=10 * row.advantages_T) for row in uneven.rows)
+    moved = {}
+    for norm in (None, 0.05):
+        model, learner = learner_of(tiny_model, lr=1e-3, max_grad_norm=norm)
+        for step, rows in enumerate((uneven.rows, larger), 1):
+            learner.update(Round(step=step, rows=rows, normalizer=tokens))
+        moved[norm] = copied(adapter(model))
+    model, learner = learner_of(tiny_model, lr=1e-3, max_grad_norm=None)
+    for step, rows in enumerate((uneven.rows, larger), 1):
+        learner.update(Round(step=step, rows=rows, normalizer=18.0))
+    assert_close(moved[None], copied(adapter(model)))
+    gaps = [float((moved[None][n] - moved[0.05][n]).abs().max()) for n in moved[None]]
+    assert max(gaps) > 1e-4
+
+
 def test_an_update_raises_what_was_good(tiny_model: Path, uneven: Round) -> None:
     """A small step on a positive advantage makes the row's tokens likelier."""
     row = replace(uneven.rows[2], advantages_T=np.ones(12))

@@ -125,8 +125,9 @@ class RunConfig(Written):
     """Rank of the LoRA adapter, on all linear layers."""
     lora_alpha: Annotated[float, Field(gt=0)] = 32.0
     """Scale of the adapter: its output is multiplied by alpha / rank."""
-    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
-    """Gradients are clipped to this norm."""
+    max_grad_norm: Annotated[float, Field(gt=0)] | None = 1.0
+    """Gradients are clipped to this norm; `null` in a file, `none` on the command line, clips
+    nothing, as the paper's implementation."""
     micro_batch_tokens: Positive = 8192
     """Padded tokens of one forward and backward pass."""
 
@@ -254,6 +255,8 @@ class VoteConfig(RunConfig):
 
 
 C = TypeVar("C", bound=RunConfig)
+NO_VALUE = "none"
+"""How the command line says null."""
 
 
 def resolve(
@@ -269,7 +272,8 @@ def resolve(
     Args:
         kind: SolveConfig or VoteConfig.
         defaults: The file's own values.
-        options: Command-line values; None means not given.
+        options: Command-line values; None means not given, "none" no value at all where a field
+            has one by default and need not.
         where: Names the file in the message when one of its values is refused.
         names: Command-line names that differ from their keys, such as group_size: --n.
 
@@ -278,7 +282,11 @@ def resolve(
             the name.
         SetupError: If a plug-in has the name of an objective or sandbox that is built in.
     """
-    given = {key: value for key, value in options.items() if value is not None}
+    given = {
+        key: None if value == NO_VALUE and _may_be_none(kind, key) else value
+        for key, value in options.items()
+        if value is not None
+    }
 
     def named(key: str) -> str:
         option = (names or {}).get(key, f"--{key.replace('_', '-')}")
@@ -296,3 +304,11 @@ def resolve(
     if isinstance(config, SolveConfig):
         plugins.find("sandbox", config.sandbox, SANDBOXES, where=named("sandbox"))
     return config
+
+
+def _may_be_none(kind: type[RunConfig], key: str) -> bool:
+    """Decide whether a field has a value by default and may be without one."""
+    field = kind.model_fields.get(key)
+    if field is None or field.default is None:
+        return False
+    return type(None) in _kinds(field.annotation)

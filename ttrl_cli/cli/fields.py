@@ -163,6 +163,9 @@ def _field(
     assert isinstance(node.target, ast.Name)
     assert node.value is not None
     kind, choices = _type(node.annotation, aliases)
+    default = ast.literal_eval(node.value)
+    if default is not None and _may_be_none(node.annotation):
+        kind = str  # "none" is a value then; the configuration reads the others
     docstring = ""
     if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
         docstring = inspect.cleandoc(str(after.value.value))
@@ -170,7 +173,7 @@ def _field(
         name=node.target.id,
         kind=kind,
         choices=choices,
-        default=ast.literal_eval(node.value),
+        default=default,
         help=" ".join(docstring.split()),
         panel=panel,
     )
@@ -202,6 +205,13 @@ def _type(node: ast.expr, aliases: Mapping[str, ast.expr]) -> tuple[type, tuple[
             return str, tuple(str(ast.literal_eval(element)) for element in elements)
     msg = f"no option has this type: {ast.unparse(node)}"
     raise TypeError(msg)
+
+
+def _may_be_none(annotation: ast.expr) -> bool:
+    match annotation:
+        case ast.BinOp(op=ast.BitOr(), right=ast.Constant(value=None)):
+            return True
+    return False
 
 
 def _built_in(metadata: list[ast.expr], aliases: Mapping[str, ast.expr]) -> tuple[str, ...]:

@@ -3,10 +3,13 @@
 Loss: minus the sum over tokens of ratio * advantage, ratio = exp(log pi_theta - log pi_sampler),
 over a constant fixed once per round, so that the cut into micro-batches does not change what is
 learned. The reference model of the KL shaping is the adapter switched off.
-Departure from the paper (TTT-Discover, arXiv 2601.16175): gradients are clipped to a norm, because
-a small model at a high learning rate has no other guard against one odd round.
+Departures from the paper (TTT-Discover, arXiv 2601.16175): gradients are clipped to a norm, because
+a small model at a high learning rate has no other guard against one odd round; `max_grad_norm:
+null` leaves them as they are. The constant is the number of tokens, where the paper's
+implementation takes the sum: to Adam that is the same, to a clipped norm it is not.
 """
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -249,7 +252,8 @@ class LoraLearner:
             DivergedError: If the norm is not finite; the weights are left as they were.
         """
         parameters = [p for _, p in self._named]
-        norm = float(torch.nn.utils.clip_grad_norm_(parameters, self._config.max_grad_norm))
+        most = self._config.max_grad_norm
+        norm = float(torch.nn.utils.clip_grad_norm_(parameters, math.inf if most is None else most))
         if not np.isfinite(norm):
             msg = (
                 f"the gradient's norm is {norm}, so the weights were left as they were; lower --lr"
