@@ -103,6 +103,11 @@ def problem_page() -> str:
         _section("The problem", ProblemSpec, ""),
         f"## A verifier that is a command\n\n`verifier: {{command: [PROGRAM, ARGUMENT, ...]}}`\n\n"
         f"{Command.model_fields['command'].description}\n",
+        "## settings: values that the command line changes\n\n`settings: {NAME: DEFAULT, NAME: "
+        "{default: DEFAULT, choices: [...], min: ..., max: ..., help: ...}}`\n\n"
+        "A default is a truth value, a whole number, a finite number or a text, and all values "
+        "have its type. A mapping may\nsay which values are allowed. "
+        "[Writing a problem](writing-a-problem.md) says who is told.\n",
         _section("run: options a problem prefers", SolveConfig, "run."),
         "## Scripted completions\n\n`--sampler replay:FILE` reads JSON lines. Lines with a key are "
         "served to it in order and\nonce; the others to whoever asks, in order, starting over at "

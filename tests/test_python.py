@@ -473,7 +473,10 @@ def test_files_that_functions_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ({"limits": {"seconds": -1}}, "limits.seconds: "),
         ({"limits": {"hours": 1}}, "limits.hours: unknown key"),
         ({"run": {"group_sice": 4}}, "run.group_sice: "),
-        ({"run": {"steps": object()}}, "limits, environment, prompt or run hold more than plain"),
+        (
+            {"run": {"steps": object()}},
+            "limits, environment, run, settings or prompt hold more than plain",
+        ),
         ({"prompt": {"template": 3}}, "prompt.template: expected a text (got int)"),
         ({"prompt": {"sistem": ""}}, "prompt.sistem: unknown key"),
         ({"files": ["nowhere.json"]}, "files[0]: nowhere.json cannot be read"),

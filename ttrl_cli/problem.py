@@ -6,16 +6,18 @@ importing them is left to the grading workers.
 """
 
 import ast
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
+from ttrl_cli import settings
 from ttrl_cli.config import SolveConfig
 from ttrl_cli.errors import ProblemError
 from ttrl_cli.reading import read_user_text
+from ttrl_cli.settings import SettingError, Value
 from ttrl_cli.yaml_input import Section, first_error, parse_yaml
 
 PROBLEM_FILE = "problem.yaml"
@@ -145,6 +147,9 @@ class ProblemSpec(_Section):
     """Where programs run."""
     prompt: PromptSpec = PromptSpec()
     """Replacements for the built-in prompt."""
+    settings: dict[str, object] = {}
+    """Values that `--set KEY=VALUE` changes, by name: each its default, or {default, choices, min,
+    max, help}. The default's type is the type of all values."""
     run: dict[str, object] = {}
     """Run options this problem prefers; the command line may override each."""
 
@@ -168,6 +173,8 @@ class Problem:
         template: The Jinja text of the user message; None for the built-in one.
         seeds: The seed solutions, in order.
         origin: The folder that this one is a run's copy of; None if it is no copy.
+        settings: The value of each setting.
+        given: The values that were given in place of defaults, even if they are equal to those.
     """
 
     folder: Path
@@ -176,6 +183,8 @@ class Problem:
     template: str | None
     seeds: tuple[Seed, ...]
     origin: Path | None = None
+    settings: Mapping[str, Value] = field(default_factory=dict)
+    given: Mapping[str, Value] = field(default_factory=dict)
 
     def signed(self, score: float) -> float:
         """Return the score with its sign turned so that higher is better."""
@@ -211,11 +220,12 @@ _TRANSFORMS: dict[str, Callable[[float], float]] = {
 }
 
 
-def load_problem(path: Path) -> Problem:
+def load_problem(path: Path, given: Mapping[str, object] | None = None) -> Problem:
     """Read and check a problem.
 
     Args:
         path: A problem.yaml, or the folder that holds one.
+        given: Values of its settings, by name; a text is read as a value of the setting's type.
 
     Raises:
         ProblemError: If anything is missing, unknown or malformed; the message names file and key.
@@ -227,10 +237,11 @@ def load_problem(path: Path) -> Problem:
         raise ProblemError(file, "", f"must be named {PROBLEM_FILE}, in a folder of its own")
     folder = file.resolve().parent
     _check_functions(file, folder, spec)
+    values, changed = _settings(file, spec, given or {})
     return Problem(
         folder=folder,
         spec=spec,
-        statement=_statement(file, folder, spec.statement),
+        statement=_statement(file, folder, spec.statement, values),
         template=_read(file, folder, "prompt.template", spec.prompt.template)
         if spec.prompt.template
         else None,
@@ -238,6 +249,8 @@ def load_problem(path: Path) -> Problem:
             Seed(name=name, text=_read(file, folder, f"seeds[{i}]", name))
             for i, name in enumerate(spec.seeds)
         ),
+        settings=values,
+        given=changed,
     )
 
 
@@ -269,11 +282,34 @@ def _read_spec(file: Path) -> ProblemSpec:
     return spec
 
 
-def _statement(file: Path, folder: Path, value: str) -> str:
-    """Return the statement's text: a file's text if the value names a file, else the value."""
-    if "\n" in value or not value.endswith((".md", ".txt")):
-        return value.strip()
-    return _read(file, folder, "statement", value).strip()
+def _settings(
+    file: Path, spec: ProblemSpec, given: Mapping[str, object]
+) -> tuple[dict[str, Value], dict[str, Value]]:
+    """Return the value of each setting, and those that were given.
+
+    Raises:
+        ProblemError: If one is declared or set in a wrong way.
+    """
+    try:
+        known = settings.declared(spec.settings)
+        changed = settings.chosen(known, given)
+    except SettingError as error:
+        raise ProblemError(file, f"settings.{error.key}", error.why) from error
+    return {key: setting.default for key, setting in known.items()} | changed, changed
+
+
+def _statement(file: Path, folder: Path, value: str, values: Mapping[str, Value]) -> str:
+    """Return the statement's text: a file's text if the value names a file, else the value.
+
+    In a problem with settings, `{{ settings.NAME }}` stands for a value.
+    """
+    named = "\n" not in value and value.endswith((".md", ".txt"))
+    text = _read(file, folder, "statement", value) if named else value
+    try:
+        return settings.filled(text, values).strip() if values else text.strip()
+    except SettingError as error:
+        why = f"names settings.{error.key}: {error.why}"
+        raise ProblemError(file, "statement", why) from error
 
 
 def _read(file: Path, folder: Path, key: str, name: str) -> str:
@@ -306,7 +342,7 @@ def _check_functions(file: Path, folder: Path, spec: ProblemSpec) -> None:
     for key in ("verifier", "score", "certify", "render"):
         reference = getattr(spec, key)
         if isinstance(reference, str):
-            _check_function(file, folder, key, reference)
+            _check_function(file, folder, key, reference, settings=bool(spec.settings))
 
 
 def split_reference(reference: str) -> tuple[str, str]:
@@ -315,8 +351,16 @@ def split_reference(reference: str) -> tuple[str, str]:
     return name, function
 
 
-def _check_function(file: Path, folder: Path, key: str, reference: str) -> None:
-    """Refuse a reference to a function that does not exist or does not take one argument."""
+def _check_function(file: Path, folder: Path, key: str, reference: str, *, settings: bool) -> None:
+    """Refuse a reference to a function that does not exist or does not take one argument.
+
+    Args:
+        file: The problem.yaml.
+        folder: Its folder.
+        key: The key that names the function.
+        reference: FILE.py:FUNCTION.
+        settings: Whether the function may take `settings` as well.
+    """
     name, function = split_reference(reference)
     if not name.endswith(".py") or not function.isidentifier():
         raise ProblemError(file, key, f"expected FILE.py:FUNCTION (got {reference!r})")
@@ -331,9 +375,9 @@ def _check_function(file: Path, folder: Path, key: str, reference: str) -> None:
     if function not in bound and "*" not in bound:
         raise ProblemError(file, key, f"{folder / name} has no function {function!r}")
     node = bound.get(function)
-    if isinstance(node, ast.FunctionDef) and not _takes_one(node.args):
+    if isinstance(node, ast.FunctionDef) and not _takes_one(node.args, settings=settings):
         why = f"{function} in {folder / name}:{node.lineno} must take one argument, the data"
-        raise ProblemError(file, key, why)
+        raise ProblemError(file, key, why + (", and may take settings" if settings else ""))
 
 
 def _bound_names(tree: ast.Module) -> dict[str, ast.AST]:
@@ -354,9 +398,11 @@ def _bound_names(tree: ast.Module) -> dict[str, ast.AST]:
     return bound
 
 
-def _takes_one(arguments: ast.arguments) -> bool:
-    positional = len(arguments.posonlyargs) + len(arguments.args)
-    required = positional - len(arguments.defaults)
-    keyword_only_required = sum(default is None for default in arguments.kw_defaults)
-    accepts = positional >= 1 or arguments.vararg is not None
-    return accepts and required <= 1 and not keyword_only_required
+def _takes_one(arguments: ast.arguments, *, settings: bool) -> bool:
+    """Decide whether a function can be called with the data, and with settings if it may be."""
+    positional = [*arguments.posonlyargs, *arguments.args]
+    required = {one.arg for one in positional[1 : len(positional) - len(arguments.defaults)]}
+    pairs = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    required |= {one.arg for one, default in pairs if default is None}
+    accepts = bool(positional) or arguments.vararg is not None
+    return accepts and required <= ({"settings"} if settings else set())

@@ -6,6 +6,7 @@ quoted in a fence that is longer than any run of backticks in it, so that it can
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 
@@ -15,6 +16,7 @@ import jinja2.sandbox
 from ttrl_cli.errors import ProblemError
 from ttrl_cli.problem import PROBLEM_FILE, Problem
 from ttrl_cli.records import Message, State
+from ttrl_cli.settings import Value
 
 OUTPUT_CHARACTERS = 500
 """How much of a program's output the next prompt shows (TTT-Discover, arXiv 2601.16175)."""
@@ -106,6 +108,7 @@ class PromptVariables:
         cpus: Cores a program may use.
         memory_mb: Memory a program may use, in MiB.
         imports: Packages a program may count on.
+        settings: The problem's settings, by name.
     """
 
     statement: str
@@ -126,6 +129,7 @@ class PromptVariables:
     cpus: int
     memory_mb: int
     imports: tuple[str, ...]
+    settings: Mapping[str, Value]
 
 
 _BACKTICKS = re.compile("`+")
@@ -173,6 +177,7 @@ def solve_messages(problem: Problem, parent: State, before: float | None) -> tup
         cpus=spec.limits.cpus,
         memory_mb=spec.limits.memory_mb,
         imports=tuple(spec.environment.imports),
+        settings=problem.settings,
     )
     messages = []
     if spec.prompt.system is not None:

@@ -58,7 +58,11 @@ class Check:
 
 
 def check(
-    path: Path, *, limits: Mapping[str, str] | None = None, sandbox: str | None = None
+    path: Path,
+    *,
+    limits: Mapping[str, str] | None = None,
+    sandbox: str | None = None,
+    settings: Mapping[str, object] | None = None,
 ) -> Check:
     """Run a problem's seeds through its verifier, then attack the verifier.
 
@@ -66,12 +70,13 @@ def check(
         path: A problem.yaml or its folder.
         limits: Overrides of the problem's limits, by key.
         sandbox: Name of the sandbox backend; by default the one in the problem's `run:` section.
+        settings: Values of the problem's settings, by name.
 
     Raises:
         ProblemError: If anything is wrong, naming file and key.
         SetupError: If the machine lacks what its programs need.
     """
-    problem = with_limits(load_problem(path), limits or {})
+    problem = with_limits(load_problem(path, settings), limits or {})
     where = str(problem.folder / PROBLEM_FILE)
     config = resolve(SolveConfig, problem.spec.run, {"sandbox": sandbox}, where=where)
     with ProblemGrader(problem, workers=1, sandbox=config.sandbox) as grader:

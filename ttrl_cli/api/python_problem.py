@@ -25,6 +25,7 @@ _ARGUMENTS = {
     "reward.transform": "transform",
 }
 """Arguments whose keys in problem.yaml have other names."""
+_SECTIONS = ("limits", "environment", "run", "settings")
 _ENDINGS = {"json": ".json", "text": ".txt", "python": ".py", "cpp": ".cpp"}
 
 
@@ -55,6 +56,7 @@ class Problem:
         environment: Where programs run: python, imports.
         prompt: system, examples, and the text of a template.
         run: Options that the problem prefers; those of `solve` override them.
+        settings: Values that `solve(..., settings=...)` changes: name -> default, or a mapping.
         files: Files that the functions read; they lie in the working directory of each call.
 
     Raises:
@@ -79,6 +81,7 @@ class Problem:
     environment: Mapping[str, object] = field(default_factory=dict)
     prompt: Mapping[str, object] = field(default_factory=dict)
     run: Mapping[str, object] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)
     files: Sequence[Path | str] = ()
     _contents: Mapping[str, bytes] = field(init=False, repr=False, compare=False)
 
@@ -184,13 +187,13 @@ def _yaml(
         "best_known_source": problem.best_known_source,
         "seeds": seeds,
     }
-    sections = {"limits": problem.limits, "environment": problem.environment, "run": problem.run}
+    sections = {name: getattr(problem, name) for name in _SECTIONS}
     keys |= {key: dict(given) for key, given in {**sections, "prompt": prompt}.items() if given}
     kept = {key: value for key, value in keys.items() if value is not None}
     try:
         text = yaml.safe_dump(kept, sort_keys=False, allow_unicode=True)
     except yaml.YAMLError as error:
-        why = f"limits, environment, prompt or run hold more than plain data: {error}"
+        why = f"{', '.join(_SECTIONS)} or prompt hold more than plain data: {error}"
         raise ProblemError(_WHERE, "", why) from error
     return text.encode("utf-8")
 

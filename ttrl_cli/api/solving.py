@@ -48,6 +48,7 @@ def solve(
     start_from: Path | None = None,
     started: float | None = None,
     names: Mapping[str, str] | None = None,
+    settings: Mapping[str, object] | None = None,
 ) -> Summary:
     """Search and learn on one problem.
 
@@ -59,13 +60,14 @@ def solve(
         start_from: A run to take archive and adapter from.
         started: time.monotonic() at the start of the command, for the budget in seconds.
         names: How messages name the options; by default as the command line does.
+        settings: Values of the problem's settings, by name.
 
     Raises:
         UsageError: If the problem, an option or the run directory is wrong.
         SetupError: If the model cannot be loaded.
     """
     begun = time.monotonic() if started is None else started
-    problem = load_problem(path)
+    problem = load_problem(path, settings)
     where = str(problem.folder / PROBLEM_FILE)
     config = settle(resolve(SolveConfig, problem.spec.run, options, where=where, names=names))
     folder = new_folder(out, problem.spec.name)
@@ -88,6 +90,7 @@ def solve(
             sandbox=grader.sandbox or None,
             chat_template=template,
             plugins=noted(config, problem.folder),
+            settings=problem.given,
         )
         run = create_run(out, problem.spec.name, create)
         stack.enter_context(holding(run))
@@ -122,7 +125,8 @@ def resume(
         if bounds:
             old = run.config.model_dump()
             run.write_config(resolve(SolveConfig, old, bounds, where=str(path)))
-        problem = replace(load_problem(run.path / "problem"), origin=run.origin())
+        problem = load_problem(run.path / "problem", run.settings())
+        problem = replace(problem, origin=run.origin())
         if finished(run, run.config.steps):
             if _uncertified(run, problem):
                 grader = stack.enter_context(_grader(problem, run.solve_config, run.path))
@@ -256,18 +260,20 @@ def _require_same_problem(source: RunDir, problem: Problem, config: RunConfig) -
             f"not a solve run of {problem.spec.name}"
         )
         raise UsageError(msg)
-    old_spec, spec = load_problem(source.path / "problem").spec, problem.spec
+    old = load_problem(source.path / "problem", source.settings())
+    old_spec, spec = old.spec, problem.spec
     pairs = [
         ("direction", old_spec.direction, spec.direction),
         ("solution.kind", old_spec.solution.kind, spec.solution.kind),
+        ("settings", dict(old.settings), dict(problem.settings)),
     ]
     same = ["archive_size", "children_per_parent", "visits"]
     if source.config.train and not registry.is_replay(config.sampler):
         same += ["model", "lora_rank", "lora_alpha"]
     pairs += [(key, getattr(source.config, key), getattr(config, key)) for key in same]
-    for key, old, new in pairs:
-        if old != new:
-            msg = f"--from {source.path}: that run has {key} {old!r}, this one {new!r}"
+    for key, before, now in pairs:
+        if before != now:
+            msg = f"--from {source.path}: that run has {key} {before!r}, this one {now!r}"
             raise UsageError(msg)
     if source.last_checkpoint() is None:
         msg = f"--from {source.path}: nothing was ever committed there"

@@ -68,6 +68,7 @@ def verify(
     certify: bool = False,
     limits: Mapping[str, str] | None = None,
     sandbox: str | None = None,
+    settings: Mapping[str, object] | None = None,
 ) -> Verification:
     """Verify one solution.
 
@@ -78,13 +79,14 @@ def verify(
         certify: Certify the solution as well, if it is valid.
         limits: Overrides of the problem's limits, by key.
         sandbox: Name of the sandbox backend; by default the one in the problem's `run:` section.
+        settings: Values of the problem's settings, by name.
 
     Raises:
         UsageError: If the problem or a limit is wrong, or `certify` is set and the problem has
             none.
         SetupError: If the machine lacks what the program needs, or grading failed.
     """
-    problem = with_limits(load_problem(path), limits or {})
+    problem = with_limits(load_problem(path, settings), limits or {})
     if certify:
         _with_certify(problem)
     try:
@@ -117,12 +119,15 @@ def with_limits(problem: Problem, limits: Mapping[str, str]) -> Problem:
     return replace(problem, spec=spec.model_copy(update={"limits": limited}))
 
 
-def check_certificate(document: Json, problem: Path | None = None) -> Certificate:
+def check_certificate(
+    document: Json, problem: Path | None = None, settings: Mapping[str, object] | None = None
+) -> Certificate:
     """Check a certificate by computing its bound again.
 
     Args:
         document: The certificate.
         problem: The certificate's problem, if only the problem's own `certify` can check it.
+        settings: Values of that problem's settings, by name.
 
     Raises:
         Invalid: If it does not prove what it says.
@@ -140,7 +145,7 @@ def check_certificate(document: Json, problem: Path | None = None) -> Certificat
     if not isinstance(construction, dict):
         msg = "not a certificate: expected a JSON object with the key construction"
         raise Invalid(msg)
-    loaded = _with_certify(load_problem(problem))
+    loaded = _with_certify(load_problem(problem, settings))
     if loaded.spec.solution.kind != "text":
         loaded = _of_data(loaded)
     with ProblemGrader(loaded, workers=1) as grader:

@@ -16,6 +16,7 @@ def check(
     *,
     limits: o.Limits = None,
     sandbox: o.Sandbox = None,
+    settings: o.Settings = None,
     as_json: o.AsJson = False,
 ) -> None:
     """Run a problem's seeds through its verifier, attack that, and say what is wrong.
@@ -28,7 +29,12 @@ def check(
     from ttrl_cli.console import Console
     from ttrl_cli.problem import PROBLEM_FILE
 
-    checked = api.check(problem, limits=o.parse_limits(limits), sandbox=sandbox)
+    checked = api.check(
+        problem,
+        limits=o.parse_limits(limits),
+        sandbox=sandbox,
+        settings=o.parse_settings(settings),
+    )
     console = Console()
     if checked.warning:
         console.warn(checked.warning)

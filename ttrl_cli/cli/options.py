@@ -23,6 +23,15 @@ Limits = Annotated[
     ),
 ]
 
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="A setting that the problem declares; may be given several times.",
+    ),
+]
+
 
 def parse_limits(text: str | None) -> dict[str, str]:
     """Parse the keys and values of --limits.
@@ -37,4 +46,21 @@ def parse_limits(text: str | None) -> dict[str, str]:
             msg = f"--limits: expected KEY=VALUE,... with each key once (got {text!r})"
             raise UsageError(msg)
         found[key.strip()] = value.strip()
+    return found
+
+
+def parse_settings(given: list[str] | None) -> dict[str, str]:
+    """Parse the keys and values of --set.
+
+    Raises:
+        UsageError: If one is not KEY=VALUE, or a key comes twice.
+    """
+    found: dict[str, str] = {}
+    for text in given or []:
+        key, equals, value = text.partition("=")
+        key = key.strip()
+        if not equals or not key or key in found:
+            msg = f"--set: expected KEY=VALUE, each key once (got {text!r})"
+            raise UsageError(msg)
+        found[key] = value
     return found

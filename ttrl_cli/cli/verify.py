@@ -42,6 +42,7 @@ def verify(
     ] = None,
     limits: o.Limits = None,
     sandbox: o.Sandbox = None,
+    settings: o.Settings = None,
     as_json: o.AsJson = False,
 ) -> None:
     """Verify a solution: exit code 0 if it is valid, 4 if it is not.
@@ -54,44 +55,50 @@ def verify(
     """
     if certificate is not None:
         if solution is not None or certify or any((out, limits, sandbox)):
-            msg = "--certificate FILE goes with --json and, for its own kind, PROBLEM; nothing else"
+            msg = (
+                "--certificate FILE goes with --json and, for its own kind, PROBLEM and --set; "
+                "nothing else"
+            )
             raise UsageError(msg)
-        _check(certificate, problem, as_json=as_json)
+        _check(certificate, problem, o.parse_settings(settings), as_json=as_json)
         return
     if problem is None or solution is None:
         msg = "expected PROBLEM and SOLUTION, or --certificate FILE"
         raise UsageError(msg)
-    if out is not None and not certify:
-        msg = "--out is where the certificate goes: give --certify with it"
-        raise UsageError(msg)
-    if out is not None and (out.exists() or not out.parent.is_dir()):
-        why = "exists already" if out.exists() else "cannot be written: its folder does not exist"
-        msg = f"{out} {why}; choose another --out"
-        raise UsageError(msg)
-    _verify(problem, solution, certify, out, o.parse_limits(limits), sandbox, as_json=as_json)
-
-
-def _verify(
-    problem: Path,
-    solution: Path,
-    certify: bool,
-    out: Path | None,
-    limits: dict[str, str],
-    sandbox: str | None,
-    *,
-    as_json: bool,
-) -> None:
+    if out is not None:
+        _require_new(out, certify=certify)
     from ttrl_cli import api
-    from ttrl_cli.console import Console
 
     found = api.verify(
         problem,
         _read(solution),
         name=solution.name,
         certify=certify,
-        limits=limits,
+        limits=o.parse_limits(limits),
         sandbox=sandbox,
+        settings=o.parse_settings(settings),
     )
+    _report(found, out, as_json=as_json)
+
+
+def _require_new(out: Path, *, certify: bool) -> None:
+    """Refuse a certificate's file that is not asked for, exists or cannot be made.
+
+    Raises:
+        UsageError: If that is so.
+    """
+    if not certify:
+        msg = "--out is where the certificate goes: give --certify with it"
+        raise UsageError(msg)
+    if out.exists() or not out.parent.is_dir():
+        why = "exists already" if out.exists() else "cannot be written: its folder does not exist"
+        msg = f"{out} {why}; choose another --out"
+        raise UsageError(msg)
+
+
+def _report(found: "Verification", out: Path | None, *, as_json: bool) -> None:
+    from ttrl_cli.console import Console
+
     console = Console()
     if found.warning:
         console.warn(found.warning)
@@ -110,14 +117,14 @@ def _verify(
         raise NoSolutionError(msg)
 
 
-def _check(file: Path, problem: Path | None, *, as_json: bool) -> None:
+def _check(file: Path, problem: Path | None, settings: dict[str, str], *, as_json: bool) -> None:
     from ttrl_cli import api
     from ttrl_cli.console import Console
     from ttrl_cli.sandbox.protocol import MalformedError, read_json
 
     console = Console()
     try:
-        found = api.check_certificate(read_json(_text(file)), problem)
+        found = api.check_certificate(read_json(_text(file)), problem, settings)
     except (Invalid, MalformedError) as refusal:
         if as_json:
             figures: dict[str, Json] = dict.fromkeys(("kind", "claim", "bound", "certified"))

@@ -38,6 +38,7 @@ class CommandVerifier:
         self._folder = problem.folder
         self._arguments = command.command
         self._limits = problem.spec.limits
+        self._settings = {"settings": dict(problem.settings)} if problem.settings else {}
 
     def ask(self, data: Json) -> Mapping[str, Any]:
         """Run the command on data; return data and value, and metrics and feedback if given.
@@ -62,7 +63,7 @@ class CommandVerifier:
     def _run(self, data: Json) -> tuple[End, int, list[Stream]]:
         deadline = time.monotonic() + self._limits.seconds
         with no_orphans(), tempfile.TemporaryFile() as stdin:
-            stdin.write(json.dumps({"data": data}).encode("ascii"))
+            stdin.write(json.dumps({"data": data, **self._settings}).encode("ascii"))
             stdin.seek(0)
             with subprocess.Popen(
                 self._arguments,

@@ -15,8 +15,9 @@ from typing import Any, TypeAlias
 from ttrl_cli.errors import ProblemError
 from ttrl_cli.grading.folders import package_of
 from ttrl_cli.problem import PROBLEM_FILE, Problem, split_reference
+from ttrl_cli.settings import Value
 
-Function: TypeAlias = Callable[[Any], Any]
+Function: TypeAlias = Callable[..., Any]
 _KEYS = ("verifier", "score", "certify", "render")
 _OURS = "ttrl_cli"
 
@@ -159,7 +160,8 @@ def load_functions(problem: Problem) -> Functions:
     functions: dict[str, Function] = {}
     with home.entered():
         for key, (file, attribute) in references.items():
-            functions[key] = _function(problem, key, _import(problem, key, file), attribute)
+            function = _function(problem, key, _import(problem, key, file), attribute)
+            functions[key] = _told(function, problem.settings)
     return Functions(by_key=functions, home=home)
 
 
@@ -197,7 +199,7 @@ def _function(problem: Problem, key: str, module: ModuleType, name: str) -> Func
     why = ""
     if not callable(function):
         why = f"{module.__file__} has no function {name!r}"
-    elif not _takes_one(function):
+    elif not _takes(function, problem.settings):
         why = f"{name} in {module.__file__} must take one argument, the data"
     if why:
         raise ProblemError(problem.folder / PROBLEM_FILE, key, why)
@@ -205,9 +207,31 @@ def _function(problem: Problem, key: str, module: ModuleType, name: str) -> Func
     return checked
 
 
-def _takes_one(function: Function) -> bool:
+def _told(function: Function, settings: Mapping[str, Value]) -> Function:
+    """Return a function of the data alone, which tells the problem's function the settings.
+
+    It gets a copy each time, as it may change it.
+    """
+    if not (settings and _names_settings(function)):
+        return function
+    return lambda data: function(data, settings=dict(settings))
+
+
+def _names_settings(function: Function) -> bool:
+    """Decide whether a function has a parameter `settings`, behind that for the data."""
     try:
-        inspect.signature(function).bind(None)
+        parameters = list(inspect.signature(function).parameters.values())
+    except ValueError:  # a function written in C may not tell its signature
+        return False
+    keyword = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return any(p.name == "settings" and p.kind in keyword for p in parameters[1:])
+
+
+def _takes(function: Function, settings: Mapping[str, Value]) -> bool:
+    """Decide whether a function can be called with the data, and with settings where it can."""
+    told = {"settings": None} if settings and _names_settings(function) else {}
+    try:
+        inspect.signature(function).bind(None, **told)
     except TypeError:
         return False
     except ValueError:  # a function written in C may not tell its signature

@@ -107,7 +107,8 @@ def digest(run: RunDir) -> str:
     """Hash attempts and archive or votes by SHA-256, without timings, reasons or paths.
 
     Two runs with the same problem, configuration and thread count have the same digest on the CPU
-    for text and json solutions, however often they were killed and resumed.
+    for text and json solutions, however often they were killed and resumed. Settings that were
+    given are a part of the configuration.
     """
     sha = hashlib.sha256()
     for line in _digested(run):
@@ -116,6 +117,8 @@ def digest(run: RunDir) -> str:
 
 
 def _digested(run: RunDir) -> "Iterator[str]":
+    if given := run.settings():
+        yield json.dumps({"settings": given}, sort_keys=True)
     for attempt in run.lines("attempts.jsonl"):
         verdict = attempt["verdict"]
         graded = {key: verdict[key] for key in ("status", "score", "reward")}

@@ -67,6 +67,7 @@ class RunDir:
         sandbox: str | None = None,
         chat_template: Json = None,
         plugins: Sequence[Mapping[str, Json]] = (),
+        settings: Mapping[str, Json] | None = None,
     ) -> Self:
         """Make a run directory.
 
@@ -80,6 +81,7 @@ class RunDir:
             sandbox: Name of the sandbox backend, for provenance.json; None if no programs are run.
             chat_template: What is unusual about how the model is prompted, for provenance.json.
             plugins: What other packages add to the run, for provenance.json.
+            settings: The problem's settings that were given, for provenance.json.
 
         Raises:
             RunExistsError: If the path exists.
@@ -96,6 +98,8 @@ class RunDir:
             "chat_template": chat_template,
             "plugins": [*plugins],
         }
+        if settings:
+            made["settings"] = dict(settings)
         if isinstance(source, Path):
             made["problem"] = str(source)
         try:
@@ -166,6 +170,15 @@ class RunDir:
         """
         folder = files.read_checked(self.path / files.PROVENANCE_FILE).get("problem")
         return None if folder is None else Path(folder)
+
+    def settings(self) -> dict[str, Json]:
+        """Return the settings of the run's problem that were given when it began.
+
+        Raises:
+            UsageError: If provenance.json is missing or damaged.
+        """
+        given: dict[str, Json] = self.provenance().get("settings", {})
+        return given
 
     def write_config(self, config: RunConfig) -> None:
         """Replace config.json."""
