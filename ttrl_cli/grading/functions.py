@@ -14,10 +14,11 @@ from typing import Any, TypeAlias
 
 from ttrl_cli.errors import ProblemError
 from ttrl_cli.grading.folders import package_of
-from ttrl_cli.problem import PROBLEM_FILE, Problem, split_reference
+from ttrl_cli.problem import MEASURE_TAKES, PROBLEM_FILE, Problem, split_reference, takes
 
-Function: TypeAlias = Callable[[Any], Any]
+Function: TypeAlias = Callable[..., Any]
 _KEYS = ("verifier", "score", "certify", "render")
+_ARGUMENTS = {"measure": MEASURE_TAKES}
 _OURS = "ttrl_cli"
 
 
@@ -31,6 +32,10 @@ class UnkeptDataError(BrokenProblemError):
 
 class NotDataError(BrokenProblemError):
     """A verifier returned a verdict instead of data."""
+
+
+class MeasureError(BrokenProblemError):
+    """The problem's `measure` did not do what it must."""
 
 
 class Home:
@@ -148,9 +153,11 @@ def load_functions(problem: Problem) -> Functions:
     imported again if it was imported before.
 
     Raises:
-        ProblemError: If a file cannot be imported, or a function does not take one argument.
+        ProblemError: If a file cannot be imported, or a function does not take its arguments.
     """
     named = {key: getattr(problem.spec, key) for key in _KEYS}
+    if problem.spec.measuring is not None:
+        named["measure"] = problem.spec.measuring.function
     references = {key: split_reference(r) for key, r in named.items() if isinstance(r, str)}
     home = Home(problem.folder, [file for file, _ in references.values()])
     package = package_of(problem.folder)
@@ -197,17 +204,17 @@ def _function(problem: Problem, key: str, module: ModuleType, name: str) -> Func
     why = ""
     if not callable(function):
         why = f"{module.__file__} has no function {name!r}"
-    elif not _takes_one(function):
-        why = f"{name} in {module.__file__} must take one argument, the data"
+    elif not _accepts(function, arguments := _ARGUMENTS.get(key, ("the data",))):
+        why = f"{name} in {module.__file__} {takes(arguments)}"
     if why:
         raise ProblemError(problem.folder / PROBLEM_FILE, key, why)
     checked: Function = function
     return checked
 
 
-def _takes_one(function: Function) -> bool:
+def _accepts(function: Function, arguments: Sequence[str]) -> bool:
     try:
-        inspect.signature(function).bind(None)
+        inspect.signature(function).bind(*arguments)
     except TypeError:
         return False
     except ValueError:  # a function written in C may not tell its signature
