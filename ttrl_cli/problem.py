@@ -6,7 +6,7 @@ importing them is left to the grading workers.
 """
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -51,6 +51,22 @@ class Command(_Section):
     It reads {"data": ...} and prints {"valid": bool, "reason": str, "score": number, "metrics":
     {...}, "feedback": str, "data": ...}; `data`, where printed, replaces what it was given.
     """
+
+
+class Measure(_Section):
+    """The problem's code that drives the candidate; FILE.py:FUNCTION alone is short for it."""
+
+    function: str | None = None
+    """FILE.py:FUNCTION, (candidate, trial) -> data, plain JSON values; it runs in the grading
+    worker, and calls the candidate."""
+    command: Annotated[list[str], Field(min_length=1)] | None = None
+    """In its place a program and arguments, run in the problem's folder.
+
+    It reads {"solution", "split", "seed", "settings"} as JSON and prints the data.
+    """
+    seconds: Annotated[float, Field(gt=0)] = 600.0
+    """Most that measuring one candidate may take; what a candidate uses up is its own failure.
+    Waiting for a free core does not count."""
 
 
 class Reward(_Section):
@@ -124,6 +140,11 @@ class ProblemSpec(_Section):
     """The score's own direction."""
     solution: Solution
     """The solution that a completion must hold."""
+    measure: str | Measure | None = None
+    """FILE.py:FUNCTION, (candidate, trial) -> the data that the verifier is given; by default a
+    program is run once, without an input, and returns them."""
+    inputs: Literal["secret", "public"] = "secret"
+    """Of a problem with `measure`: whether the next prompt may show what a candidate printed."""
     verifier: str | Command
     """FILE.py:FUNCTION, data -> data the score may trust (or raises Invalid); or a command."""
     score: str | None = None
@@ -152,6 +173,13 @@ class ProblemSpec(_Section):
     max, help}. The default's type is the type of all values."""
     run: dict[str, object] = {}
     """Run options this problem prefers; the command line may override each."""
+
+    @property
+    def measuring(self) -> Measure | None:
+        """How candidates are measured, in the long form; None if they are run once instead."""
+        if isinstance(self.measure, str):
+            return Measure(function=self.measure)
+        return self.measure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -342,7 +370,25 @@ def _check_functions(file: Path, folder: Path, spec: ProblemSpec) -> None:
     for key in ("verifier", "score", "certify", "render"):
         reference = getattr(spec, key)
         if isinstance(reference, str):
-            _check_function(file, folder, key, reference, settings=bool(spec.settings))
+            _check_function(file, folder, key, reference, spec)
+    _check_measure(file, folder, spec)
+
+
+def _check_measure(file: Path, folder: Path, spec: ProblemSpec) -> None:
+    """Refuse a `measure` that names no function, or both a function and a command."""
+    measure = spec.measuring
+    if measure is None:
+        if spec.inputs != "secret":
+            raise ProblemError(file, "inputs", "goes with measure, which this problem has not")
+        return
+    if (measure.function is None) == (measure.command is None):
+        raise ProblemError(file, "measure", "expected either function or command")
+    if spec.certify is not None:
+        why = "goes with data that the solution is, and not with measure"
+        raise ProblemError(file, "certify", why)
+    if measure.function is not None:
+        key = "measure" if isinstance(spec.measure, str) else "measure.function"
+        _check_function(file, folder, key, measure.function, spec, MEASURE_TAKES)
 
 
 def split_reference(reference: str) -> tuple[str, str]:
@@ -351,16 +397,25 @@ def split_reference(reference: str) -> tuple[str, str]:
     return name, function
 
 
-def _check_function(file: Path, folder: Path, key: str, reference: str, *, settings: bool) -> None:
-    """Refuse a reference to a function that does not exist or does not take one argument.
+MEASURE_TAKES = ("the candidate", "the trial")
+"""The arguments of `measure`; the other functions take the data."""
 
-    Args:
-        file: The problem.yaml.
-        folder: Its folder.
-        key: The key that names the function.
-        reference: FILE.py:FUNCTION.
-        settings: Whether the function may take `settings` as well.
-    """
+
+def takes(arguments: Sequence[str]) -> str:
+    """Say what a function must take."""
+    counted = {1: "one argument", 2: "two arguments"}[len(arguments)]
+    return f"must take {counted}, {' and '.join(arguments)}"
+
+
+def _check_function(
+    file: Path,
+    folder: Path,
+    key: str,
+    reference: str,
+    spec: ProblemSpec,
+    arguments: Sequence[str] = ("the data",),
+) -> None:
+    """Refuse a reference to a function that does not exist or does not take these arguments."""
     name, function = split_reference(reference)
     if not name.endswith(".py") or not function.isidentifier():
         raise ProblemError(file, key, f"expected FILE.py:FUNCTION (got {reference!r})")
@@ -375,9 +430,9 @@ def _check_function(file: Path, folder: Path, key: str, reference: str, *, setti
     if function not in bound and "*" not in bound:
         raise ProblemError(file, key, f"{folder / name} has no function {function!r}")
     node = bound.get(function)
-    if isinstance(node, ast.FunctionDef) and not _takes_one(node.args, settings=settings):
-        why = f"{function} in {folder / name}:{node.lineno} must take one argument, the data"
-        raise ProblemError(file, key, why + (", and may take settings" if settings else ""))
+    if isinstance(node, ast.FunctionDef) and not _takes(len(arguments), node.args, spec):
+        why = f"{function} in {folder / name}:{node.lineno} {takes(arguments)}"
+        raise ProblemError(file, key, why + (", and may take settings" if spec.settings else ""))
 
 
 def _bound_names(tree: ast.Module) -> dict[str, ast.AST]:
@@ -398,11 +453,11 @@ def _bound_names(tree: ast.Module) -> dict[str, ast.AST]:
     return bound
 
 
-def _takes_one(arguments: ast.arguments, *, settings: bool) -> bool:
-    """Decide whether a function can be called with the data, and with settings if it may be."""
+def _takes(count: int, arguments: ast.arguments, spec: ProblemSpec) -> bool:
+    """Decide whether a function can be called with so many arguments, and told the settings."""
     positional = [*arguments.posonlyargs, *arguments.args]
-    required = {one.arg for one in positional[1 : len(positional) - len(arguments.defaults)]}
+    required = {one.arg for one in positional[count : len(positional) - len(arguments.defaults)]}
     pairs = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
     required |= {one.arg for one, default in pairs if default is None}
-    accepts = bool(positional) or arguments.vararg is not None
-    return accepts and required <= ({"settings"} if settings else set())
+    accepts = len(positional) >= count or arguments.vararg is not None
+    return accepts and required <= ({"settings"} if spec.settings else set())

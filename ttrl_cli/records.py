@@ -147,6 +147,8 @@ class Verdict:
         feedback: What the problem's score says to the next attempt.
         rule: Which rule found the answer (vote), or the solution (solve).
         metrics: Further metrics that the problem's score returned.
+        identity: What tells a measured solution from others; empty where its data do.
+        blame: The key of problem.yaml whose code failed; empty if none did.
     """
 
     status: Status
@@ -162,6 +164,8 @@ class Verdict:
     feedback: str = ""
     rule: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
+    identity: str = ""
+    blame: str = ""
 
     @property
     def valid(self) -> bool:
@@ -233,6 +237,7 @@ class State:
         shown: How prompts show it.
         output: The end of what its program printed.
         feedback: What the score said about it.
+        identity: What tells it from other states; empty where its data do.
     """
 
     id: str
@@ -245,6 +250,7 @@ class State:
     shown: str
     output: str
     feedback: str
+    identity: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -103,6 +103,9 @@ def graded_seeds(problem: Problem, grader: ProblemGrader) -> list[Verdict]:
     """
     verdicts = grader.grade_seeds()
     for index, (seed, verdict) in enumerate(zip(problem.seeds, verdicts, strict=True)):
+        if verdict.blame:
+            why = f"of the seed {seed.name}: {verdict.reason}"
+            raise ProblemError(problem.folder / PROBLEM_FILE, verdict.blame, why)
         if not verdict.valid:
             why = f"{seed.name} is not a valid solution: {verdict.status}: {verdict.reason}"
             raise ProblemError(problem.folder / PROBLEM_FILE, f"seeds[{index}]", why)

@@ -186,10 +186,8 @@ def _warm_lines(old: list[dict[str, Json]], seeds: list[State], name: str) -> li
     """
     renamed = list(archive_log.renamed(old, f"{name}/"))
     roots = renamed[0]["states"]
-    found = {data_digest(s["data"]) for line in renamed[1:] for s in line["children"]}
-    own = [
-        s for s in archive_log.roots_line(seeds)["states"] if data_digest(s["data"]) not in found
-    ]
+    found = {_digest(state) for line in renamed[1:] for state in line["children"]}
+    own = [s for s in archive_log.roots_line(seeds)["states"] if _digest(s) not in found]
     missing = len(seeds) - len(roots) - len(own)
     repeated = [
         {**roots[index % len(roots)], "id": f"seed.{len(seeds) + index}"}
@@ -201,6 +199,11 @@ def _warm_lines(old: list[dict[str, Json]], seeds: list[State], name: str) -> li
         {key: value for key, value in line.items() if key != "schema_version"}
         for line in [first, *renamed[1:]]
     ]
+
+
+def _digest(state: dict[str, Json]) -> str:
+    """Return what duplicates of a state in a log have in common."""
+    return state.get("identity") or data_digest(state["data"])
 
 
 def _task(run: RunDir, problem: Problem) -> SolveTask:

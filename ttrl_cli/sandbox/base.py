@@ -106,11 +106,13 @@ class Program:
         source: Its text.
         entry: The function to call.
         arguments: Keyword arguments; those that the entry does not accept are left out.
+        flags: Further flags for the compiler.
     """
 
     source: str
     entry: str = "run"
     arguments: dict[str, Json] = field(default_factory=dict)
+    flags: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

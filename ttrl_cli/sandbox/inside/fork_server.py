@@ -18,7 +18,12 @@ candidate is left:
     code    exit status, or minus the signal
     over    the limit that it was killed for (memory, cpu, processes), or null
     cpu     seconds of CPU time, of all its processes
-    failed  written before, where something went wrong before the candidate took over
+    ended   when it ended, on the clock of `time.monotonic`
+
+A line is written before by the candidate's own process while it is still ours (attempt.py):
+
+    began, before  when the candidate took over, and the CPU time used by then
+    failed         in their place, where something went wrong before that
 """
 
 from __future__ import annotations
@@ -44,7 +49,7 @@ INTERVAL = 0.02
 """Seconds between two looks at what a candidate uses."""
 SWEEP_SECONDS = 5.0
 _LINE = 4096
-_MOST_DESCRIPTORS = 8
+_MOST_DESCRIPTORS = 16
 _MOST_WORDS = 500  # characters
 
 
@@ -135,9 +140,10 @@ class ForkServer:
                 next_look = time.monotonic() + INTERVAL
                 if over is not None:
                     self._end(pid, reaped)
+        ended = time.monotonic()
         if not self._isolated:
             sweep(reaped)
-        return {"code": reaped.code, "over": over, "cpu": reaped.cpu}
+        return {"code": reaped.code, "over": over, "cpu": reaped.cpu, "ended": ended}
 
     @staticmethod
     def _excess(look: monitor.Monitor, cpu: float) -> str | None:
