@@ -18,6 +18,7 @@ from ttrl_cli.config import SolveConfig
 from ttrl_cli.errors import ProblemError
 from ttrl_cli.reading import read_user_text
 from ttrl_cli.settings import SettingError, Value
+from ttrl_cli.solutions import fault_of_file, fault_of_flag
 from ttrl_cli.yaml_input import Section, first_error, parse_yaml
 
 PROBLEM_FILE = "problem.yaml"
@@ -40,6 +41,10 @@ class Solution(_Section):
     """The language of a program. C++ is compiled by g++ and prints its data as JSON on stdout."""
     entry: str = "run"
     """The function of a Python program that returns the data."""
+    files: list[str] = []
+    """Files of the problem that programs may read, in their working folder under the same names."""
+    flags: list[str] = []
+    """Flags for the compiler of C++ programs, behind -std=c++20 -O2, such as -O3 -march=native."""
 
 
 class Command(_Section):
@@ -214,6 +219,11 @@ class Problem:
     settings: Mapping[str, Value] = field(default_factory=dict)
     given: Mapping[str, Value] = field(default_factory=dict)
 
+    @property
+    def shown_files(self) -> tuple[str, ...]:
+        """The files that programs find in their working folder, as paths from the problem's."""
+        return tuple(self.spec.solution.files)
+
     def signed(self, score: float) -> float:
         """Return the score with its sign turned so that higher is better."""
         return -score if self.spec.direction == "minimize" else score
@@ -265,6 +275,7 @@ def load_problem(path: Path, given: Mapping[str, object] | None = None) -> Probl
         raise ProblemError(file, "", f"must be named {PROBLEM_FILE}, in a folder of its own")
     folder = file.resolve().parent
     _check_functions(file, folder, spec)
+    _check_solution(file, folder, spec)
     values, changed = _settings(file, spec, given or {})
     return Problem(
         folder=folder,
@@ -389,6 +400,23 @@ def _check_measure(file: Path, folder: Path, spec: ProblemSpec) -> None:
     if measure.function is not None:
         key = "measure" if isinstance(spec.measure, str) else "measure.function"
         _check_function(file, folder, key, measure.function, spec, MEASURE_TAKES)
+
+
+def _check_solution(file: Path, folder: Path, spec: ProblemSpec) -> None:
+    """Refuse files that programs cannot be shown, and flags that no compiler is to be given."""
+    solution = spec.solution
+    programs = solution.kind == "program" or spec.measure is not None
+    if solution.files and not programs:
+        raise ProblemError(file, "solution.files", "goes with programs, which alone read files")
+    if solution.flags and solution.language != "cpp":
+        raise ProblemError(file, "solution.flags", "goes with language: cpp")
+    for place, name in enumerate(solution.files):
+        twice = "comes twice" if name in solution.files[:place] else ""
+        if why := fault_of_file(folder, name) or twice:
+            raise ProblemError(file, f"solution.files[{place}]", why)
+    for place, flag in enumerate(solution.flags):
+        if why := fault_of_flag(flag):
+            raise ProblemError(file, f"solution.flags[{place}]", why)
 
 
 def split_reference(reference: str) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from ttrl_cli.errors import ProblemError
 from ttrl_cli.problem import PROBLEM_FILE, Problem
 from ttrl_cli.records import Message, State
 from ttrl_cli.settings import Value
+from ttrl_cli.solutions import standard_of
 
 OUTPUT_CHARACTERS = 500
 """How much of a program's output the next prompt shows (TTT-Discover, arXiv 2601.16175)."""
@@ -63,12 +64,12 @@ What the verifier says about it: {{ feedback }}
 Write a solution with a {{ "lower" if direction == "minimize" else "higher" }} score. \
 Try something different from the solution above: another idea, not the same one again.
 {% if kind == "program" and language == "cpp" -%}
-Answer with one complete C++20 program in a ```cpp block. It prints the solution's data to the \
-standard output as one JSON value and ends with status 0; the data is verified and scored by us, \
-and nothing else that the program claims or prints counts. On its standard input it finds a JSON \
-object with seed (an integer), seconds (how long it may run: {{ seconds }}), cpus (cores it may \
-use: {{ cpus }}) and parent (the data of the solution above), which it may ignore. \
-It may use {{ memory_mb }} MiB of memory.
+Answer with one complete C++{{ standard }} program in a ```cpp block. It prints the solution's \
+data to the standard output as one JSON value and ends with status 0; the data is verified and \
+scored by us, and nothing else that the program claims or prints counts. On its standard input \
+it finds a JSON object with seed (an integer), seconds (how long it may run: {{ seconds }}), \
+cpus (cores it may use: {{ cpus }}) and parent (the data of the solution above), which it may \
+ignore. It may use {{ memory_mb }} MiB of memory.
 {%- elif kind == "program" -%}
 Answer with one complete Python program in a ```python block. It defines a function \
 `{{ entry }}` that returns the solution's data; the data is verified and scored by us, and \
@@ -82,6 +83,9 @@ Answer with the solution as JSON in one ```json block.
 {%- else -%}
 Answer with the solution in one ``` block.
 {%- endif %}
+{%- if kind == "program" and files %} These files lie in its working folder, to be read: \
+{{ files | join(", ") }}.{% endif %}
+{%- if kind == "program" and flags %} It is compiled by g++ with {{ flags | join(" ") }}.{% endif %}
 """
 
 
@@ -109,6 +113,9 @@ class PromptVariables:
         memory_mb: Memory a program may use, in MiB.
         imports: Packages a program may count on.
         settings: The problem's settings, by name.
+        files: Files that a program finds in its working folder.
+        flags: The compiler's flags for C++ programs, besides those that all have.
+        standard: The number of the C++ standard.
     """
 
     statement: str
@@ -130,6 +137,9 @@ class PromptVariables:
     memory_mb: int
     imports: tuple[str, ...]
     settings: Mapping[str, Value]
+    files: tuple[str, ...]
+    flags: tuple[str, ...]
+    standard: str
 
 
 _BACKTICKS = re.compile("`+")
@@ -178,6 +188,9 @@ def solve_messages(problem: Problem, parent: State, before: float | None) -> tup
         memory_mb=spec.limits.memory_mb,
         imports=tuple(spec.environment.imports),
         settings=problem.settings,
+        files=tuple(spec.solution.files),
+        flags=tuple(spec.solution.flags),
+        standard=standard_of(spec.solution.flags),
     )
     messages = []
     if spec.prompt.system is not None:

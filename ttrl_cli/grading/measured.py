@@ -121,7 +121,7 @@ class FunctionMeasurer:
         candidate = Candidate(text, data, None, self._slots, session)
         if spec.solution.kind == "program":
             solution = spec.solution
-            program = Program(source=text, entry=solution.entry)
+            program = Program(source=text, entry=solution.entry, flags=solution.flags)
             candidate, compiling = self._candidate(program, solution.language, self._slots, session)
         told = Trial(
             seed=trial.seed,

@@ -30,6 +30,7 @@ from ttrl_cli.grading.measured import (
 )
 from ttrl_cli.grading.measured_verdict import Shown, grade_measured, shown
 from ttrl_cli.grading.parse import Malformed, find_solution, kind_of, parse_json
+from ttrl_cli.grading.shown_files import shown_files
 from ttrl_cli.grading.trial import Split, TrialSpec
 from ttrl_cli.grading.values import CONTAINERS
 from ttrl_cli.grading.verifier import Checker, cut
@@ -182,7 +183,7 @@ def load(problem: Problem, sandbox: str, run: Path | None) -> Loaded:
         with Sandbox(backend_of(name), spec) as trial:
             trial.start()
             if problem.spec.solution.language == "cpp" and programs:
-                check_compiler(trial)
+                check_compiler(trial, problem.spec.solution.flags)
             exposed = shown_in(run, spec) if run is not None and trial.isolated else None
     except ProblemError as error:
         return Loaded(wrong=str(error))
@@ -212,6 +213,7 @@ def sandbox_spec(problem: Problem) -> SandboxSpec:
         imports=tuple(environment.imports),
         cpus=problem.spec.limits.cpus,
         hidden=hidden,
+        files=shown_files(problem),
     )
 
 
@@ -332,6 +334,7 @@ def _run(problem: Problem, source: str, parent_data: Json, seed: int) -> Program
     program = Program(
         source=source,
         entry=problem.spec.solution.entry,
+        flags=problem.spec.solution.flags,
         arguments={
             "seed": seed,
             "seconds": limits.seconds,

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -44,17 +45,25 @@ def compiler() -> str:
     return path
 
 
-def check_compiler(sandbox: Sandbox) -> None:
+def check_compiler(sandbox: Sandbox, flags: Sequence[str] = ()) -> None:
     """Check the compiler by compiling the shortest program inside the sandbox.
 
+    Args:
+        sandbox: The sandbox in which it is compiled.
+        flags: Further flags for the compiler.
+
     Raises:
-        SetupError: If there is no compiler, or it does not work inside the sandbox.
+        SetupError: If there is no compiler, it does not work inside the sandbox, or it refuses the
+            flags.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        _, built = build(sandbox, Program(source="int main() {}"), Limits(), Path(folder))
-    if built.status is not Status.OK:
-        msg = f"{compiler()} does not work inside the sandbox: {built.reason}"
-        raise SetupError(msg)
+    for tried in ((), flags) if flags else ((),):
+        program = Program(source="int main() {}", flags=tried)
+        with tempfile.TemporaryDirectory() as folder:
+            _, built = build(sandbox, program, Limits(), Path(folder))
+        if built.status is not Status.OK:
+            by = f" with solution.flags ({' '.join(tried)})" if tried else ""
+            msg = f"{compiler()} does not work inside the sandbox{by}: {built.reason}"
+            raise SetupError(msg)
 
 
 def run_cpp(sandbox: Sandbox, program: Program, limits: Limits, folder: Path) -> ProgramResult:

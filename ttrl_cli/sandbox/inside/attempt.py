@@ -29,7 +29,9 @@ _INODES_PER_MIB = 64
 _OUR_PROCESSES = 8  # at most, of the same user in the same namespace
 
 
-def main(descriptors: dict[str, int], features: confine.KernelFeatures | None) -> None:
+def main(
+    descriptors: dict[str, int], features: confine.KernelFeatures | None, files: dict[str, str]
+) -> None:
     """Become a candidate; never return.
 
     Args:
@@ -37,11 +39,12 @@ def main(descriptors: dict[str, int], features: confine.KernelFeatures | None) -
             `binary`, a program to execute, and `group`, the cgroup.procs file to enter; of a call
             also `log` to write, and `stdin` or `arrays` to read.
         features: What to confine it with; None where there are no namespaces, only limits.
+        files: Files to read, by their paths from the candidate's folder.
     """
     try:
         with os.fdopen(descriptors.pop("request"), encoding="utf-8") as file:
             request = json.load(file)
-        prepare(request, descriptors, features)
+        prepare(request, descriptors, features, files)
         if "binary" in descriptors:
             unpack(request, descriptors)
         if "arrays" in descriptors:
@@ -59,7 +62,10 @@ def main(descriptors: dict[str, int], features: confine.KernelFeatures | None) -
 
 
 def prepare(
-    request: dict[str, Any], descriptors: dict[str, int], features: confine.KernelFeatures | None
+    request: dict[str, Any],
+    descriptors: dict[str, int],
+    features: confine.KernelFeatures | None,
+    files: dict[str, str],
 ) -> None:
     """Set up the candidate's process: files, descriptors, environment, privileges and limits."""
     reset_signals()
@@ -71,6 +77,7 @@ def prepare(
     if features is not None:
         mount_private(int(request["disk_bytes"]), features.kept)
     os.chdir(folder)
+    link(files)
     enter_environment(folder)
     for name, value in request["rlimits"].items():
         if hasattr(resource, name):  # some are Linux's own
@@ -157,6 +164,14 @@ def mount_private(size: int, kept: tuple[str, ...]) -> None:
         os.close(descriptor)
     proc = flags | kernel.MS_NOEXEC | kernel.MS_RDONLY
     kernel.mount("proc", "/proc", "proc", proc)
+
+
+def link(files: dict[str, str]) -> None:
+    """Link the files that the problem shows into the candidate's folder."""
+    for name, target in files.items():
+        if os.path.dirname(name):
+            os.makedirs(os.path.dirname(name), exist_ok=True)
+        os.symlink(target, name)
 
 
 def enter_environment(folder: str) -> None:
