@@ -6,12 +6,13 @@ importing them is left to the grading workers.
 """
 
 import ast
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, model_validator
 
 from ttrl_cli import settings
 from ttrl_cli.config import SolveConfig
@@ -26,6 +27,7 @@ Direction = Literal["minimize", "maximize"]
 Transform = Literal["identity", "negate", "reciprocal"]
 
 T = TypeVar("T")
+_DEFINITIONS = ast.FunctionDef | ast.ClassDef
 
 
 class _Section(Section, BaseModel):
@@ -56,6 +58,25 @@ class Command(_Section):
     It reads {"data": ...} and prints {"valid": bool, "reason": str, "score": number, "metrics":
     {...}, "feedback": str, "data": ...}; `data`, where printed, replaces what it was given.
     """
+
+
+class Evaluator(_Section):
+    """Another tool's evaluator, which runs the program by itself."""
+
+    evaluate: Annotated[str, Field(min_length=1)]
+    """A Python file with a function `evaluate`.
+
+    It is given the path of a program and returns {"combined_score": NUMBER, ...}, or an object with
+    such `metrics` and perhaps `artifacts`. It runs with the program in one sandboxed process: its
+    scores are unverified.
+    """
+
+
+def _form_of_verifier(raw: object) -> str:
+    """Return which form of `verifier` a value is meant to be."""
+    if isinstance(raw, Evaluator) or (isinstance(raw, dict) and "evaluate" in raw):
+        return "Evaluator"
+    return "Command" if isinstance(raw, dict | Command) else "str"
 
 
 class Measure(_Section):
@@ -142,7 +163,7 @@ class ProblemSpec(_Section):
     statement: Annotated[str, Field(min_length=1)]
     """What is asked: a file beside problem.yaml, or the text itself."""
     direction: Direction
-    """The score's own direction."""
+    """The score's own direction; with an evaluator maximize, unless it says otherwise."""
     solution: Solution
     """The solution that a completion must hold."""
     measure: str | Measure | None = None
@@ -150,8 +171,14 @@ class ProblemSpec(_Section):
     program is run once, without an input, and returns them."""
     inputs: Literal["secret", "public"] = "secret"
     """Of a problem with `measure`: whether the next prompt may show what a candidate printed."""
-    verifier: str | Command
-    """FILE.py:FUNCTION, data -> data the score may trust (or raises Invalid); or a command."""
+    verifier: Annotated[
+        Annotated[str, Tag("str")]
+        | Annotated[Command, Tag("Command")]
+        | Annotated[Evaluator, Tag("Evaluator")],
+        Discriminator(_form_of_verifier),
+    ]
+    """FILE.py:FUNCTION, data -> data the score may trust (or raises Invalid); or a command; or
+    another tool's evaluator."""
     score: str | None = None
     """FILE.py:FUNCTION, verified data -> a number or {"value", "metrics", "feedback"}."""
     certify: str | None = None
@@ -178,6 +205,18 @@ class ProblemSpec(_Section):
     max, help}. The default's type is the type of all values."""
     run: dict[str, object] = {}
     """Run options this problem prefers; the command line may override each."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _evaluators_maximize(cls, raw: Any) -> Any:
+        if isinstance(raw, dict) and _form_of_verifier(raw.get("verifier")) == "Evaluator":
+            return {"direction": "maximize", **raw}
+        return raw
+
+    @property
+    def evaluator(self) -> str | None:
+        """The file of another tool's evaluator; None where the problem verifies by itself."""
+        return self.verifier.evaluate if isinstance(self.verifier, Evaluator) else None
 
     @property
     def measuring(self) -> Measure | None:
@@ -222,7 +261,9 @@ class Problem:
     @property
     def shown_files(self) -> tuple[str, ...]:
         """The files that programs find in their working folder, as paths from the problem's."""
-        return tuple(self.spec.solution.files)
+        evaluator = self.spec.evaluator
+        own = [] if evaluator is None else [evaluator]
+        return tuple(dict.fromkeys([*own, *self.spec.solution.files]))
 
     def signed(self, score: float) -> float:
         """Return the score with its sign turned so that higher is better."""
@@ -277,17 +318,18 @@ def load_problem(path: Path, given: Mapping[str, object] | None = None) -> Probl
     _check_functions(file, folder, spec)
     _check_solution(file, folder, spec)
     values, changed = _settings(file, spec, given or {})
+    seeds = tuple(
+        Seed(name=name, text=_read(file, folder, f"seeds[{i}]", name))
+        for i, name in enumerate(spec.seeds)
+    )
     return Problem(
         folder=folder,
-        spec=spec,
+        spec=_with_entry(folder, spec, seeds[0].text),
         statement=_statement(file, folder, spec.statement, values),
         template=_read(file, folder, "prompt.template", spec.prompt.template)
         if spec.prompt.template
         else None,
-        seeds=tuple(
-            Seed(name=name, text=_read(file, folder, f"seeds[{i}]", name))
-            for i, name in enumerate(spec.seeds)
-        ),
+        seeds=seeds,
         settings=values,
         given=changed,
     )
@@ -319,6 +361,31 @@ def _read_spec(file: Path) -> ProblemSpec:
         key, why = first_error(error)
         raise ProblemError(file, f"run.{key}", why) from error
     return spec
+
+
+def _with_entry(folder: Path, spec: ProblemSpec, seed: str) -> ProblemSpec:
+    """Return a spec whose entry is what an evaluator calls, unless that is not known or is named.
+
+    By the entry, solutions are told from other blocks of a completion. It is the first function of
+    the first seed that the evaluator's file names.
+    """
+    solution = spec.solution
+    if (
+        spec.evaluator is None
+        or solution.language != "python"
+        or "entry" in solution.model_fields_set
+    ):
+        return spec
+    try:
+        functions = [node.name for node in ast.parse(seed).body if isinstance(node, _DEFINITIONS)]
+    except (SyntaxError, ValueError):
+        return spec
+    words = set(re.findall(r"\w+", (folder / spec.evaluator).read_text("utf-8", "replace")))
+    named = [name for name in functions if name in words] or functions[-1:]
+    if not named:
+        return spec
+    own = solution.model_copy(update={"entry": named[0]})
+    return spec.model_copy(update={"solution": own})
 
 
 def _settings(
@@ -373,6 +440,9 @@ def _read_by(read: Callable[[Path], T], file: Path, folder: Path, key: str, name
 
 
 def _check_functions(file: Path, folder: Path, spec: ProblemSpec) -> None:
+    if spec.evaluator is not None:
+        _check_evaluator(file, folder, spec, spec.evaluator)
+        return
     if isinstance(spec.verifier, Command):
         if spec.score is not None:
             raise ProblemError(file, "score", "a verifier command gives the score itself")
@@ -383,6 +453,25 @@ def _check_functions(file: Path, folder: Path, spec: ProblemSpec) -> None:
         if isinstance(reference, str):
             _check_function(file, folder, key, reference, spec)
     _check_measure(file, folder, spec)
+
+
+def _check_evaluator(file: Path, folder: Path, spec: ProblemSpec, name: str) -> None:
+    """Refuse an evaluator that is no file with a function `evaluate`, and what goes without one."""
+    for key in ("score", "certify", "render", "measure"):
+        if getattr(spec, key) is not None:
+            why = "goes with a verifier: an evaluator gives the score, which is not verified"
+            raise ProblemError(file, key, why)
+    if spec.solution.kind != "program":
+        why = f"must be program: an evaluator runs programs (got {spec.solution.kind!r})"
+        raise ProblemError(file, "solution.kind", why)
+    if spec.solution.flags:
+        why = "goes without an evaluator, which compiles the program by itself"
+        raise ProblemError(file, "solution.flags", why)
+    key = "verifier.evaluate"
+    if why := fault_of_file(folder, name):
+        raise ProblemError(file, key, why)
+    alone = spec.model_copy(update={"settings": {}})  # which it knows nothing of
+    _check_function(file, folder, key, f"{name}:evaluate", alone, ("the program's path",))
 
 
 def _check_measure(file: Path, folder: Path, spec: ProblemSpec) -> None:

@@ -63,7 +63,14 @@ What the verifier says about it: {{ feedback }}
 
 Write a solution with a {{ "lower" if direction == "minimize" else "higher" }} score. \
 Try something different from the solution above: another idea, not the same one again.
-{% if kind == "program" and language == "cpp" -%}
+{% if evaluated -%}
+Answer with one complete program in a ```{{ fence }} block: all of it, not the changed part alone. \
+An evaluator runs it and gives the score; keep the names and arguments that it calls. Where the \
+program above has the marks EVOLVE-BLOCK-START and EVOLVE-BLOCK-END, change only what stands \
+between them, and keep the marks. The evaluator has {{ seconds }} s and {{ memory_mb }} MiB of \
+memory for it.
+{%- if imports %} These packages are there: {{ imports | join(", ") }}.{% endif %}
+{%- elif kind == "program" and language == "cpp" -%}
 Answer with one complete C++{{ standard }} program in a ```cpp block. It prints the solution's \
 data to the standard output as one JSON value and ends with status 0; the data is verified and \
 scored by us, and nothing else that the program claims or prints counts. On its standard input \
@@ -116,6 +123,7 @@ class PromptVariables:
         files: Files that a program finds in its working folder.
         flags: The compiler's flags for C++ programs, besides those that all have.
         standard: The number of the C++ standard.
+        evaluated: Whether another tool's evaluator gives the scores, which are then unverified.
     """
 
     statement: str
@@ -140,6 +148,7 @@ class PromptVariables:
     files: tuple[str, ...]
     flags: tuple[str, ...]
     standard: str
+    evaluated: bool
 
 
 _BACKTICKS = re.compile("`+")
@@ -191,6 +200,7 @@ def solve_messages(problem: Problem, parent: State, before: float | None) -> tup
         files=tuple(spec.solution.files),
         flags=tuple(spec.solution.flags),
         standard=standard_of(spec.solution.flags),
+        evaluated=spec.evaluator is not None,
     )
     messages = []
     if spec.prompt.system is not None:

@@ -149,6 +149,7 @@ class Verdict:
         metrics: Further metrics that the problem's score returned.
         identity: What tells a measured solution from others; empty where its data do.
         blame: The key of problem.yaml whose code failed; empty if none did.
+        unverified: Whether the score is what the candidate's own process says.
     """
 
     status: Status
@@ -166,6 +167,7 @@ class Verdict:
     metrics: Mapping[str, float] = field(default_factory=dict)
     identity: str = ""
     blame: str = ""
+    unverified: bool = False
 
     @property
     def valid(self) -> bool:
@@ -378,6 +380,7 @@ class Watch:
             a search.
         warning: A warning to show, even when quiet; empty if there is none.
         expected: Seconds that the run may take on this machine; None if that is not known.
+        unverified: Whether scores are what the candidates' own processes say.
     """
 
     name: str
@@ -388,3 +391,4 @@ class Watch:
     stages: Mapping[str, int] = field(default_factory=dict)
     warning: str = ""
     expected: float | None = None
+    unverified: bool = False

@@ -135,9 +135,11 @@ def _attacked(
     """Attack the verifier; return the number of attacks and what they found.
 
     The attacks are made from the first seed: from its text, from its JSON data, or, where it is a
-    program, from its verified data.
+    program, from its verified data. An evaluator has no data, and is not attacked.
     """
     spec = problem.spec
+    if spec.evaluator is not None:
+        return 0, ()
     text = spec.solution.kind == "text"
     kept = read_json(honest.solution) if spec.solution.kind == "json" else honest.data
     given = honest.solution if text else kept

@@ -221,11 +221,19 @@ def _search(
 ) -> Summary:
     task = _task(run, problem)
     best = task.archive.best()  # a seed, or what a process that was killed could not write
-    verdict = Verdict(status=Status.OK, score=best.score, data=best.data, solution=best.solution)
+    unverified = problem.spec.evaluator is not None
+    verdict = Verdict(
+        status=Status.OK,
+        score=best.score,
+        data=best.data,
+        solution=best.solution,
+        unverified=unverified,
+    )
     task.offer(best.id, best.step, verdict)
     began = watch(run, run.config.steps, problem.spec.best_known)
     expected = forecast(run.config, run.status.totals, runtime.network)
-    parts.reporter.began(replace(began, warning=grader.warning, expected=expected))
+    began = replace(began, warning=grader.warning, expected=expected, unverified=unverified)
+    parts.reporter.began(began)
     with phases(run), graceful_stop(parts.budget):
         reason = solve_loop(task, parts)
         _certify_best(run, problem, parts.reporter, grader)

@@ -57,6 +57,7 @@ class Verification:
             "certified": None if self.certificate is None else self.certificate.value,
             "best_known": self.problem.spec.best_known,
             "better": self.better,
+            **({"unverified": True} if self.verdict.unverified and self.verdict.valid else {}),
         }
 
 
@@ -94,7 +95,8 @@ def verify(
     except ValueError as error:
         return Verification(problem=problem, verdict=_malformed(str(error)))
     kind = problem.spec.solution.kind
-    if kind == "json" or (kind == "program" and _is_data(name, text)):
+    programs = kind == "program" and problem.spec.evaluator is None
+    if kind == "json" or (programs and _is_data(name, text)):
         try:
             data = read_json(text)
         except MalformedError as error:

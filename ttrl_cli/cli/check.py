@@ -58,6 +58,9 @@ def _describe(checked: "Check") -> str:
     if spec.best_known is not None:
         source = f"  ({spec.best_known_source})" if spec.best_known_source else ""
         lines.append(f"  best known  {number(spec.best_known)}{source}")
+    if spec.evaluator is not None:
+        lines.append("  scores are unverified: the evaluator runs each program by itself")
+        return "\n".join(lines)
     lines.append(f"  {checked.attacks} attacks on the verifier, {len(checked.findings)} findings")
     lines += [f"    {found.attack}: {found.what}" for found in checked.findings]
     return "\n".join(lines)
@@ -67,7 +70,7 @@ def _figures(seed: "SeedCheck") -> str:
     from ttrl_cli.prompts import number
 
     assert seed.verdict.score is not None
-    score = f"score {number(seed.verdict.score)}"
+    score = f"score {number(seed.verdict.score)}" + " unverified" * seed.verdict.unverified
     if seed.certificate is not None:
         score += f"  certified {seed.certificate.decimal}"
     return f"{score}  ({seed.verdict.seconds:.2f} s)"
@@ -81,6 +84,7 @@ def _as_json(checked: "Check") -> "dict[str, Json]":
             "score": seed.verdict.score,
             "certified": None if seed.certificate is None else seed.certificate.value,
             "seconds": seed.verdict.seconds,
+            **({"unverified": True} if seed.verdict.unverified else {}),
         }
         for seed in checked.seeds
     ]

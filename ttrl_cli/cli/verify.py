@@ -186,7 +186,8 @@ def _describe(found: "Verification") -> str:
     verdict, spec = found.verdict, found.problem.spec
     if verdict.score is None:
         return f"not valid: {verdict.status}: {verdict.reason}"
-    lines = ["valid", f"  score       {number(verdict.score)}  ({verdict.seconds:.2f} s)"]
+    first, mark = ("evaluated", " unverified") if verdict.unverified else ("valid", "")
+    lines = [first, f"  score       {number(verdict.score)}{mark}  ({verdict.seconds:.2f} s)"]
     lines += [f"  {name:<11} {number(value)}" for name, value in verdict.metrics.items()]
     if found.certificate is not None:
         lines.append(f"  certified   {found.certificate.document()['claim']}")

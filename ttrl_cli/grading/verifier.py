@@ -87,7 +87,7 @@ class Checker:
         """
         with self._home.entered():
             scored = self._scored(data, known)
-        return self._verdict(scored)
+        return self.rewarded(scored)
 
     def measure(self, candidate: object, trial: object) -> Json:
         """Let the problem's `measure` drive a candidate; return the data, as plain JSON values.
@@ -215,7 +215,8 @@ class Checker:
         msg = f"render must return text (got {type(shown).__name__})"
         raise BrokenProblemError(msg)
 
-    def _verdict(self, scored: ScoreResult) -> Verdict:
+    def rewarded(self, scored: ScoreResult) -> Verdict:
+        """Return the verdict on data that were verified and scored; a score may be no good."""
         score = finite(scored.value)
         if score is None:
             return Verdict(status=Status.INVALID, reason="score is not finite")

@@ -19,7 +19,9 @@ from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.errors import Invalid, ProblemError, SetupError
 from ttrl_cli.escapes import encodable
 from ttrl_cli.grading.attacks import Attack, finding
+from ttrl_cli.grading.evaluated import verdict_of
 from ttrl_cli.grading.functions import BrokenProblemError
+from ttrl_cli.grading.identity import identity
 from ttrl_cli.grading.interpreter import interpreter
 from ttrl_cli.grading.measured import (
     OWN_SECONDS,
@@ -46,6 +48,7 @@ from ttrl_cli.sandbox.base import (
 )
 from ttrl_cli.sandbox.choose import choose
 from ttrl_cli.sandbox.compiled import check_compiler, run_cpp
+from ttrl_cli.sandbox.evaluated import evaluate
 from ttrl_cli.sandbox.mounts import private_folders, shown_folders, shown_in
 from ttrl_cli.sandbox.outside import backend_of
 from ttrl_cli.sandbox.session import END_SECONDS, START_SECONDS, Sandbox
@@ -287,6 +290,8 @@ def grade_solution(
     if problem.spec.measuring is not None:
         trial = TrialSpec(secret=_secrets[0])
         return _measure(problem, text, trial, parent_data)[0]
+    if problem.spec.evaluator is not None:
+        return _evaluate(problem, problem.spec.evaluator, text, seed)
     started = time.monotonic()
     output, compiling = "", 0.0
     try:
@@ -316,6 +321,23 @@ def _measure(
 ) -> tuple[Verdict, Measured]:
     judge = partial(_judge, problem)
     return grade_measured(problem, _measurer(problem), judge, text, trial, parent_data)
+
+
+def _evaluate(problem: Problem, evaluator: str, text: str, seed: int) -> Verdict:
+    started = time.monotonic()
+    spec = problem.spec
+    program = Program(source=text, arguments={"seed": seed})
+    file = {"python": "candidate.py", "cpp": "candidate.cpp"}[spec.solution.language]
+    result = evaluate(_sandboxes[problem.folder], program, evaluator, file, spec.limits)
+    verdict = verdict_of(_checker(problem), text, result)
+    return dataclasses.replace(
+        verdict,
+        seconds=time.monotonic() - started,
+        solution=text,
+        shown=text,
+        output=result.output,
+        identity=identity(problem, text, None) if verdict.valid else "",
+    )
 
 
 def _judge(problem: Problem, data: Json, known: Json = None) -> Verdict:

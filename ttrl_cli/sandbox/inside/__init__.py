@@ -13,6 +13,7 @@ and believes nothing that comes from a candidate.
     program.py      the candidate: call its entry, send back data
     call.py         a candidate that the problem's code calls with an input
     arrays.py       data with numeric arrays in them, as JSON and npy
+    evaluate.py     in place of a candidate: an evaluator that runs the candidate by itself
     build.py        in place of a candidate: compile one
     kernel.py       the system calls that Python has no function for
 """

@@ -21,7 +21,7 @@ import time
 import types
 from typing import Any
 
-from . import build, call, confine, kernel, program
+from . import build, call, confine, evaluate, kernel, program
 
 PRIVATE = "/tmp"
 SHARED_MEMORY = "/dev/shm"
@@ -231,4 +231,5 @@ _KINDS = {
     "python": program.run,
     "call": call.run,
     "call-binary": call.execute,
+    "evaluate": evaluate.run,
 }
