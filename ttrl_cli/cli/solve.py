@@ -21,6 +21,7 @@ def solve(
         Path | None,
         typer.Option("--from", metavar="RUN", help="Start from this run's archive and adapter."),
     ] = None,
+    secret_file: o.SecretFile = None,
     as_json: o.AsJson = False,
     quiet: o.Quiet = False,
     chosen: Mapping[str, object],
@@ -40,5 +41,6 @@ def solve(
             reporter=view,
             start_from=start_from,
             started=view.started,
+            secret_file=secret_file,
         )
     print_summary(summary, as_json=as_json, quiet=quiet)

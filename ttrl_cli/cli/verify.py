@@ -42,6 +42,7 @@ def verify(
     ] = None,
     limits: o.Limits = None,
     sandbox: o.Sandbox = None,
+    secret_file: o.SecretFile = None,
     as_json: o.AsJson = False,
 ) -> None:
     """Verify a solution: exit code 0 if it is valid, 4 if it is not.
@@ -53,7 +54,7 @@ def verify(
     not. One by a problem's own `certify` needs PROBLEM as well.
     """
     if certificate is not None:
-        if solution is not None or certify or any((out, limits, sandbox)):
+        if solution is not None or certify or any((out, limits, sandbox, secret_file)):
             msg = "--certificate FILE goes with --json and, for its own kind, PROBLEM; nothing else"
             raise UsageError(msg)
         _check(certificate, problem, as_json=as_json)
@@ -68,33 +69,28 @@ def verify(
         why = "exists already" if out.exists() else "cannot be written: its folder does not exist"
         msg = f"{out} {why}; choose another --out"
         raise UsageError(msg)
-    _verify(problem, solution, certify, out, o.parse_limits(limits), sandbox, as_json=as_json)
-
-
-def _verify(
-    problem: Path,
-    solution: Path,
-    certify: bool,
-    out: Path | None,
-    limits: dict[str, str],
-    sandbox: str | None,
-    *,
-    as_json: bool,
-) -> None:
     from ttrl_cli import api
-    from ttrl_cli.console import Console
 
     found = api.verify(
         problem,
-        _read(solution),
+        read_solution(solution),
         name=solution.name,
         certify=certify,
-        limits=limits,
+        limits=o.parse_limits(limits),
         sandbox=sandbox,
+        secret_file=secret_file,
     )
+    _tell(found, out, drawn=secret_file is None, as_json=as_json)
+
+
+def _tell(found: "Verification", out: Path | None, *, drawn: bool, as_json: bool) -> None:
+    from ttrl_cli.console import Console
+
     console = Console()
     if found.warning:
         console.warn(found.warning)
+    if found.secret and drawn:
+        console.say(f"its trial was drawn from the secret {found.secret}")
     if as_json:
         console.result_json(found.as_json())
     else:
@@ -140,7 +136,12 @@ def _check(file: Path, problem: Path | None, *, as_json: bool) -> None:
         console.result(f"valid\n  {found.document()['claim']}")
 
 
-def _read(file: Path) -> bytes:
+def read_solution(file: Path) -> bytes:
+    """Read a file, or standard input where it is -.
+
+    Raises:
+        UsageError: If it cannot be read.
+    """
     if str(file) == "-":
         return sys.stdin.buffer.read()
     try:
@@ -157,7 +158,7 @@ def _text(file: Path) -> str:
         Invalid: If it is not UTF-8.
     """
     try:
-        return decoded(_read(file))
+        return decoded(read_solution(file))
     except ValueError as error:
         raise Invalid(str(error)) from error
 
