@@ -60,7 +60,13 @@ What the verifier says about it: {{ feedback }}
 
 Write a solution with a {{ "lower" if direction == "minimize" else "higher" }} score. \
 Try something different from the solution above: another idea, not the same one again.
-{% if kind == "program" and language == "cpp" -%}
+{% if kind == "program" and measured -%}
+Answer with one complete {{ "C++20" if language == "cpp" else "Python" }} program in a \
+```{{ language }} block. It is run on inputs that it has not seen, as the problem says: each time \
+in a fresh process, for at most {{ seconds }} seconds and with at most {{ memory_mb }} MiB of \
+memory. What it answers is checked and scored by us, and nothing that it claims counts.
+{%- if imports %} These packages are there: {{ imports | join(", ") }}.{% endif %}
+{%- elif kind == "program" and language == "cpp" -%}
 Answer with one complete C++20 program in a ```cpp block. It prints the solution's data to the \
 standard output as one JSON value and ends with status 0; the data is verified and scored by us, \
 and nothing else that the program claims or prints counts. On its standard input it finds a JSON \
@@ -106,6 +112,7 @@ class PromptVariables:
         cpus: Cores a program may use.
         memory_mb: Memory a program may use, in MiB.
         imports: Packages a program may count on.
+        measured: Whether the problem's code drives the program.
     """
 
     statement: str
@@ -126,6 +133,7 @@ class PromptVariables:
     cpus: int
     memory_mb: int
     imports: tuple[str, ...]
+    measured: bool
 
 
 _BACKTICKS = re.compile("`+")
@@ -173,6 +181,7 @@ def solve_messages(problem: Problem, parent: State, before: float | None) -> tup
         cpus=spec.limits.cpus,
         memory_mb=spec.limits.memory_mb,
         imports=tuple(spec.environment.imports),
+        measured=spec.measure is not None,
     )
     messages = []
     if spec.prompt.system is not None:

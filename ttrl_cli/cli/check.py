@@ -23,6 +23,9 @@ def check(
     The verifier is tried with data that are not finite, of wrong types, lengths and nesting, huge,
     tiny, or that claim a score. Exit code 2 if it crashes instead of refusing, accepts what is not
     finite, believes a claim, or gives another value on a second call.
+
+    A problem with `measure` is tried instead with calls that fail, are late, huge or no text; and
+    its first seed is measured twice, to see whether that gives the same.
     """
     from ttrl_cli import api
     from ttrl_cli.console import Console
@@ -38,7 +41,8 @@ def check(
         console.result(_describe(checked))
     if checked.findings:
         why = f"{len(checked.findings)} of {checked.attacks} attacks found a fault in it"
-        raise ProblemError(checked.problem.folder / PROBLEM_FILE, "verifier", why)
+        key = "verifier" if checked.problem.spec.measure is None else "measure"
+        raise ProblemError(checked.problem.folder / PROBLEM_FILE, key, why)
 
 
 def _describe(checked: "Check") -> str:
@@ -46,13 +50,16 @@ def _describe(checked: "Check") -> str:
 
     spec = checked.problem.spec
     width = max(len(seed.name) for seed in checked.seeds)
-    fault = "its verifier is at fault" if checked.findings else "ok"
+    code = "verifier" if spec.measure is None else "measure"
+    fault = f"its {code} is at fault" if checked.findings else "ok"
     lines = [f"{spec.name}: {fault}, to {spec.direction}"]
     lines += [f"  {seed.name:<{width}}  {_figures(seed)}" for seed in checked.seeds]
     if spec.best_known is not None:
         source = f"  ({spec.best_known_source})" if spec.best_known_source else ""
         lines.append(f"  best known  {number(spec.best_known)}{source}")
-    lines.append(f"  {checked.attacks} attacks on the verifier, {len(checked.findings)} findings")
+    if checked.differs:
+        lines.append(f"  two measurements on one trial differ: {checked.differs}")
+    lines.append(f"  {checked.attacks} attacks on the {code}, {len(checked.findings)} findings")
     lines += [f"    {found.attack}: {found.what}" for found in checked.findings]
     return "\n".join(lines)
 
@@ -84,4 +91,5 @@ def _as_json(checked: "Check") -> "dict[str, Json]":
         "seeds": seeds,
         "attacks": checked.attacks,
         "findings": [{"attack": f.attack, "what": f.what} for f in checked.findings],
+        **({} if spec.measure is None else {"differs": checked.differs}),
     }
