@@ -70,6 +70,12 @@ program above has the marks EVOLVE-BLOCK-START and EVOLVE-BLOCK-END, change only
 between them, and keep the marks. The evaluator has {{ seconds }} s and {{ memory_mb }} MiB of \
 memory for it.
 {%- if imports %} These packages are there: {{ imports | join(", ") }}.{% endif %}
+{%- elif kind == "program" and measured -%}
+Answer with one complete {{ "C++" + standard if language == "cpp" else "Python" }} program in a \
+```{{ language }} block. It is run on inputs that it has not seen, as the problem says: each time \
+in a fresh process, for at most {{ seconds }} seconds and with at most {{ memory_mb }} MiB of \
+memory. What it answers is checked and scored by us, and nothing that it claims counts.
+{%- if imports %} These packages are there: {{ imports | join(", ") }}.{% endif %}
 {%- elif kind == "program" and language == "cpp" -%}
 Answer with one complete C++{{ standard }} program in a ```cpp block. It prints the solution's \
 data to the standard output as one JSON value and ends with status 0; the data is verified and \
@@ -124,6 +130,7 @@ class PromptVariables:
         flags: The compiler's flags for C++ programs, besides those that all have.
         standard: The number of the C++ standard.
         evaluated: Whether another tool's evaluator gives the scores, which are then unverified.
+        measured: Whether the problem's code drives the program.
     """
 
     statement: str
@@ -149,6 +156,7 @@ class PromptVariables:
     flags: tuple[str, ...]
     standard: str
     evaluated: bool
+    measured: bool
 
 
 _BACKTICKS = re.compile("`+")
@@ -201,6 +209,7 @@ def solve_messages(problem: Problem, parent: State, before: float | None) -> tup
         flags=tuple(spec.solution.flags),
         standard=standard_of(spec.solution.flags),
         evaluated=spec.evaluator is not None,
+        measured=spec.measure is not None,
     )
     messages = []
     if spec.prompt.system is not None:

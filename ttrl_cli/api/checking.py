@@ -10,9 +10,10 @@ from ttrl_cli.config import SolveConfig, resolve
 from ttrl_cli.errors import ProblemError
 from ttrl_cli.grading.attacks import attacks
 from ttrl_cli.grading.grader import ProblemGrader
+from ttrl_cli.grading.hostile_outcomes import hostile
 from ttrl_cli.loop.solve import roots
 from ttrl_cli.problem import PROBLEM_FILE, Command, Problem, load_problem
-from ttrl_cli.prompts import solve_messages
+from ttrl_cli.prompts import number, solve_messages
 from ttrl_cli.records import Verdict
 from ttrl_cli.sandbox.protocol import read_json
 
@@ -48,6 +49,8 @@ class Check:
         attacks: How many hostile data its verifier was tried with.
         findings: What is wrong with it, as they tell.
         warning: A warning to show, even when quiet; empty if there is none.
+        differs: How two measurements of its first seed differ; empty if they do not, or nothing is
+            measured.
     """
 
     problem: Problem
@@ -55,6 +58,7 @@ class Check:
     attacks: int
     findings: tuple[Finding, ...]
     warning: str
+    differs: str = ""
 
 
 def check(
@@ -82,7 +86,9 @@ def check(
     with ProblemGrader(problem, workers=1, sandbox=config.sandbox) as grader:
         verdicts = graded_seeds(problem, grader)
         certificates = [_certificate(problem, grader, verdict) for verdict in verdicts]
-        attacks, findings = _attacked(problem, grader, verdicts[0])
+        attack = _attacked if problem.spec.measure is None else _attacked_measure
+        attacks, findings = attack(problem, grader, verdicts[0])
+        differs = _differs(problem, grader)
     return Check(
         problem=problem,
         seeds=tuple(
@@ -92,6 +98,7 @@ def check(
         attacks=attacks,
         findings=findings,
         warning=grader.warning,
+        differs=differs,
     )
 
 
@@ -150,3 +157,34 @@ def _attacked(
     found = grader.attack(tried, seconds, honest.data)
     pairs = zip(tried, found, strict=True)
     return len(tried), tuple(Finding(attack=a.name, what=what) for a, what in pairs if what)
+
+
+def _attacked_measure(
+    problem: Problem, grader: ProblemGrader, honest: Verdict
+) -> tuple[int, tuple[Finding, ...]]:
+    """Let measure and score meet hostile outcomes; return their number and what they found.
+
+    A measure that is a command calls nothing of ours, and is not attacked.
+    """
+    measure = problem.spec.measuring
+    if measure is None or measure.function is None:
+        return 0, ()
+    assert honest.score is not None
+    tried = hostile(problem.spec.limits)
+    found = grader.attack_measure(tried, honest.solution, honest.score)
+    pairs = zip(tried, found, strict=True)
+    return len(tried), tuple(Finding(attack=h.name, what=what) for h, what in pairs if what)
+
+
+def _differs(problem: Problem, grader: ProblemGrader) -> str:
+    """Say how two measurements of the first seed on one trial differ; "" if they do not."""
+    if problem.spec.measure is None:
+        return ""
+    seed = problem.seeds[0]
+    first, second = (grader.measure(seed.text) for _ in range(2))
+    if first.data == second.data:
+        return ""
+    scores = [number(v.score) for v in (first.verdict, second.verdict) if v.score is not None]
+    if len(set(scores)) < 2:
+        return f"{seed.name}: its data differ, the score does not"
+    return f"{seed.name}: score {scores[0]}, then {scores[1]}"

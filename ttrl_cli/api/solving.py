@@ -20,6 +20,7 @@ from ttrl_cli.api.lifecycle import (
 )
 from ttrl_cli.api.plugged import noted, require_plugins
 from ttrl_cli.api.runtime import Options, Runtime, load_tokenizer
+from ttrl_cli.api.secrets import secret_of
 from ttrl_cli.api.settings import settle, workers
 from ttrl_cli.api.voting import resume_vote
 from ttrl_cli.config import RunConfig, SolveConfig, resolve
@@ -34,6 +35,7 @@ from ttrl_cli.prompts import solve_messages
 from ttrl_cli.records import Json, Kind, State, Status, Verdict
 from ttrl_cli.report import Summary, summarise
 from ttrl_cli.rundir import RunDir, Totals
+from ttrl_cli.rundir.secret import run_secret
 from ttrl_cli.sampler import registry
 from ttrl_cli.search.archive import data_digest
 from ttrl_cli.search.select import by_name as selector_by_name
@@ -49,6 +51,7 @@ def solve(
     started: float | None = None,
     names: Mapping[str, str] | None = None,
     settings: Mapping[str, object] | None = None,
+    secret_file: Path | None = None,
 ) -> Summary:
     """Search and learn on one problem.
 
@@ -61,6 +64,8 @@ def solve(
         started: time.monotonic() at the start of the command, for the budget in seconds.
         names: How messages name the options; by default as the command line does.
         settings: Values of the problem's settings, by name.
+        secret_file: A file with the secret that trials are drawn from, for a problem with
+            `measure`; by default a new secret, or that of the run it starts from.
 
     Raises:
         UsageError: If the problem, an option or the run directory is wrong.
@@ -68,13 +73,13 @@ def solve(
     """
     begun = time.monotonic() if started is None else started
     problem = load_problem(path, settings)
-    where = str(problem.folder / PROBLEM_FILE)
-    config = settle(resolve(SolveConfig, problem.spec.run, options, where=where, names=names))
+    config = _configured(problem, options, names)
     folder = new_folder(out, problem.spec.name)
     if start_from is not None:
         _require_same_problem(RunDir.open(start_from), problem, config)
+    secret = secret_of(problem, secret_file, start_from)
     with ExitStack() as stack:
-        grader = stack.enter_context(_grader(problem, config, folder))
+        grader = stack.enter_context(_grader(problem, config, folder, secret))
         seeds = roots(problem, graded_seeds(problem, grader), config.groups)
         codec, template = load_tokenizer(config, solve_messages(problem, seeds[0], None), reporter)
         runtime = stack.enter_context(Runtime.load(config, codec))
@@ -91,12 +96,18 @@ def solve(
             chat_template=template,
             plugins=noted(config, problem.folder),
             settings=problem.given,
+            secret=grader.secret,
         )
         run = create_run(out, problem.spec.name, create)
         stack.enter_context(holding(run))
         parts = runtime.parts(run, grader, reporter, begun)
         _begin(run, seeds, parts)
         return _search(run, problem, parts, grader, runtime)
+
+
+def _configured(problem: Problem, options: Options, names: Mapping[str, str] | None) -> SolveConfig:
+    where = str(problem.folder / PROBLEM_FILE)
+    return settle(resolve(SolveConfig, problem.spec.run, options, where=where, names=names))
 
 
 def resume(
@@ -127,12 +138,13 @@ def resume(
             run.write_config(resolve(SolveConfig, old, bounds, where=str(path)))
         problem = load_problem(run.path / "problem", run.settings())
         problem = replace(problem, origin=run.origin())
+        secret = "" if problem.spec.measure is None else run_secret(run.path)
         if finished(run, run.config.steps):
             if _uncertified(run, problem):
-                grader = stack.enter_context(_grader(problem, run.solve_config, run.path))
+                grader = stack.enter_context(_grader(problem, run.solve_config, run.path, secret))
                 _certify_best(run, problem, reporter, grader)
             return summarise(run, problem.spec.best_known)
-        grader = stack.enter_context(_grader(problem, run.solve_config, run.path))
+        grader = stack.enter_context(_grader(problem, run.solve_config, run.path, secret))
         restored = run.restore()
         runtime = stack.enter_context(Runtime.load(run.config))
         parts = runtime.parts(run, grader, reporter, begun)
@@ -212,8 +224,10 @@ def _task(run: RunDir, problem: Problem) -> SolveTask:
     return SolveTask(problem, load_archive(run), selector, run)
 
 
-def _grader(problem: Problem, config: SolveConfig, run: Path) -> ProblemGrader:
-    return ProblemGrader(problem, workers=workers(config), sandbox=config.sandbox, run=run)
+def _grader(problem: Problem, config: SolveConfig, run: Path, secret: str) -> ProblemGrader:
+    return ProblemGrader(
+        problem, workers=workers(config), sandbox=config.sandbox, run=run, secret=secret
+    )
 
 
 def _search(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from ttrl_cli.api.secrets import secret_of
 from ttrl_cli.bounds import certificate
 from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.config import SolveConfig, resolve
@@ -28,6 +29,7 @@ class Verification:
         certificate: Of the bound that the solution proves; None unless asked for and found.
         uncertified: Why there is none though it was asked for; empty if that is not so.
         warning: A warning to show, even when quiet; empty if there is none.
+        secret: What its trial was drawn from; empty where nothing is measured.
     """
 
     problem: Problem
@@ -35,6 +37,7 @@ class Verification:
     certificate: Certificate | None = None
     uncertified: str = ""
     warning: str = ""
+    secret: str = ""
 
     @property
     def better(self) -> bool | None:
@@ -58,6 +61,7 @@ class Verification:
             "best_known": self.problem.spec.best_known,
             "better": self.better,
             **({"unverified": True} if self.verdict.unverified and self.verdict.valid else {}),
+            **({"secret": self.secret} if self.secret else {}),
         }
 
 
@@ -70,6 +74,7 @@ def verify(
     limits: Mapping[str, str] | None = None,
     sandbox: str | None = None,
     settings: Mapping[str, object] | None = None,
+    secret_file: Path | None = None,
 ) -> Verification:
     """Verify one solution.
 
@@ -81,6 +86,8 @@ def verify(
         limits: Overrides of the problem's limits, by key.
         sandbox: Name of the sandbox backend; by default the one in the problem's `run:` section.
         settings: Values of the problem's settings, by name.
+        secret_file: A file with the secret that the trial is drawn from, for a problem with
+            `measure`; by default a new one.
 
     Raises:
         UsageError: If the problem or a limit is wrong, or `certify` is set and the problem has
@@ -90,11 +97,14 @@ def verify(
     problem = with_limits(load_problem(path, settings), limits or {})
     if certify:
         _with_certify(problem)
+    secret = secret_of(problem, secret_file)
     try:
         text = decoded(solution)
     except ValueError as error:
         return Verification(problem=problem, verdict=_malformed(str(error)))
     kind = problem.spec.solution.kind
+    if problem.spec.measure is not None:
+        return _verify(problem, text, None, certify=certify, sandbox=sandbox, secret=secret)
     programs = kind == "program" and problem.spec.evaluator is None
     if kind == "json" or (programs and _is_data(name, text)):
         try:
@@ -171,11 +181,17 @@ def _with_certify(problem: Problem) -> Problem:
 
 
 def _verify(
-    problem: Problem, text: str | None, data: Json, *, certify: bool, sandbox: str | None
+    problem: Problem,
+    text: str | None,
+    data: Json,
+    *,
+    certify: bool,
+    sandbox: str | None,
+    secret: str = "",
 ) -> Verification:
     where = str(problem.folder / PROBLEM_FILE)
     config = resolve(SolveConfig, problem.spec.run, {"sandbox": sandbox}, where=where)
-    with ProblemGrader(problem, workers=1, sandbox=config.sandbox) as grader:
+    with ProblemGrader(problem, workers=1, sandbox=config.sandbox, secret=secret) as grader:
         verdict = grader.grade_data(data) if text is None else grader.grade_solution(text)
         if verdict.status is Status.FAILED:
             raise SetupError(verdict.reason)
@@ -188,6 +204,7 @@ def _verify(
         certificate=found if isinstance(found, Certificate) else None,
         uncertified=found if isinstance(found, str) else "",
         warning=grader.warning,
+        secret=grader.secret,
     )
 
 

@@ -24,6 +24,9 @@ def check(
     The verifier is tried with data that are not finite, of wrong types, lengths and nesting, huge,
     tiny, or that claim a score. Exit code 2 if it crashes instead of refusing, accepts what is not
     finite, believes a claim, or gives another value on a second call.
+
+    A problem with `measure` is tried instead with calls that fail, are late, huge or no text; and
+    its first seed is measured twice, to see whether that gives the same.
     """
     from ttrl_cli import api
     from ttrl_cli.console import Console
@@ -44,7 +47,8 @@ def check(
         console.result(_describe(checked))
     if checked.findings:
         why = f"{len(checked.findings)} of {checked.attacks} attacks found a fault in it"
-        raise ProblemError(checked.problem.folder / PROBLEM_FILE, "verifier", why)
+        key = "verifier" if checked.problem.spec.measure is None else "measure"
+        raise ProblemError(checked.problem.folder / PROBLEM_FILE, key, why)
 
 
 def _describe(checked: "Check") -> str:
@@ -52,7 +56,8 @@ def _describe(checked: "Check") -> str:
 
     spec = checked.problem.spec
     width = max(len(seed.name) for seed in checked.seeds)
-    fault = "its verifier is at fault" if checked.findings else "ok"
+    code = "verifier" if spec.measure is None else "measure"
+    fault = f"its {code} is at fault" if checked.findings else "ok"
     lines = [f"{spec.name}: {fault}, to {spec.direction}"]
     lines += [f"  {seed.name:<{width}}  {_figures(seed)}" for seed in checked.seeds]
     if spec.best_known is not None:
@@ -61,7 +66,9 @@ def _describe(checked: "Check") -> str:
     if spec.evaluator is not None:
         lines.append("  scores are unverified: the evaluator runs each program by itself")
         return "\n".join(lines)
-    lines.append(f"  {checked.attacks} attacks on the verifier, {len(checked.findings)} findings")
+    if checked.differs:
+        lines.append(f"  two measurements on one trial differ: {checked.differs}")
+    lines.append(f"  {checked.attacks} attacks on the {code}, {len(checked.findings)} findings")
     lines += [f"    {found.attack}: {found.what}" for found in checked.findings]
     return "\n".join(lines)
 
@@ -94,4 +101,5 @@ def _as_json(checked: "Check") -> "dict[str, Json]":
         "seeds": seeds,
         "attacks": checked.attacks,
         "findings": [{"attack": f.attack, "what": f.what} for f in checked.findings],
+        **({} if spec.measure is None else {"differs": checked.differs}),
     }

@@ -15,6 +15,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JS
 AsJsonLines = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors and warnings.")]
 Sandbox = Annotated[str | None, option_of("sandbox", fields_of("SolveConfig")["sandbox"], ADVANCED)]
+SecretFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Draw the trials of a problem with `measure` from the secret in this file.",
+        rich_help_panel=ADVANCED,
+    ),
+]
 Limits = Annotated[
     str | None,
     typer.Option(

@@ -22,6 +22,7 @@ def solve(
         typer.Option("--from", metavar="RUN", help="Start from this run's archive and adapter."),
     ] = None,
     settings: o.Settings = None,
+    secret_file: o.SecretFile = None,
     as_json: o.AsJson = False,
     quiet: o.Quiet = False,
     chosen: Mapping[str, object],
@@ -43,5 +44,6 @@ def solve(
             start_from=start_from,
             started=view.started,
             settings=given,
+            secret_file=secret_file,
         )
     print_summary(summary, as_json=as_json, quiet=quiet)

@@ -43,6 +43,7 @@ def verify(
     limits: o.Limits = None,
     sandbox: o.Sandbox = None,
     settings: o.Settings = None,
+    secret_file: o.SecretFile = None,
     as_json: o.AsJson = False,
 ) -> None:
     """Verify a solution: exit code 0 if it is valid, 4 if it is not.
@@ -54,11 +55,8 @@ def verify(
     not. One by a problem's own `certify` needs PROBLEM as well.
     """
     if certificate is not None:
-        if solution is not None or certify or any((out, limits, sandbox)):
-            msg = (
-                "--certificate FILE goes with --json and, for its own kind, PROBLEM and --set; "
-                "nothing else"
-            )
+        if solution is not None or certify or any((out, limits, sandbox, secret_file)):
+            msg = "--certificate FILE goes with --json, and PROBLEM and --set; with nothing else"
             raise UsageError(msg)
         _check(certificate, problem, o.parse_settings(settings), as_json=as_json)
         return
@@ -71,14 +69,15 @@ def verify(
 
     found = api.verify(
         problem,
-        _read(solution),
+        read_solution(solution),
         name=solution.name,
         certify=certify,
         limits=o.parse_limits(limits),
         sandbox=sandbox,
         settings=o.parse_settings(settings),
+        secret_file=secret_file,
     )
-    _report(found, out, as_json=as_json)
+    _tell(found, out, drawn=secret_file is None, as_json=as_json)
 
 
 def _require_new(out: Path, *, certify: bool) -> None:
@@ -96,12 +95,14 @@ def _require_new(out: Path, *, certify: bool) -> None:
         raise UsageError(msg)
 
 
-def _report(found: "Verification", out: Path | None, *, as_json: bool) -> None:
+def _tell(found: "Verification", out: Path | None, *, drawn: bool, as_json: bool) -> None:
     from ttrl_cli.console import Console
 
     console = Console()
     if found.warning:
         console.warn(found.warning)
+    if found.secret and drawn:
+        console.say(f"its trial was drawn from the secret {found.secret}")
     if as_json:
         console.result_json(found.as_json())
     else:
@@ -147,7 +148,12 @@ def _check(file: Path, problem: Path | None, settings: dict[str, str], *, as_jso
         console.result(f"valid\n  {found.document()['claim']}")
 
 
-def _read(file: Path) -> bytes:
+def read_solution(file: Path) -> bytes:
+    """Read a file, or standard input where it is -.
+
+    Raises:
+        UsageError: If it cannot be read.
+    """
     if str(file) == "-":
         return sys.stdin.buffer.read()
     try:
@@ -164,7 +170,7 @@ def _text(file: Path) -> str:
         Invalid: If it is not UTF-8.
     """
     try:
-        return decoded(_read(file))
+        return decoded(read_solution(file))
     except ValueError as error:
         raise Invalid(str(error)) from error
 

@@ -13,6 +13,8 @@ from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.errors import ProblemError, SetupError, UsageError
 from ttrl_cli.grading import worker, worker_process
 from ttrl_cli.grading.attacks import Attack
+from ttrl_cli.grading.base import Heard, no_one
+from ttrl_cli.grading.hostile_outcomes import Hostile
 from ttrl_cli.grading.interpreter import interpreter
 from ttrl_cli.grading.measured_verdict import Shown
 from ttrl_cli.grading.process_pool import MEASURED_TOO_LONG, Failure, ProcessPool
@@ -101,10 +103,16 @@ class ProblemGrader(AbstractContextManager["ProblemGrader"]):
         fresh, self._fresh = self._fresh, []
         return [(self._jobs[key], self._verdicts[key]) for key in fresh]
 
-    def collect(self) -> dict[tuple[int, int], Verdict]:
-        """Wait for all jobs submitted since the last collect; return verdicts by (group, index)."""
+    def collect(self, heard: Heard = no_one) -> dict[tuple[int, int], Verdict]:
+        """Wait for all jobs submitted since the last collect; return verdicts by (group, index).
+
+        Args:
+            heard: Told of each verdict that `finished` has not returned, as soon as it is there.
+        """
         while len(self._verdicts) < len(self._jobs):
             self._take(wait=True)
+            for job, verdict in self.finished():
+                heard(job, verdict)
         keys = sorted((job.group, job.index) for job in self._jobs.values())
         verdicts = {key: self._verdicts[key] for key in keys}
         self._jobs, self._verdicts, self._fresh = {}, {}, []
@@ -158,6 +166,21 @@ class ProblemGrader(AbstractContextManager["ProblemGrader"]):
         for index, attacked in enumerate(attacks):
             self._workers.submit(f"attack {index}", worker.attack, attacked, known, timeout=seconds)
         found = self._wait_for([f"attack {index}" for index in range(len(attacks))])
+        return [f.reason if isinstance(f, Failure) else f for f in found]
+
+    def attack_measure(self, tried: Sequence[Hostile], text: str, best: float) -> list[str]:
+        """Let measure and score meet hostile outcomes; return for each what it found.
+
+        Args:
+            tried: The outcomes.
+            text: The honest solution whose calls have them.
+            best: The score of that solution.
+        """
+        for index, one in enumerate(tried):
+            self._workers.submit(
+                f"attack {index}", worker.attack_measure, text, one, best, timeout=self._limit
+            )
+        found = self._wait_for([f"attack {index}" for index in range(len(tried))])
         return [f.reason if isinstance(f, Failure) else f for f in found]
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ caught the error: that is ours, and tried again.
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from ttrl_cli.errors import Invalid
 from ttrl_cli.grading.candidate import Candidate, Measuring
 from ttrl_cli.grading.command import Asking
 from ttrl_cli.grading.functions import BrokenProblemError, MeasureError
+from ttrl_cli.grading.hostile_outcomes import HostileCandidate
 from ttrl_cli.grading.process_pool import MEASURED_TOO_LONG
 from ttrl_cli.grading.slots import MOST_SLOTS, Slots
 from ttrl_cli.grading.trial import Trial, TrialSpec
@@ -37,16 +38,28 @@ class Measured:
     """What measuring a solution gave.
 
     Attributes:
-        data: The data that measure returned.
+        data: The data that measure returned; None if it failed.
+        failure: Why there are no data: what measure refused by, or did wrong.
         outcomes: How the candidate's calls ended.
         compile_seconds: Wall time of compiling.
         session: What was measured in, which notes calls that come too late; None for a command.
     """
 
     data: Json
+    failure: Invalid | MeasureError | None = None
     outcomes: Sequence[Outcome] = ()
     compile_seconds: float = 0.0
     session: Measuring | None = None
+
+    def require_data(self) -> None:
+        """Raise what kept measure from returning data, if anything did.
+
+        Raises:
+            Invalid: If measure refused the solution.
+            MeasureError: If measure did not do what it must.
+        """
+        if self.failure is not None:
+            raise self.failure
 
     def require_no_late_call(self) -> None:
         """Refuse what was measured if the candidate was called after measure had returned.
@@ -77,9 +90,10 @@ class Measurer(Protocol):
             trial: The trial to measure it on.
             parent: The data of the solution that it was made from; None for a seed.
 
+        Returns:
+            What was measured, of a solution that measure refused or failed on as well.
+
         Raises:
-            Invalid: If measure refuses it.
-            MeasureError: If measure does not do what it must.
             SandboxError: If the sandbox failed, which is our failure and worth another try.
             SetupError: If it does not start.
         """
@@ -123,38 +137,51 @@ class FunctionMeasurer:
             solution = spec.solution
             program = Program(source=text, entry=solution.entry, flags=solution.flags)
             candidate, compiling = self._candidate(program, solution.language, self._slots, session)
+        measured = self._driven(candidate, session, trial, parent)
+        return replace(measured, compile_seconds=compiling)
+
+    def measure_hostile(self, text: str, outcome: Outcome, trial: TrialSpec) -> Measured:
+        """Let the function drive a candidate whose calls all have one outcome."""
+        session = Measuring(self._seconds, self._problem.spec.limits, self._cores)
+        candidate = HostileCandidate(text, outcome, self._slots, session)
+        return self._driven(candidate, session, trial, None)
+
+    def _driven(
+        self, candidate: Candidate, session: Measuring, trial: TrialSpec, parent: Json
+    ) -> Measured:
+        """Let the function drive a candidate."""
         told = Trial(
             seed=trial.seed,
             split=trial.split,
             settings=dict(self._problem.settings),
             parent=parent,
             _make=lambda source, language, flags: self._candidate(
-                Program(source=source, entry=spec.solution.entry, flags=tuple(flags)),
+                Program(source=source, entry=self._problem.spec.solution.entry, flags=tuple(flags)),
                 language,
                 self._own_slots,
                 session,
             )[0],
         )
         most = 1.1 * self._seconds + OWN_SECONDS
+        found: Json = None
+        failure: Invalid | MeasureError | None = None
         try:
             with at_most(most, used=session.clock.used, status=MEASURED_TOO_LONG):
                 try:
                     found = self._checker.measure(candidate, told)
                 finally:
                     session.close()
-        except (MeasureError, Invalid) as error:
-            if session.failure is not None:
-                raise session.failure from None
-            if isinstance(error, Invalid):
-                raise
-            msg = f"{error}{session.said()}"
-            raise MeasureError(msg) from error.__cause__
+        except Invalid as refusal:
+            failure = refusal
+        except MeasureError as error:
+            failure = MeasureError(f"{error}{session.said()}")
+            failure.__cause__ = error.__cause__
         if session.failure is not None:
             raise session.failure
         return Measured(
             data=found,
+            failure=failure,
             outcomes=session.outcomes,
-            compile_seconds=compiling,
             session=session,
         )
 
@@ -208,4 +235,6 @@ class CommandMeasurer:
             return Measured(data=self._asking.answer(given))
         except BrokenProblemError as error:
             # as of a verifier command: whatever it does but answer is not the candidate's doing
-            raise MeasureError(str(error)) from OSError(str(error))
+            failure = MeasureError(str(error))
+            failure.__cause__ = OSError(str(error))
+            return Measured(data=None, failure=failure)

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 from ttrl_cli.errors import Invalid, ProblemError
 from ttrl_cli.escapes import encodable
-from ttrl_cli.grading.functions import MeasureError
+from ttrl_cli.grading.functions import BrokenProblemError, MeasureError
 from ttrl_cli.grading.identity import identity
 from ttrl_cli.grading.measured import Measured, Measurer
 from ttrl_cli.grading.parse import Malformed, parse_json
 from ttrl_cli.grading.trial import TrialSpec
-from ttrl_cli.grading.verifier import cut, refusal_of
+from ttrl_cli.grading.verifier import Checker, cut, refusal_of
 from ttrl_cli.problem import Problem
 from ttrl_cli.records import Json, Status, Verdict
 from ttrl_cli.sandbox.calls import Outcome, printed
@@ -69,6 +69,7 @@ def grade_measured(
     try:
         data = parse_json(text) if problem.spec.solution.kind == "json" else None
         measured = measurer.measure(text, data, trial, parent_data)
+        measured.require_data()
         verdict = judge(copy.deepcopy(measured.data), parent_data)
         measured.require_no_late_call()
     except Malformed as error:
@@ -96,3 +97,23 @@ def _output(problem: Problem, measured: Measured) -> str:
     if problem.spec.inputs != "public" or not measured.outcomes:
         return ""
     return printed(measured.outcomes[-1])
+
+
+def measured_finding(checker: Checker, measured: Measured, best: float) -> str:
+    """Say what is wrong with how hostile outcomes were measured and scored; "" if nothing is.
+
+    Args:
+        checker: Calls the verifier and the score.
+        measured: What measure made of the outcomes.
+        best: The score of the honest solution.
+    """
+    try:
+        measured.require_data()
+        verdict = checker.verdict(copy.deepcopy(measured.data))
+    except Invalid:
+        return ""
+    except BrokenProblemError as error:
+        return f"crashes instead of raising Invalid: {error}"
+    if verdict.score is not None and checker.problem.better(verdict.score, best):
+        return f"scores {verdict.score:g}, better than the seed's {best:g}"
+    return ""

@@ -21,6 +21,7 @@ from ttrl_cli.escapes import encodable
 from ttrl_cli.grading.attacks import Attack, finding
 from ttrl_cli.grading.evaluated import verdict_of
 from ttrl_cli.grading.functions import BrokenProblemError
+from ttrl_cli.grading.hostile_outcomes import Hostile
 from ttrl_cli.grading.identity import identity
 from ttrl_cli.grading.interpreter import interpreter
 from ttrl_cli.grading.measured import (
@@ -30,7 +31,12 @@ from ttrl_cli.grading.measured import (
     Measured,
     Measurer,
 )
-from ttrl_cli.grading.measured_verdict import Shown, grade_measured, shown
+from ttrl_cli.grading.measured_verdict import (
+    Shown,
+    grade_measured,
+    measured_finding,
+    shown,
+)
 from ttrl_cli.grading.parse import Malformed, find_solution, kind_of, parse_json
 from ttrl_cli.grading.shown_files import shown_files
 from ttrl_cli.grading.trial import Split, TrialSpec
@@ -163,6 +169,20 @@ def _certificate(work: Callable[[Checker], Certificate]) -> Certificate | str:
 def attack(attacked: Attack, known: Json) -> str:
     """Try one attack on the verifier; return what is wrong with the verifier, or an empty text."""
     return finding(_checker(_problems[0]), attacked, known)
+
+
+def attack_measure(text: str, tried: Hostile, best: float) -> str:
+    """Let measure and score meet a hostile outcome; return what is wrong with them, or "".
+
+    Args:
+        text: The honest solution whose calls have the outcome.
+        tried: The outcome.
+        best: The score of that solution.
+    """
+    measurer = _measurer(_problems[0])
+    assert isinstance(measurer, FunctionMeasurer)
+    measured = measurer.measure_hostile(text, tried.outcome, TrialSpec(secret=_secrets[0]))
+    return measured_finding(_checker(_problems[0]), measured, best)
 
 
 def load(problem: Problem, sandbox: str, run: Path | None) -> Loaded:
