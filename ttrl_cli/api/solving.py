@@ -75,8 +75,7 @@ def solve(
     problem = load_problem(path, settings)
     config = _configured(problem, options, names)
     folder = new_folder(out, problem.spec.name)
-    if start_from is not None:
-        _require_same_problem(RunDir.open(start_from), problem, config)
+    _require_same_problem(start_from, problem, config)
     secret = secret_of(problem, secret_file, start_from)
     with ExitStack() as stack:
         grader = stack.enter_context(_grader(problem, config, folder, secret))
@@ -84,14 +83,13 @@ def solve(
         codec, template = load_tokenizer(config, solve_messages(problem, seeds[0], None), reporter)
         runtime = stack.enter_context(Runtime.load(config, codec))
         config = runtime.settled(config)
-        source = None if start_from is None else str(start_from.resolve())
         create = partial(
             RunDir.create,
             kind="solve",
             name=problem.spec.name,
             config=config,
             source=problem.folder,
-            start_from=source,
+            start_from=None if start_from is None else str(start_from.resolve()),
             sandbox=grader.sandbox or None,
             chat_template=template,
             plugins=noted(config, problem.folder),
@@ -271,13 +269,16 @@ def _uncertified(run: RunDir, problem: Problem) -> bool:
     return problem.spec.certify is not None and run.best.certificate() is None
 
 
-def _require_same_problem(source: RunDir, problem: Problem, config: RunConfig) -> None:
+def _require_same_problem(start_from: Path | None, problem: Problem, config: RunConfig) -> None:
     """Refuse to start from another problem's run, or from an adapter that does not fit.
 
     Raises:
         UsageError: If the problem or an option differs; the message names it.
         SetupError: If the other run has no commit to start from.
     """
+    if start_from is None:
+        return
+    source = RunDir.open(start_from)
     kind: Kind = source.status.kind
     if kind != "solve" or source.status.name != problem.spec.name:
         msg = (
