@@ -20,7 +20,7 @@ from pydantic import BaseModel
 
 from ttrl_cli.cli.main import app
 from ttrl_cli.config import SolveConfig, VoteConfig
-from ttrl_cli.problem import Command, ProblemSpec
+from ttrl_cli.problem import Command, Evaluator, ProblemSpec
 from ttrl_cli.prompts import PromptVariables
 from ttrl_cli.questions import VotePrompt
 from ttrl_cli.sampler.replay import ReplayLine
@@ -103,6 +103,13 @@ def problem_page() -> str:
         _section("The problem", ProblemSpec, ""),
         f"## A verifier that is a command\n\n`verifier: {{command: [PROGRAM, ARGUMENT, ...]}}`\n\n"
         f"{Command.model_fields['command'].description}\n",
+        "## A verifier that is another tool's evaluator\n\n`verifier: {evaluate: FILE.py}`\n\n"
+        f"{Evaluator.model_fields['evaluate'].description}\n",
+        "## settings: values that the command line changes\n\n`settings: {NAME: DEFAULT, NAME: "
+        "{default: DEFAULT, choices: [...], min: ..., max: ..., help: ...}}`\n\n"
+        "A default is a truth value, a whole number, a finite number or a text, and all values "
+        "have its type. A mapping may\nsay which values are allowed. "
+        "[Writing a problem](writing-a-problem.md) says who is told.\n",
         _section("run: options a problem prefers", SolveConfig, "run."),
         "## Scripted completions\n\n`--sampler replay:FILE` reads JSON lines. Lines with a key are "
         "served to it in order and\nonce; the others to whoever asks, in order, starting over at "

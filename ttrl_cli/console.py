@@ -204,6 +204,8 @@ class RunView:
         self._console.say(f"{watch.name} in {watch.path}{_forecast(watch)}")
         if watch.warning:
             self.warned(watch.warning)
+        if watch.unverified:
+            self._console.say("scores are unverified: the evaluator runs each program by itself")
 
     def warned(self, text: str) -> None:
         """Print a warning."""
@@ -306,7 +308,7 @@ def _row(metrics: Mapping[str, float], watch: Watch, stage: str, pace: _Pace) ->
     row = _head(int(metrics["step"]), watch, stage)
     if "solve/best_score" in metrics:
         best = metrics["solve/best_score"]
-        row["best"] = f"{best:.7g}"
+        row["best, unverified" if watch.unverified else "best"] = f"{best:.7g}"
         if watch.best_known is not None:
             row["gap"] = f"{abs(best - watch.best_known):.3g}"
         row["valid"] = f"{metrics['solve/valid']:.0%}"

@@ -6,16 +6,20 @@ importing them is left to the grading workers.
 """
 
 import ast
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, model_validator
 
+from ttrl_cli import settings
 from ttrl_cli.config import SolveConfig
 from ttrl_cli.errors import ProblemError
 from ttrl_cli.reading import read_user_text
+from ttrl_cli.settings import SettingError, Value
+from ttrl_cli.solutions import fault_of_file, fault_of_flag
 from ttrl_cli.yaml_input import Section, first_error, parse_yaml
 
 PROBLEM_FILE = "problem.yaml"
@@ -23,6 +27,7 @@ Direction = Literal["minimize", "maximize"]
 Transform = Literal["identity", "negate", "reciprocal"]
 
 T = TypeVar("T")
+_DEFINITIONS = ast.FunctionDef | ast.ClassDef
 
 
 class _Section(Section, BaseModel):
@@ -38,6 +43,10 @@ class Solution(_Section):
     """The language of a program. C++ is compiled by g++ and prints its data as JSON on stdout."""
     entry: str = "run"
     """The function of a Python program that returns the data."""
+    files: list[str] = []
+    """Files of the problem that programs may read, in their working folder under the same names."""
+    flags: list[str] = []
+    """Flags for the compiler of C++ programs, behind -std=c++20 -O2, such as -O3 -march=native."""
 
 
 class Command(_Section):
@@ -49,6 +58,41 @@ class Command(_Section):
     It reads {"data": ...} and prints {"valid": bool, "reason": str, "score": number, "metrics":
     {...}, "feedback": str, "data": ...}; `data`, where printed, replaces what it was given.
     """
+
+
+class Evaluator(_Section):
+    """Another tool's evaluator, which runs the program by itself."""
+
+    evaluate: Annotated[str, Field(min_length=1)]
+    """A Python file with a function `evaluate`.
+
+    It is given the path of a program and returns {"combined_score": NUMBER, ...}, or an object with
+    such `metrics` and perhaps `artifacts`. It runs with the program in one sandboxed process: its
+    scores are unverified.
+    """
+
+
+def _form_of_verifier(raw: object) -> str:
+    """Return which form of `verifier` a value is meant to be."""
+    if isinstance(raw, Evaluator) or (isinstance(raw, dict) and "evaluate" in raw):
+        return "Evaluator"
+    return "Command" if isinstance(raw, dict | Command) else "str"
+
+
+class Measure(_Section):
+    """The problem's code that drives the candidate; FILE.py:FUNCTION alone is short for it."""
+
+    function: str | None = None
+    """FILE.py:FUNCTION, (candidate, trial) -> data, plain JSON values; it runs in the grading
+    worker, and calls the candidate."""
+    command: Annotated[list[str], Field(min_length=1)] | None = None
+    """In its place a program and arguments, run in the problem's folder.
+
+    It reads {"solution", "split", "seed", "settings"} as JSON and prints the data.
+    """
+    seconds: Annotated[float, Field(gt=0)] = 600.0
+    """Most that measuring one candidate may take; what a candidate uses up is its own failure.
+    Waiting for a free core does not count."""
 
 
 class Reward(_Section):
@@ -119,11 +163,22 @@ class ProblemSpec(_Section):
     statement: Annotated[str, Field(min_length=1)]
     """What is asked: a file beside problem.yaml, or the text itself."""
     direction: Direction
-    """The score's own direction."""
+    """The score's own direction; with an evaluator maximize, unless it says otherwise."""
     solution: Solution
     """The solution that a completion must hold."""
-    verifier: str | Command
-    """FILE.py:FUNCTION, data -> data the score may trust (or raises Invalid); or a command."""
+    measure: str | Measure | None = None
+    """FILE.py:FUNCTION, (candidate, trial) -> the data that the verifier is given; by default a
+    program is run once, without an input, and returns them."""
+    inputs: Literal["secret", "public"] = "secret"
+    """Of a problem with `measure`: whether the next prompt may show what a candidate printed."""
+    verifier: Annotated[
+        Annotated[str, Tag("str")]
+        | Annotated[Command, Tag("Command")]
+        | Annotated[Evaluator, Tag("Evaluator")],
+        Discriminator(_form_of_verifier),
+    ]
+    """FILE.py:FUNCTION, data -> data the score may trust (or raises Invalid); or a command; or
+    another tool's evaluator."""
     score: str | None = None
     """FILE.py:FUNCTION, verified data -> a number or {"value", "metrics", "feedback"}."""
     certify: str | None = None
@@ -145,8 +200,30 @@ class ProblemSpec(_Section):
     """Where programs run."""
     prompt: PromptSpec = PromptSpec()
     """Replacements for the built-in prompt."""
+    settings: dict[str, object] = {}
+    """Values that `--set KEY=VALUE` changes, by name: each its default, or {default, choices, min,
+    max, help}. The default's type is the type of all values."""
     run: dict[str, object] = {}
     """Run options this problem prefers; the command line may override each."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _evaluators_maximize(cls, raw: Any) -> Any:
+        if isinstance(raw, dict) and _form_of_verifier(raw.get("verifier")) == "Evaluator":
+            return {"direction": "maximize", **raw}
+        return raw
+
+    @property
+    def evaluator(self) -> str | None:
+        """The file of another tool's evaluator; None where the problem verifies by itself."""
+        return self.verifier.evaluate if isinstance(self.verifier, Evaluator) else None
+
+    @property
+    def measuring(self) -> Measure | None:
+        """How candidates are measured, in the long form; None if they are run once instead."""
+        if isinstance(self.measure, str):
+            return Measure(function=self.measure)
+        return self.measure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +245,8 @@ class Problem:
         template: The Jinja text of the user message; None for the built-in one.
         seeds: The seed solutions, in order.
         origin: The folder that this one is a run's copy of; None if it is no copy.
+        settings: The value of each setting.
+        given: The values that were given in place of defaults, even if they are equal to those.
     """
 
     folder: Path
@@ -176,6 +255,15 @@ class Problem:
     template: str | None
     seeds: tuple[Seed, ...]
     origin: Path | None = None
+    settings: Mapping[str, Value] = field(default_factory=dict)
+    given: Mapping[str, Value] = field(default_factory=dict)
+
+    @property
+    def shown_files(self) -> tuple[str, ...]:
+        """The files that programs find in their working folder, as paths from the problem's."""
+        evaluator = self.spec.evaluator
+        own = [] if evaluator is None else [evaluator]
+        return tuple(dict.fromkeys([*own, *self.spec.solution.files]))
 
     def signed(self, score: float) -> float:
         """Return the score with its sign turned so that higher is better."""
@@ -211,11 +299,12 @@ _TRANSFORMS: dict[str, Callable[[float], float]] = {
 }
 
 
-def load_problem(path: Path) -> Problem:
+def load_problem(path: Path, given: Mapping[str, object] | None = None) -> Problem:
     """Read and check a problem.
 
     Args:
         path: A problem.yaml, or the folder that holds one.
+        given: Values of its settings, by name; a text is read as a value of the setting's type.
 
     Raises:
         ProblemError: If anything is missing, unknown or malformed; the message names file and key.
@@ -227,17 +316,22 @@ def load_problem(path: Path) -> Problem:
         raise ProblemError(file, "", f"must be named {PROBLEM_FILE}, in a folder of its own")
     folder = file.resolve().parent
     _check_functions(file, folder, spec)
+    _check_solution(file, folder, spec)
+    values, changed = _settings(file, spec, given or {})
+    seeds = tuple(
+        Seed(name=name, text=_read(file, folder, f"seeds[{i}]", name))
+        for i, name in enumerate(spec.seeds)
+    )
     return Problem(
         folder=folder,
-        spec=spec,
-        statement=_statement(file, folder, spec.statement),
+        spec=_with_entry(folder, spec, seeds[0].text),
+        statement=_statement(file, folder, spec.statement, values),
         template=_read(file, folder, "prompt.template", spec.prompt.template)
         if spec.prompt.template
         else None,
-        seeds=tuple(
-            Seed(name=name, text=_read(file, folder, f"seeds[{i}]", name))
-            for i, name in enumerate(spec.seeds)
-        ),
+        seeds=seeds,
+        settings=values,
+        given=changed,
     )
 
 
@@ -269,11 +363,59 @@ def _read_spec(file: Path) -> ProblemSpec:
     return spec
 
 
-def _statement(file: Path, folder: Path, value: str) -> str:
-    """Return the statement's text: a file's text if the value names a file, else the value."""
-    if "\n" in value or not value.endswith((".md", ".txt")):
-        return value.strip()
-    return _read(file, folder, "statement", value).strip()
+def _with_entry(folder: Path, spec: ProblemSpec, seed: str) -> ProblemSpec:
+    """Return a spec whose entry is what an evaluator calls, unless that is not known or is named.
+
+    By the entry, solutions are told from other blocks of a completion. It is the first function of
+    the first seed that the evaluator's file names.
+    """
+    solution = spec.solution
+    if (
+        spec.evaluator is None
+        or solution.language != "python"
+        or "entry" in solution.model_fields_set
+    ):
+        return spec
+    try:
+        functions = [node.name for node in ast.parse(seed).body if isinstance(node, _DEFINITIONS)]
+    except (SyntaxError, ValueError):
+        return spec
+    words = set(re.findall(r"\w+", (folder / spec.evaluator).read_text("utf-8", "replace")))
+    named = [name for name in functions if name in words] or functions[-1:]
+    if not named:
+        return spec
+    own = solution.model_copy(update={"entry": named[0]})
+    return spec.model_copy(update={"solution": own})
+
+
+def _settings(
+    file: Path, spec: ProblemSpec, given: Mapping[str, object]
+) -> tuple[dict[str, Value], dict[str, Value]]:
+    """Return the value of each setting, and those that were given.
+
+    Raises:
+        ProblemError: If one is declared or set in a wrong way.
+    """
+    try:
+        known = settings.declared(spec.settings)
+        changed = settings.chosen(known, given)
+    except SettingError as error:
+        raise ProblemError(file, f"settings.{error.key}", error.why) from error
+    return {key: setting.default for key, setting in known.items()} | changed, changed
+
+
+def _statement(file: Path, folder: Path, value: str, values: Mapping[str, Value]) -> str:
+    """Return the statement's text: a file's text if the value names a file, else the value.
+
+    In a problem with settings, `{{ settings.NAME }}` stands for a value.
+    """
+    named = "\n" not in value and value.endswith((".md", ".txt"))
+    text = _read(file, folder, "statement", value) if named else value
+    try:
+        return settings.filled(text, values).strip() if values else text.strip()
+    except SettingError as error:
+        why = f"names settings.{error.key}: {error.why}"
+        raise ProblemError(file, "statement", why) from error
 
 
 def _read(file: Path, folder: Path, key: str, name: str) -> str:
@@ -298,6 +440,9 @@ def _read_by(read: Callable[[Path], T], file: Path, folder: Path, key: str, name
 
 
 def _check_functions(file: Path, folder: Path, spec: ProblemSpec) -> None:
+    if spec.evaluator is not None:
+        _check_evaluator(file, folder, spec, spec.evaluator)
+        return
     if isinstance(spec.verifier, Command):
         if spec.score is not None:
             raise ProblemError(file, "score", "a verifier command gives the score itself")
@@ -306,7 +451,61 @@ def _check_functions(file: Path, folder: Path, spec: ProblemSpec) -> None:
     for key in ("verifier", "score", "certify", "render"):
         reference = getattr(spec, key)
         if isinstance(reference, str):
-            _check_function(file, folder, key, reference)
+            _check_function(file, folder, key, reference, spec)
+    _check_measure(file, folder, spec)
+
+
+def _check_evaluator(file: Path, folder: Path, spec: ProblemSpec, name: str) -> None:
+    """Refuse an evaluator that is no file with a function `evaluate`, and what goes without one."""
+    for key in ("score", "certify", "render", "measure"):
+        if getattr(spec, key) is not None:
+            why = "goes with a verifier: an evaluator gives the score, which is not verified"
+            raise ProblemError(file, key, why)
+    if spec.solution.kind != "program":
+        why = f"must be program: an evaluator runs programs (got {spec.solution.kind!r})"
+        raise ProblemError(file, "solution.kind", why)
+    if spec.solution.flags:
+        why = "goes without an evaluator, which compiles the program by itself"
+        raise ProblemError(file, "solution.flags", why)
+    key = "verifier.evaluate"
+    if why := fault_of_file(folder, name):
+        raise ProblemError(file, key, why)
+    alone = spec.model_copy(update={"settings": {}})  # which it knows nothing of
+    _check_function(file, folder, key, f"{name}:evaluate", alone, ("the program's path",))
+
+
+def _check_measure(file: Path, folder: Path, spec: ProblemSpec) -> None:
+    """Refuse a `measure` that names no function, or both a function and a command."""
+    measure = spec.measuring
+    if measure is None:
+        if spec.inputs != "secret":
+            raise ProblemError(file, "inputs", "goes with measure, which this problem has not")
+        return
+    if (measure.function is None) == (measure.command is None):
+        raise ProblemError(file, "measure", "expected either function or command")
+    if spec.certify is not None:
+        why = "goes with data that the solution is, and not with measure"
+        raise ProblemError(file, "certify", why)
+    if measure.function is not None:
+        key = "measure" if isinstance(spec.measure, str) else "measure.function"
+        _check_function(file, folder, key, measure.function, spec, MEASURE_TAKES)
+
+
+def _check_solution(file: Path, folder: Path, spec: ProblemSpec) -> None:
+    """Refuse files that programs cannot be shown, and flags that no compiler is to be given."""
+    solution = spec.solution
+    programs = solution.kind == "program" or spec.measure is not None
+    if solution.files and not programs:
+        raise ProblemError(file, "solution.files", "goes with programs, which alone read files")
+    if solution.flags and solution.language != "cpp":
+        raise ProblemError(file, "solution.flags", "goes with language: cpp")
+    for place, name in enumerate(solution.files):
+        twice = "comes twice" if name in solution.files[:place] else ""
+        if why := fault_of_file(folder, name) or twice:
+            raise ProblemError(file, f"solution.files[{place}]", why)
+    for place, flag in enumerate(solution.flags):
+        if why := fault_of_flag(flag):
+            raise ProblemError(file, f"solution.flags[{place}]", why)
 
 
 def split_reference(reference: str) -> tuple[str, str]:
@@ -315,8 +514,25 @@ def split_reference(reference: str) -> tuple[str, str]:
     return name, function
 
 
-def _check_function(file: Path, folder: Path, key: str, reference: str) -> None:
-    """Refuse a reference to a function that does not exist or does not take one argument."""
+MEASURE_TAKES = ("the candidate", "the trial")
+"""The arguments of `measure`; the other functions take the data."""
+
+
+def takes(arguments: Sequence[str]) -> str:
+    """Say what a function must take."""
+    counted = {1: "one argument", 2: "two arguments"}[len(arguments)]
+    return f"must take {counted}, {' and '.join(arguments)}"
+
+
+def _check_function(
+    file: Path,
+    folder: Path,
+    key: str,
+    reference: str,
+    spec: ProblemSpec,
+    arguments: Sequence[str] = ("the data",),
+) -> None:
+    """Refuse a reference to a function that does not exist or does not take these arguments."""
     name, function = split_reference(reference)
     if not name.endswith(".py") or not function.isidentifier():
         raise ProblemError(file, key, f"expected FILE.py:FUNCTION (got {reference!r})")
@@ -331,9 +547,9 @@ def _check_function(file: Path, folder: Path, key: str, reference: str) -> None:
     if function not in bound and "*" not in bound:
         raise ProblemError(file, key, f"{folder / name} has no function {function!r}")
     node = bound.get(function)
-    if isinstance(node, ast.FunctionDef) and not _takes_one(node.args):
-        why = f"{function} in {folder / name}:{node.lineno} must take one argument, the data"
-        raise ProblemError(file, key, why)
+    if isinstance(node, ast.FunctionDef) and not _takes(len(arguments), node.args, spec):
+        why = f"{function} in {folder / name}:{node.lineno} {takes(arguments)}"
+        raise ProblemError(file, key, why + (", and may take settings" if spec.settings else ""))
 
 
 def _bound_names(tree: ast.Module) -> dict[str, ast.AST]:
@@ -354,9 +570,11 @@ def _bound_names(tree: ast.Module) -> dict[str, ast.AST]:
     return bound
 
 
-def _takes_one(arguments: ast.arguments) -> bool:
-    positional = len(arguments.posonlyargs) + len(arguments.args)
-    required = positional - len(arguments.defaults)
-    keyword_only_required = sum(default is None for default in arguments.kw_defaults)
-    accepts = positional >= 1 or arguments.vararg is not None
-    return accepts and required <= 1 and not keyword_only_required
+def _takes(count: int, arguments: ast.arguments, spec: ProblemSpec) -> bool:
+    """Decide whether a function can be called with so many arguments, and told the settings."""
+    positional = [*arguments.posonlyargs, *arguments.args]
+    required = {one.arg for one in positional[count : len(positional) - len(arguments.defaults)]}
+    pairs = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    required |= {one.arg for one, default in pairs if default is None}
+    accepts = len(positional) >= count or arguments.vararg is not None
+    return accepts and required <= ({"settings"} if spec.settings else set())

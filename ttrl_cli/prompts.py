@@ -6,6 +6,7 @@ quoted in a fence that is longer than any run of backticks in it, so that it can
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 
@@ -15,6 +16,8 @@ import jinja2.sandbox
 from ttrl_cli.errors import ProblemError
 from ttrl_cli.problem import PROBLEM_FILE, Problem
 from ttrl_cli.records import Message, State
+from ttrl_cli.settings import Value
+from ttrl_cli.solutions import standard_of
 
 OUTPUT_CHARACTERS = 500
 """How much of a program's output the next prompt shows (TTT-Discover, arXiv 2601.16175)."""
@@ -60,13 +63,26 @@ What the verifier says about it: {{ feedback }}
 
 Write a solution with a {{ "lower" if direction == "minimize" else "higher" }} score. \
 Try something different from the solution above: another idea, not the same one again.
-{% if kind == "program" and language == "cpp" -%}
-Answer with one complete C++20 program in a ```cpp block. It prints the solution's data to the \
-standard output as one JSON value and ends with status 0; the data is verified and scored by us, \
-and nothing else that the program claims or prints counts. On its standard input it finds a JSON \
-object with seed (an integer), seconds (how long it may run: {{ seconds }}), cpus (cores it may \
-use: {{ cpus }}) and parent (the data of the solution above), which it may ignore. \
-It may use {{ memory_mb }} MiB of memory.
+{% if evaluated -%}
+Answer with one complete program in a ```{{ fence }} block: all of it, not the changed part alone. \
+An evaluator runs it and gives the score; keep the names and arguments that it calls. Where the \
+program above has the marks EVOLVE-BLOCK-START and EVOLVE-BLOCK-END, change only what stands \
+between them, and keep the marks. The evaluator has {{ seconds }} s and {{ memory_mb }} MiB of \
+memory for it.
+{%- if imports %} These packages are there: {{ imports | join(", ") }}.{% endif %}
+{%- elif kind == "program" and measured -%}
+Answer with one complete {{ "C++" + standard if language == "cpp" else "Python" }} program in a \
+```{{ language }} block. It is run on inputs that it has not seen, as the problem says: each time \
+in a fresh process, for at most {{ seconds }} seconds and with at most {{ memory_mb }} MiB of \
+memory. What it answers is checked and scored by us, and nothing that it claims counts.
+{%- if imports %} These packages are there: {{ imports | join(", ") }}.{% endif %}
+{%- elif kind == "program" and language == "cpp" -%}
+Answer with one complete C++{{ standard }} program in a ```cpp block. It prints the solution's \
+data to the standard output as one JSON value and ends with status 0; the data is verified and \
+scored by us, and nothing else that the program claims or prints counts. On its standard input \
+it finds a JSON object with seed (an integer), seconds (how long it may run: {{ seconds }}), \
+cpus (cores it may use: {{ cpus }}) and parent (the data of the solution above), which it may \
+ignore. It may use {{ memory_mb }} MiB of memory.
 {%- elif kind == "program" -%}
 Answer with one complete Python program in a ```python block. It defines a function \
 `{{ entry }}` that returns the solution's data; the data is verified and scored by us, and \
@@ -80,6 +96,9 @@ Answer with the solution as JSON in one ```json block.
 {%- else -%}
 Answer with the solution in one ``` block.
 {%- endif %}
+{%- if kind == "program" and files %} These files lie in its working folder, to be read: \
+{{ files | join(", ") }}.{% endif %}
+{%- if kind == "program" and flags %} It is compiled by g++ with {{ flags | join(" ") }}.{% endif %}
 """
 
 
@@ -106,6 +125,12 @@ class PromptVariables:
         cpus: Cores a program may use.
         memory_mb: Memory a program may use, in MiB.
         imports: Packages a program may count on.
+        settings: The problem's settings, by name.
+        files: Files that a program finds in its working folder.
+        flags: The compiler's flags for C++ programs, besides those that all have.
+        standard: The number of the C++ standard.
+        evaluated: Whether another tool's evaluator gives the scores, which are then unverified.
+        measured: Whether the problem's code drives the program.
     """
 
     statement: str
@@ -126,6 +151,12 @@ class PromptVariables:
     cpus: int
     memory_mb: int
     imports: tuple[str, ...]
+    settings: Mapping[str, Value]
+    files: tuple[str, ...]
+    flags: tuple[str, ...]
+    standard: str
+    evaluated: bool
+    measured: bool
 
 
 _BACKTICKS = re.compile("`+")
@@ -173,6 +204,12 @@ def solve_messages(problem: Problem, parent: State, before: float | None) -> tup
         cpus=spec.limits.cpus,
         memory_mb=spec.limits.memory_mb,
         imports=tuple(spec.environment.imports),
+        settings=problem.settings,
+        files=tuple(spec.solution.files),
+        flags=tuple(spec.solution.flags),
+        standard=standard_of(spec.solution.flags),
+        evaluated=spec.evaluator is not None,
+        measured=spec.measure is not None,
     )
     messages = []
     if spec.prompt.system is not None:

@@ -147,6 +147,9 @@ class Verdict:
         feedback: What the problem's score says to the next attempt.
         rule: Which rule found the answer (vote), or the solution (solve).
         metrics: Further metrics that the problem's score returned.
+        identity: What tells a measured solution from others; empty where its data do.
+        blame: The key of problem.yaml whose code failed; empty if none did.
+        unverified: Whether the score is what the candidate's own process says.
     """
 
     status: Status
@@ -162,6 +165,9 @@ class Verdict:
     feedback: str = ""
     rule: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
+    identity: str = ""
+    blame: str = ""
+    unverified: bool = False
 
     @property
     def valid(self) -> bool:
@@ -233,6 +239,7 @@ class State:
         shown: How prompts show it.
         output: The end of what its program printed.
         feedback: What the score said about it.
+        identity: What tells it from other states; empty where its data do.
     """
 
     id: str
@@ -245,6 +252,7 @@ class State:
     shown: str
     output: str
     feedback: str
+    identity: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -372,6 +380,7 @@ class Watch:
             a search.
         warning: A warning to show, even when quiet; empty if there is none.
         expected: Seconds that the run may take on this machine; None if that is not known.
+        unverified: Whether scores are what the candidates' own processes say.
     """
 
     name: str
@@ -382,3 +391,4 @@ class Watch:
     stages: Mapping[str, int] = field(default_factory=dict)
     warning: str = ""
     expected: float | None = None
+    unverified: bool = False

@@ -88,7 +88,9 @@ def first_error(error: ValidationError) -> tuple[str, str]:
     # the key, and a mapping was meant to be a command
     meant = [e for e in errors if not (e["loc"][-1:] == ("str",) and isinstance(e["input"], dict))]
     first = meant[0]
-    key = ".".join(str(part) for part in first["loc"] if part not in ("str", "Command"))
+    key = ".".join(
+        str(part) for part in first["loc"] if part not in ("str", "Command", "Evaluator")
+    )
     if first["type"] == "extra_forbidden":
         return key, "unknown key"
     if first["type"] == "missing":

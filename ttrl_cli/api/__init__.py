@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ttrl_cli.api.diagnose import doctor, memory_plan, prompt_note
     from ttrl_cli.api.exporting import export
     from ttrl_cli.api.listing import problems
+    from ttrl_cli.api.measuring import measure
     from ttrl_cli.api.scaffolding import new
     from ttrl_cli.api.solving import best_known, require_solution, resume, solve
     from ttrl_cli.api.verifying import check_certificate, verify
@@ -29,6 +30,7 @@ _MODULES = {
     "copy_problem": "copying",
     "doctor": "diagnose",
     "export": "exporting",
+    "measure": "measuring",
     "memory_plan": "diagnose",
     "new": "scaffolding",
     "problems": "listing",
@@ -49,6 +51,7 @@ __all__ = [
     "copy_problem",
     "doctor",
     "export",
+    "measure",
     "memory_plan",
     "new",
     "problems",

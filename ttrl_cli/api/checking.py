@@ -10,9 +10,10 @@ from ttrl_cli.config import SolveConfig, resolve
 from ttrl_cli.errors import ProblemError
 from ttrl_cli.grading.attacks import attacks
 from ttrl_cli.grading.grader import ProblemGrader
+from ttrl_cli.grading.hostile_outcomes import hostile
 from ttrl_cli.loop.solve import roots
 from ttrl_cli.problem import PROBLEM_FILE, Command, Problem, load_problem
-from ttrl_cli.prompts import solve_messages
+from ttrl_cli.prompts import number, solve_messages
 from ttrl_cli.records import Verdict
 from ttrl_cli.sandbox.protocol import read_json
 
@@ -48,6 +49,8 @@ class Check:
         attacks: How many hostile data its verifier was tried with.
         findings: What is wrong with it, as they tell.
         warning: A warning to show, even when quiet; empty if there is none.
+        differs: How two measurements of its first seed differ; empty if they do not, or nothing is
+            measured.
     """
 
     problem: Problem
@@ -55,10 +58,15 @@ class Check:
     attacks: int
     findings: tuple[Finding, ...]
     warning: str
+    differs: str = ""
 
 
 def check(
-    path: Path, *, limits: Mapping[str, str] | None = None, sandbox: str | None = None
+    path: Path,
+    *,
+    limits: Mapping[str, str] | None = None,
+    sandbox: str | None = None,
+    settings: Mapping[str, object] | None = None,
 ) -> Check:
     """Run a problem's seeds through its verifier, then attack the verifier.
 
@@ -66,18 +74,21 @@ def check(
         path: A problem.yaml or its folder.
         limits: Overrides of the problem's limits, by key.
         sandbox: Name of the sandbox backend; by default the one in the problem's `run:` section.
+        settings: Values of the problem's settings, by name.
 
     Raises:
         ProblemError: If anything is wrong, naming file and key.
         SetupError: If the machine lacks what its programs need.
     """
-    problem = with_limits(load_problem(path), limits or {})
+    problem = with_limits(load_problem(path, settings), limits or {})
     where = str(problem.folder / PROBLEM_FILE)
     config = resolve(SolveConfig, problem.spec.run, {"sandbox": sandbox}, where=where)
     with ProblemGrader(problem, workers=1, sandbox=config.sandbox) as grader:
         verdicts = graded_seeds(problem, grader)
         certificates = [_certificate(problem, grader, verdict) for verdict in verdicts]
-        attacks, findings = _attacked(problem, grader, verdicts[0])
+        attack = _attacked if problem.spec.measure is None else _attacked_measure
+        attacks, findings = attack(problem, grader, verdicts[0])
+        differs = _differs(problem, grader)
     return Check(
         problem=problem,
         seeds=tuple(
@@ -87,6 +98,7 @@ def check(
         attacks=attacks,
         findings=findings,
         warning=grader.warning,
+        differs=differs,
     )
 
 
@@ -98,6 +110,9 @@ def graded_seeds(problem: Problem, grader: ProblemGrader) -> list[Verdict]:
     """
     verdicts = grader.grade_seeds()
     for index, (seed, verdict) in enumerate(zip(problem.seeds, verdicts, strict=True)):
+        if verdict.blame:
+            why = f"of the seed {seed.name}: {verdict.reason}"
+            raise ProblemError(problem.folder / PROBLEM_FILE, verdict.blame, why)
         if not verdict.valid:
             why = f"{seed.name} is not a valid solution: {verdict.status}: {verdict.reason}"
             raise ProblemError(problem.folder / PROBLEM_FILE, f"seeds[{index}]", why)
@@ -127,9 +142,11 @@ def _attacked(
     """Attack the verifier; return the number of attacks and what they found.
 
     The attacks are made from the first seed: from its text, from its JSON data, or, where it is a
-    program, from its verified data.
+    program, from its verified data. An evaluator has no data, and is not attacked.
     """
     spec = problem.spec
+    if spec.evaluator is not None:
+        return 0, ()
     text = spec.solution.kind == "text"
     kept = read_json(honest.solution) if spec.solution.kind == "json" else honest.data
     given = honest.solution if text else kept
@@ -140,3 +157,34 @@ def _attacked(
     found = grader.attack(tried, seconds, honest.data)
     pairs = zip(tried, found, strict=True)
     return len(tried), tuple(Finding(attack=a.name, what=what) for a, what in pairs if what)
+
+
+def _attacked_measure(
+    problem: Problem, grader: ProblemGrader, honest: Verdict
+) -> tuple[int, tuple[Finding, ...]]:
+    """Let measure and score meet hostile outcomes; return their number and what they found.
+
+    A measure that is a command calls nothing of ours, and is not attacked.
+    """
+    measure = problem.spec.measuring
+    if measure is None or measure.function is None:
+        return 0, ()
+    assert honest.score is not None
+    tried = hostile(problem.spec.limits)
+    found = grader.attack_measure(tried, honest.solution, honest.score)
+    pairs = zip(tried, found, strict=True)
+    return len(tried), tuple(Finding(attack=h.name, what=what) for h, what in pairs if what)
+
+
+def _differs(problem: Problem, grader: ProblemGrader) -> str:
+    """Say how two measurements of the first seed on one trial differ; "" if they do not."""
+    if problem.spec.measure is None:
+        return ""
+    seed = problem.seeds[0]
+    first, second = (grader.measure(seed.text) for _ in range(2))
+    if first.data == second.data:
+        return ""
+    scores = [number(v.score) for v in (first.verdict, second.verdict) if v.score is not None]
+    if len(set(scores)) < 2:
+        return f"{seed.name}: its data differ, the score does not"
+    return f"{seed.name}: score {scores[0]}, then {scores[1]}"

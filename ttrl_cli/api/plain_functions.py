@@ -66,8 +66,10 @@ def _not_callable(function: Any) -> str:
         return "is async, and is called like any other function"
     if inspect.isgeneratorfunction(function):
         return "is a generator: it must return its result, not yield"
+    signature = inspect.signature(function)
+    told = {"settings": None} if "settings" in signature.parameters else {}
     try:
-        inspect.signature(function).bind(None)
+        signature.bind(None, **told)
     except TypeError:
         return "must take one argument, the data"
     return ""

@@ -37,6 +37,7 @@ def solve(
     out: Path | str | None = None,
     start_from: Path | str | None = None,
     quiet: bool = False,
+    settings: Mapping[str, Json] | None = None,
     **options: Option,
 ) -> Summary:
     """Search and learn on one problem.
@@ -46,6 +47,7 @@ def solve(
         out: The run directory to make; by default runs/NAME-K with the next free K.
         start_from: A run to take archive and adapter from.
         quiet: Show no progress.
+        settings: Values of the problem's settings, by name.
         options: Those of `ttrl solve`, by their keys in problem.yaml, such as group_size=16.
 
     Raises:
@@ -63,6 +65,7 @@ def solve(
             start_from=_path(start_from),
             started=view.started,
             names=_names(SolveConfig),
+            settings=settings,
         )
 
 

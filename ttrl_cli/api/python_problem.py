@@ -22,9 +22,12 @@ _ARGUMENTS = {
     "solution.kind": "kind",
     "solution.language": "language",
     "solution.entry": "entry",
+    "solution.files": "program_files",
+    "solution.flags": "flags",
     "reward.transform": "transform",
 }
 """Arguments whose keys in problem.yaml have other names."""
+_SECTIONS = ("limits", "environment", "run", "settings")
 _ENDINGS = {"json": ".json", "text": ".txt", "python": ".py", "cpp": ".cpp"}
 
 
@@ -55,7 +58,10 @@ class Problem:
         environment: Where programs run: python, imports.
         prompt: system, examples, and the text of a template.
         run: Options that the problem prefers; those of `solve` override them.
+        settings: Values that `solve(..., settings=...)` changes: name -> default, or a mapping.
         files: Files that the functions read; they lie in the working directory of each call.
+        program_files: Files that programs read; they lie in the working folder of each.
+        flags: Flags for the compiler of C++ programs.
 
     Raises:
         UsageError: If an argument is wrong; the message names it.
@@ -79,7 +85,10 @@ class Problem:
     environment: Mapping[str, object] = field(default_factory=dict)
     prompt: Mapping[str, object] = field(default_factory=dict)
     run: Mapping[str, object] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)
     files: Sequence[Path | str] = ()
+    program_files: Sequence[Path | str] = ()
+    flags: Sequence[str] = ()
     _contents: Mapping[str, bytes] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -147,7 +156,8 @@ def _contents_of(problem: Problem) -> dict[str, bytes]:
     statement = _text("statement", problem.statement) + b"\n"
     if not statement.strip():
         raise ProblemError(_WHERE, "statement", "is empty")
-    contents = {**_extra_files(problem), "statement.md": statement, **seeds}
+    contents = {**_extra_files(problem, "files"), **_extra_files(problem, "program_files")}
+    contents |= {"statement.md": statement, **seeds}
     prompt = dict(problem.prompt)
     if prompt.get("template") is not None:
         contents["prompt.md"] = _text("prompt.template", prompt["template"])
@@ -171,7 +181,12 @@ def _yaml(
     prompt: Mapping[str, object],
 ) -> bytes:
     """Return the contents of problem.yaml; what is as by default is left out."""
-    program = {"language": problem.language, "entry": problem.entry}
+    program: dict[str, object] = {"language": problem.language, "entry": problem.entry}
+    further = {
+        "files": [Path(file).name for file in problem.program_files],
+        "flags": list(problem.flags),
+    }
+    program |= {key: value for key, value in further.items() if value}
     keys: dict[str, object] = {
         "name": problem.name,
         "statement": "statement.md",
@@ -184,13 +199,13 @@ def _yaml(
         "best_known_source": problem.best_known_source,
         "seeds": seeds,
     }
-    sections = {"limits": problem.limits, "environment": problem.environment, "run": problem.run}
+    sections = {name: getattr(problem, name) for name in _SECTIONS}
     keys |= {key: dict(given) for key, given in {**sections, "prompt": prompt}.items() if given}
     kept = {key: value for key, value in keys.items() if value is not None}
     try:
         text = yaml.safe_dump(kept, sort_keys=False, allow_unicode=True)
     except yaml.YAMLError as error:
-        why = f"limits, environment, prompt or run hold more than plain data: {error}"
+        why = f"{', '.join(_SECTIONS)} or prompt hold more than plain data: {error}"
         raise ProblemError(_WHERE, "", why) from error
     return text.encode("utf-8")
 
@@ -260,13 +275,14 @@ def plain(value: Any) -> Json:
     return value
 
 
-def _extra_files(problem: Problem) -> dict[str, bytes]:
+def _extra_files(problem: Problem, argument: str) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
-    for place, file in enumerate(problem.files):
+    given: Sequence[Path | str] = getattr(problem, argument)
+    for place, file in enumerate(given):
         path = Path(file)
         try:
             found[path.name] = path.read_bytes()
         except OSError as error:
             why = f"{path} cannot be read: {error.strerror}"
-            raise ProblemError(_WHERE, f"files[{place}]", why) from error
+            raise ProblemError(_WHERE, f"{argument}[{place}]", why) from error
     return found

@@ -20,6 +20,7 @@ from ttrl_cli.api.lifecycle import (
 )
 from ttrl_cli.api.plugged import noted, require_plugins
 from ttrl_cli.api.runtime import Options, Runtime, load_tokenizer
+from ttrl_cli.api.secrets import secret_of
 from ttrl_cli.api.settings import settle, workers
 from ttrl_cli.api.voting import resume_vote
 from ttrl_cli.config import RunConfig, SolveConfig, resolve
@@ -34,6 +35,7 @@ from ttrl_cli.prompts import solve_messages
 from ttrl_cli.records import Json, Kind, State, Status, Verdict
 from ttrl_cli.report import Summary, summarise
 from ttrl_cli.rundir import RunDir, Totals
+from ttrl_cli.rundir.secret import run_secret
 from ttrl_cli.sampler import registry
 from ttrl_cli.search.archive import data_digest
 from ttrl_cli.search.select import by_name as selector_by_name
@@ -48,6 +50,8 @@ def solve(
     start_from: Path | None = None,
     started: float | None = None,
     names: Mapping[str, str] | None = None,
+    settings: Mapping[str, object] | None = None,
+    secret_file: Path | None = None,
 ) -> Summary:
     """Search and learn on one problem.
 
@@ -59,41 +63,49 @@ def solve(
         start_from: A run to take archive and adapter from.
         started: time.monotonic() at the start of the command, for the budget in seconds.
         names: How messages name the options; by default as the command line does.
+        settings: Values of the problem's settings, by name.
+        secret_file: A file with the secret that trials are drawn from, for a problem with
+            `measure`; by default a new secret, or that of the run it starts from.
 
     Raises:
         UsageError: If the problem, an option or the run directory is wrong.
         SetupError: If the model cannot be loaded.
     """
     begun = time.monotonic() if started is None else started
-    problem = load_problem(path)
-    where = str(problem.folder / PROBLEM_FILE)
-    config = settle(resolve(SolveConfig, problem.spec.run, options, where=where, names=names))
+    problem = load_problem(path, settings)
+    config = _configured(problem, options, names)
     folder = new_folder(out, problem.spec.name)
-    if start_from is not None:
-        _require_same_problem(RunDir.open(start_from), problem, config)
+    _require_same_problem(start_from, problem, config)
+    secret = secret_of(problem, secret_file, start_from)
     with ExitStack() as stack:
-        grader = stack.enter_context(_grader(problem, config, folder))
+        grader = stack.enter_context(_grader(problem, config, folder, secret))
         seeds = roots(problem, graded_seeds(problem, grader), config.groups)
         codec, template = load_tokenizer(config, solve_messages(problem, seeds[0], None), reporter)
         runtime = stack.enter_context(Runtime.load(config, codec))
         config = runtime.settled(config)
-        source = None if start_from is None else str(start_from.resolve())
         create = partial(
             RunDir.create,
             kind="solve",
             name=problem.spec.name,
             config=config,
             source=problem.folder,
-            start_from=source,
+            start_from=None if start_from is None else str(start_from.resolve()),
             sandbox=grader.sandbox or None,
             chat_template=template,
             plugins=noted(config, problem.folder),
+            settings=problem.given,
+            secret=grader.secret,
         )
         run = create_run(out, problem.spec.name, create)
         stack.enter_context(holding(run))
         parts = runtime.parts(run, grader, reporter, begun)
         _begin(run, seeds, parts)
         return _search(run, problem, parts, grader, runtime)
+
+
+def _configured(problem: Problem, options: Options, names: Mapping[str, str] | None) -> SolveConfig:
+    where = str(problem.folder / PROBLEM_FILE)
+    return settle(resolve(SolveConfig, problem.spec.run, options, where=where, names=names))
 
 
 def resume(
@@ -122,13 +134,15 @@ def resume(
         if bounds:
             old = run.config.model_dump()
             run.write_config(resolve(SolveConfig, old, bounds, where=str(path)))
-        problem = replace(load_problem(run.path / "problem"), origin=run.origin())
+        problem = load_problem(run.path / "problem", run.settings())
+        problem = replace(problem, origin=run.origin())
+        secret = "" if problem.spec.measure is None else run_secret(run.path)
         if finished(run, run.config.steps):
             if _uncertified(run, problem):
-                grader = stack.enter_context(_grader(problem, run.solve_config, run.path))
+                grader = stack.enter_context(_grader(problem, run.solve_config, run.path, secret))
                 _certify_best(run, problem, reporter, grader)
             return summarise(run, problem.spec.best_known)
-        grader = stack.enter_context(_grader(problem, run.solve_config, run.path))
+        grader = stack.enter_context(_grader(problem, run.solve_config, run.path, secret))
         restored = run.restore()
         runtime = stack.enter_context(Runtime.load(run.config))
         parts = runtime.parts(run, grader, reporter, begun)
@@ -182,10 +196,8 @@ def _warm_lines(old: list[dict[str, Json]], seeds: list[State], name: str) -> li
     """
     renamed = list(archive_log.renamed(old, f"{name}/"))
     roots = renamed[0]["states"]
-    found = {data_digest(s["data"]) for line in renamed[1:] for s in line["children"]}
-    own = [
-        s for s in archive_log.roots_line(seeds)["states"] if data_digest(s["data"]) not in found
-    ]
+    found = {_digest(state) for line in renamed[1:] for state in line["children"]}
+    own = [s for s in archive_log.roots_line(seeds)["states"] if _digest(s) not in found]
     missing = len(seeds) - len(roots) - len(own)
     repeated = [
         {**roots[index % len(roots)], "id": f"seed.{len(seeds) + index}"}
@@ -199,14 +211,21 @@ def _warm_lines(old: list[dict[str, Json]], seeds: list[State], name: str) -> li
     ]
 
 
+def _digest(state: dict[str, Json]) -> str:
+    """Return what duplicates of a state in a log have in common."""
+    return state.get("identity") or data_digest(state["data"])
+
+
 def _task(run: RunDir, problem: Problem) -> SolveTask:
     config = run.solve_config
     selector = selector_by_name(config.search, c=config.puct_c, epsilon=config.epsilon)
     return SolveTask(problem, load_archive(run), selector, run)
 
 
-def _grader(problem: Problem, config: SolveConfig, run: Path) -> ProblemGrader:
-    return ProblemGrader(problem, workers=workers(config), sandbox=config.sandbox, run=run)
+def _grader(problem: Problem, config: SolveConfig, run: Path, secret: str) -> ProblemGrader:
+    return ProblemGrader(
+        problem, workers=workers(config), sandbox=config.sandbox, run=run, secret=secret
+    )
 
 
 def _search(
@@ -214,11 +233,19 @@ def _search(
 ) -> Summary:
     task = _task(run, problem)
     best = task.archive.best()  # a seed, or what a process that was killed could not write
-    verdict = Verdict(status=Status.OK, score=best.score, data=best.data, solution=best.solution)
+    unverified = problem.spec.evaluator is not None
+    verdict = Verdict(
+        status=Status.OK,
+        score=best.score,
+        data=best.data,
+        solution=best.solution,
+        unverified=unverified,
+    )
     task.offer(best.id, best.step, verdict)
     began = watch(run, run.config.steps, problem.spec.best_known)
     expected = forecast(run.config, run.status.totals, runtime.network)
-    parts.reporter.began(replace(began, warning=grader.warning, expected=expected))
+    began = replace(began, warning=grader.warning, expected=expected, unverified=unverified)
+    parts.reporter.began(began)
     with phases(run), graceful_stop(parts.budget):
         reason = solve_loop(task, parts)
         _certify_best(run, problem, parts.reporter, grader)
@@ -242,13 +269,16 @@ def _uncertified(run: RunDir, problem: Problem) -> bool:
     return problem.spec.certify is not None and run.best.certificate() is None
 
 
-def _require_same_problem(source: RunDir, problem: Problem, config: RunConfig) -> None:
+def _require_same_problem(start_from: Path | None, problem: Problem, config: RunConfig) -> None:
     """Refuse to start from another problem's run, or from an adapter that does not fit.
 
     Raises:
         UsageError: If the problem or an option differs; the message names it.
         SetupError: If the other run has no commit to start from.
     """
+    if start_from is None:
+        return
+    source = RunDir.open(start_from)
     kind: Kind = source.status.kind
     if kind != "solve" or source.status.name != problem.spec.name:
         msg = (
@@ -256,18 +286,20 @@ def _require_same_problem(source: RunDir, problem: Problem, config: RunConfig) -
             f"not a solve run of {problem.spec.name}"
         )
         raise UsageError(msg)
-    old_spec, spec = load_problem(source.path / "problem").spec, problem.spec
+    old = load_problem(source.path / "problem", source.settings())
+    old_spec, spec = old.spec, problem.spec
     pairs = [
         ("direction", old_spec.direction, spec.direction),
         ("solution.kind", old_spec.solution.kind, spec.solution.kind),
+        ("settings", dict(old.settings), dict(problem.settings)),
     ]
     same = ["archive_size", "children_per_parent", "visits"]
     if source.config.train and not registry.is_replay(config.sampler):
         same += ["model", "lora_rank", "lora_alpha"]
     pairs += [(key, getattr(source.config, key), getattr(config, key)) for key in same]
-    for key, old, new in pairs:
-        if old != new:
-            msg = f"--from {source.path}: that run has {key} {old!r}, this one {new!r}"
+    for key, before, now in pairs:
+        if before != now:
+            msg = f"--from {source.path}: that run has {key} {before!r}, this one {now!r}"
             raise UsageError(msg)
     if source.last_checkpoint() is None:
         msg = f"--from {source.path}: nothing was ever committed there"

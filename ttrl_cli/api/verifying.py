@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from ttrl_cli.api.secrets import secret_of
 from ttrl_cli.bounds import certificate
 from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.config import SolveConfig, resolve
@@ -28,6 +29,7 @@ class Verification:
         certificate: Of the bound that the solution proves; None unless asked for and found.
         uncertified: Why there is none though it was asked for; empty if that is not so.
         warning: A warning to show, even when quiet; empty if there is none.
+        secret: What its trial was drawn from; empty where nothing is measured.
     """
 
     problem: Problem
@@ -35,6 +37,7 @@ class Verification:
     certificate: Certificate | None = None
     uncertified: str = ""
     warning: str = ""
+    secret: str = ""
 
     @property
     def better(self) -> bool | None:
@@ -57,6 +60,8 @@ class Verification:
             "certified": None if self.certificate is None else self.certificate.value,
             "best_known": self.problem.spec.best_known,
             "better": self.better,
+            **({"unverified": True} if self.verdict.unverified and self.verdict.valid else {}),
+            **({"secret": self.secret} if self.secret else {}),
         }
 
 
@@ -68,6 +73,8 @@ def verify(
     certify: bool = False,
     limits: Mapping[str, str] | None = None,
     sandbox: str | None = None,
+    settings: Mapping[str, object] | None = None,
+    secret_file: Path | None = None,
 ) -> Verification:
     """Verify one solution.
 
@@ -78,21 +85,28 @@ def verify(
         certify: Certify the solution as well, if it is valid.
         limits: Overrides of the problem's limits, by key.
         sandbox: Name of the sandbox backend; by default the one in the problem's `run:` section.
+        settings: Values of the problem's settings, by name.
+        secret_file: A file with the secret that the trial is drawn from, for a problem with
+            `measure`; by default a new one.
 
     Raises:
         UsageError: If the problem or a limit is wrong, or `certify` is set and the problem has
             none.
         SetupError: If the machine lacks what the program needs, or grading failed.
     """
-    problem = with_limits(load_problem(path), limits or {})
+    problem = with_limits(load_problem(path, settings), limits or {})
     if certify:
         _with_certify(problem)
+    secret = secret_of(problem, secret_file)
     try:
         text = decoded(solution)
     except ValueError as error:
         return Verification(problem=problem, verdict=_malformed(str(error)))
     kind = problem.spec.solution.kind
-    if kind == "json" or (kind == "program" and _is_data(name, text)):
+    if problem.spec.measure is not None:
+        return _verify(problem, text, None, certify=certify, sandbox=sandbox, secret=secret)
+    programs = kind == "program" and problem.spec.evaluator is None
+    if kind == "json" or (programs and _is_data(name, text)):
         try:
             data = read_json(text)
         except MalformedError as error:
@@ -117,12 +131,15 @@ def with_limits(problem: Problem, limits: Mapping[str, str]) -> Problem:
     return replace(problem, spec=spec.model_copy(update={"limits": limited}))
 
 
-def check_certificate(document: Json, problem: Path | None = None) -> Certificate:
+def check_certificate(
+    document: Json, problem: Path | None = None, settings: Mapping[str, object] | None = None
+) -> Certificate:
     """Check a certificate by computing its bound again.
 
     Args:
         document: The certificate.
         problem: The certificate's problem, if only the problem's own `certify` can check it.
+        settings: Values of that problem's settings, by name.
 
     Raises:
         Invalid: If it does not prove what it says.
@@ -140,7 +157,7 @@ def check_certificate(document: Json, problem: Path | None = None) -> Certificat
     if not isinstance(construction, dict):
         msg = "not a certificate: expected a JSON object with the key construction"
         raise Invalid(msg)
-    loaded = _with_certify(load_problem(problem))
+    loaded = _with_certify(load_problem(problem, settings))
     if loaded.spec.solution.kind != "text":
         loaded = _of_data(loaded)
     with ProblemGrader(loaded, workers=1) as grader:
@@ -164,11 +181,17 @@ def _with_certify(problem: Problem) -> Problem:
 
 
 def _verify(
-    problem: Problem, text: str | None, data: Json, *, certify: bool, sandbox: str | None
+    problem: Problem,
+    text: str | None,
+    data: Json,
+    *,
+    certify: bool,
+    sandbox: str | None,
+    secret: str = "",
 ) -> Verification:
     where = str(problem.folder / PROBLEM_FILE)
     config = resolve(SolveConfig, problem.spec.run, {"sandbox": sandbox}, where=where)
-    with ProblemGrader(problem, workers=1, sandbox=config.sandbox) as grader:
+    with ProblemGrader(problem, workers=1, sandbox=config.sandbox, secret=secret) as grader:
         verdict = grader.grade_data(data) if text is None else grader.grade_solution(text)
         if verdict.status is Status.FAILED:
             raise SetupError(verdict.reason)
@@ -181,6 +204,7 @@ def _verify(
         certificate=found if isinstance(found, Certificate) else None,
         uncertified=found if isinstance(found, str) else "",
         warning=grader.warning,
+        secret=grader.secret,
     )
 
 

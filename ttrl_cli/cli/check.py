@@ -16,6 +16,7 @@ def check(
     *,
     limits: o.Limits = None,
     sandbox: o.Sandbox = None,
+    settings: o.Settings = None,
     as_json: o.AsJson = False,
 ) -> None:
     """Run a problem's seeds through its verifier, attack that, and say what is wrong.
@@ -23,12 +24,20 @@ def check(
     The verifier is tried with data that are not finite, of wrong types, lengths and nesting, huge,
     tiny, or that claim a score. Exit code 2 if it crashes instead of refusing, accepts what is not
     finite, believes a claim, or gives another value on a second call.
+
+    A problem with `measure` is tried instead with calls that fail, are late, huge or no text; and
+    its first seed is measured twice, to see whether that gives the same.
     """
     from ttrl_cli import api
     from ttrl_cli.console import Console
     from ttrl_cli.problem import PROBLEM_FILE
 
-    checked = api.check(problem, limits=o.parse_limits(limits), sandbox=sandbox)
+    checked = api.check(
+        problem,
+        limits=o.parse_limits(limits),
+        sandbox=sandbox,
+        settings=o.parse_settings(settings),
+    )
     console = Console()
     if checked.warning:
         console.warn(checked.warning)
@@ -38,7 +47,8 @@ def check(
         console.result(_describe(checked))
     if checked.findings:
         why = f"{len(checked.findings)} of {checked.attacks} attacks found a fault in it"
-        raise ProblemError(checked.problem.folder / PROBLEM_FILE, "verifier", why)
+        key = "verifier" if checked.problem.spec.measure is None else "measure"
+        raise ProblemError(checked.problem.folder / PROBLEM_FILE, key, why)
 
 
 def _describe(checked: "Check") -> str:
@@ -46,13 +56,19 @@ def _describe(checked: "Check") -> str:
 
     spec = checked.problem.spec
     width = max(len(seed.name) for seed in checked.seeds)
-    fault = "its verifier is at fault" if checked.findings else "ok"
+    code = "verifier" if spec.measure is None else "measure"
+    fault = f"its {code} is at fault" if checked.findings else "ok"
     lines = [f"{spec.name}: {fault}, to {spec.direction}"]
     lines += [f"  {seed.name:<{width}}  {_figures(seed)}" for seed in checked.seeds]
     if spec.best_known is not None:
         source = f"  ({spec.best_known_source})" if spec.best_known_source else ""
         lines.append(f"  best known  {number(spec.best_known)}{source}")
-    lines.append(f"  {checked.attacks} attacks on the verifier, {len(checked.findings)} findings")
+    if spec.evaluator is not None:
+        lines.append("  scores are unverified: the evaluator runs each program by itself")
+        return "\n".join(lines)
+    if checked.differs:
+        lines.append(f"  two measurements on one trial differ: {checked.differs}")
+    lines.append(f"  {checked.attacks} attacks on the {code}, {len(checked.findings)} findings")
     lines += [f"    {found.attack}: {found.what}" for found in checked.findings]
     return "\n".join(lines)
 
@@ -61,7 +77,7 @@ def _figures(seed: "SeedCheck") -> str:
     from ttrl_cli.prompts import number
 
     assert seed.verdict.score is not None
-    score = f"score {number(seed.verdict.score)}"
+    score = f"score {number(seed.verdict.score)}" + " unverified" * seed.verdict.unverified
     if seed.certificate is not None:
         score += f"  certified {seed.certificate.decimal}"
     return f"{score}  ({seed.verdict.seconds:.2f} s)"
@@ -75,6 +91,7 @@ def _as_json(checked: "Check") -> "dict[str, Json]":
             "score": seed.verdict.score,
             "certified": None if seed.certificate is None else seed.certificate.value,
             "seconds": seed.verdict.seconds,
+            **({"unverified": True} if seed.verdict.unverified else {}),
         }
         for seed in checked.seeds
     ]
@@ -84,4 +101,5 @@ def _as_json(checked: "Check") -> "dict[str, Json]":
         "seeds": seeds,
         "attacks": checked.attacks,
         "findings": [{"attack": f.attack, "what": f.what} for f in checked.findings],
+        **({} if spec.measure is None else {"differs": checked.differs}),
     }

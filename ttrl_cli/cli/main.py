@@ -17,6 +17,7 @@ from ttrl_cli.cli import (
     check,
     doctor,
     export,
+    measure,
     model,
     new,
     problems,
@@ -72,6 +73,7 @@ app.command("resume")(resume.resume)
 app.command("show")(show.show)
 app.command("best")(best.best)
 app.command("verify")(verify.verify)
+app.command("measure")(measure.measure)
 app.command("check")(check.check)
 app.command("problems")(problems.problems)
 app.command("new")(new.new)

@@ -11,6 +11,7 @@ from ttrl_cli.cli import options as o
 from ttrl_cli.cli.fields import fields_of, with_options
 from ttrl_cli.cli.running import print_summary, run_view
 from ttrl_cli.cli.vote import print_votes
+from ttrl_cli.errors import UsageError
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
 
@@ -24,6 +25,7 @@ _BOUNDS.append(fields_of("VoteConfig")["epochs"])
 def resume(
     run: RunPath,
     *,
+    settings: Annotated[list[str] | None, typer.Option("--set", hidden=True)] = None,
     as_json: o.AsJson = False,
     quiet: o.Quiet = False,
     chosen: Mapping[str, object],
@@ -34,6 +36,9 @@ def resume(
     count its training steps, and --epochs says the same in epochs. A finished run is left as it
     is. A vote prints its JSON lines, a search its summary.
     """
+    if settings:
+        msg = f"--set {settings[0]}: a run keeps the settings that it began with; begin another"
+        raise UsageError(msg)
     with run_view(quiet=quiet) as view:
         from ttrl_cli import api
         from ttrl_cli.console import Console

@@ -1,7 +1,6 @@
 """What solve, vote and resume have in common: the view, and the way they end."""
 
 import time
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ttrl_cli.errors import InterruptedRunError
@@ -31,7 +30,7 @@ def print_summary(summary: "Summary", *, as_json: bool, quiet: bool) -> None:
 
     console = Console(quiet=quiet)
     if as_json:
-        console.result_json(asdict(summary))
+        console.result_json(summary.as_json())
     else:
         console.result(describe(summary))
     end(summary)
@@ -54,13 +53,14 @@ def describe(summary: "Summary") -> str:
     from ttrl_cli.prompts import number
 
     lines = [f"{summary.problem}: {summary.status}, {summary.run}"]
+    mark = " unverified" if summary.unverified else ""
     if summary.best is not None:
         where = f"step {summary.best.step}, {summary.best.id}" if summary.best.step else "a seed"
-        lines.append(f"  best score   {number(summary.best.score)}  ({where})")
+        lines.append(f"  best score   {number(summary.best.score)}{mark}  ({where})")
         if summary.best.certified is not None:
             lines.append(f"  certified    {summary.best.certified!r}")
     if summary.seed_score is not None:
-        lines.append(f"  seed score   {number(summary.seed_score)}")
+        lines.append(f"  seed score   {number(summary.seed_score)}{mark}")
     if summary.best_known is not None:
         lines.append(f"  best known   {number(summary.best_known)}")
     lines.append(

@@ -1,6 +1,5 @@
 """`ttrl show RUN`."""
 
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -33,6 +32,6 @@ def show(
     summary = report.summarise(opened, api.best_known(opened))
     figures = api.vote_figures(opened)
     if as_json:
-        console.result_json(asdict(summary) | ({} if figures is None else {"figures": figures}))
+        console.result_json(summary.as_json() | ({} if figures is None else {"figures": figures}))
     else:
         console.result(describe(summary) if figures is None else describe_votes(summary, figures))

@@ -21,6 +21,8 @@ def solve(
         Path | None,
         typer.Option("--from", metavar="RUN", help="Start from this run's archive and adapter."),
     ] = None,
+    settings: o.Settings = None,
+    secret_file: o.SecretFile = None,
     as_json: o.AsJson = False,
     quiet: o.Quiet = False,
     chosen: Mapping[str, object],
@@ -30,6 +32,7 @@ def solve(
     Options override the problem's own `run:` section. Ctrl-C finishes and saves the step; a second
     Ctrl-C stops at once. Either way, `ttrl resume` goes on.
     """
+    given = o.parse_settings(settings)
     with run_view(quiet=quiet) as view:
         from ttrl_cli import api
 
@@ -40,5 +43,7 @@ def solve(
             reporter=view,
             start_from=start_from,
             started=view.started,
+            settings=given,
+            secret_file=secret_file,
         )
     print_summary(summary, as_json=as_json, quiet=quiet)

@@ -42,6 +42,8 @@ def verify(
     ] = None,
     limits: o.Limits = None,
     sandbox: o.Sandbox = None,
+    settings: o.Settings = None,
+    secret_file: o.SecretFile = None,
     as_json: o.AsJson = False,
 ) -> None:
     """Verify a solution: exit code 0 if it is valid, 4 if it is not.
@@ -53,48 +55,54 @@ def verify(
     not. One by a problem's own `certify` needs PROBLEM as well.
     """
     if certificate is not None:
-        if solution is not None or certify or any((out, limits, sandbox)):
-            msg = "--certificate FILE goes with --json and, for its own kind, PROBLEM; nothing else"
+        if solution is not None or certify or any((out, limits, sandbox, secret_file)):
+            msg = "--certificate FILE goes with --json, and PROBLEM and --set; with nothing else"
             raise UsageError(msg)
-        _check(certificate, problem, as_json=as_json)
+        _check(certificate, problem, o.parse_settings(settings), as_json=as_json)
         return
     if problem is None or solution is None:
         msg = "expected PROBLEM and SOLUTION, or --certificate FILE"
         raise UsageError(msg)
-    if out is not None and not certify:
-        msg = "--out is where the certificate goes: give --certify with it"
-        raise UsageError(msg)
-    if out is not None and (out.exists() or not out.parent.is_dir()):
-        why = "exists already" if out.exists() else "cannot be written: its folder does not exist"
-        msg = f"{out} {why}; choose another --out"
-        raise UsageError(msg)
-    _verify(problem, solution, certify, out, o.parse_limits(limits), sandbox, as_json=as_json)
-
-
-def _verify(
-    problem: Path,
-    solution: Path,
-    certify: bool,
-    out: Path | None,
-    limits: dict[str, str],
-    sandbox: str | None,
-    *,
-    as_json: bool,
-) -> None:
+    if out is not None:
+        _require_new(out, certify=certify)
     from ttrl_cli import api
-    from ttrl_cli.console import Console
 
     found = api.verify(
         problem,
-        _read(solution),
+        read_solution(solution),
         name=solution.name,
         certify=certify,
-        limits=limits,
+        limits=o.parse_limits(limits),
         sandbox=sandbox,
+        settings=o.parse_settings(settings),
+        secret_file=secret_file,
     )
+    _tell(found, out, drawn=secret_file is None, as_json=as_json)
+
+
+def _require_new(out: Path, *, certify: bool) -> None:
+    """Refuse a certificate's file that is not asked for, exists or cannot be made.
+
+    Raises:
+        UsageError: If that is so.
+    """
+    if not certify:
+        msg = "--out is where the certificate goes: give --certify with it"
+        raise UsageError(msg)
+    if out.exists() or not out.parent.is_dir():
+        why = "exists already" if out.exists() else "cannot be written: its folder does not exist"
+        msg = f"{out} {why}; choose another --out"
+        raise UsageError(msg)
+
+
+def _tell(found: "Verification", out: Path | None, *, drawn: bool, as_json: bool) -> None:
+    from ttrl_cli.console import Console
+
     console = Console()
     if found.warning:
         console.warn(found.warning)
+    if found.secret and drawn:
+        console.say(f"its trial was drawn from the secret {found.secret}")
     if as_json:
         console.result_json(found.as_json())
     else:
@@ -110,14 +118,14 @@ def _verify(
         raise NoSolutionError(msg)
 
 
-def _check(file: Path, problem: Path | None, *, as_json: bool) -> None:
+def _check(file: Path, problem: Path | None, settings: dict[str, str], *, as_json: bool) -> None:
     from ttrl_cli import api
     from ttrl_cli.console import Console
     from ttrl_cli.sandbox.protocol import MalformedError, read_json
 
     console = Console()
     try:
-        found = api.check_certificate(read_json(_text(file)), problem)
+        found = api.check_certificate(read_json(_text(file)), problem, settings)
     except (Invalid, MalformedError) as refusal:
         if as_json:
             figures: dict[str, Json] = dict.fromkeys(("kind", "claim", "bound", "certified"))
@@ -140,7 +148,12 @@ def _check(file: Path, problem: Path | None, *, as_json: bool) -> None:
         console.result(f"valid\n  {found.document()['claim']}")
 
 
-def _read(file: Path) -> bytes:
+def read_solution(file: Path) -> bytes:
+    """Read a file, or standard input where it is -.
+
+    Raises:
+        UsageError: If it cannot be read.
+    """
     if str(file) == "-":
         return sys.stdin.buffer.read()
     try:
@@ -157,7 +170,7 @@ def _text(file: Path) -> str:
         Invalid: If it is not UTF-8.
     """
     try:
-        return decoded(_read(file))
+        return decoded(read_solution(file))
     except ValueError as error:
         raise Invalid(str(error)) from error
 
@@ -179,7 +192,8 @@ def _describe(found: "Verification") -> str:
     verdict, spec = found.verdict, found.problem.spec
     if verdict.score is None:
         return f"not valid: {verdict.status}: {verdict.reason}"
-    lines = ["valid", f"  score       {number(verdict.score)}  ({verdict.seconds:.2f} s)"]
+    first, mark = ("evaluated", " unverified") if verdict.unverified else ("valid", "")
+    lines = [first, f"  score       {number(verdict.score)}{mark}  ({verdict.seconds:.2f} s)"]
     lines += [f"  {name:<11} {number(value)}" for name, value in verdict.metrics.items()]
     if found.certificate is not None:
         lines.append(f"  certified   {found.certificate.document()['claim']}")

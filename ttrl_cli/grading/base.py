@@ -1,8 +1,15 @@
 """The grader's interface."""
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
 
 from ttrl_cli.records import Job, Verdict
+
+Heard: TypeAlias = Callable[[Job, Verdict], None]
+
+
+def no_one(job: Job, verdict: Verdict) -> None:
+    """Ignore a verdict."""
 
 
 class Grader(Protocol):
@@ -21,8 +28,12 @@ class Grader(Protocol):
     def finished(self) -> list[tuple[Job, Verdict]]:
         """Return what was graded since the last call, in the order it was finished; never wait."""
 
-    def collect(self) -> dict[tuple[int, int], Verdict]:
-        """Wait for all jobs submitted since the last collect; return verdicts by (group, index)."""
+    def collect(self, heard: Heard = no_one) -> dict[tuple[int, int], Verdict]:
+        """Wait for all jobs submitted since the last collect; return verdicts by (group, index).
+
+        Args:
+            heard: Told of each verdict that `finished` has not returned, as soon as it is there.
+        """
 
     def close(self) -> None:
         """Stop at once and leave no process behind; unfinished jobs are lost."""

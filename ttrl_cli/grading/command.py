@@ -1,4 +1,4 @@
-"""A verifier that is a command: JSON on stdin, JSON on stdout, limited in time and output.
+"""A verifier or measure that is a command: JSON on stdin and stdout, limited in time and output.
 
 The command is the problem's own and trusted: it runs in the problem's folder with our environment.
 """
@@ -8,7 +8,9 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ttrl_cli.errors import Invalid, ProblemError
@@ -35,9 +37,14 @@ class CommandVerifier:
     """
 
     def __init__(self, problem: Problem, command: Command) -> None:
-        self._folder = problem.folder
-        self._arguments = command.command
-        self._limits = problem.spec.limits
+        self._settings = {"settings": dict(problem.settings)} if problem.settings else {}
+        self._asking = Asking(
+            what="the verifier command",
+            folder=problem.folder,
+            command=command.command,
+            seconds=problem.spec.limits.seconds,
+            output_mb=problem.spec.limits.output_mb,
+        )
 
     def ask(self, data: Json) -> Mapping[str, Any]:
         """Run the command on data; return data and value, and metrics and feedback if given.
@@ -46,11 +53,7 @@ class CommandVerifier:
             Invalid: If the command says that the data are not valid.
             BrokenProblemError: If it fails, takes too long, or answers in any other way.
         """
-        for tries in range(1, TRIES + 1):
-            end, code, streams = self._run(data)
-            if end is not End.TIMEOUT or tries == TRIES:
-                break
-        answer = _checked(_answer(end, code, streams, self._limits.seconds))
+        answer = _checked(self._asking.answer({"data": data, **self._settings}))
         if not answer["valid"]:
             raise Invalid(answer.get("reason") or "invalid")
         if "score" not in answer:
@@ -59,17 +62,48 @@ class CommandVerifier:
         kept = {key: answer[key] for key in ("metrics", "feedback") if key in answer}
         return {"data": answer.get("data", data), "value": answer["score"], **kept}
 
-    def _run(self, data: Json) -> tuple[End, int, list[Stream]]:
-        deadline = time.monotonic() + self._limits.seconds
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """A command of the problem that is asked: JSON on stdin, JSON on stdout.
+
+    Attributes:
+        what: How messages call it.
+        folder: The problem's folder, in which it runs.
+        command: Program and arguments.
+        seconds: Most that one run may take.
+        output_mb: Most that it may print, in MiB.
+    """
+
+    what: str
+    folder: Path
+    command: Sequence[str]
+    seconds: float
+    output_mb: float
+
+    def answer(self, given: Mapping[str, Json]) -> Json:
+        """Run the command, twice if it takes too long; return what it printed.
+
+        Raises:
+            BrokenProblemError: If it fails, takes too long, or prints no JSON.
+        """
+        for tries in range(1, TRIES + 1):
+            end, code, streams = self._run(given)
+            if end is not End.TIMEOUT or tries == TRIES:
+                break
+        return self._read(end, code, streams)
+
+    def _run(self, given: Mapping[str, Json]) -> tuple[End, int, list[Stream]]:
+        deadline = time.monotonic() + self.seconds
         with no_orphans(), tempfile.TemporaryFile() as stdin:
-            stdin.write(json.dumps({"data": data}).encode("ascii"))
+            stdin.write(json.dumps(given).encode("ascii"))
             stdin.seek(0)
             with subprocess.Popen(
-                self._arguments,
+                self.command,
                 stdin=stdin,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                cwd=self._folder,
+                cwd=self.folder,
                 start_new_session=True,
             ) as process:
                 streams = self._streams(process)
@@ -77,41 +111,45 @@ class CommandVerifier:
                 return end, kill_group(process), streams
 
     def _streams(self, process: subprocess.Popen[bytes]) -> list[Stream]:
-        limit = int(self._limits.output_mb * MIB)
+        limit = int(self.output_mb * MIB)
         pipes = [pipe.fileno() for pipe in (process.stdout, process.stderr) if pipe is not None]
         return [
             Stream(descriptor=pipes[0], limit=limit),
             Stream(descriptor=pipes[1], limit=limit, keep=_STDERR_BYTES),
         ]
 
+    def _read(self, end: End, code: int, streams: list[Stream]) -> Json:
+        printed, complaints = streams
+        if end is End.TIMEOUT:
+            msg = f"{self.what} took more than {self.seconds:g} s, {TRIES} times"
+        elif end is End.OVERFLOW:
+            msg = f"{self.what} printed more than limits.output_mb"
+        elif code != 0:
+            said = complaints.data.decode("utf-8", "replace").strip()
+            msg = f"{self.what} ended with status {code}: {said}"
+        else:
+            try:
+                return read_json(bytes(printed.data))
+            except MalformedError as error:
+                msg = f"{self.what} printed {error}"
+        raise BrokenProblemError(msg)
 
-def check_command(problem: Problem, command: Command) -> None:
+
+def check_command(problem: Problem, command: Sequence[str], key: str) -> None:
     """Refuse a command whose program does not exist.
+
+    Args:
+        problem: The problem.
+        command: Program and arguments.
+        key: The key of problem.yaml that they stand under.
 
     Raises:
         ProblemError: If the program is neither on the PATH nor in the problem's folder.
     """
-    name = command.command[0]
+    name = command[0]
     if shutil.which(name) is None and shutil.which(str(problem.folder / name)) is None:
         why = f"no such program: {name} (looked on the PATH and in {problem.folder})"
-        raise ProblemError(problem.folder / PROBLEM_FILE, "verifier.command", why)
-
-
-def _answer(end: End, code: int, streams: list[Stream], seconds: float) -> Json:
-    printed, complaints = streams
-    if end is End.TIMEOUT:
-        msg = f"the verifier command took more than {seconds:g} s, {TRIES} times"
-    elif end is End.OVERFLOW:
-        msg = "the verifier command printed more than limits.output_mb"
-    elif code != 0:
-        said = complaints.data.decode("utf-8", "replace").strip()
-        msg = f"the verifier command ended with status {code}: {said}"
-    else:
-        try:
-            return read_json(bytes(printed.data))
-        except MalformedError as error:
-            msg = f"the verifier command printed {error}"
-    raise BrokenProblemError(msg)
+        raise ProblemError(problem.folder / PROBLEM_FILE, key, why)
 
 
 def _checked(answer: Json) -> Mapping[str, Any]:

@@ -14,10 +14,12 @@ from typing import Any, TypeAlias
 
 from ttrl_cli.errors import ProblemError
 from ttrl_cli.grading.folders import package_of
-from ttrl_cli.problem import PROBLEM_FILE, Problem, split_reference
+from ttrl_cli.problem import MEASURE_TAKES, PROBLEM_FILE, Problem, split_reference, takes
+from ttrl_cli.settings import Value
 
-Function: TypeAlias = Callable[[Any], Any]
+Function: TypeAlias = Callable[..., Any]
 _KEYS = ("verifier", "score", "certify", "render")
+_ARGUMENTS = {"measure": MEASURE_TAKES}
 _OURS = "ttrl_cli"
 
 
@@ -31,6 +33,10 @@ class UnkeptDataError(BrokenProblemError):
 
 class NotDataError(BrokenProblemError):
     """A verifier returned a verdict instead of data."""
+
+
+class MeasureError(BrokenProblemError):
+    """The problem's `measure` did not do what it must."""
 
 
 class Home:
@@ -148,9 +154,11 @@ def load_functions(problem: Problem) -> Functions:
     imported again if it was imported before.
 
     Raises:
-        ProblemError: If a file cannot be imported, or a function does not take one argument.
+        ProblemError: If a file cannot be imported, or a function does not take its arguments.
     """
     named = {key: getattr(problem.spec, key) for key in _KEYS}
+    if problem.spec.measuring is not None:
+        named["measure"] = problem.spec.measuring.function
     references = {key: split_reference(r) for key, r in named.items() if isinstance(r, str)}
     home = Home(problem.folder, [file for file, _ in references.values()])
     package = package_of(problem.folder)
@@ -159,7 +167,8 @@ def load_functions(problem: Problem) -> Functions:
     functions: dict[str, Function] = {}
     with home.entered():
         for key, (file, attribute) in references.items():
-            functions[key] = _function(problem, key, _import(problem, key, file), attribute)
+            function = _function(problem, key, _import(problem, key, file), attribute)
+            functions[key] = _told(function, problem.settings)
     return Functions(by_key=functions, home=home)
 
 
@@ -197,17 +206,39 @@ def _function(problem: Problem, key: str, module: ModuleType, name: str) -> Func
     why = ""
     if not callable(function):
         why = f"{module.__file__} has no function {name!r}"
-    elif not _takes_one(function):
-        why = f"{name} in {module.__file__} must take one argument, the data"
+    elif not _accepts(function, arguments := _ARGUMENTS.get(key, ("the data",)), problem.settings):
+        why = f"{name} in {module.__file__} {takes(arguments)}"
     if why:
         raise ProblemError(problem.folder / PROBLEM_FILE, key, why)
     checked: Function = function
     return checked
 
 
-def _takes_one(function: Function) -> bool:
+def _told(function: Function, settings: Mapping[str, Value]) -> Function:
+    """Return a function that tells the problem's function the settings, if it names them.
+
+    It gets a copy each time, as it may change it.
+    """
+    if not (settings and _names_settings(function)):
+        return function
+    return lambda *given: function(*given, settings=dict(settings))
+
+
+def _names_settings(function: Function) -> bool:
+    """Decide whether a function has a parameter `settings`, behind that for the data."""
     try:
-        inspect.signature(function).bind(None)
+        parameters = list(inspect.signature(function).parameters.values())
+    except ValueError:  # a function written in C may not tell its signature
+        return False
+    keyword = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return any(p.name == "settings" and p.kind in keyword for p in parameters[1:])
+
+
+def _accepts(function: Function, arguments: Sequence[str], settings: Mapping[str, Value]) -> bool:
+    """Decide whether a function can be called with its arguments, and told the settings."""
+    told = {"settings": None} if settings and _names_settings(function) else {}
+    try:
+        inspect.signature(function).bind(*arguments, **told)
     except TypeError:
         return False
     except ValueError:  # a function written in C may not tell its signature

@@ -13,8 +13,12 @@ from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.errors import ProblemError, SetupError, UsageError
 from ttrl_cli.grading import worker, worker_process
 from ttrl_cli.grading.attacks import Attack
+from ttrl_cli.grading.base import Heard, no_one
+from ttrl_cli.grading.hostile_outcomes import Hostile
 from ttrl_cli.grading.interpreter import interpreter
-from ttrl_cli.grading.process_pool import Failure, ProcessPool
+from ttrl_cli.grading.measured_verdict import Shown
+from ttrl_cli.grading.process_pool import MEASURED_TOO_LONG, Failure, ProcessPool
+from ttrl_cli.grading.trial import Split, new_secret
 from ttrl_cli.grading.worker import Loaded
 from ttrl_cli.problem import PROBLEM_FILE, Problem
 from ttrl_cli.records import Job, Json, Status, Verdict
@@ -34,8 +38,10 @@ class ProblemGrader(AbstractContextManager["ProblemGrader"]):
         workers: How many processes; each runs one program at a time.
         sandbox: The backend that isolates programs, or auto for the strongest that works.
         run: The run directory; None if there is none.
+        secret: What the trials of a measured problem are drawn from; by default a new one.
 
     Attributes:
+        secret: As given, or drawn; empty where nothing is measured.
         sandbox: The backend that is used; empty where solutions are not programs.
         warning: What the user should know about it; empty if nothing.
 
@@ -46,7 +52,13 @@ class ProblemGrader(AbstractContextManager["ProblemGrader"]):
     """
 
     def __init__(
-        self, problem: Problem, *, workers: int, sandbox: str = "auto", run: Path | None = None
+        self,
+        problem: Problem,
+        *,
+        workers: int,
+        sandbox: str = "auto",
+        run: Path | None = None,
+        secret: str = "",
     ) -> None:
         interpreter(problem)
         self._limit = worker.hard_limit(problem)
@@ -56,13 +68,16 @@ class ProblemGrader(AbstractContextManager["ProblemGrader"]):
         self._problem = problem
         loaded = _try_loading(problem, sandbox, run)
         self.sandbox, self.warning = loaded.sandbox, loaded.warning
-        arguments = (problem, loaded.sandbox)
-        seconds = problem.spec.limits.seconds
+        measure, seconds = problem.spec.measuring, problem.spec.limits.seconds
+        self.secret = "" if measure is None else secret or new_secret()
+        arguments = (problem, loaded.sandbox, self.secret)
+        late = 0.0 if measure is None else measure.seconds
         self._workers = ProcessPool(
             count=workers,
             initializer=worker.start,
             arguments=arguments,
             late=f"verifying took more than {seconds:g} s (limits.seconds)",
+            measured=f"measure took more than {late:g} s (measure.seconds)",
         )
 
     def __exit__(self, *_: object) -> None:
@@ -88,10 +103,16 @@ class ProblemGrader(AbstractContextManager["ProblemGrader"]):
         fresh, self._fresh = self._fresh, []
         return [(self._jobs[key], self._verdicts[key]) for key in fresh]
 
-    def collect(self) -> dict[tuple[int, int], Verdict]:
-        """Wait for all jobs submitted since the last collect; return verdicts by (group, index)."""
+    def collect(self, heard: Heard = no_one) -> dict[tuple[int, int], Verdict]:
+        """Wait for all jobs submitted since the last collect; return verdicts by (group, index).
+
+        Args:
+            heard: Told of each verdict that `finished` has not returned, as soon as it is there.
+        """
         while len(self._verdicts) < len(self._jobs):
             self._take(wait=True)
+            for job, verdict in self.finished():
+                heard(job, verdict)
         keys = sorted((job.group, job.index) for job in self._jobs.values())
         verdicts = {key: self._verdicts[key] for key in keys}
         self._jobs, self._verdicts, self._fresh = {}, {}, []
@@ -107,6 +128,13 @@ class ProblemGrader(AbstractContextManager["ProblemGrader"]):
     def grade_solution(self, text: str) -> Verdict:
         """Grade the text of a solution, as a seed file holds it."""
         return _verdict(self._one(worker.run_solution, text, None, 0))
+
+    def measure(self, text: str, split: Split = "search", number: int = 0) -> Shown:
+        """Measure and grade the text of a solution on one trial, to look at its calls."""
+        found = self._one(worker.run_measure, text, split, number)
+        if isinstance(found, Shown):
+            return found
+        return Shown(verdict=_verdict(found), data=None, calls=())
 
     def grade_data(self, data: Json) -> Verdict:
         """Grade data."""
@@ -138,6 +166,21 @@ class ProblemGrader(AbstractContextManager["ProblemGrader"]):
         for index, attacked in enumerate(attacks):
             self._workers.submit(f"attack {index}", worker.attack, attacked, known, timeout=seconds)
         found = self._wait_for([f"attack {index}" for index in range(len(attacks))])
+        return [f.reason if isinstance(f, Failure) else f for f in found]
+
+    def attack_measure(self, tried: Sequence[Hostile], text: str, best: float) -> list[str]:
+        """Let measure and score meet hostile outcomes; return for each what it found.
+
+        Args:
+            tried: The outcomes.
+            text: The honest solution whose calls have them.
+            best: The score of that solution.
+        """
+        for index, one in enumerate(tried):
+            self._workers.submit(
+                f"attack {index}", worker.attack_measure, text, one, best, timeout=self._limit
+            )
+        found = self._wait_for([f"attack {index}" for index in range(len(tried))])
         return [f.reason if isinstance(f, Failure) else f for f in found]
 
     def close(self) -> None:
@@ -198,5 +241,7 @@ def _try_loading(problem: Problem, sandbox: str, run: Path | None) -> Loaded:
 def _verdict(result: Any) -> Verdict:
     if isinstance(result, Verdict):
         return result
-    reason = result.reason if isinstance(result, Failure) else f"unexpected {result!r:.200}"
-    return Verdict(status=Status.FAILED, reason=reason)
+    if not isinstance(result, Failure):
+        return Verdict(status=Status.FAILED, reason=f"unexpected {result!r:.200}")
+    blame = "measure" if result.code == MEASURED_TOO_LONG else ""
+    return Verdict(status=Status.FAILED, reason=result.reason, blame=blame)

@@ -47,16 +47,22 @@ RESTARTS = 3
 POLL_SECONDS = 0.5
 STALL_SECONDS = 60.0
 """When nothing was heard for this long after the longest call's limit, the pool starts anew."""
-TOO_LATE = 142
-"""Exit status of a worker that ended itself because a part of its call took too long."""
-_TOO_LATE = (TOO_LATE, -signal.SIGALRM)
+TOO_LATE, MEASURED_TOO_LONG = 142, 140
+"""Exit statuses of a worker that ended itself because a part of its call took too long."""
+_TOO_LATE = (TOO_LATE, MEASURED_TOO_LONG, -signal.SIGALRM)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A call that could not be completed; the reason says why."""
+    """A call that could not be completed; the reason says why.
+
+    Attributes:
+        reason: In words.
+        code: The exit status of the worker; None if it did not end by itself.
+    """
 
     reason: str
+    code: int | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,7 +87,8 @@ class ProcessPool:
         retry: Make a call again that took too long or whose worker died.
         retry_dead: False to make a call again only if it took too long.
         wait: Wait until the processes are started; else the first call does.
-        late: What to say of workers that ended themselves with the status TOO_LATE.
+        late: What to say of workers that ended themselves because something took too long.
+        measured: The same, of those with the status MEASURED_TOO_LONG.
     """
 
     def __init__(
@@ -95,6 +102,7 @@ class ProcessPool:
         retry_dead: bool = True,
         wait: bool = True,
         late: str = "a part of grading took too long",
+        measured: str = "",
     ) -> None:
         # killed workers leave their temporary files behind: all have a folder that is ours
         folder = tempfile.mkdtemp(prefix="ttrl-")
@@ -109,7 +117,7 @@ class ProcessPool:
         self._ended: queue.SimpleQueue[tuple[_Call, Any]] = queue.SimpleQueue()
         self._restarts = 0
         self._closed = False
-        self._late = late
+        self._late, self._measured = late, measured
         self._preload = ["ttrl_cli.grading.worker", *preload]
         self._tries_when_hanging = TRIES_WHEN_HANGING if retry else 1
         self._tries_when_dying = TRIES_WHEN_DYING if retry and retry_dead else 1
@@ -267,8 +275,10 @@ class ProcessPool:
             self._schedule(call)
             return []
         del self._running[call.key]
-        reason = f"{self._late}, {call.tries} times" if _is_late(error) else _reason(call, error)
-        return [(call.key, Failure(reason=reason))]
+        code = getattr(error, "exitcode", None)
+        late = self._measured if code == MEASURED_TOO_LONG else self._late
+        reason = f"{late}, {call.tries} times" if _is_late(error) else _reason(call, error)
+        return [(call.key, Failure(reason=reason, code=code))]
 
 
 _open: weakref.WeakSet[ProcessPool] = weakref.WeakSet()

@@ -18,6 +18,7 @@ from ttrl_cli.escapes import encodable
 from ttrl_cli.grading.command import CommandVerifier, check_command
 from ttrl_cli.grading.functions import (
     BrokenProblemError,
+    MeasureError,
     NotDataError,
     UnkeptDataError,
     load_functions,
@@ -51,8 +52,11 @@ class Checker:
         self._seeds: list[Json] | None = None
         self._command: CommandVerifier | None = None
         if isinstance(problem.spec.verifier, Command):
-            check_command(problem, problem.spec.verifier)
+            check_command(problem, problem.spec.verifier.command, "verifier.command")
             self._command = CommandVerifier(problem, problem.spec.verifier)
+        measure = problem.spec.measuring
+        if measure is not None and measure.command is not None:
+            check_command(problem, measure.command, "measure.command")
 
     def judge(self, data: Json, known: Json = None) -> Verdict:
         """Verify and score data; return a verdict also for refused data and for broken code.
@@ -68,9 +72,7 @@ class Checker:
         except Invalid as refusal:
             return Verdict(status=Status.INVALID, reason=cut(str(refusal) or "invalid"))
         except BrokenProblemError as error:
-            ours = self._command is not None or isinstance(error.__cause__, OSError | MemoryError)
-            status = Status.FAILED if ours else Status.INVALID
-            return Verdict(status=status, reason=cut(str(error)))
+            return refusal_of(error, ours=self._command is not None)
 
     def verdict(self, data: Json, known: Json = None) -> Verdict:
         """Verify and score data.
@@ -85,7 +87,20 @@ class Checker:
         """
         with self._home.entered():
             scored = self._scored(data, known)
-        return self._verdict(scored)
+        return self.rewarded(scored)
+
+    def measure(self, candidate: object, trial: object) -> Json:
+        """Let the problem's `measure` drive a candidate; return the data, as plain JSON values.
+
+        Raises:
+            Invalid: If it refuses the candidate.
+            MeasureError: If it raises anything else, or returns no plain data.
+        """
+        try:
+            with self._home.entered():
+                return _plain(self._call("measure", candidate, trial), "measure")
+        except BrokenProblemError as error:
+            raise MeasureError(str(error)) from error.__cause__
 
     def certify(self, data: Json, text: str) -> Certificate:
         """Certify a bound that verified data prove; check certificates of known kinds again.
@@ -145,15 +160,15 @@ class Checker:
         verified = self._call("verifier", data)
         self._require_data(verified, data, known)
         # the copy is taken before the score sees the data, and could change them
-        kept = _plain(verified)
+        kept = _plain(verified, "verifier")
         scored = self._call("score", verified)
         return checked_score(kept, as_mapping(scored), self._render(verified))
 
-    def _call(self, key: str, data: object) -> Any:
+    def _call(self, key: str, *given: object) -> Any:
         """Call one of the problem's functions, in the problem's folder."""
         self._home.settle()
         try:
-            return self._functions[key](data)
+            return self._functions[key](*given)
         except Invalid:
             raise
         except BaseException as error:  # the problem's code may raise anything, SystemExit too
@@ -178,16 +193,17 @@ class Checker:
         return bool(before) and all(differs(verified, given, other) for other in before)
 
     def _of_seeds(self) -> list[Json]:
-        """Return the verifier's data for the seeds; nothing where the seeds are programs."""
+        """Return the verifier's data for the seeds; nothing where the seeds make the data."""
         if self._seeds is None:
             self._seeds = []
             kind = self.problem.spec.solution.kind
-            for seed in self.problem.seeds if kind != "program" else ():
+            makes = kind == "program" or self.problem.spec.measure is not None
+            for seed in () if makes else self.problem.seeds:
                 with contextlib.suppress(Malformed, Invalid, BrokenProblemError):
                     data = parse_json(seed.text) if kind == "json" else seed.text
                     verified = self._call("verifier", data)
                     if not is_verdict(verified, data):
-                        self._seeds.append(_plain(verified))
+                        self._seeds.append(_plain(verified, "verifier"))
         return self._seeds
 
     def _render(self, verified: object) -> str:
@@ -199,7 +215,8 @@ class Checker:
         msg = f"render must return text (got {type(shown).__name__})"
         raise BrokenProblemError(msg)
 
-    def _verdict(self, scored: ScoreResult) -> Verdict:
+    def rewarded(self, scored: ScoreResult) -> Verdict:
+        """Return the verdict on data that were verified and scored; a score may be no good."""
         score = finite(scored.value)
         if score is None:
             return Verdict(status=Status.INVALID, reason="score is not finite")
@@ -222,13 +239,26 @@ class Checker:
         )
 
 
-def _plain(verified: object) -> Json:
+def refusal_of(error: BrokenProblemError, *, ours: bool = False) -> Verdict:
+    """Return the verdict on data, or a candidate, that the problem's code chokes on.
+
+    Args:
+        error: What went wrong.
+        ours: Whether it is a failure of ours, whatever raised it.
+    """
+    ours = ours or isinstance(error.__cause__, OSError | MemoryError)
+    status = Status.FAILED if ours else Status.INVALID
+    blame = "measure" if isinstance(error, MeasureError) else ""
+    return Verdict(status=status, reason=cut(str(error)), blame=blame)
+
+
+def _plain(returned: object, key: str) -> Json:
     try:
-        return plain(verified)
+        return plain(returned)
     except UnsendableError as error:
-        msg = f"verifier returned what cannot be kept: {error}"
+        msg = f"{key} returned what cannot be kept: {error}"
     except RecursionError:
-        msg = "verifier returned data nested too deeply"
+        msg = f"{key} returned data nested too deeply"
     raise UnkeptDataError(msg)
 
 

@@ -1,6 +1,7 @@
 """The grader of the vote loop: extraction, in process. See `Grader`."""
 
 from ttrl_cli.answers.extract import extract
+from ttrl_cli.grading.base import Heard, no_one
 from ttrl_cli.records import Job, Status, Verdict
 
 
@@ -32,8 +33,10 @@ class AnswerGrader:
         fresh, self._fresh = self._fresh, []
         return fresh
 
-    def collect(self) -> dict[tuple[int, int], Verdict]:
+    def collect(self, heard: Heard = no_one) -> dict[tuple[int, int], Verdict]:
         """Return all verdicts since the last collect, by (group, index)."""
+        for job, verdict in self._fresh:
+            heard(job, verdict)
         verdicts, self._verdicts, self._fresh = self._verdicts, {}, []
         return verdicts
 

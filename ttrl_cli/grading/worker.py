@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from ttrl_cli import library, plugins
@@ -19,9 +19,27 @@ from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.errors import Invalid, ProblemError, SetupError
 from ttrl_cli.escapes import encodable
 from ttrl_cli.grading.attacks import Attack, finding
+from ttrl_cli.grading.evaluated import verdict_of
 from ttrl_cli.grading.functions import BrokenProblemError
+from ttrl_cli.grading.hostile_outcomes import Hostile
+from ttrl_cli.grading.identity import identity
 from ttrl_cli.grading.interpreter import interpreter
+from ttrl_cli.grading.measured import (
+    OWN_SECONDS,
+    CommandMeasurer,
+    FunctionMeasurer,
+    Measured,
+    Measurer,
+)
+from ttrl_cli.grading.measured_verdict import (
+    Shown,
+    grade_measured,
+    measured_finding,
+    shown,
+)
 from ttrl_cli.grading.parse import Malformed, find_solution, kind_of, parse_json
+from ttrl_cli.grading.shown_files import shown_files
+from ttrl_cli.grading.trial import Split, TrialSpec
 from ttrl_cli.grading.values import CONTAINERS
 from ttrl_cli.grading.verifier import Checker, cut
 from ttrl_cli.grading.worker_process import at_most, prepare
@@ -36,16 +54,21 @@ from ttrl_cli.sandbox.base import (
 )
 from ttrl_cli.sandbox.choose import choose
 from ttrl_cli.sandbox.compiled import check_compiler, run_cpp
+from ttrl_cli.sandbox.evaluated import evaluate
 from ttrl_cli.sandbox.mounts import private_folders, shown_folders, shown_in
 from ttrl_cli.sandbox.outside import backend_of
-from ttrl_cli.sandbox.session import END_SECONDS, Sandbox
+from ttrl_cli.sandbox.session import END_SECONDS, START_SECONDS, Sandbox
 from ttrl_cli.sandbox.session import TRIES as SANDBOX_TRIES
 
+MOST_WAITS = 20
+"""A worker counts as hung when measuring takes so many times what it may, waiting included."""
 SLACK_SECONDS = 10.0
 """Added to a job's hard limit: starting and ending processes, and moving data."""
 _checkers: dict[Path, Checker] = {}
 _problems: list[Problem] = []  # the one this worker was started for
 _sandboxes: dict[Path, Sandbox] = {}
+_measurers: dict[Path, Measurer] = {}
+_secrets: list[str] = []
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,15 +90,40 @@ class Loaded:
     warning: str = ""
 
 
-def start(problem: Problem, sandbox: str) -> None:
-    """Prepare this worker process for one problem, whose code and sandbox are known to load."""
+def start(problem: Problem, sandbox: str, secret: str = "") -> None:
+    """Prepare this worker process for one problem, whose code and sandbox are known to load.
+
+    Args:
+        problem: The problem.
+        sandbox: A backend's name; empty where no program is run.
+        secret: What the trials of a measured problem are drawn from.
+    """
     prepare()
     _problems[:] = [problem]
-    _load_code(problem)
-    if problem.spec.solution.kind == "program":
-        _sandboxes[problem.folder] = Sandbox(backend_of(sandbox), sandbox_spec(problem))
-        with contextlib.suppress(SetupError):  # the first job says it again, and is heard
+    _secrets[:] = [secret]
+    if _load_code(problem):  # the first job says it again, and is heard
+        return
+    with contextlib.suppress(SetupError):
+        if problem.spec.measuring is not None:
+            _measurer(problem, sandbox).start()
+        elif problem.spec.solution.kind == "program":
+            _sandboxes[problem.folder] = Sandbox(backend_of(sandbox), sandbox_spec(problem))
             _sandboxes[problem.folder].start()
+
+
+def _measurer(problem: Problem, sandbox: str = "") -> Measurer:
+    """Return what measures the problem's solutions, which is made once per process."""
+    if problem.folder not in _measurers:
+        measure = problem.spec.measuring
+        assert measure is not None
+        if measure.command is not None:
+            made: Measurer = CommandMeasurer(problem, measure.command, measure.seconds)
+        else:
+            backend = backend_of(sandbox)
+            spec = sandbox_spec(problem)
+            made = FunctionMeasurer(_checker(problem), measure, backend, spec)
+        _measurers[problem.folder] = made
+    return _measurers[problem.folder]
 
 
 def run_job(job: Job) -> Verdict:
@@ -86,6 +134,12 @@ def run_job(job: Job) -> Verdict:
 def run_solution(text: str, parent_data: Json, seed: int) -> Verdict:
     """Grade the text of a solution for this worker's problem."""
     return grade_solution(_problems[0], text, parent_data=parent_data, seed=seed)
+
+
+def run_measure(text: str, split: Split, number: int) -> Shown:
+    """Measure and grade the text of a solution on any trial; show its calls, too."""
+    trial = TrialSpec(secret=_secrets[0], split=split, number=number)
+    return shown(*_measure(_problems[0], text, trial, None))
 
 
 def run_data(data: Json) -> Verdict:
@@ -117,6 +171,20 @@ def attack(attacked: Attack, known: Json) -> str:
     return finding(_checker(_problems[0]), attacked, known)
 
 
+def attack_measure(text: str, tried: Hostile, best: float) -> str:
+    """Let measure and score meet a hostile outcome; return what is wrong with them, or "".
+
+    Args:
+        text: The honest solution whose calls have the outcome.
+        tried: The outcome.
+        best: The score of that solution.
+    """
+    measurer = _measurer(_problems[0])
+    assert isinstance(measurer, FunctionMeasurer)
+    measured = measurer.measure_hostile(text, tried.outcome, TrialSpec(secret=_secrets[0]))
+    return measured_finding(_checker(_problems[0]), measured, best)
+
+
 def load(problem: Problem, sandbox: str, run: Path | None) -> Loaded:
     """Import the problem's code, and choose and start a sandbox if programs or imports need one.
 
@@ -126,7 +194,10 @@ def load(problem: Problem, sandbox: str, run: Path | None) -> Loaded:
         run: The run directory, which programs must not see.
     """
     wrong = _load_code(problem)
+    measure = problem.spec.measuring
     programs = problem.spec.solution.kind == "program"
+    if measure is not None:  # any solution may be made a program
+        programs = measure.function is not None
     if wrong or not (programs or problem.spec.environment.imports):
         return Loaded(wrong=wrong)
     try:
@@ -134,8 +205,8 @@ def load(problem: Problem, sandbox: str, run: Path | None) -> Loaded:
         spec = sandbox_spec(problem)
         with Sandbox(backend_of(name), spec) as trial:
             trial.start()
-            if problem.spec.solution.language == "cpp":
-                check_compiler(trial)
+            if problem.spec.solution.language == "cpp" and programs:
+                check_compiler(trial, problem.spec.solution.flags)
             exposed = shown_in(run, spec) if run is not None and trial.isolated else None
     except ProblemError as error:
         return Loaded(wrong=str(error))
@@ -165,6 +236,7 @@ def sandbox_spec(problem: Problem) -> SandboxSpec:
         imports=tuple(environment.imports),
         cpus=problem.spec.limits.cpus,
         hidden=hidden,
+        files=shown_files(problem),
     )
 
 
@@ -178,9 +250,11 @@ def _load_code(problem: Problem) -> str:
 
 def hard_limit(problem: Problem) -> float:
     """Return the seconds after which a worker that has not graded its job counts as hung."""
-    limits = problem.spec.limits
+    limits, measure = problem.spec.limits, problem.spec.measuring
     running = 0.0
-    if problem.spec.solution.kind == "program":
+    if measure is not None:  # the worker itself knows how long it had to wait for others
+        running = MOST_WAITS * (measure.seconds + OWN_SECONDS) + START_SECONDS
+    elif problem.spec.solution.kind == "program":
         running = kill_after(limits) + 2 * END_SECONDS
     if problem.spec.solution.language == "cpp":
         compiling = limits.model_copy(update={"seconds": limits.compile_seconds})
@@ -225,8 +299,19 @@ def _kinds_of(seeds: tuple[Seed, ...]) -> frozenset[str]:
     return frozenset(kinds) or CONTAINERS
 
 
-def grade_solution(problem: Problem, text: str, *, parent_data: Json, seed: int) -> Verdict:
+def grade_solution(
+    problem: Problem,
+    text: str,
+    *,
+    parent_data: Json,
+    seed: int,
+) -> Verdict:
     """Grade the text of a solution, as a seed file or a parsed completion holds it."""
+    if problem.spec.measuring is not None:
+        trial = TrialSpec(secret=_secrets[0])
+        return _measure(problem, text, trial, parent_data)[0]
+    if problem.spec.evaluator is not None:
+        return _evaluate(problem, problem.spec.evaluator, text, seed)
     started = time.monotonic()
     output, compiling = "", 0.0
     try:
@@ -251,6 +336,30 @@ def grade_solution(problem: Problem, text: str, *, parent_data: Json, seed: int)
     )
 
 
+def _measure(
+    problem: Problem, text: str, trial: TrialSpec, parent_data: Json
+) -> tuple[Verdict, Measured]:
+    judge = partial(_judge, problem)
+    return grade_measured(problem, _measurer(problem), judge, text, trial, parent_data)
+
+
+def _evaluate(problem: Problem, evaluator: str, text: str, seed: int) -> Verdict:
+    started = time.monotonic()
+    spec = problem.spec
+    program = Program(source=text, arguments={"seed": seed})
+    file = {"python": "candidate.py", "cpp": "candidate.cpp"}[spec.solution.language]
+    result = evaluate(_sandboxes[problem.folder], program, evaluator, file, spec.limits)
+    verdict = verdict_of(_checker(problem), text, result)
+    return dataclasses.replace(
+        verdict,
+        seconds=time.monotonic() - started,
+        solution=text,
+        shown=text,
+        output=result.output,
+        identity=identity(problem, text, None) if verdict.valid else "",
+    )
+
+
 def _judge(problem: Problem, data: Json, known: Json = None) -> Verdict:
     timed_by_itself = isinstance(problem.spec.verifier, Command)
     limit = nullcontext() if timed_by_itself else at_most(problem.spec.limits.seconds)
@@ -267,6 +376,7 @@ def _run(problem: Problem, source: str, parent_data: Json, seed: int) -> Program
     program = Program(
         source=source,
         entry=problem.spec.solution.entry,
+        flags=problem.spec.solution.flags,
         arguments={
             "seed": seed,
             "seconds": limits.seconds,

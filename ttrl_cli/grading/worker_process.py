@@ -9,7 +9,8 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from multiprocessing import parent_process, util
 from typing import NoReturn
 
@@ -18,6 +19,9 @@ from ttrl_cli.sandbox.orphans import kill_descendants
 
 _ALARM_SECONDS = 2.0
 """How much later than a verifier's limit the kernel ends a worker that could not end itself."""
+
+_LOOK_SECONDS = 1.0
+"""How often the time that a block has taken is looked at, where its clock can stand still."""
 
 ENDED = 70
 """Exit status of a worker that a problem's code ended with status 0."""
@@ -55,34 +59,55 @@ def _end_with_main_process() -> None:
 
 
 @contextlib.contextmanager
-def at_most(seconds: float) -> Iterator[None]:
+def at_most(
+    seconds: float, *, used: Callable[[], float] | None = None, status: int = TOO_LATE
+) -> Iterator[None]:
     """End this worker and all its descendants if the block takes longer than `seconds`.
 
     A verifier may hang in Python, in C that keeps other threads of Python from running, or while it
     waits for a process that it has started. A thread handles the first and the last case; the
     kernel's alarm, a little later, handles the second, and the pool then ends the session. Outside
     of a worker process nothing is ended.
+
+    Args:
+        seconds: Most that the block may take.
+        used: Tells how much it has taken, where that is not the time that has passed.
+        status: The exit status of the worker.
     """
     if parent_process() is None:
         yield
         return
-    late = threading.Event()
-    watch = threading.Timer(seconds, _end_late, [late])
-    watch.daemon = True
+    began = time.monotonic()
+    over = threading.Event()
+    taken = used or (lambda: time.monotonic() - began)
+    watch = threading.Thread(target=_watch, args=(seconds, taken, over, status), daemon=True)
     signal.setitimer(signal.ITIMER_REAL, seconds + _ALARM_SECONDS)
     watch.start()
     try:
         yield
     finally:
-        watch.cancel()
-        if late.is_set():  # what it waited for was killed; the whole worker is about to end
-            watch.join()
+        over.set()
+        watch.join()  # where it is late, what it waited for was killed, and the worker ends
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _end_late(late: threading.Event) -> None:
-    late.set()
+def _watch(
+    seconds: float,
+    taken: Callable[[], float],
+    over: threading.Event,
+    status: int,
+) -> None:
+    """Wait until a block is over; end this worker if it takes too long."""
+    while (left := seconds - taken()) > 0:
+        signal.setitimer(signal.ITIMER_REAL, left + _ALARM_SECONDS)
+        if over.wait(min(left, _LOOK_SECONDS)):
+            return
+    if not over.is_set():
+        _end_late(status)
+
+
+def _end_late(status: int) -> None:
     try:
         kill_descendants()
     finally:
-        os._exit(TOO_LATE)
+        os._exit(status)

@@ -14,12 +14,19 @@ from ttrl_cli.search.archive import Archive, Expansion
 
 def roots_line(roots: Iterable[State]) -> dict[str, Json]:
     """Return the log line that holds the roots."""
-    return {"event": "roots", "states": [asdict(state) for state in roots]}
+    return {"event": "roots", "states": [_line(state) for state in roots]}
 
 
 def expansion_line(expansion: Expansion) -> dict[str, Json]:
     """Return the log line of one expansion, with the children that were admitted."""
-    return {"event": "expansion", **asdict(expansion)}
+    children = [_line(child) for child in expansion.children]
+    return {"event": "expansion", **asdict(replace(expansion, children=())), "children": children}
+
+
+def _line(state: State) -> dict[str, Json]:
+    """Return a state's fields; `identity` only where it has one."""
+    fields = asdict(state)
+    return fields if state.identity else {k: v for k, v in fields.items() if k != "identity"}
 
 
 def rebuild(lines: Iterable[dict[str, Json]], config: SolveConfig) -> Archive:

@@ -51,6 +51,10 @@ class StepCounter:
         self._tokens += len(completion.token_ids_T)
         self._ungraded += completion.overflow is not None
 
+    def known(self) -> None:
+        """Count a finished completion whose verdict is known from an earlier session."""
+        self._ungraded += 1
+
     def enter(self, phase: Phase) -> None:
         """Enter the phase after sampling (grading), or after grading (learning)."""
         self._sampled = self._sampled or time.monotonic()

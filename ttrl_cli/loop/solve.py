@@ -24,7 +24,7 @@ from ttrl_cli.problem import Problem
 from ttrl_cli.prompts import solve_messages
 from ttrl_cli.records import Attempt, Completion, Job, Prompt, State, Verdict
 from ttrl_cli.rundir import RunDir
-from ttrl_cli.search.archive import Archive, Expansion, data_digest
+from ttrl_cli.search.archive import Archive, Expansion, digest_of
 from ttrl_cli.search.select import Selector
 
 SUFFIXES = {"python": ".py", "cpp": ".cpp", "json": ".json", "text": ".txt"}
@@ -120,8 +120,8 @@ class SolveTask:
         for attempt in attempts:
             verdict = attempt.verdict
             if verdict.valid:
-                digest = data_digest(verdict.data)
-                if digest in found or self.archive.holds(verdict.data):
+                digest = digest_of(verdict)
+                if digest in found or self.archive.holds(verdict.data, verdict.identity):
                     verdict = replace(verdict, reward=None)
                 found.add(digest)
             judged.append(replace(attempt, verdict=verdict))
@@ -165,6 +165,7 @@ class SolveTask:
             shown=verdict.shown,
             output=verdict.output,
             feedback=verdict.feedback,
+            identity=verdict.identity,
         )
 
     def _score_before(self, parent: State) -> float | None:
@@ -173,8 +174,8 @@ class SolveTask:
     def _metrics(self, attempts: Sequence[Attempt]) -> dict[str, float]:
         valid = [a for a in attempts if a.verdict.valid]
         # once each: of a few hundred numbers, a digest takes as long as all else here
-        parents_P = [data_digest(parent.data) for parent in self._parents_P]
-        digests = [(a.group, data_digest(a.verdict.data)) for a in valid]
+        parents_P = [digest_of(parent) for parent in self._parents_P]
+        digests = [(a.group, digest_of(a.verdict)) for a in valid]
         distinct = {digest for group, digest in digests if digest != parents_P[group]}
         count = max(len(attempts), 1)
         metrics = {
@@ -219,6 +220,7 @@ def roots(problem: Problem, verdicts: Sequence[Verdict], count: int) -> list[Sta
                 shown=verdict.shown,
                 output=verdict.output,
                 feedback=verdict.feedback,
+                identity=verdict.identity,
             )
         )
     return states

@@ -14,7 +14,7 @@ explains the metrics (metrics.py).
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -34,6 +34,7 @@ from ttrl_cli.loop.metrics import (
 )
 from ttrl_cli.loop.minibatches import minibatches
 from ttrl_cli.loop.outgrown import Outgrown, overflows, ungraded
+from ttrl_cli.loop.pending import Kept, Pending
 from ttrl_cli.loop.progress import StepCounter
 from ttrl_cli.loop.staleness import SharedWeights, StalenessCheck
 from ttrl_cli.objectives import Objective
@@ -130,6 +131,7 @@ class Parts:
         marks: How the model marks thinking and turns.
         staleness: Measures whether the sampler has the learner's weights.
         memory: Sleeps while the learner works, where the sampler has weights of its own.
+        pending: The log of the step under way.
     """
 
     sampler: Sampler
@@ -144,6 +146,11 @@ class Parts:
     marks: Marks = KNOWN
     staleness: StalenessCheck = field(default_factory=SharedWeights)
     memory: Sleeper = field(default_factory=NeverAsleep)
+    pending: Pending = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Open the log of the step under way."""
+        object.__setattr__(self, "pending", Pending(self.run))
 
     def announce(self, step: int, stage: str, prompts_P: Sequence[Prompt]) -> None:
         """Reset the progress counts for a new step, and report that it begins."""
@@ -216,6 +223,7 @@ def commit(parts: Parts, totals: Totals, *, keep: frozenset[int] = frozenset()) 
     """Commit the run with the sampler's cursor and the step whose update made the weights."""
     extra = {"sampler": parts.sampler.cursor(), "policy": parts.learner.adapter.policy}
     parts.run.commit(totals, parts.learner.save, extra, keep=keep)
+    parts.pending.clear()
 
 
 def restore(parts: Parts, folder: Path, extra: Mapping[str, Json]) -> None:
@@ -257,22 +265,34 @@ def sample_and_grade(
     keys = {prompt.group: prompt.key for prompt in prompts_P}
     completions: dict[tuple[int, int], Completion] = {}
     jobs: dict[tuple[int, int], Job] = {}
-    for completion in parts.sampler.sample(prompts_P, step=step, stop=parts.budget.spent):
-        completions[completion.group, completion.index] = completion
+    verdicts: dict[tuple[int, int], Verdict] = {}
+    kept = parts.pending.begin(step, prompts_P)
+
+    def heard(job: Job, verdict: Verdict) -> None:
+        parts.pending.verdict((job.group, job.index), verdict)
+        graded(step, job, verdict)
+
+    for completion in _completions(parts, prompts_P, step, kept):
+        at = completion.group, completion.index
+        completions[at] = completion
         parts.progress.finished(completion)
         parts.budget.count(len(completion.token_ids_T))
         if completion.overflow is None:
             job = task.job(completion, step)
-            job = replace(job, finished=completion.finished, marks=parts.marks)
-            jobs[completion.group, completion.index] = job
-            parts.grader.submit(job)
+            jobs[at] = replace(job, finished=completion.finished, marks=parts.marks)
+            known = kept.verdict(completion)
+            if known is None:
+                parts.grader.submit(jobs[at])
+            else:
+                verdicts[at] = known
+                parts.progress.known()
         for finished, verdict in parts.grader.finished():
-            graded(step, finished, verdict)
+            heard(finished, verdict)
         parts.reporter.sampled(step, len(completions), total)
     sampled = time.monotonic()
     parts.progress.enter("grading")
     parts.report_sampling(parts.outgrown.note(overflows(completions.values(), keys)))
-    verdicts = parts.grader.collect()
+    verdicts |= parts.grader.collect(heard)
     verdicts |= {at: ungraded(c.overflow) for at, c in completions.items() if c.overflow}
     timing = Timing(sampling=sampled - started, waiting=time.monotonic() - sampled)
     policy = parts.learner.adapter.policy
@@ -294,6 +314,22 @@ def sample_and_grade(
             graded(step, jobs[group, index], attempt.verdict)
     _require_some_graded(attempts, step)
     return attempts, timing
+
+
+def _completions(
+    parts: Parts, prompts_P: Sequence[Prompt], step: int, kept: Kept
+) -> Iterator[Completion]:
+    """Yield a step's completions: sampled, or as they were before the run was stopped."""
+    if kept.sampled:
+        parts.sampler.seek(kept.cursor)
+        yield from kept.completions.values()
+        return
+    for completion in parts.sampler.sample(prompts_P, step=step, stop=parts.budget.spent):
+        known = kept.completions.get((completion.group, completion.index))
+        if known is None or known.text != completion.text:
+            parts.pending.completion(completion)
+        yield completion
+    parts.pending.sampled(parts.sampler.cursor())
 
 
 def _require_some_graded(attempts: Sequence[Attempt], step: int) -> None:

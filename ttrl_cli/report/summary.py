@@ -2,10 +2,11 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from ttrl_cli.loop.solve import load_archive
+from ttrl_cli.records import Json
 from ttrl_cli.rundir import RunDir
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class Best:
         score: In the problem's own units.
         certified: The bound that its certificate proves, rounded outwards; None without one.
         path: The solution file.
+        unverified: Whether the score is what the solution's own process said.
     """
 
     id: str
@@ -29,6 +31,7 @@ class Best:
     score: float
     certified: float | None
     path: str
+    unverified: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +68,18 @@ class Summary:
     tokens: int
     too_long: int
 
+    @property
+    def unverified(self) -> bool:
+        """Whether its scores are what the solutions' own processes said."""
+        return self.best is not None and self.best.unverified
+
+    def as_json(self) -> dict[str, Json]:
+        """Return the fields that --json prints; that a score is unverified only where it is."""
+        fields = asdict(self)
+        if self.best is not None and not self.best.unverified:
+            del fields["best"]["unverified"]
+        return fields
+
 
 def summarise(run: RunDir, best_known: float | None) -> Summary:
     """Summarise a run as it stands on disk."""
@@ -78,6 +93,7 @@ def summarise(run: RunDir, best_known: float | None) -> Summary:
             score=found["score"],
             certified=_certified(run),
             path=str(path),
+            unverified=found.get("unverified", False),
         )
     status = run.status
     return Summary(
@@ -107,7 +123,8 @@ def digest(run: RunDir) -> str:
     """Hash attempts and archive or votes by SHA-256, without timings, reasons or paths.
 
     Two runs with the same problem, configuration and thread count have the same digest on the CPU
-    for text and json solutions, however often they were killed and resumed.
+    for text and json solutions, however often they were killed and resumed. Settings that were
+    given are a part of the configuration.
     """
     sha = hashlib.sha256()
     for line in _digested(run):
@@ -116,6 +133,8 @@ def digest(run: RunDir) -> str:
 
 
 def _digested(run: RunDir) -> "Iterator[str]":
+    if given := run.settings():
+        yield json.dumps({"settings": given}, sort_keys=True)
     for attempt in run.lines("attempts.jsonl"):
         verdict = attempt["verdict"]
         graded = {key: verdict[key] for key in ("status", "score", "reward")}

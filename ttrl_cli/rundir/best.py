@@ -83,6 +83,7 @@ class BestFolder:
                 "score": verdict.score,
                 "metrics": dict(verdict.metrics),
                 "solution": f"solution{suffix}",
+                **({"unverified": True} if verdict.unverified else {}),
             },
         )
         files.sync_tree(folder)

@@ -12,6 +12,7 @@ from pathlib import Path
 from ttrl_cli.errors import OF_THE_SYSTEM, UnwritableError, UsageError, first_line
 from ttrl_cli.escapes import dumps
 from ttrl_cli.records import Json
+from ttrl_cli.solutions import NEVER_COPIED
 
 SCHEMA_VERSION = 1
 PROVENANCE_FILE = "provenance.json"
@@ -146,9 +147,6 @@ def sync_tree(folder: Path) -> None:
     sync(folder)
 
 
-_NEVER_COPIED = frozenset({".git", ".hg", ".venv", "venv", "__pycache__", "runs"})
-
-
 def copy_folder(source: Path, target: Path, *, most_bytes: int) -> None:
     """Copy a folder, except version control, environments, caches and runs.
 
@@ -187,5 +185,5 @@ def _left_out(folder: str | Path, names: Iterable[str]) -> set[str]:
     return {
         name
         for name in names
-        if name in _NEVER_COPIED or (Path(folder) / name / PROVENANCE_FILE).exists()
+        if name in NEVER_COPIED or (Path(folder) / name / PROVENANCE_FILE).exists()
     }

@@ -26,6 +26,7 @@ def attempt_line(attempt: Attempt) -> dict[str, Json]:
             "seconds": round(verdict.seconds, 6),
             **_compiling(verdict),
             **_found(verdict),
+            **({"unverified": True} if verdict.unverified and verdict.valid else {}),
         },
         "advantage": attempt.advantage,
     }

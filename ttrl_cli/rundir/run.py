@@ -7,6 +7,7 @@ is a log of expansions, so a commit costs the same however large it has grown.
 
     problem/ or questions.jsonl, prompt.yaml   config.json  provenance.json  status.json  lock
     metrics.jsonl  attempts.jsonl  archive.jsonl (solve) or votes.jsonl (vote)
+    secret (of a run that measures)   see secret.py
     checkpoints/step_000010/      commit.json, adapter, optimiser: complete or absent
     best -> .best/ID              see best.py
 """
@@ -27,6 +28,7 @@ from ttrl_cli.rundir import files
 from ttrl_cli.rundir.best import BestFolder
 from ttrl_cli.rundir.making import keep_source, make_folder
 from ttrl_cli.rundir.provenance import provenance
+from ttrl_cli.rundir.secret import write_secret
 from ttrl_cli.rundir.status import Phase, RunStatus, Totals
 
 LOGS: dict[Kind, tuple[str, ...]] = {
@@ -67,6 +69,8 @@ class RunDir:
         sandbox: str | None = None,
         chat_template: Json = None,
         plugins: Sequence[Mapping[str, Json]] = (),
+        settings: Mapping[str, Json] | None = None,
+        secret: str = "",
     ) -> Self:
         """Make a run directory.
 
@@ -80,6 +84,8 @@ class RunDir:
             sandbox: Name of the sandbox backend, for provenance.json; None if no programs are run.
             chat_template: What is unusual about how the model is prompted, for provenance.json.
             plugins: What other packages add to the run, for provenance.json.
+            settings: The problem's settings that were given, for provenance.json.
+            secret: What its trials are drawn from, for a file of its own; empty if it has none.
 
         Raises:
             RunExistsError: If the path exists.
@@ -96,12 +102,15 @@ class RunDir:
             "chat_template": chat_template,
             "plugins": [*plugins],
         }
+        made |= {"settings": dict(settings)} if settings else {}
         if isinstance(source, Path):
             made["problem"] = str(source)
         try:
             # first: a run that lies in the problem's folder must not be copied into itself
             files.write_json(path / files.PROVENANCE_FILE, made)
             keep_source(path, source)
+            if secret:
+                write_secret(path, secret)
             run.write_config(config)
             run.write_status(run.status)
         except BaseException:
@@ -166,6 +175,15 @@ class RunDir:
         """
         folder = files.read_checked(self.path / files.PROVENANCE_FILE).get("problem")
         return None if folder is None else Path(folder)
+
+    def settings(self) -> dict[str, Json]:
+        """Return the settings of the run's problem that were given when it began.
+
+        Raises:
+            UsageError: If provenance.json is missing or damaged.
+        """
+        given: dict[str, Json] = self.provenance().get("settings", {})
+        return given
 
     def write_config(self, config: RunConfig) -> None:
         """Replace config.json."""

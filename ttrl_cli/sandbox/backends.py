@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ttrl_cli.errors import SetupError
 from ttrl_cli.sandbox.base import Backend, Property, SandboxSpec
-from ttrl_cli.sandbox.mounts import INSIDE, PACKAGE, actions, ask_interpreter, kept
+from ttrl_cli.sandbox.mounts import FILES, INSIDE, PACKAGE, actions, ask_interpreter, kept
 
 _LIMITS_ONLY = frozenset(
     {
@@ -104,11 +104,19 @@ def server_command(backend: Backend, spec: SandboxSpec, control: int) -> list[st
         "isolated": backend.isolated,
         "parent": None if backend.isolated else os.getpid(),
         "kept": kept(spec),
+        "files": _files(backend, spec),
         "imports": optional + [[name, True] for name in spec.imports],
     }
     python = ask_interpreter(spec.python).executable
     server = [python, "-s", "-m", f"{PACKAGE.name}.fork_server", json.dumps(configuration)]
     return backend.command(server, spec)
+
+
+def _files(backend: Backend, spec: SandboxSpec) -> str | None:
+    """Return the folder in which the fork server finds the files that candidates are shown."""
+    if spec.files is None:
+        return None
+    return FILES if backend.isolated else str(spec.files)
 
 
 def _enter(command: list[str], *, view: list[list[str]] | None) -> list[str]:

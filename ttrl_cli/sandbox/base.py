@@ -90,12 +90,14 @@ class SandboxSpec:
         imports: Modules that must be there, imported before candidates start.
         cpus: Cores that a candidate is told it may use.
         hidden: Folders that candidates must not see, even where they see a folder above them.
+        files: A folder whose files candidates find in their own, to read; None if there is none.
     """
 
     python: str | None = None
     imports: Sequence[str] = ()
     cpus: int = 1
     hidden: Sequence[Path] = ()
+    files: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,11 +108,13 @@ class Program:
         source: Its text.
         entry: The function to call.
         arguments: Keyword arguments; those that the entry does not accept are left out.
+        flags: Further flags for the compiler.
     """
 
     source: str
     entry: str = "run"
     arguments: dict[str, Json] = field(default_factory=dict)
+    flags: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -20,10 +21,11 @@ from ttrl_cli.records import Json, Status
 from ttrl_cli.sandbox.base import MIB, Program, ProgramResult, SandboxError
 from ttrl_cli.sandbox.outcome import Exit, refused, result_of, silence, stopped, tail
 from ttrl_cli.sandbox.protocol import MalformedError, read_json, split_frame
+from ttrl_cli.sandbox.request import Given
 from ttrl_cli.sandbox.session import Sandbox
 
 FLAGS = ("-std=c++20", "-O2", "-pipe")
-_SOURCE, _BINARY = "candidate.cpp", "candidate"
+_SOURCE, BINARY = "candidate.cpp", "candidate"
 _COMPILER_LIMITS = Limits(memory_mb=2048, disk_mb=256, processes=32)
 _MOST_MB = 64.0  # of one program
 _MOST_KEPT = 256 * MIB
@@ -43,17 +45,25 @@ def compiler() -> str:
     return path
 
 
-def check_compiler(sandbox: Sandbox) -> None:
+def check_compiler(sandbox: Sandbox, flags: Sequence[str] = ()) -> None:
     """Check the compiler by compiling the shortest program inside the sandbox.
 
+    Args:
+        sandbox: The sandbox in which it is compiled.
+        flags: Further flags for the compiler.
+
     Raises:
-        SetupError: If there is no compiler, or it does not work inside the sandbox.
+        SetupError: If there is no compiler, it does not work inside the sandbox, or it refuses the
+            flags.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        _, built = _build(sandbox, "int main() {}", Limits(), Path(folder))
-    if built.status is not Status.OK:
-        msg = f"{compiler()} does not work inside the sandbox: {built.reason}"
-        raise SetupError(msg)
+    for tried in ((), flags) if flags else ((),):
+        program = Program(source="int main() {}", flags=tried)
+        with tempfile.TemporaryDirectory() as folder:
+            _, built = build(sandbox, program, Limits(), Path(folder))
+        if built.status is not Status.OK:
+            by = f" with solution.flags ({' '.join(tried)})" if tried else ""
+            msg = f"{compiler()} does not work inside the sandbox{by}: {built.reason}"
+            raise SetupError(msg)
 
 
 def run_cpp(sandbox: Sandbox, program: Program, limits: Limits, folder: Path) -> ProgramResult:
@@ -69,27 +79,38 @@ def run_cpp(sandbox: Sandbox, program: Program, limits: Limits, folder: Path) ->
         SandboxError: If the sandbox failed twice.
         SetupError: If there is no compiler.
     """
-    path, built = _build(sandbox, program.source, limits, folder)
+    path, built = build(sandbox, program, limits, folder)
     if built.status is not Status.OK:
         return built
-    request = {"kind": "binary", "file": _BINARY, "arguments": program.arguments}
+    request = {"kind": "binary", "file": BINARY, "arguments": program.arguments}
     try:
         binary = path.open("rb")
     except FileNotFoundError as error:  # another process has just removed it for its age
         msg = "a compiled program was removed before it was run"
         raise SandboxError(msg) from error
     with binary:
-        run = sandbox.attempt(request, limits, binary=binary)
+        run = sandbox.attempt(request, limits, Given(files={"binary": binary.fileno()}))
     result = result_of(run, _judge(run, limits))
     return replace(result, compile_seconds=built.compile_seconds)
 
 
-def _build(
-    sandbox: Sandbox, source: str, limits: Limits, folder: Path
+def build(
+    sandbox: Sandbox, program: Program, limits: Limits, folder: Path
 ) -> tuple[Path, ProgramResult]:
-    """Compile a program, unless that was done before; return its path and the compiler's result."""
-    command = [compiler(), *FLAGS, "-o", "{target}", "{source}"]
-    identity = json.dumps([_version(command[0]), command, source])
+    """Compile a program, unless that was done before; return its path and the compiler's result.
+
+    Args:
+        sandbox: The sandbox in which it is compiled.
+        program: Its source, and flags for the compiler.
+        limits: How long compiling may take, and how large the program may be.
+        folder: Folder of compiled programs, named by content; processes may share it.
+
+    Raises:
+        SandboxError: If the sandbox failed twice.
+        SetupError: If there is no compiler.
+    """
+    command = [compiler(), *FLAGS, *program.flags, "-o", "{target}", "{source}"]
+    identity = json.dumps([_version(command[0]), command, program.source])
     path = folder / hashlib.sha256(identity.encode()).hexdigest()
     nothing = ProgramResult(status=Status.OK, data=None, output="", reason="", seconds=0.0)
     if path.exists():
@@ -97,7 +118,7 @@ def _build(
     # a program lies in the candidate's own folder while it runs
     own = {"seconds": limits.compile_seconds, "output_mb": min(0.9 * limits.disk_mb, _MOST_MB)}
     bounds = _COMPILER_LIMITS.model_copy(update=own)
-    request = {"kind": "build", "file": _SOURCE, "source": source, "command": command}
+    request = {"kind": "build", "file": _SOURCE, "source": program.source, "command": command}
     run = sandbox.attempt(request, bounds)
     status, reason = _keep(run, bounds, path)
     seconds = run.seconds
@@ -142,11 +163,17 @@ def _remove_oldest(newest: Path) -> None:
         total -= sizes[path].st_size
 
 
-def _judge(run: Exit, limits: Limits) -> tuple[Json, Status, str]:
+def failure(run: Exit, limits: Limits) -> tuple[Status, str] | None:
+    """Return status and reason of a compiled program that did not end with status 0."""
     wrong = stopped(run, limits)
     if wrong is None and run.code != 0:
         over = _FIRST_SIGNAL < run.code < _FIRST_SIGNAL + signal.NSIG
         wrong = silence(_FIRST_SIGNAL - run.code if over else run.code)
+    return wrong
+
+
+def _judge(run: Exit, limits: Limits) -> tuple[Json, Status, str]:
+    wrong = failure(run, limits)
     if wrong is not None:
         return None, *wrong
     try:

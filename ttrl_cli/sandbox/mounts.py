@@ -28,6 +28,8 @@ from ttrl_cli.sandbox.inside.attempt import PRIVATE, SHARED_MEMORY
 INSIDE = "/run/ttrl"
 """Where the fork server's own modules are shown."""
 PACKAGE = Path(__file__).with_name("inside")
+FILES = f"{INSIDE}/files"
+"""Where the files that the problem shows to candidates are."""
 _OWN = (PRIVATE, SHARED_MEMORY)  # what each candidate gets an empty one of
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
 _ESSENTIAL = ("/usr/bin", "/usr/lib", "/usr/lib64", "/usr/sbin", "/usr/local/bin")
@@ -110,6 +112,8 @@ def actions(spec: SandboxSpec) -> list[Action]:
     settings = [f"/etc/{name}" for name in _SETTINGS] + [_CORES]
     last = [_Show(os.path.realpath(path), path) for path in settings if Path(path).exists()]
     last.append(_Show(os.path.realpath(PACKAGE), f"{INSIDE}/{PACKAGE.name}"))
+    if spec.files is not None:
+        last.append(_Show(os.path.realpath(spec.files), FILES))
     streams = enumerate(("stdin", "stdout", "stderr"))
     links += [["link", f"/proc/self/fd/{number}", f"/dev/{name}"] for number, name in streams]
     return [

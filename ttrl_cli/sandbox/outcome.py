@@ -26,6 +26,9 @@ class Exit:
         answer: What was answered.
         seconds: Wall time.
         cpu_seconds: CPU time of all its processes.
+        log: What was printed on stderr, where that was kept apart.
+        own_seconds: Wall time from the moment at which the program took over.
+        own_cpu_seconds: CPU time from then on.
     """
 
     end: End
@@ -35,6 +38,9 @@ class Exit:
     answer: Stream
     seconds: float
     cpu_seconds: float
+    log: Stream | None = None
+    own_seconds: float = 0.0
+    own_cpu_seconds: float = 0.0
 
 
 def result_of(run: Exit, judged: tuple[Json, Status, str]) -> ProgramResult:

@@ -26,7 +26,7 @@ from ttrl_cli.records import Json
 Payload: TypeAlias = bytes | bytearray | memoryview
 
 HEADER_BYTES = 64
-_HEADER = re.compile(rb"(json|npy|refusal|binary) (0|[1-9][0-9]{0,11})")
+_HEADER = re.compile(rb"(json|npy|parts|refusal|binary) (0|[1-9][0-9]{0,11})")
 _NPY_HEADER = re.compile(
     rb"\{'descr': '(?P<type>\|b1|\|[iu]1|[<>](?:[iu][248]|f[248]))', "
     rb"'fortran_order': (?P<fortran>True|False), "
@@ -75,7 +75,7 @@ def decode(frame: bytes | bytearray) -> tuple[str, Json]:
         MalformedError: If the frame is cut short, followed by more, or holds no plain data.
     """
     kind, payload = split_frame(frame)
-    if kind == "binary":
+    if kind in ("binary", "parts"):
         msg = "the answer holds no data"
         raise MalformedError(msg)
     return kind, (read_npy(payload) if kind == "npy" else read_json(payload))
@@ -250,7 +250,7 @@ def read_npy(payload: Payload) -> Json:
             its lists would take too much memory.
     """
     payload = memoryview(payload)
-    shape, fortran, dtype, start = _read_npy_header(payload)
+    shape, fortran, dtype, start = read_npy_header(payload)
     body = payload[start:]
     # counting an empty axis as one bounds the lists that (10**9, 0) would become
     if math.prod(max(n, 1) for n in shape) > len(payload):
@@ -268,7 +268,7 @@ def read_npy(payload: Payload) -> Json:
         return array.tolist()
 
 
-def _read_npy_header(payload: memoryview) -> tuple[tuple[int, ...], bool, np.dtype, int]:
+def read_npy_header(payload: memoryview) -> tuple[tuple[int, ...], bool, np.dtype, int]:
     """Read the header of an npy array: shape, order, type and the index where the numbers start.
 
     Only the one form that numpy writes is accepted: numpy's own reader evaluates the header as a

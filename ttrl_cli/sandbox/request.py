@@ -5,8 +5,8 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 
 from ttrl_cli.problem import Limits
 from ttrl_cli.records import Json
@@ -26,41 +26,61 @@ _USER = "candidate"  # no real user's name; enough for getpass.getuser
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What a program is given besides its request.
+
+    Attributes:
+        files: Descriptors to read, by the names of `inside/attempt.py`; each is read from its
+            beginning.
+        apart: Whether its stdout is kept whole, and apart from its stderr.
+    """
+
+    files: Mapping[str, int] = field(default_factory=dict)
+    apart: bool = False
+
+
+NOTHING = Given()
+
+
 def descriptors(
-    stack: contextlib.ExitStack, request: Mapping[str, Json], binary: IO[bytes] | None
-) -> tuple[list[int], dict[str, int], contextlib.ExitStack]:
+    stack: contextlib.ExitStack, request: Mapping[str, Json], given: Given
+) -> tuple[dict[str, int], dict[str, int], contextlib.ExitStack]:
     """Open the descriptors of one run.
 
     Returns:
-        The ends to read (output, answer, status); the ends to send, by name; and a stack that
-        closes the ends to send.
+        The ends to read (output, answer, status, perhaps log) and the ends to send, by name; and a
+        stack that closes those of the ends to send that were opened here.
     """
     ours = stack.enter_context(contextlib.ExitStack())
     text = tempfile.TemporaryFile()  # noqa: SIM115 - the stack closes it
     ours.callback(text.close)
     text.write(json.dumps(request).encode("ascii"))
     text.seek(0)
-    sent = {"request": text.fileno()}
-    if binary is not None:
-        binary.seek(0)  # its readers move our offset as well
-        sent["binary"] = binary.fileno()
-    reading = []
-    for name in ("output", "answer", "status"):
+    sent = {"request": text.fileno(), **given.files}
+    for descriptor in given.files.values():
+        os.lseek(descriptor, 0, os.SEEK_SET)  # its readers move our offset as well
+    reading = {}
+    for name in ("output", "answer", "status", *(("log",) if given.apart else ())):
         reader, writer = os.pipe()
-        reading.append(stack.enter_context(os.fdopen(reader, "rb", buffering=0)).fileno())
+        reading[name] = stack.enter_context(os.fdopen(reader, "rb", buffering=0)).fileno()
         sent[name] = ours.enter_context(os.fdopen(writer, "wb", buffering=0)).fileno()
     return reading, sent, ours
 
 
-def streams(reading: list[int], limits: Limits) -> list[Stream]:
-    """Return the streams that are read from a program: its output, its answer and its status."""
-    output, answer, status = reading
+def streams(reading: Mapping[str, int], limits: Limits) -> dict[str, Stream]:
+    """Return the streams that are read from a program, by name."""
     most = int(limits.output_mb * MIB)
-    return [
-        Stream(descriptor=output, limit=most, keep=4 * TAIL_CHARS),
-        Stream(descriptor=answer, limit=most + HEADER_BYTES),
-        Stream(descriptor=status, limit=STATUS_BYTES, final=True),
-    ]
+    end = 4 * TAIL_CHARS
+    apart = "log" in reading
+    found = {
+        "output": Stream(descriptor=reading["output"], limit=most, keep=None if apart else end),
+        "answer": Stream(descriptor=reading["answer"], limit=most + HEADER_BYTES),
+        "status": Stream(descriptor=reading["status"], limit=STATUS_BYTES, final=True),
+    }
+    if apart:
+        found["log"] = Stream(descriptor=reading["log"], limit=most, keep=end)
+    return found
 
 
 def bounds(limits: Limits) -> dict[str, Json]:

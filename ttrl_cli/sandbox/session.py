@@ -38,7 +38,9 @@ from ttrl_cli.sandbox.mounts import PACKAGE
 from ttrl_cli.sandbox.outcome import TAIL_CHARS, Exit, judge, last_line, result_of
 from ttrl_cli.sandbox.pipes import End, Stream, read_until_end
 from ttrl_cli.sandbox.request import (
+    NOTHING,
     STATUS_BYTES,
+    Given,
     bounds,
     descriptors,
     environment,
@@ -92,15 +94,13 @@ class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
         run = self.attempt(request, limits)
         return result_of(run, judge(run, limits))
 
-    def attempt(
-        self, request: Mapping[str, Json], limits: Limits, *, binary: IO[bytes] | None = None
-    ) -> Exit:
+    def attempt(self, request: Mapping[str, Json], limits: Limits, given: Given = NOTHING) -> Exit:
         """Carry out one request of `inside/attempt.py`.
 
         Args:
             request: The request's kind, and what that kind needs.
             limits: What the program may use.
-            binary: A compiled program to hand over, open for reading.
+            given: What it is given besides, such as a compiled program.
 
         Raises:
             SandboxError: If the sandbox failed twice.
@@ -109,7 +109,7 @@ class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
         for tries in range(1, TRIES + 1):
             self.start()
             try:
-                return self._attempt(request, limits, binary)
+                return self._attempt(request, limits, given)
             except SandboxError:
                 self.close()
                 if tries == TRIES:
@@ -199,15 +199,13 @@ class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
         protections: Sequence[str] = hello["protections"]
         return protections
 
-    def _attempt(
-        self, request: Mapping[str, Json], limits: Limits, binary: IO[bytes] | None
-    ) -> Exit:
+    def _attempt(self, request: Mapping[str, Json], limits: Limits, given: Given) -> Exit:
         assert self._control is not None
         started = time.monotonic()
         with contextlib.ExitStack() as stack:
             folder = None if self._backend.isolated else stack.enter_context(_folder())
             full = {**request, **bounds(limits), "folder": folder and str(folder)}
-            reading, sent, writers = descriptors(stack, full, binary)
+            reading, sent, writers = descriptors(stack, full, given)
             if self._group is not None:
                 sent["group"] = self._group.opened(limits)
                 writers.callback(os.close, sent["group"])
@@ -221,17 +219,20 @@ class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
                 msg = f"the sandbox {self._backend.name} has died"
                 raise SandboxError(msg) from error
             writers.close()
-            end = read_until_end(read, deadline=started + kill_after(limits))
-            report = self._report(read[-1], ended=end is End.DONE)
+            end = read_until_end([*read.values()], deadline=started + kill_after(limits))
+            report = self._report(read["status"], ended=end is End.DONE)
         seconds = time.monotonic() - started
         return Exit(
             end=end,
             code=report["code"],
             over="memory" if self._kills() > kills else report["over"],
-            output=read[0],
-            answer=read[1],
+            output=read["output"],
+            answer=read["answer"],
+            log=read.get("log"),
             seconds=seconds,
             cpu_seconds=report["cpu"],
+            own_seconds=max(0.0, report["ended"] - report["began"]),
+            own_cpu_seconds=max(0.0, report["cpu"] - report["before"]),
         )
 
     def _kills(self) -> int:
@@ -244,14 +245,16 @@ class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
             with contextlib.suppress(OSError):  # it has died, which the status will show
                 self._control.sendall(b'{"kill": true}')
             read_until_end([status], deadline=time.monotonic() + END_SECONDS)
-        try:
-            report: Mapping[str, Any] = json.loads(status.data.partition(b"\n")[0])
-        except ValueError:
-            why = "has died" if status.closed else "does not end a program"
-            msg = f"the sandbox {self._backend.name} {why}"
-            raise SandboxError(msg) from None
+        report: dict[str, Any] = {}
+        with contextlib.suppress(ValueError):  # cut off
+            for line in status.data.splitlines():
+                report |= json.loads(line)
         if "failed" in report:
             msg = f"the sandbox {self._backend.name} failed: {report['failed']}"
+            raise SandboxError(msg)
+        if not {"code", "began"} <= report.keys():
+            why = "has died" if status.closed else "does not end a program"
+            msg = f"the sandbox {self._backend.name} {why}"
             raise SandboxError(msg)
         return report
 

@@ -8,8 +8,8 @@ Source: TTT-Discover (arXiv 2601.16175). Its rules:
   sample, which all but bars visited states. `visits_per_sample` is that ablation.)
 - Kept are the best `children_per_parent` children of each parent over its lifetime, and of these
   the best `capacity`; of equals the earlier. Seeds are always kept.
-- A child whose data equals that of a live state, or of an earlier sibling, is dropped; it still
-  counts towards m(p).
+- A child whose data, or identity where it has one, equals that of a live state or of an earlier
+  sibling is dropped; it still counts towards m(p).
 - Evicted states still count as ancestors; they keep id, parent, scores, n and m, and lose their
   data and texts.
 
@@ -27,10 +27,16 @@ from dataclasses import replace
 from typing import Self
 
 from ttrl_cli.records import IntArray, Json, State
-from ttrl_cli.search.expansion import Expansion, check_expansion, check_states, data_digest
+from ttrl_cli.search.expansion import (
+    Expansion,
+    check_expansion,
+    check_states,
+    data_digest,
+    digest_of,
+)
 from ttrl_cli.search.nodes import NONE, Nodes, Standing
 
-__all__ = ["Archive", "Expansion", "Standing", "data_digest"]
+__all__ = ["Archive", "Expansion", "Standing", "data_digest", "digest_of"]
 
 
 class Archive:
@@ -84,7 +90,7 @@ class Archive:
         check_states(seeds, None, archive._number)
         archive._seeds = tuple(seeds)
         for seed in seeds:
-            archive._insert(seed, NONE, data_digest(seed.data))
+            archive._insert(seed, NONE, digest_of(seed))
         return archive
 
     def extend(self, expansion: Expansion) -> Expansion:
@@ -147,9 +153,9 @@ class Archive:
         """Decide whether a state was kept and has not been evicted."""
         return id in self._number and self._nodes.is_live(self._number[id])
 
-    def holds(self, data: Json) -> bool:
-        """Decide whether a live state has equal data."""
-        return data_digest(data) in self._live_digests
+    def holds(self, data: Json, identity: str = "") -> bool:
+        """Decide whether a live state has this identity, or without one equal data."""
+        return (identity or data_digest(data)) in self._live_digests
 
     def visits(self, id: str) -> int:
         """Return n: expansions of the state and of its descendants.
@@ -200,7 +206,7 @@ class Archive:
         """Return the children whose data no live state or earlier sibling has, with digests."""
         first: dict[str, State] = {}
         for child in children:
-            first.setdefault(data_digest(child.data), child)
+            first.setdefault(digest_of(child), child)
         return [(child, key) for key, child in first.items() if key not in self._live_digests]
 
     def _best_of_parent(self, parent: int, children: Sequence[State]) -> list[State]:

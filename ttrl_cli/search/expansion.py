@@ -5,8 +5,21 @@ import json
 import math
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from ttrl_cli.records import Json, State
+
+
+class Identified(Protocol):
+    """A state or a verdict."""
+
+    @property
+    def identity(self) -> str:
+        """What tells it from others; empty where its data do."""
+
+    @property
+    def data(self) -> Json:
+        """Its verified data."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +54,16 @@ def data_digest(data: Json) -> str:
     """
     text = json.dumps(data, sort_keys=True, allow_nan=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def digest_of(found: Identified) -> str:
+    """Return what duplicates have in common: the digest of their identity, else of their data.
+
+    Raises:
+        ValueError: If the data holds a number that is not finite.
+        TypeError: If it is not JSON.
+    """
+    return found.identity or data_digest(found.data)
 
 
 def check_expansion(expansion: Expansion, known: Container[str]) -> None:

@@ -11,6 +11,9 @@ and believes nothing that comes from a candidate.
     confine.py      what that process gives up: capabilities, files, system calls
     seccomp.py      the system calls it gives up, as a seccomp program
     program.py      the candidate: call its entry, send back data
+    call.py         a candidate that the problem's code calls with an input
+    arrays.py       data with numeric arrays in them, as JSON and npy
+    evaluate.py     in place of a candidate: an evaluator that runs the candidate by itself
     build.py        in place of a candidate: compile one
     kernel.py       the system calls that Python has no function for
 """

@@ -17,10 +17,11 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import types
 from typing import Any
 
-from . import build, confine, kernel, program
+from . import build, call, confine, evaluate, kernel, program
 
 PRIVATE = "/tmp"
 SHARED_MEMORY = "/dev/shm"
@@ -28,34 +29,43 @@ _INODES_PER_MIB = 64
 _OUR_PROCESSES = 8  # at most, of the same user in the same namespace
 
 
-def main(descriptors: dict[str, int], features: confine.KernelFeatures | None) -> None:
+def main(
+    descriptors: dict[str, int], features: confine.KernelFeatures | None, files: dict[str, str]
+) -> None:
     """Become a candidate; never return.
 
     Args:
         descriptors: `request` to read, `output`, `answer` and `status` to write, and perhaps
-            `binary`, a program to execute, and `group`, the cgroup.procs file to enter.
+            `binary`, a program to execute, and `group`, the cgroup.procs file to enter; of a call
+            also `log` to write, and `stdin` or `arrays` to read.
         features: What to confine it with; None where there are no namespaces, only limits.
+        files: Files to read, by their paths from the candidate's folder.
     """
     try:
         with os.fdopen(descriptors.pop("request"), encoding="utf-8") as file:
             request = json.load(file)
-        prepare(request, descriptors, features)
-        if request["kind"] == "binary":
+        prepare(request, descriptors, features, files)
+        if "binary" in descriptors:
             unpack(request, descriptors)
+        if "arrays" in descriptors:
+            call.take_arrays(request, descriptors.pop("arrays"))
+        mark_beginning(descriptors["status"])
     except BaseException as error:  # noqa: BLE001 - ours, whatever it is: reported as such
         report = {"failed": f"{type(error).__name__}: {error}"}
         os.write(descriptors["status"], json.dumps(report).encode("ascii") + b"\n")
         os._exit(1)
     os.close(descriptors["status"])
-    run = {"binary": execute, "build": build.run, "python": program.run}[request["kind"]]
     try:
-        run(request, descriptors["answer"])
+        _KINDS[request["kind"]](request, descriptors["answer"])
     finally:
         os._exit(1)  # whatever comes up, it must not go on as the fork server
 
 
 def prepare(
-    request: dict[str, Any], descriptors: dict[str, int], features: confine.KernelFeatures | None
+    request: dict[str, Any],
+    descriptors: dict[str, int],
+    features: confine.KernelFeatures | None,
+    files: dict[str, str],
 ) -> None:
     """Set up the candidate's process: files, descriptors, environment, privileges and limits."""
     reset_signals()
@@ -67,6 +77,7 @@ def prepare(
     if features is not None:
         mount_private(int(request["disk_bytes"]), features.kept)
     os.chdir(folder)
+    link(files)
     enter_environment(folder)
     for name, value in request["rlimits"].items():
         if hasattr(resource, name):  # some are Linux's own
@@ -94,22 +105,38 @@ def reset_signals() -> None:
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def mark_beginning(status: int) -> None:
+    """Write when the candidate takes over, and the CPU time that was used up for it by then."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    mark = {"began": time.monotonic(), "before": used.ru_utime + used.ru_stime}
+    os.write(status, json.dumps(mark).encode("ascii") + b"\n")
+
+
 def use_streams(descriptors: dict[str, int]) -> None:
-    """Redirect stdin (empty), stdout and stderr; close all other descriptors except our own."""
-    with open(os.devnull) as nothing:
-        os.dup2(nothing.fileno(), 0)
+    """Redirect stdin, stdout and stderr; close all other descriptors except our own.
+
+    Without a descriptor for stdin it is empty, and without one for the log, stderr goes where
+    stdout goes.
+    """
+    apart = "log" in descriptors
+    given = descriptors.pop("stdin", None)
     output = descriptors.pop("output")
+    with open(os.devnull) as nothing:
+        os.dup2(nothing.fileno() if given is None else given, 0)
     os.dup2(output, 1)
-    os.dup2(output, 2)
+    os.dup2(descriptors.pop("log", output), 2)
     kept = sorted(descriptors.values())
     for low, high in zip([2, *kept], [*kept, os.sysconf("SC_OPEN_MAX")]):
         os.closerange(low + 1, high)
     for descriptor in kept:
         os.set_inheritable(descriptor, False)
     # new ones: those of the fork server believe that they write to a file
+    sys.stdin = sys.__stdin__ = io.TextIOWrapper(open(0, "rb", closefd=False), "utf-8")  # type: ignore[misc]
     for number, name in ((1, "stdout"), (2, "stderr")):
         raw = open(number, "wb", closefd=False)
-        stream = io.TextIOWrapper(raw, "utf-8", "backslashreplace", line_buffering=True)
+        # a call's output is read as a whole: it need not come line by line
+        by_line = number == 2 or not apart
+        stream = io.TextIOWrapper(raw, "utf-8", "backslashreplace", line_buffering=by_line)
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
     faulthandler.enable()  # a crash leaves its stack in the output
@@ -137,6 +164,14 @@ def mount_private(size: int, kept: tuple[str, ...]) -> None:
         os.close(descriptor)
     proc = flags | kernel.MS_NOEXEC | kernel.MS_RDONLY
     kernel.mount("proc", "/proc", "proc", proc)
+
+
+def link(files: dict[str, str]) -> None:
+    """Link the files that the problem shows into the candidate's folder."""
+    for name, target in files.items():
+        if os.path.dirname(name):
+            os.makedirs(os.path.dirname(name), exist_ok=True)
+        os.symlink(target, name)
 
 
 def enter_environment(folder: str) -> None:
@@ -188,3 +223,13 @@ def execute(request: dict[str, Any], answer: int) -> None:
         command = [os.path.abspath(request["file"])]
         done = subprocess.run(command, stdin=arguments, stdout=answer, check=False)
     os._exit(done.returncode if done.returncode >= 0 else 128 - done.returncode)
+
+
+_KINDS = {
+    "binary": execute,
+    "build": build.run,
+    "python": program.run,
+    "call": call.run,
+    "call-binary": call.execute,
+    "evaluate": evaluate.run,
+}

@@ -7,6 +7,7 @@ Run as `python -m inside.fork_server CONFIGURATION`, JSON with the keys
     parent      the process to die with; null where the namespaces see to that
     imports     [NAME, whether it must be there] of each module to import
     kept        folders below /tmp that candidates must see all the same
+    files       a folder whose files candidates find in their own; null if there is none
 
 It says hello with one line of JSON, {"protections": [...]}, or {"error": "..."} and perhaps the
 "module" that cannot be imported, and then obeys.
@@ -18,7 +19,12 @@ candidate is left:
     code    exit status, or minus the signal
     over    the limit that it was killed for (memory, cpu, processes), or null
     cpu     seconds of CPU time, of all its processes
-    failed  written before, where something went wrong before the candidate took over
+    ended   when it ended, on the clock of `time.monotonic`
+
+A line is written before by the candidate's own process while it is still ours (attempt.py):
+
+    began, before  when the candidate took over, and the CPU time used by then
+    failed         in their place, where something went wrong before that
 """
 
 from __future__ import annotations
@@ -44,7 +50,7 @@ INTERVAL = 0.02
 """Seconds between two looks at what a candidate uses."""
 SWEEP_SECONDS = 5.0
 _LINE = 4096
-_MOST_DESCRIPTORS = 8
+_MOST_DESCRIPTORS = 16
 _MOST_WORDS = 500  # characters
 
 
@@ -55,13 +61,17 @@ class ForkServer:
         control: A socket to the other half.
         isolated: Whether this process lives in namespaces.
         kept: Folders below /tmp that candidates must see.
+        files: Files that candidates find in their own folder, by their paths from there.
 
     Attributes:
         features: What candidates are confined with; None without namespaces.
     """
 
-    def __init__(self, control: socket.socket, *, isolated: bool, kept: list[str]) -> None:
+    def __init__(
+        self, control: socket.socket, *, isolated: bool, kept: list[str], files: dict[str, str]
+    ) -> None:
         self._control = control
+        self._files = files
         self._isolated = isolated
         self._inherited = confine.address_space()
         self.features = confine.find_features(kept) if isolated else None
@@ -107,7 +117,7 @@ class ForkServer:
             warnings.simplefilter("ignore", DeprecationWarning)
             pid = os.fork()
         if pid == 0:
-            attempt.main(descriptors, self.features)
+            attempt.main(descriptors, self.features, self._files)
         if self._isolated:
             kernel.setns(self._own_processes, kernel.CLONE_NEWPID)
         return pid
@@ -135,9 +145,10 @@ class ForkServer:
                 next_look = time.monotonic() + INTERVAL
                 if over is not None:
                     self._end(pid, reaped)
+        ended = time.monotonic()
         if not self._isolated:
             sweep(reaped)
-        return {"code": reaped.code, "over": over, "cpu": reaped.cpu}
+        return {"code": reaped.code, "over": over, "cpu": reaped.cpu, "ended": ended}
 
     @staticmethod
     def _excess(look: monitor.Monitor, cpu: float) -> str | None:
@@ -235,6 +246,21 @@ def import_modules(imports: list[tuple[str, bool]]) -> None:
     gc.freeze()  # a collection in a candidate would copy every page it looks at
 
 
+def shown_files(folder: str | None) -> dict[str, str]:
+    """Return the files that candidates are to find in their own folder, by their paths from there.
+
+    Raises:
+        FileNotFoundError: If the folder is not there, as a backend may not have shown it.
+    """
+    if folder is None:
+        return {}
+    if not os.path.isdir(folder):
+        msg = "it does not show the files that programs are to read (solution.files)"
+        raise FileNotFoundError(msg)
+    paths = [os.path.join(place, name) for place, _, names in os.walk(folder) for name in names]
+    return {os.path.relpath(path, folder): path for path in sorted(paths)}
+
+
 def main() -> None:
     """Import modules, say hello, and serve requests."""
     configuration = json.loads(sys.argv[1])
@@ -254,7 +280,8 @@ def main() -> None:
         sys.path[:] = [path for path in sys.path if path not in ("", ours)]
         import_modules(configuration["imports"])
         isolated = configuration["isolated"]
-        server = ForkServer(control, isolated=isolated, kept=configuration["kept"])
+        files = shown_files(configuration["files"])
+        server = ForkServer(control, isolated=isolated, kept=configuration["kept"], files=files)
     except MissingModuleError as error:
         name, why = error.args
         say(error=f"cannot import {name}: {why[:_MOST_WORDS]}", module=name)

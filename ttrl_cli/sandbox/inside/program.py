@@ -56,24 +56,35 @@ def answer(request: dict[str, Any]) -> tuple[str, bytes]:
         data = call(request["source"], request["entry"], request["arguments"])
         sys.stdout.flush()
         return encode(data)
-    except MemoryError:
-        return refusal("memory", "MemoryError: the program used more memory than its limit")
-    except UnsendableError as error:
-        return refusal("malformed", str(error))
     except BaseException as error:  # noqa: BLE001 - a program may raise anything, SystemExit too
-        return refusal("error", last_lines(error))
+        return refusal_of(error)
 
 
-def call(source: str, entry: str, arguments: dict[str, Any]) -> object:
-    """Execute the source as the module `candidate` and call its entry."""
-    module = types.ModuleType(NAME)
+def refusal_of(error: BaseException) -> tuple[str, bytes]:
+    """Encode a refusal that says what a program raised."""
+    if isinstance(error, MemoryError):
+        return refusal("memory", "MemoryError: the program used more memory than its limit")
+    if isinstance(error, UnsendableError):
+        return refusal("malformed", str(error))
+    return refusal("error", last_lines(error))
+
+
+def execute(source: str, name: str) -> types.ModuleType:
+    """Execute the source as a module of this name, and return the module."""
+    module = types.ModuleType(name)
     module.__file__ = FILE
-    sys.modules[NAME] = module
+    sys.modules[name] = module
     sys.path.insert(0, os.getcwd())
     code = compiled(source)
     with open(FILE, "w", encoding="utf-8") as file:
         file.write(source)  # tracebacks, and processes the program spawns, read it
     exec(code, module.__dict__)  # noqa: S102 - running the program is what this process is for
+    return module
+
+
+def call(source: str, entry: str, arguments: dict[str, Any]) -> object:
+    """Execute the source as the module `candidate` and call its entry."""
+    module = execute(source, NAME)
     function = getattr(module, entry, None)
     if not callable(function):
         msg = f"the program defines no function {entry!r}"

@@ -1,0 +1,84 @@
+"""A trial: what the problem's code makes its inputs from, the same for all candidates of a run.
+
+Its seed is 128 bits that no candidate can know: a keyed hash (HMAC, SHA-256) of what the trial is
+for, under the run's secret. Whoever sees the inputs learns nothing of other trials.
+"""
+
+import hmac
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from ttrl_cli.records import Json
+
+Split: TypeAlias = Literal["search", "held-out"]
+_SEED_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialSpec:
+    """Names a trial, as it is sent to a grading worker.
+
+    Attributes:
+        secret: The run's secret.
+        split: What it is for: the search, or what is kept apart from it.
+        number: Which one of the split; a search measures all its candidates on trial 0.
+    """
+
+    secret: str = field(repr=False)
+    split: Split = "search"
+    number: int = 0
+
+    @property
+    def seed(self) -> int:
+        """The trial's seed, of 128 bits."""
+        return int.from_bytes(_hash(self.secret.encode(), f"{self.split}/{self.number}"), "big")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What a problem's `measure` is told besides the candidate.
+
+    Attributes:
+        seed: 128 bits that no candidate can know; `rng` uses all of them.
+        split: "search" or "held-out".
+        settings: The problem's settings.
+        parent: The data of the solution that this one was made from, which candidates are not
+            told unless measure passes it on; None for a seed.
+    """
+
+    seed: int
+    split: Split
+    settings: Mapping[str, Json] = field(default_factory=dict)
+    parent: Json = None
+    _make: Callable[[str, str, Sequence[str]], Any] | None = field(default=None, repr=False)
+
+    def rng(self, name: str = "") -> np.random.Generator:
+        """Return a generator that all 128 bits of the seed determine; each name has its own."""
+        key = _hash(self.seed.to_bytes(_SEED_BYTES, "big"), name)
+        return np.random.Generator(np.random.Philox(key=int.from_bytes(key, "big")))
+
+    def program(self, source: str, language: str = "python", flags: Sequence[str] = ()) -> Any:
+        """Return a candidate that the problem's own code wrote, in a sandbox of its own.
+
+        Args:
+            source: Its text.
+            language: python or cpp.
+            flags: Further flags for the compiler.
+        """
+        if self._make is None:
+            msg = "programs can be made while measure runs, and not otherwise"
+            raise RuntimeError(msg)
+        return self._make(source, language, flags)
+
+
+def new_secret() -> str:
+    """Draw a secret, of 256 bits."""
+    return secrets.token_hex(32)
+
+
+def _hash(key: bytes, purpose: str) -> bytes:
+    return hmac.digest(key, purpose.encode("utf-8"), "sha256")[:_SEED_BYTES]
