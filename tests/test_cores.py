@@ -26,9 +26,8 @@ def cores(tmp_path: Path) -> Cores:
 def test_cores_are_held_one_by_one(cores: Cores):
     """As many programs hold a core as there are; one more waits, and gets the first free one."""
     with cores.taken(1), cores.taken(1):
-        with cores.taken(1):
-            with cores.spare(1) as free:
-                assert not free
+        with cores.taken(1), cores.spare(1) as free:
+            assert not free
         with cores.spare(1) as free:
             assert free
 
