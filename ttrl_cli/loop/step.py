@@ -280,12 +280,11 @@ def sample_and_grade(
         if completion.overflow is None:
             job = task.job(completion, step)
             jobs[at] = replace(job, finished=completion.finished, marks=parts.marks)
-            known = kept.verdict(completion)
-            if known is None:
-                parts.grader.submit(jobs[at])
-            else:
+            if known := kept.verdict(completion):
                 verdicts[at] = known
                 parts.progress.known()
+            else:
+                parts.grader.submit(jobs[at])
         for finished, verdict in parts.grader.finished():
             heard(finished, verdict)
         parts.reporter.sampled(step, len(completions), total)
@@ -295,10 +294,26 @@ def sample_and_grade(
     verdicts |= parts.grader.collect(heard)
     verdicts |= {at: ungraded(c.overflow) for at, c in completions.items() if c.overflow}
     timing = Timing(sampling=sampled - started, waiting=time.monotonic() - sampled)
-    policy = parts.learner.adapter.policy
-    attempts = []
-    for (group, index), completion in sorted(completions.items()):
-        attempt = Attempt(
+    attempts = _attempts(completions, verdicts, prompts_P, step, parts.learner.adapter.policy)
+    for attempt in attempts:
+        at = attempt.group, attempt.index
+        if at in jobs:
+            graded(step, jobs[at], attempt.verdict)
+    _require_some_graded(attempts, step)
+    return attempts, timing
+
+
+def _attempts(
+    completions: Mapping[tuple[int, int], Completion],
+    verdicts: Mapping[tuple[int, int], Verdict],
+    prompts_P: Sequence[Prompt],
+    step: int,
+    policy: int,
+) -> list[Attempt]:
+    """Return a step's attempts by (group, index), without advantages."""
+    keys = {prompt.group: prompt.key for prompt in prompts_P}
+    return [
+        Attempt(
             id=sample_id(step, group, index),
             step=step,
             group=group,
@@ -309,11 +324,8 @@ def sample_and_grade(
             verdict=verdicts[group, index],
             advantage=None,
         )
-        attempts.append(attempt)
-        if (group, index) in jobs:
-            graded(step, jobs[group, index], attempt.verdict)
-    _require_some_graded(attempts, step)
-    return attempts, timing
+        for (group, index), completion in sorted(completions.items())
+    ]
 
 
 def _completions(

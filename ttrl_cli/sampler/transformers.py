@@ -97,7 +97,7 @@ class _Batch:
         self.rows = [self.rows[index] for index in source]
         self.position_B = self.position_B[source_B]
         if self.uniform_BK is not None:
-            self.uniform_BK = self.uniform_BD[source_B]
+            self.uniform_BK = self.uniform_BK[source_B]
         self.decoding.reorder(moves_of(source, token_B.device), self.rows_P)
         return token_B[source_B]
 
