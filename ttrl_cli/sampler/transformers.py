@@ -69,7 +69,7 @@ class _Batch:
 
     Attributes:
         position_B: Each row's next position.
-        uniform_BK: Each row's uniform numbers, drawn ahead in blocks, which does not change them.
+        uniform_BT: Each row's uniform numbers, drawn ahead in blocks, which does not change them.
         used: How many of these are used up.
     """
 
@@ -78,17 +78,17 @@ class _Batch:
     decoding: Decoding
     position_B: torch.Tensor
     logits_BV: torch.Tensor
-    uniform_BK: torch.Tensor | None = None
+    uniform_BT: torch.Tensor | None = None
     used: int = _DRAWS_AHEAD
 
     def uniform_B(self) -> torch.Tensor:
         """Return each row's next uniform number, float64."""
-        if self.uniform_BK is None or self.used == _DRAWS_AHEAD:
+        if self.uniform_BT is None or self.used == _DRAWS_AHEAD:
             drawn = np.stack([row.rng.random(_DRAWS_AHEAD) for row in self.rows])
-            self.uniform_BK = torch.from_numpy(drawn).to(self.position_B.device)
+            self.uniform_BT = torch.from_numpy(drawn).to(self.position_B.device)
             self.used = 0
         self.used += 1
-        return self.uniform_BK[:, self.used - 1]
+        return self.uniform_BT[:, self.used - 1]
 
     def keep(self, live: list[int], token_B: torch.Tensor) -> torch.Tensor:
         """Drop all rows but those at the given indices; return the tokens of those kept."""
@@ -96,8 +96,8 @@ class _Batch:
         source_B = torch.tensor(source, device=token_B.device)
         self.rows = [self.rows[index] for index in source]
         self.position_B = self.position_B[source_B]
-        if self.uniform_BK is not None:
-            self.uniform_BK = self.uniform_BK[source_B]
+        if self.uniform_BT is not None:
+            self.uniform_BT = self.uniform_BT[source_B]
         self.decoding.reorder(moves_of(source, token_B.device), self.rows_P)
         return token_B[source_B]
 
