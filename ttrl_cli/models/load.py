@@ -228,8 +228,9 @@ def _with_adapter(base: Any, config: RunConfig) -> PeftModel:
         bias="none",
         task_type="CAUSAL_LM",
     )
-    # peft draws the A matrices from the global generator; the fork keeps that to ourselves
-    with torch.random.fork_rng():
+    # peft draws the A matrices from the global generator of the CPU; the fork keeps that to
+    # ourselves, and without GPUs in it, it neither starts CUDA nor warns of several GPUs
+    with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(config.seed)
         network = get_peft_model(base, lora)
     network.eval()
