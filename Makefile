@@ -9,6 +9,7 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 PYTEST ?= $(BIN)/pytest
 
 .PHONY: install tools model demo test cov wheel test-wheel test-vllm check bench bench-gpu \
+  first-gpu \
   evidence format docs clean
 
 # what running needs
@@ -97,6 +98,12 @@ bench: model $(TOOLS)
 BENCH_PYTHON ?= $(BIN)/python
 bench-gpu:
 	$(BENCH_PYTHON) tests/benchmarks/gpu.py
+
+# on a GPU that has never seen this: every part of a run once, in less than ten minutes, and a table
+# for an issue; FIRST="--device cpu" rehearses it without a GPU
+FIRST ?=
+first-gpu: $(if $(filter $(BIN)/python,$(BENCH_PYTHON)),$(TOOLS))
+	$(BENCH_PYTHON) tests/benchmarks/first_gpu.py $(FIRST)
 
 # the runs, statistics and plots of docs/evidence.md, which take hours; goes on where it stopped.
 # EVIDENCE=--list says how far it is, EVIDENCE="--jobs 1 --only erdos" makes some
