@@ -20,7 +20,7 @@ from pydantic import BaseModel
 
 from ttrl_cli.cli.main import app
 from ttrl_cli.config import SolveConfig, VoteConfig
-from ttrl_cli.problem import Command, ProblemSpec
+from ttrl_cli.problem import Command, Measure, ProblemSpec
 from ttrl_cli.prompts import PromptVariables
 from ttrl_cli.questions import VotePrompt
 from ttrl_cli.sampler.replay import ReplayLine
@@ -103,6 +103,7 @@ def problem_page() -> str:
         _section("The problem", ProblemSpec, ""),
         f"## A verifier that is a command\n\n`verifier: {{command: [PROGRAM, ARGUMENT, ...]}}`\n\n"
         f"{Command.model_fields['command'].description}\n",
+        _section("measure in its long form", Measure, "measure."),
         _section("run: options a problem prefers", SolveConfig, "run."),
         "## Scripted completions\n\n`--sampler replay:FILE` reads JSON lines. Lines with a key are "
         "served to it in order and\nonce; the others to whoever asks, in order, starting over at "

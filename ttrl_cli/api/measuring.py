@@ -14,6 +14,7 @@ from ttrl_cli.grading.trial import Split
 from ttrl_cli.problem import PROBLEM_FILE, Problem, load_problem
 from ttrl_cli.reading import decoded
 from ttrl_cli.records import Json, Status, Verdict
+from ttrl_cli.sandbox.calls import Outcome
 
 OUTPUT_CHARACTERS = 200
 """How much of a call's output is shown."""
@@ -105,17 +106,19 @@ def measure(
         number=trial,
         verdict=found.verdict,
         data=found.data,
-        calls=tuple(
-            {
-                "status": call.status,
-                "seconds": round(call.seconds, 6),
-                "cpu_seconds": round(call.cpu_seconds, 6),
-                "output": call.output[:OUTPUT_CHARACTERS],
-                "log": call.log[-OUTPUT_CHARACTERS:],
-                "reason": call.reason,
-            }
-            for call in found.calls
-        ),
+        calls=tuple(map(_shown, found.calls)),
         secret=grader.secret,
         warning=grader.warning,
     )
+
+
+def _shown(call: Outcome) -> dict[str, Json]:
+    """Return what is shown of a call."""
+    return {
+        "status": call.status,
+        "seconds": round(call.seconds, 6),
+        "cpu_seconds": round(call.cpu_seconds, 6),
+        "output": call.output[:OUTPUT_CHARACTERS],
+        "log": call.log[-OUTPUT_CHARACTERS:],
+        "reason": call.reason,
+    }

@@ -62,13 +62,8 @@ def verify(
     if problem is None or solution is None:
         msg = "expected PROBLEM and SOLUTION, or --certificate FILE"
         raise UsageError(msg)
-    if out is not None and not certify:
-        msg = "--out is where the certificate goes: give --certify with it"
-        raise UsageError(msg)
-    if out is not None and (out.exists() or not out.parent.is_dir()):
-        why = "exists already" if out.exists() else "cannot be written: its folder does not exist"
-        msg = f"{out} {why}; choose another --out"
-        raise UsageError(msg)
+    if out is not None:
+        _require_place(out, certify=certify)
     from ttrl_cli import api
 
     found = api.verify(
@@ -81,6 +76,21 @@ def verify(
         secret_file=secret_file,
     )
     _tell(found, out, drawn=secret_file is None, as_json=as_json)
+
+
+def _require_place(out: Path, *, certify: bool) -> None:
+    """Refuse a place for the certificate where none can be written, or where none is asked for.
+
+    Raises:
+        UsageError: If it is refused.
+    """
+    if not certify:
+        msg = "--out is where the certificate goes: give --certify with it"
+        raise UsageError(msg)
+    if out.exists() or not out.parent.is_dir():
+        why = "exists already" if out.exists() else "cannot be written: its folder does not exist"
+        msg = f"{out} {why}; choose another --out"
+        raise UsageError(msg)
 
 
 def _tell(found: "Verification", out: Path | None, *, drawn: bool, as_json: bool) -> None:
