@@ -294,37 +294,35 @@ def sample_and_grade(
     verdicts |= parts.grader.collect(heard)
     verdicts |= {at: ungraded(c.overflow) for at, c in completions.items() if c.overflow}
     timing = Timing(sampling=sampled - started, waiting=time.monotonic() - sampled)
-    attempts = _attempts(completions, verdicts, prompts_P, step, parts.learner.adapter.policy)
+    attempts = _attempts(parts, step, keys, completions, verdicts)
     for attempt in attempts:
-        at = attempt.group, attempt.index
-        if at in jobs:
-            graded(step, jobs[at], attempt.verdict)
+        if (attempt.group, attempt.index) in jobs:
+            graded(step, jobs[attempt.group, attempt.index], attempt.verdict)
     _require_some_graded(attempts, step)
     return attempts, timing
 
 
 def _attempts(
+    parts: Parts,
+    step: int,
+    keys: Mapping[int, str],
     completions: Mapping[tuple[int, int], Completion],
     verdicts: Mapping[tuple[int, int], Verdict],
-    prompts_P: Sequence[Prompt],
-    step: int,
-    policy: int,
 ) -> list[Attempt]:
-    """Return a step's attempts by (group, index), without advantages."""
-    keys = {prompt.group: prompt.key for prompt in prompts_P}
+    """Join completions and verdicts, in (group, index) order."""
     return [
         Attempt(
-            id=sample_id(step, group, index),
+            id=sample_id(step, *at),
             step=step,
-            group=group,
-            index=index,
-            parent=keys[group],
-            policy=policy,
+            group=at[0],
+            index=at[1],
+            parent=keys[at[0]],
+            policy=parts.learner.adapter.policy,
             completion=completion,
-            verdict=verdicts[group, index],
+            verdict=verdicts[at],
             advantage=None,
         )
-        for (group, index), completion in sorted(completions.items())
+        for at, completion in sorted(completions.items())
     ]
 
 
