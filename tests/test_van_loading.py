@@ -29,7 +29,7 @@ def _case(vans: Any, sizes: tuple[int, ...] = (6, 5, 4), failed: str = "") -> di
 
 
 def test_vans_are_counted() -> None:
-    """A van is what parcels share a number in; the bound is the sum over the capacity, rounded up."""
+    """Parcels of one number share a van; the bound is the sum over the capacity, rounded up."""
     verify = _load("verify")
     cases = [_case([0, 1, 0]), _case([7, 3, 5]), _case([0, 0], (5, 5))]
     assert verify.verify(cases) == [
@@ -78,7 +78,7 @@ def test_list_that_failed_is_refused() -> None:
 
 
 def test_lists_are_as_the_statement_says() -> None:
-    """Sizes are in their bounds and fit; triplets fill vans of three; a seed gives the same lists."""
+    """Sizes are in bounds, triplets fill vans of three, and a seed gives the same lists again."""
     generate = _load("generate")
     cases = generate.cases(np.random.default_rng(1), 6, 120)
     again = generate.cases(np.random.default_rng(1), 6, 120)
@@ -144,8 +144,10 @@ def test_program_that_fails_is_stopped(tmp_path: Path) -> None:
 
 def _commands(page: Path) -> str:
     """Return the commands of a page's console blocks, as a script."""
-    blocks = re.findall(r"^```console\n(.*?)^```$", page.read_text("utf-8"), re.M | re.S)
-    return re.sub(r"^\$ ", "", "".join(blocks), flags=re.M)
+    blocks = re.findall(
+        r"^```console\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    return re.sub(r"^\$ ", "", "".join(blocks), flags=re.MULTILINE)
 
 
 def test_readme_is_all_that_a_newcomer_needs(tmp_path: Path) -> None:
