@@ -41,6 +41,7 @@ SCRIPTS = (
     "overlap.py",
     "archive_speed.py",
     "sandbox_speed.py",
+    "call_speed.py",
     "voting_speed.py",
     "verifier_speed.py",
 )

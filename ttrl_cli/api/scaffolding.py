@@ -15,7 +15,7 @@ KINDS = ("program", "json", "text")
 PLACEHOLDER = "@NAME@"
 """What the problem's name replaces, wherever it stands in a template; there is no other."""
 
-_COMMON = "common"
+_COMMON, _INPUTS = "common", "inputs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,19 +33,24 @@ class Scaffold:
     files: tuple[str, ...]
 
 
-def new(path: Path, kind: str = "program") -> Scaffold:
+def new(path: Path, kind: str = "program", *, with_inputs: bool = False) -> Scaffold:
     """Make the folder of a new problem: a small one that can be solved as it is.
 
     Args:
         path: The folder to make; its name is the problem's.
         kind: program, json or text.
+        with_inputs: Whether the problem's own code is to drive the program, with inputs.
 
     Raises:
-        UsageError: If the name or the kind is not valid, or the folder exists or cannot be made.
+        UsageError: If the name or the kind is not valid, or goes with no inputs, or the folder exists or cannot be made.
     """
     _check_kind(kind)
+    if with_inputs and kind != "program":
+        msg = f"--with-inputs: a solution of kind {kind} is not run; leave --kind out"
+        raise UsageError(msg)
     require_name(path)
-    contents = {name: text.replace(PLACEHOLDER, path.name) for name, text in template(kind).items()}
+    texts = template(_INPUTS if with_inputs else kind)
+    contents = {name: text.replace(PLACEHOLDER, path.name) for name, text in texts.items()}
     _make(path)
     _fill(path, contents)
     return Scaffold(folder=path, kind=kind, files=tuple(sorted(contents)))

@@ -23,6 +23,9 @@ def new(
     kind: Annotated[
         str | None, typer.Option(help="What a solution is: program (default), json or text.")
     ] = None,
+    with_inputs: Annotated[
+        bool, typer.Option("--with-inputs", help="A program that is run on inputs (`measure`).")
+    ] = False,
     copied: CopiedProblem = None,
     as_json: o.AsJson = False,
 ) -> None:
@@ -33,7 +36,13 @@ def new(
     if copied is not None and kind is not None:
         msg = "--kind: a copy (--from) is of its problem's kind; leave one of them out"
         raise UsageError(msg)
-    made = api.new(name, kind or "program") if copied is None else api.copy_problem(copied, name)
+    if copied is not None and with_inputs:
+        msg = "--with-inputs: a copy (--from) is as its problem is; leave one of them out"
+        raise UsageError(msg)
+    if copied is None:
+        made = api.new(name, kind or "program", with_inputs=with_inputs)
+    else:
+        made = api.copy_problem(copied, name)
     console = Console()
     if as_json:
         found = {"folder": str(made.folder), "kind": made.kind, "files": list(made.files)}
