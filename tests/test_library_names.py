@@ -18,7 +18,7 @@ from ttrl_cli.problem import load_problem
 PROBLEMS = Path(__file__).resolve().parents[1] / "problems"
 NAMES = [
     "ac1", "ac1_16", "ac2", "ac3", "circle_packing_26", "circle_packing_32", "erdos_min_overlap",
-    "erdos_overlap_16", "sidon_100",
+    "erdos_overlap_16", "sidon_100", "van_loading",
 ]  # fmt: skip
 SETS = ["one_digit_add", "one_digit_mul", "two_digit_add"]
 ROW = "52 47 66 55 44 58 41 63 46 57 49 60 58 48 59 51"

@@ -1,6 +1,6 @@
 """The lists of parcels: public data of three sorts, from a generator that is passed in.
 
-    python generate.py          writes examples.json, which candidate programs may read
+python generate.py          writes examples.json, which candidate programs may read
 """
 
 import json
