@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ttrl_cli.api.diagnose import doctor, memory_plan, prompt_note
     from ttrl_cli.api.exporting import export
     from ttrl_cli.api.listing import problems
+    from ttrl_cli.api.reporting import report
     from ttrl_cli.api.scaffolding import new
     from ttrl_cli.api.solving import best_known, require_solution, resume, solve
     from ttrl_cli.api.verifying import check_certificate, verify
@@ -33,6 +34,7 @@ _MODULES = {
     "new": "scaffolding",
     "problems": "listing",
     "prompt_note": "diagnose",
+    "report": "reporting",
     "require_solution": "solving",
     "resume": "solving",
     "solve": "solving",
@@ -53,6 +55,7 @@ __all__ = [
     "new",
     "problems",
     "prompt_note",
+    "report",
     "require_solution",
     "resume",
     "solve",

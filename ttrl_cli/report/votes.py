@@ -53,7 +53,7 @@ def write_results(
         compare: Compares the answers with the labels.
         cut_off: Returns how many comparisons of the run were cut off, those with labels included.
     """
-    votes = _votes(run)
+    votes = committed_votes(run)
     trained = run.config.steps > 0
     before = marked(questions.questions, votes.before, compare)
     after = marked(questions.questions, votes.after, compare)
@@ -100,7 +100,7 @@ def marked(
 ) -> list[Marked]:
     """Compare the votes with the labels; return those that exist, in the order of the questions."""
     voted = [(question, votes[question.id]) for question in questions if question.id in votes]
-    return _mark(voted, compare)
+    return mark(voted, compare)
 
 
 def answer_line(result: Marked) -> dict[str, Json]:
@@ -121,7 +121,7 @@ def answer_line(result: Marked) -> dict[str, Json]:
     return {**own, **{k: v for k, v in result.question.extra.items() if k not in own}}
 
 
-def _mark(voted: Sequence[tuple[Question, Vote]], compare: Compare) -> list[Marked]:
+def mark(voted: Sequence[tuple[Question, Vote]], compare: Compare) -> list[Marked]:
     found = []
     for start in range(0, len(voted), _COMPARED_AT_ONCE):
         some = voted[start : start + _COMPARED_AT_ONCE]
@@ -140,7 +140,7 @@ def _mark(voted: Sequence[tuple[Question, Vote]], compare: Compare) -> list[Mark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Votes:
+class Votes:
     """The votes of a run: those of a pass by question id, of the newest final pass.
 
     A final pass is the newest one until another begins, so that an extension that is interrupted
@@ -152,8 +152,8 @@ class _Votes:
     after: dict[str, Vote]
 
 
-def _votes(run: RunDir) -> _Votes:
-    found = _Votes(before={}, train=[], after={})
+def committed_votes(run: RunDir) -> Votes:
+    found = Votes(before={}, train=[], after={})
     outdated = False
     for line in run.lines("votes.jsonl"):
         if line["event"] != "vote":
@@ -171,7 +171,7 @@ def _votes(run: RunDir) -> _Votes:
     return found
 
 
-def _tallies(results: Sequence[Marked]) -> list[Tally]:
+def tallies(results: Sequence[Marked]) -> list[Tally]:
     return [
         Tally(
             n=m.vote["n"],
@@ -187,7 +187,7 @@ def _tallies(results: Sequence[Marked]) -> list[Tally]:
 def _metrics(run: RunDir, results: Sequence[Marked]) -> dict[str, Json]:
     rng = seeding.report_rng(run.config.seed)
     too_long = sum("too_long" in result.vote for result in results)
-    return {**as_json(vote_metrics(_tallies(results), rng)), "too_long": too_long}
+    return {**as_json(vote_metrics(tallies(results), rng)), "too_long": too_long}
 
 
 def _training(
@@ -198,7 +198,7 @@ def _training(
 ) -> dict[str, Json]:
     """Summarise the training, and how good its pseudo-labels were where there are labels."""
     by_id = {question.id: question for question in questions}
-    results = _mark([(by_id[line["id"]], line) for line in lines], compare)
+    results = mark([(by_id[line["id"]], line) for line in lines], compare)
     seen = _metrics(run, results)
     kept = [line for line in run.lines("votes.jsonl") if line["event"] == "kept"]
     min_share = run.vote_config.min_share
