@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ttrl_cli.api.listing import problems
     from ttrl_cli.api.reporting import report
     from ttrl_cli.api.scaffolding import new
+    from ttrl_cli.api.solution_package import export_solution
     from ttrl_cli.api.solving import best_known, require_solution, resume, solve
     from ttrl_cli.api.verifying import check_certificate, verify
     from ttrl_cli.api.voting import vote, vote_figures, votes
@@ -30,6 +31,7 @@ _MODULES = {
     "copy_problem": "copying",
     "doctor": "diagnose",
     "export": "exporting",
+    "export_solution": "solution_package",
     "memory_plan": "diagnose",
     "new": "scaffolding",
     "problems": "listing",
@@ -51,6 +53,7 @@ __all__ = [
     "copy_problem",
     "doctor",
     "export",
+    "export_solution",
     "memory_plan",
     "new",
     "problems",

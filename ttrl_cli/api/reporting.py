@@ -37,10 +37,23 @@ def report(paths: Sequence[Path], *, out: Path | None = None, by: str | None = N
     if not file.parent.is_dir():
         msg = f"--out {file}: its folder does not exist"
         raise UsageError(msg)
-    made = _data(runs, by)
+    made = [
+        ({**data, "title": name}, texts)
+        for name, (data, texts) in zip(run_names(paths), _data(runs, by), strict=True)
+    ]
     title = ", ".join(dict.fromkeys(run.status.name for run in runs))
     files.write_text(file, page(made, f"{title} - ttrl report"))
     return file
+
+
+def run_names(paths: Sequence[Path]) -> list[str]:
+    """Return the shortest ends of the paths that tell them apart: at least the folder's name."""
+    parts = [path.resolve().parts for path in paths]
+    for length in range(1, max(map(len, parts))):
+        names = ["/".join(one[-length:]) for one in parts]
+        if len(set(names)) == len(set(parts)):
+            return names
+    return [str(path) for path in paths]
 
 
 def _data(runs: Sequence[RunDir], by: str | None) -> list[tuple[dict[str, Json], list[str]]]:

@@ -14,7 +14,6 @@ def about(run: RunDir, summary: Summary) -> dict[str, Json]:
     return {
         "kind": run.status.kind,
         "name": run.status.name,
-        "folder": run.path.resolve().name,
         "start_from": run.status.start_from,
         "summary": asdict(summary),
         # a value, and whether it is the default

@@ -54,7 +54,7 @@ def best_sentences(found: Found, *, direction: str, best_known: float | None) ->
         counted = change(_solution(parent), _solution(node))
         by = "" if counted is None else f"; the change: {counted}"
         sentences.append(f"It was made from {parent.id}{had}{by}.")
-    sentences.append(f"That is {_times(found.generations)} from the seed.")
+    sentences.append(f"It is {_times(found.generations)} away from its seed.")
     return sentences
 
 

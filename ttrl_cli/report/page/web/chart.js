@@ -102,7 +102,7 @@ function drawChart(place, told, given, width) {
   const frame = `clip-${(clips += 1)}`;
   const lines = svg("g", { "clip-path": `url(#${frame})` });
   picture.append(
-    svg("clipPath", { id: frame }, svg("rect", { x: MARGIN.left, y: 4, width: inner.w + 6, height: inner.h + 10 })),
+    svg("clipPath", { id: frame }, svg("rect", { x: MARGIN.left - 5, y: 4, width: inner.w + 10, height: inner.h + 10 })),
     lines,
   );
   for (const one of given.series) {
@@ -135,7 +135,9 @@ function drawAxes(picture, domain, X, Y, width, height, label) {
   }
   const xs = niceTicks(domain.x[0], domain.x[1], width < 420 ? 3 : 6).filter(Number.isInteger);
   for (const x of xs) {
-    picture.append(svg("text", { class: "tick mid", x: X(x), y: bottom + 16 }, count(x)));
+    const side = X(x) > width - 26 ? "end" : "mid";
+    const left = side === "end" ? width - 2 : X(x);
+    picture.append(svg("text", { class: `tick ${side}`, x: left, y: bottom + 16 }, count(x)));
   }
   picture.append(
     svg("path", { class: "axis", d: `M${MARGIN.left} ${bottom}H${width - MARGIN.right}` }),

@@ -3,7 +3,7 @@
 function heading(run, facts) {
   const { summary } = run;
   const origin = [
-    `${run.kind === "solve" ? "search" : "vote"} in ${run.folder}`,
+    `${run.kind === "solve" ? "search" : "vote"} in ${run.summary.run}`,
     `begun ${run.provenance.started}`,
     summary.stopped_by ? `ended by: ${summary.stopped_by}` : "",
     run.start_from ? `started from ${run.start_from}` : "",
@@ -51,9 +51,9 @@ function sideBySide(runs) {
   const alike = searches.length > 1 && new Set(searches.map((run) => `${run.name} ${run.direction}`)).size === 1;
   const differences = differing(runs);
   return [
-    section("Side by side", "", table(["", ...runs.map((run) => run.folder)], rows, "list")),
+    section("Side by side", "", table(["", ...runs.map((run) => run.title)], rows, "list")),
     differences.length
-      ? section("What differs in their options", "", table(["", ...runs.map((run) => run.folder)], differences, "list"))
+      ? section("What differs in their options", "", table(["", ...runs.map((run) => run.title)], differences, "list"))
       : null,
     alike ? section("Best so far", "", bestSoFar(searches)) : null,
   ];
@@ -64,7 +64,7 @@ function bestSoFar(runs) {
   const series = runs.map((run, at) => {
     const points = improvements(run).map(([sample, value]) => [sample, value]);
     if (points.length) points.push([run.nodes.id.length - run.first, points[points.length - 1][1]]);
-    return { name: run.folder, kind: kinds[at % kinds.length], points, stairs: true };
+    return { name: run.title, kind: kinds[at % kinds.length], points, stairs: true };
   });
   const known = runs[0].summary.best_known;
   return chart({
@@ -92,7 +92,7 @@ function draw() {
     for (const button of bar.children) button.setAttribute("aria-selected", String(button === chosen));
     fill(place, pieces());
   };
-  for (const [name, pieces] of [["All runs", () => sideBySide(RUNS)], ...RUNS.map((run) => [run.folder, () => one(run)])]) {
+  for (const [name, pieces] of [["All runs", () => sideBySide(RUNS)], ...RUNS.map((run) => [run.title, () => one(run)])]) {
     const button = el("button", { type: "button", onclick: () => open(button, pieces) }, name);
     bar.append(button);
   }

@@ -113,7 +113,7 @@ function samples(run, question) {
       place,
       read.map((one, index) => {
         const at = chosen[index];
-        const facts = `${one.answer ?? "no answer"} \u00b7 ${plural(attempts.tokens[at], "token")}${attempts.finished[at] ? "" : ", cut off"}`;
+        const facts = `${one.answer ?? "no answer"} \u00b7 ${attempts.tokens[at] ? plural(attempts.tokens[at], "token") : "scripted"}${attempts.finished[at] ? "" : ", cut off"}`;
         return el("details", {}, el("summary", {}, facts), one.reason ? el("p", { class: "note" }, one.reason) : null, code(one.text || "", "wrap"));
       }),
       el("p", { class: "note" }, `${read.length} of the step's samples`),

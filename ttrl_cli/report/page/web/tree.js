@@ -106,10 +106,20 @@ function tree(run, best, chosen) {
   return view;
 }
 
-function shade(run, domain, value) {
-  const share = (value - domain[0]) / (domain[1] - domain[0] || 1);
-  const good = run.direction === "minimize" ? 1 - share : share;
-  return Math.max(0, Math.min(SHADES - 1, Math.floor(good * SHADES)));
+// By rank, so that far outliers do not make all others look alike.
+function shader(run) {
+  const ranked = run.nodes.score.filter((value) => value !== null).sort((a, b) => a - b);
+  return (value) => {
+    let [low, high] = [0, ranked.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (ranked[middle] < value) low = middle + 1;
+      else high = middle;
+    }
+    const share = low / Math.max(1, ranked.length - 1);
+    const good = run.direction === "minimize" ? 1 - share : share;
+    return Math.max(0, Math.min(SHADES - 1, Math.floor(good * SHADES)));
+  };
 }
 
 function arrange(view) {
@@ -118,7 +128,7 @@ function arrange(view) {
   Object.assign(view, layout(run, view.nodes));
   const steps = view.nodes.map((node) => run.nodes.step[node]);
   view.steps = [Math.min(...steps, 0), Math.max(...steps, 1)];
-  const domain = scoreDomain(run);
+  const shade = shader(run);
   view.trunk = new Set(ancestry(run, best));
   view.edges = svg("path", { class: "edge" });
   view.chain = svg("path", { class: "edge chosen" });
@@ -127,7 +137,7 @@ function arrange(view) {
   view.label = svg("text", { class: "label" });
   view.spots = view.nodes.map((node) => {
     const value = run.nodes.score[node];
-    const kind = value === null ? "invalid" : `shade-${shade(run, domain, value)}`;
+    const kind = value === null ? "invalid" : `shade-${shade(value)}`;
     return svg("circle", {
       class: `node ${kind}${view.trunk.has(node) ? " best" : ""}`,
       r: view.trunk.has(node) ? 5.5 : value === null ? 2.5 : 4,
@@ -215,7 +225,7 @@ function drawTree(view) {
       "text-anchor": right ? "end" : "start",
     });
   }
-  view.label.textContent = place ? `${run.nodes.id[state.node]}  ${score(run.nodes.score[state.node])}` : "";
+  view.label.textContent = place ? `${run.nodes.id[state.node]}: ${score(run.nodes.score[state.node])}` : "";
 }
 
 function drawSteps(view) {

@@ -135,7 +135,7 @@ function trainingCharts(run) {
     small("Ground truth", "share of samples that are right", [of("ground-truth ratio", "one", "ground_truth")], whole),
     small("Majority", "share of samples in it", [of("majority share", "one", "majority")], whole),
     small("Entropy of the votes", "nats", [of("entropy", "one", "entropy")], { from0: true }),
-    small("Length", "tokens a sample", [of("tokens", "one", "length")], { from0: true }),
-  ].filter((one) => one.querySelector(".plot:empty"));
+    run.summary.tokens && small("Length", "tokens a sample", [of("tokens", "one", "length")], { from0: true }),
+  ].filter((one) => one && one.querySelector(".plot:empty"));
   return el("div", { class: "small-charts" }, drawn);
 }
