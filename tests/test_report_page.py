@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -84,7 +86,7 @@ def test_no_script_of_a_solution_runs(hostile: Path) -> None:
         for node in ("1.0.0", "1.0.1", "1.1.0", "seed.0"):
             found.page.locator("select").first.select_option("every")
             found.page.locator(f'circle[data-node="{node}"]').click()
-            found.page.wait_for_function(f"document.querySelector('h3').innerText.startsWith('{node}')")
+            found.page.wait_for_function(f"() => document.querySelector('h3').innerText.startsWith('{node}')")
             for tab in found.page.get_by_role("tab").all():
                 tab.click()
         assert MARKUP in found.page.inner_text("#seen")
@@ -113,24 +115,36 @@ def test_no_text_of_a_vote_runs(tmp_path: Path) -> None:
 
 
 def test_the_policy_refuses_what_would_be_added(search: Path, tmp_path: Path) -> None:
-    """A script, an image or a form that got into the page against all odds does nothing."""
-    added = (
-        "<script>window.owned = 1</script><img src='http://canary.invalid/b.png'>"
-        "<body onload='window.owned = 1'>"
-    )
-    file = tmp_path / "changed.html"
-    file.write_text(search.read_text().replace("</body>", f"{added}</body>"))
-    with opened(file) as found:
-        assert found.page.evaluate("window.owned") is None
-        assert found.requests == []
-        assert any("Content Security Policy" in error for error in found.errors)
+    """A script or an image that got into the page against all odds does nothing, and asks nobody."""
+    asked: list[str] = []
+
+    class Canary(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Canary) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        added = f"<script>window.owned = 1; fetch('{address}/b')</script><img src='{address}/c'>"
+        file = tmp_path / "changed.html"
+        file.write_text(search.read_text().replace("</body>", f"{added}</body>"))
+        with opened(file) as found:
+            found.page.evaluate(f"() => fetch('{address}/d').catch(() => 0)")
+            assert found.page.evaluate("window.owned") is None
+            assert len([one for one in found.errors if "Content Security Policy" in one]) >= 3
+        server.shutdown()
+    assert asked == []
 
 
 def test_the_tree_opens_a_solution(page: Opened) -> None:
     """A click on a node shows its score, its change, its completion and the prompt it came from."""
     assert page.page.inner_text("h3").startswith("2.0.1 (step 2, sample 6)")
     page.page.locator('circle[data-node="1.0.1"]').click()
-    page.page.wait_for_function("document.querySelector('h3').innerText.startsWith('1.0.1')")
+    page.page.wait_for_function("() => document.querySelector('h3').innerText.startsWith('1.0.1')")
     assert "score\n50" in page.page.inner_text(".solution")
     assert page.page.locator(".solution del").inner_text() == "1"
     assert page.page.locator(".solution ins").inner_text() == "50"
@@ -145,9 +159,10 @@ def test_the_tree_zooms_and_moves(page: Opened) -> None:
     first = node.bounding_box()
     page.page.get_by_title("Zoom in").click()
     page.page.wait_for_function(
-        f"document.querySelector('circle[data-node=\"2.0.1\"]').getBoundingClientRect().x != {first['x']}"
+        f"() => document.querySelector('circle[data-node=\"2.0.1\"]').getBoundingClientRect().x != {first['x']}"
     )
     zoomed = node.bounding_box()
+    page.page.locator(".tree").scroll_into_view_if_needed()
     frame = page.page.locator(".tree").bounding_box()
     x, y = frame["x"] + frame["width"] / 2, frame["y"] + frame["height"] / 2
     page.page.mouse.move(x, y)
@@ -155,11 +170,11 @@ def test_the_tree_zooms_and_moves(page: Opened) -> None:
     page.page.mouse.move(x - 40, y - 10, steps=4)
     page.page.mouse.up()
     page.page.wait_for_function(
-        f"document.querySelector('circle[data-node=\"2.0.1\"]').getBoundingClientRect().x < {zoomed['x']} - 20"
+        f"() => document.querySelector('circle[data-node=\"2.0.1\"]').getBoundingClientRect().x < {zoomed['x']} - 20"
     )
     page.page.get_by_role("button", name="Fit").click()
     page.page.wait_for_function(
-        f"Math.abs(document.querySelector('circle[data-node=\"2.0.1\"]').getBoundingClientRect().x - {first['x']}) < 1"
+        f"() => Math.abs(document.querySelector('circle[data-node=\"2.0.1\"]').getBoundingClientRect().x - {first['x']}) < 1"
     )
 
 
@@ -167,9 +182,9 @@ def test_keys_walk_through_the_tree(page: Opened) -> None:
     """Left goes to the parent, right to the child that led to the best."""
     page.page.locator(".tree").focus()
     page.page.keyboard.press("ArrowLeft")
-    page.page.wait_for_function("document.querySelector('h3').innerText.startsWith('1.0.1')")
+    page.page.wait_for_function("() => document.querySelector('h3').innerText.startsWith('1.0.1')")
     page.page.keyboard.press("ArrowRight")
-    page.page.wait_for_function("document.querySelector('h3').innerText.startsWith('2.0.1')")
+    page.page.wait_for_function("() => document.querySelector('h3').innerText.startsWith('2.0.1')")
 
 
 def test_the_three_answers_can_be_read(page: Opened) -> None:

@@ -53,7 +53,7 @@ def write_results(
         compare: Compares the answers with the labels.
         cut_off: Returns how many comparisons of the run were cut off, those with labels included.
     """
-    votes = committed_votes(run)
+    votes = read_votes(run)
     trained = run.config.steps > 0
     before = marked(questions.questions, votes.before, compare)
     after = marked(questions.questions, votes.after, compare)
@@ -122,6 +122,7 @@ def answer_line(result: Marked) -> dict[str, Json]:
 
 
 def mark(voted: Sequence[tuple[Question, Vote]], compare: Compare) -> list[Marked]:
+    """Compare each vote's classes with its question's label."""
     found = []
     for start in range(0, len(voted), _COMPARED_AT_ONCE):
         some = voted[start : start + _COMPARED_AT_ONCE]
@@ -140,11 +141,16 @@ def mark(voted: Sequence[tuple[Question, Vote]], compare: Compare) -> list[Marke
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Votes:
+class RunVotes:
     """The votes of a run: those of a pass by question id, of the newest final pass.
 
     A final pass is the newest one until another begins, so that an extension that is interrupted
     takes no answers away.
+
+    Attributes:
+        before: Those of the untrained model.
+        train: Those of the training steps, in order.
+        after: Those of the final pass.
     """
 
     before: dict[str, Vote]
@@ -152,8 +158,9 @@ class Votes:
     after: dict[str, Vote]
 
 
-def committed_votes(run: RunDir) -> Votes:
-    found = Votes(before={}, train=[], after={})
+def read_votes(run: RunDir) -> RunVotes:
+    """Read the votes of a run from what is committed."""
+    found = RunVotes(before={}, train=[], after={})
     outdated = False
     for line in run.lines("votes.jsonl"):
         if line["event"] != "vote":
@@ -172,6 +179,7 @@ def committed_votes(run: RunDir) -> Votes:
 
 
 def tallies(results: Sequence[Marked]) -> list[Tally]:
+    """Return the counts of votes that the metrics need."""
     return [
         Tally(
             n=m.vote["n"],

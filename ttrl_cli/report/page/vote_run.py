@@ -14,7 +14,7 @@ from ttrl_cli.report.page.texts import Texts
 from ttrl_cli.report.summary import summarise
 from ttrl_cli.report.votes import (
     Marked,
-    committed_votes,
+    read_votes,
     mark,
     marked,
     read_summary,
@@ -44,7 +44,7 @@ def vote_run(
     config = run.vote_config
     questions = load_questions(run.path / "questions.jsonl", skip_bad=True)
     fields = _fields(questions, by, run)
-    votes = committed_votes(run)
+    votes = read_votes(run)
     by_id = {question.id: question for question in questions.questions}
     training = mark([(by_id[line["id"]], line) for line in votes.train], compare)
     metrics = columns(run.lines("metrics.jsonl"))

@@ -16,17 +16,12 @@ function niceTicks(low, high, most) {
 }
 
 function tickText(value, ticks) {
-  const gap = ticks.length > 1 ? ticks[1] - ticks[0] : Math.abs(value) || 1;
   if (Math.abs(value) >= 1e6) return value.toExponential(1);
   if (Math.abs(value) >= 1e4) return `${Number((value / 1000).toPrecision(4))}k`;
-  const digits = Math.max(0, Math.min(8, Math.ceil(-Math.log10(gap) + 1e-9 + (2.5e-9 > gap))));
-  const exact = Number(value.toPrecision(10));
-  return exact.toFixed(digits).length > 8 ? String(Number(value.toPrecision(6))) : exact.toFixed(digits);
-}
-
-function padded([low, high]) {
-  const room = (high - low || Math.abs(high) || 1) * 0.06;
-  return [low - room, high + room];
+  const exact = (digits) => ticks.every((tick) => Math.abs(Number(tick.toFixed(digits)) - tick) < 1e-9);
+  let digits = 0;
+  while (digits < 8 && !exact(digits)) digits += 1;
+  return value.toFixed(digits);
 }
 
 // given: title, note, x (its label), series [{name, kind, points, stairs, dots}], dots (points that
