@@ -1,7 +1,6 @@
 """The problem's own code as its author knows it: where it runs, what it imports, how it ends."""
 
 import sys
-import time
 import uuid
 from pathlib import Path
 from textwrap import dedent

@@ -44,7 +44,9 @@ def all_of(file: Path) -> Any:
 
 def records_of(file: Path) -> list[dict[str, Any]]:
     """The texts of a report, unpacked."""
-    parts = re.findall(r'<script type="application/gzip" id="[^"]*">(.*?)</script>', file.read_text())
+    parts = re.findall(
+        r'<script type="application/gzip" id="[^"]*">(.*?)</script>', file.read_text()
+    )
     return list(unpacked(parts))
 
 
@@ -78,7 +80,7 @@ def test_what_the_model_saw_is_the_prompt_that_was_sent(run: Path) -> None:
 
 
 def test_every_attempt_is_a_node_with_its_texts(run: Path) -> None:
-    """Nodes are the roots, then the attempts in order; a refused one has its reason and no score."""
+    """Nodes are the roots, then the attempts in order; a refused one has a reason and no score."""
     file = report(run)
     data, records = data_of(file), records_of(file)
     nodes = data["nodes"]
@@ -131,7 +133,9 @@ def test_the_page_may_ask_for_nothing() -> None:
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_scripts_parse_no_markup_and_no_code(name: str) -> None:
     """What a run says can only become a text node or an attribute of an element of ours."""
-    forbidden = r"innerHTML|outerHTML|insertAdjacent|document\.write|\beval\b|Function\(|\.href|\.src"
+    forbidden = (
+        r"innerHTML|outerHTML|insertAdjacent|document\.write|\beval\b|Function\(|\.href|\.src"
+    )
     assert not re.search(forbidden, (WEB / name).read_text())
 
 
@@ -288,7 +292,8 @@ def vote(tmp_path_factory: pytest.TempPathFactory) -> Path:
     asked = write_lines(folder / "questions.jsonl", questions)
     lines = [{"key": "easy", "text": f"Answer: {a}"} for a in (2, 2, 2, 3, 2, 2, 2, 2, 2, 2, 2, 2)]
     lines += [
-        {"key": "hard", "text": f"Answer: {a}"} for a in (11, 11, 12, 13, 12, 12, 11, 12, 12, 12, 12, 11)
+        {"key": "hard", "text": f"Answer: {a}"}
+        for a in (11, 11, 12, 13, 12, 12, 11, 12, 12, 12, 12, 11)
     ]
     replay = write_lines(folder / "replay.jsonl", lines)
     options = ["--n", 4, "--groups", 2, "--steps", 1, "--quiet"]

@@ -40,5 +40,7 @@ def change(before: str, after: str) -> Change | None:
     old, new = (text.split() if one_line else text.splitlines() for text in (before, after))
     if max(len(old), len(new)) > MOST_PARTS:
         return None
-    same = sum(m.size for m in SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks())
+    same = sum(
+        m.size for m in SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks()
+    )
     return Change(unit=unit, removed=len(old) - same, added=len(new) - same, total=len(new))

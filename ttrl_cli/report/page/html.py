@@ -23,6 +23,7 @@ SCRIPTS = (
     "chart.js",
     "distribution.js",
     "tree.js",
+    "tree-moves.js",
     "solution.js",
     "attempts.js",
     "search.js",

@@ -35,9 +35,7 @@ def search_run(run: RunDir) -> tuple[dict[str, Json], list[str]]:
     first = sum(node.status in ("seed", "earlier") for node in all_nodes)
     metrics = columns(run.lines("metrics.jsonl"))
     metrics["spread"] = reward_spread(all_nodes[first:])
-    said, seen = health_sentences(
-        metrics, trained=config.train, replayed=is_replay(config.sampler)
-    )
+    said, seen = health_sentences(metrics, trained=config.train, replayed=is_replay(config.sampler))
     best = _best(run, problem, all_nodes, number_of)
     texts, prompts = _texts(problem, all_nodes, states)
     summary = summarise(run, problem.spec.best_known)

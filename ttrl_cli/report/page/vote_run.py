@@ -14,10 +14,10 @@ from ttrl_cli.report.page.texts import Texts
 from ttrl_cli.report.summary import summarise
 from ttrl_cli.report.votes import (
     Marked,
-    read_votes,
     mark,
     marked,
     read_summary,
+    read_votes,
     tallies,
 )
 from ttrl_cli.rundir import RunDir
@@ -52,8 +52,12 @@ def vote_run(
     said, seen = health_sentences(metrics, trained=config.train, replayed=is_replay(config.sampler))
     figures = read_summary(run)
     passes = {
-        "before": {m.question.id: _vote(m) for m in marked(questions.questions, votes.before, compare)},
-        "after": {m.question.id: _vote(m) for m in marked(questions.questions, votes.after, compare)},
+        "before": {
+            m.question.id: _vote(m) for m in marked(questions.questions, votes.before, compare)
+        },
+        "after": {
+            m.question.id: _vote(m) for m in marked(questions.questions, votes.after, compare)
+        },
     }
     data = {
         **about(run, summarise(run, None)),
@@ -178,5 +182,3 @@ def _fields(questions: Questions, by: str | None, run: RunDir) -> list[str]:
 
 def _value(value: Json) -> str:
     return "none" if value is None else str(value)
-
-
