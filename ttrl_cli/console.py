@@ -45,6 +45,7 @@ class Console:
     def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet
         self.err = RichConsole(stderr=True, highlight=False, soft_wrap=True)
+        self.out = RichConsole(highlight=False)
 
     def result(self, text: str) -> None:
         """Print a result; drop the rest of it once the reader has closed the pipe.

@@ -118,10 +118,18 @@ def write_lines(path: Path, lines: Iterable[Mapping[str, Json]]) -> None:
 
 
 def read_lines(path: Path, length: int) -> Iterator[dict[str, Json]]:
-    """Yield the records in the first `length` bytes of a JSON lines file."""
-    with path.open("rb") as file:
-        while file.tell() < length:
-            yield json.loads(file.readline())
+    """Yield the records in the first `length` bytes of a JSON lines file.
+
+    Raises:
+        UsageError: If the file is missing, shorter, or holds a line that is no record.
+    """
+    try:
+        with path.open("rb") as file:
+            while file.tell() < length:
+                yield json.loads(file.readline())
+    except (OSError, ValueError) as error:
+        msg = f"{path} is damaged: {error}"
+        raise UsageError(msg) from error
 
 
 def truncate(path: Path, length: int) -> None:

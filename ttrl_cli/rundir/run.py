@@ -309,13 +309,35 @@ class RunDir:
         self.write_status(replace(self.status, totals=Totals(**commit["totals"])))
         return folder, commit["extra"]
 
-    def lines(self, log: str) -> Iterator[dict[str, Json]]:
-        """Return the committed records of one of LOGS, without those that were appended later."""
-        folder = self.last_checkpoint()
-        if folder is None:
-            return iter(())
-        length = files.read_checked(folder / "commit.json")["lengths"][log]
-        return files.read_lines(self.path / log, length)
+    def lengths(self) -> Mapping[str, int]:
+        """Return the committed length in bytes of each of LOGS; nothing before the first commit.
+
+        Logs that are read to lengths of one commit agree, also while another process appends.
+
+        Raises:
+            UsageError: If the newest commit is damaged.
+        """
+        while (folder := self.last_checkpoint()) is not None:
+            try:
+                lengths: Mapping[str, int] = files.read_checked(folder / "commit.json")["lengths"]
+            except UsageError:
+                if folder.exists():
+                    raise
+                continue  # the run went on, and has removed it
+            return lengths
+        return {}
+
+    def lines(
+        self, log: str, lengths: Mapping[str, int] | None = None
+    ) -> Iterator[dict[str, Json]]:
+        """Return the committed records of one of LOGS, without those that were appended later.
+
+        Args:
+            log: The file.
+            lengths: The commit to read to, as `lengths` returned it; by default the newest.
+        """
+        length = (self.lengths() if lengths is None else lengths).get(log, 0)
+        return files.read_lines(self.path / log, length) if length else iter(())
 
     def last_checkpoint(self) -> Path | None:
         """Return the newest complete checkpoint; None if there is none."""
