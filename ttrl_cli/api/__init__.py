@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from ttrl_cli.api.exporting import export
     from ttrl_cli.api.listing import problems
     from ttrl_cli.api.measuring import measure
+    from ttrl_cli.api.reporting import report
     from ttrl_cli.api.scaffolding import new
+    from ttrl_cli.api.solution_package import export_solution
     from ttrl_cli.api.solving import best_known, require_solution, resume, solve
     from ttrl_cli.api.verifying import check_certificate, verify
     from ttrl_cli.api.voting import vote, vote_figures, votes
@@ -31,10 +33,12 @@ _MODULES = {
     "doctor": "diagnose",
     "export": "exporting",
     "measure": "measuring",
+    "export_solution": "solution_package",
     "memory_plan": "diagnose",
     "new": "scaffolding",
     "problems": "listing",
     "prompt_note": "diagnose",
+    "report": "reporting",
     "require_solution": "solving",
     "resume": "solving",
     "solve": "solving",
@@ -51,11 +55,13 @@ __all__ = [
     "copy_problem",
     "doctor",
     "export",
+    "export_solution",
     "measure",
     "memory_plan",
     "new",
     "problems",
     "prompt_note",
+    "report",
     "require_solution",
     "resume",
     "solve",

@@ -12,13 +12,25 @@ from ttrl_cli.cli.resume import RunPath
 def export(
     run: RunPath,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to make.")],
+    *,
+    solution: Annotated[
+        bool,
+        typer.Option("--solution", help="Write the best solution, with all that checks it."),
+    ] = False,
 ) -> None:
-    """Write the adapter that a run has learned as a peft folder.
+    """Write the adapter that a run has learned as a peft folder; or its best solution.
 
-    transformers, peft and vLLM load it beside the run's model. Of a vote it holds the weights that
-    were kept, of a search the newest ones.
+    transformers, peft and vLLM load the adapter beside the run's model. Of a vote it holds the
+    weights that were kept, of a search the newest ones.
+
+    With --solution it is a package for a reviewer: the best solution of a search, its data and
+    certificate, the problem with its verifier, the solutions it was made from, the run's options
+    and provenance, and a README with the one command that checks it. That command is run first.
+
+    Example: ttrl export runs/ac1-1 --solution ac1-solution
     """
     from ttrl_cli import api
     from ttrl_cli.console import Console
 
-    Console().result_exact(os.fsencode(api.export(run, folder)))
+    made = api.export_solution(run, folder) if solution else api.export(run, folder)
+    Console().result_exact(os.fsencode(made))

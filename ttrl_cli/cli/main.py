@@ -21,6 +21,7 @@ from ttrl_cli.cli import (
     model,
     new,
     problems,
+    report,
     resume,
     show,
     solve,
@@ -71,6 +72,7 @@ app.command("solve")(solve.solve)
 app.command("vote")(vote.vote)
 app.command("resume")(resume.resume)
 app.command("show")(show.show)
+app.command("report")(report.report)
 app.command("best")(best.best)
 app.command("verify")(verify.verify)
 app.command("measure")(measure.measure)

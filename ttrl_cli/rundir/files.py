@@ -42,8 +42,17 @@ def write_json(path: Path, value: Mapping[str, Json], *, indent: int | None = 1)
         ValueError: If a number in it is not finite.
     """
     body = dumps({"schema_version": SCHEMA_VERSION, **value}, indent=indent)
+    write_text(path, body + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a text file atomically.
+
+    Raises:
+        UnwritableError: If it cannot be written; an older one then remains.
+    """
     with writing(path), _replacing(path) as temporary:
-        temporary.write_text(body + "\n", encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
 
 
 def read_checked(path: Path) -> dict[str, Json]:
