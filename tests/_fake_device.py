@@ -96,6 +96,12 @@ class Watch(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Count a call and run it; a value that is read is 1."""
         kwargs = kwargs or {}
+        # in inference mode composite calls come here as a whole
+        if torch.is_inference_mode_enabled() and func not in _ASIDE:
+            with self:
+                parts = func.decompose(*args, **kwargs)
+            if parts is not NotImplemented:
+                return parts
         given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
         here = [tensor for tensor in given if tensor.device.type == NAME]
         if func is torch.ops.aten._local_scalar_dense.default:
@@ -192,7 +198,7 @@ def _stand_in(tensor: Any) -> Any:
     _reads["all"] += 1
     if tensor.is_floating_point():
         return np.ones(tuple(tensor.shape))
-    return (np.arange(tensor.numel()).reshape(tuple(tensor.shape)) * 7 + _reads["all"]) % 251
+    return (np.arange(tensor.numel()).reshape(tuple(tensor.shape)) * 7 + _reads["all"]) % 13
 
 
 def _tolist(tensor: Any) -> Any:
