@@ -50,6 +50,8 @@ def begin() -> torch.device:
     FakeTensor.tolist = _tolist  # type: ignore[method-assign]
     FakeTensor.numpy = _numpy  # type: ignore[assignment, method-assign]
     FakeTensor.data_ptr = _address  # type: ignore[method-assign]
+    FakeTensor.__getitem__ = _get
+    FakeTensor.__setitem__ = _set
     torch.tensor = _tensor
     head._TOKENS[NAME] = head._TOKENS["cuda"]
     return torch.device(NAME, 0)
@@ -189,6 +191,7 @@ def _size(tensor: torch.Tensor) -> int:
 
 
 _real_tensor = torch.tensor
+_real_get, _real_set = torch.Tensor.__getitem__, torch.Tensor.__setitem__
 _reads = Counter[str]()
 
 
@@ -219,3 +222,17 @@ def _tensor(data: Any, *, device: Any = None, **options: Any) -> torch.Tensor:
     if isinstance(made, FakeTensor) and made.ndim:
         made = torch.empty(made.shape, dtype=made.dtype)
     return made if device is None else made.to(device)
+
+
+def _get(tensor: Any, index: Any) -> Any:
+    """Index by a list as PyTorch does, which uploads it."""
+    return _real_get(tensor, _uploaded(index, tensor))
+
+
+def _set(tensor: Any, index: Any, value: Any) -> None:
+    """As `_get`, to assign."""
+    _real_set(tensor, _uploaded(index, tensor), value)
+
+
+def _uploaded(index: Any, tensor: Any) -> Any:
+    return torch.tensor(index, device=tensor.device) if isinstance(index, list) else index
