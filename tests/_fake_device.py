@@ -143,7 +143,8 @@ class Watch(TorchDispatchMode):
         count = flop_registry.get(getattr(func, "overloadpacket", func))
         if count:
             kind = "attention" if "attn" in name or "attention" in name else "products"
-            self.flops[kind] += count(*args, **kwargs, out_val=out)
+            factors = args[:2] if func._overloadname == "dtype" else args
+            self.flops[kind] += count(*factors, **kwargs, out_val=out)
 
 
 @contextmanager

@@ -74,4 +74,4 @@ def test_a_drawn_token_waits_three_times_at_most(counted: dict[str, Any]) -> Non
     assert len(counted["written"]) == 12
     assert counted["written"][0] < STEPS  # rows ended before others, which were moved
     assert sampling["waits"] <= 3 * STEPS + 8
-    assert sampling["uploads"] <= 30 * STEPS
+    assert sampling["uploads"] <= 8 * STEPS
