@@ -50,6 +50,8 @@ def begin() -> torch.device:
     FakeTensor.tolist = _tolist  # type: ignore[method-assign]
     FakeTensor.numpy = _numpy  # type: ignore[assignment, method-assign]
     FakeTensor.data_ptr = _address  # type: ignore[method-assign]
+    FakeTensor.__getitem__ = _get
+    FakeTensor.__setitem__ = _set
     torch.tensor = _tensor
     head._TOKENS[NAME] = head._TOKENS["cuda"]
     return torch.device(NAME, 0)
@@ -96,6 +98,12 @@ class Watch(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Count a call and run it; a value that is read is 1."""
         kwargs = kwargs or {}
+        # in inference mode composite calls come here as a whole
+        if torch.is_inference_mode_enabled() and func not in _ASIDE:
+            with self:
+                parts = func.decompose(*args, **kwargs)
+            if parts is not NotImplemented:
+                return parts
         given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
         here = [tensor for tensor in given if tensor.device.type == NAME]
         if func is torch.ops.aten._local_scalar_dense.default:
@@ -135,7 +143,8 @@ class Watch(TorchDispatchMode):
         count = flop_registry.get(getattr(func, "overloadpacket", func))
         if count:
             kind = "attention" if "attn" in name or "attention" in name else "products"
-            self.flops[kind] += count(*args, **kwargs, out_val=out)
+            factors = args[:2] if func._overloadname == "dtype" else args
+            self.flops[kind] += count(*factors, **kwargs, out_val=out)
 
 
 @contextmanager
@@ -183,6 +192,7 @@ def _size(tensor: torch.Tensor) -> int:
 
 
 _real_tensor = torch.tensor
+_real_get, _real_set = torch.Tensor.__getitem__, torch.Tensor.__setitem__
 _reads = Counter[str]()
 
 
@@ -192,7 +202,7 @@ def _stand_in(tensor: Any) -> Any:
     _reads["all"] += 1
     if tensor.is_floating_point():
         return np.ones(tuple(tensor.shape))
-    return (np.arange(tensor.numel()).reshape(tuple(tensor.shape)) * 7 + _reads["all"]) % 251
+    return (np.arange(tensor.numel()).reshape(tuple(tensor.shape)) * 7 + _reads["all"]) % 13
 
 
 def _tolist(tensor: Any) -> Any:
@@ -213,3 +223,17 @@ def _tensor(data: Any, *, device: Any = None, **options: Any) -> torch.Tensor:
     if isinstance(made, FakeTensor) and made.ndim:
         made = torch.empty(made.shape, dtype=made.dtype)
     return made if device is None else made.to(device)
+
+
+def _get(tensor: Any, index: Any) -> Any:
+    """Index by a list as PyTorch does, which uploads it."""
+    return _real_get(tensor, _uploaded(index, tensor))
+
+
+def _set(tensor: Any, index: Any, value: Any) -> None:
+    """As `_get`, to assign."""
+    _real_set(tensor, _uploaded(index, tensor), value)
+
+
+def _uploaded(index: Any, tensor: Any) -> Any:
+    return torch.tensor(index, device=tensor.device) if isinstance(index, list) else index

@@ -125,7 +125,7 @@ def read(path: Path) -> dict[str, torch.Tensor]:
 
 def sampling(watch: Watch, model: LoadedModel) -> dict[str, Any]:
     """Count a step of sampling: two prompts, twelve rows, of which some end before the others."""
-    sampler = TransformersSampler(model, max_tokens=40, temperature=1.0, seed=0)
+    sampler = TransformersSampler(model, max_tokens=16, temperature=1.0, seed=0)
     prompts = [
         Prompt(key=f"{g}", group=g, messages=(Message(role="user", content="a" * (g + 5)),), n=6)
         for g in range(2)

@@ -522,6 +522,53 @@ def test_packed_rows_learn_as_their_own_forward_does(
     assert learner.update(round_).metrics["train/loss"] == pytest.approx(loss.item(), abs=1e-5)
 
 
+def plain_varlen(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    cu_seq_q: torch.Tensor,
+    cu_seq_k: torch.Tensor,
+    max_q: int,
+    max_k: int,
+    *,
+    scale: float,
+    window_size: tuple[int, int],
+    enable_gqa: bool,
+) -> torch.Tensor:
+    """What PyTorch says that `varlen_attn` computes, row by row; its kernels are for GPUs."""
+    assert (window_size, enable_gqa) == ((-1, 0), True)
+    assert {cu_seq_q.dtype, cu_seq_k.dtype} == {torch.int32}
+    assert (max_q, max_k) == (int(cu_seq_q.diff().max()), int(cu_seq_k.diff().max()))
+    shared = query.shape[1] // key.shape[1]
+    seen = []
+    for q, k, v in zip(
+        query.tensor_split(cu_seq_q[1:-1].long()),
+        key.tensor_split(cu_seq_k[1:-1].long()),
+        value.tensor_split(cu_seq_k[1:-1].long()),
+        strict=True,
+    ):
+        k_heads, v_heads = (part.repeat_interleave(shared, 1) for part in (k, v))
+        scores = scale * torch.einsum("qhd,khd->hqk", q, k_heads)
+        later = torch.ones(scores.shape[1:], dtype=torch.bool).triu(len(k) - len(q) + 1)
+        weights = scores.masked_fill(later, -torch.inf).softmax(-1)
+        seen.append(torch.einsum("hqk,khd->qhd", weights, v_heads))
+    return torch.cat(seen)
+
+
+def test_packed_rows_attend_in_one_call(
+    tmp_path: Path, uneven: Round, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Variable-length attention gets rows and prompts such that loss and gradients are plain."""
+    monkeypatch.setattr(lean_rows, "_PADDED", frozenset())
+    monkeypatch.setattr(lean_rows, "_has_varlen", lambda _: True)
+    monkeypatch.setattr(lean_rows.varlen, "varlen_attn", plain_varlen)
+    model, learner = learner_of(make_family("qwen3", tmp_path), noise=0.1)
+    alone = replace(uneven.rows[2], prompt_ids_S=np.array([77]))
+    round_ = make_round((*uneven.rows, alone))
+    expected = plain_gradients(model, plain_loss(model.network, round_))
+    assert_close(gradients_of(model, learner, round_), expected)
+
+
 def test_packed_rows_have_no_padding(uneven: Round, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows of 12, 5 and 1 tokens behind 8 are 18 tokens from position 8 on, and 36 if padded."""
     group = group_rows(uneven.rows)[0]

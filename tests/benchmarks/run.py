@@ -48,6 +48,9 @@ SCRIPTS = (
 APART = {
     "certified_bounds.py": "needs published constructions that are not ours to ship",
     "gpu.py": "needs a GPU and vLLM: make bench-gpu",
+    "gpu_model.py": "counts what an update asks of a GPU, and measures nothing",
+    "first_gpu.py": "needs a GPU: make first-gpu",
+    "first_gpu_parts.py": "what first_gpu.py runs",
 }
 """Scripts that are run by hand, and why."""
 LIBRARIES = ("torch", "transformers", "trl", "peft")
