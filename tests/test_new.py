@@ -271,7 +271,7 @@ def test_coinciding_points_are_worth_nothing(tmp_path: Path, kind: str):
 def test_templates_are_package_data():
     """The templates lie in the package, and compiled files beside them are not taken for theirs."""
     root = files("ttrl_cli") / "templates"
-    assert {item.name for item in root.iterdir()} == {"common", *KINDS}
+    assert {item.name for item in root.iterdir()} == {"common", "inputs", *KINDS}
     for kind in KINDS:
         assert {"verify.py", *COMMON, *SEEDS[kind]} <= set(template(kind))
         assert not any(name.endswith(".pyc") for name in template(kind))

@@ -208,7 +208,8 @@ _HANGING = "```python\nimport subprocess\n\ndef run():\n    subprocess.run(['sle
 
 
 def heal(tmp_path: Path) -> None:
-    """Make the programs of the second step such as do not hang."""
+    """Make the programs of the second step such as do not hang, and have it sampled anew."""
+    (tmp_path / "run" / "pending.jsonl").unlink()
     write_lines(tmp_path / "replay", [_returning(2)] * 4 + [_returning(3)] * 4)
 
 
