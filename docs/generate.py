@@ -20,7 +20,7 @@ from pydantic import BaseModel
 
 from ttrl_cli.cli.main import app
 from ttrl_cli.config import SolveConfig, VoteConfig
-from ttrl_cli.problem import Command, Evaluator, ProblemSpec
+from ttrl_cli.problem import Command, Evaluator, Measure, ProblemSpec
 from ttrl_cli.prompts import PromptVariables
 from ttrl_cli.questions import VotePrompt
 from ttrl_cli.sampler.replay import ReplayLine
@@ -110,6 +110,7 @@ def problem_page() -> str:
         "A default is a truth value, a whole number, a finite number or a text, and all values "
         "have its type. A mapping may\nsay which values are allowed. "
         "[Writing a problem](writing-a-problem.md) says who is told.\n",
+        _section("measure in its long form", Measure, "measure."),
         _section("run: options a problem prefers", SolveConfig, "run."),
         "## Scripted completions\n\n`--sampler replay:FILE` reads JSON lines. Lines with a key are "
         "served to it in order and\nonce; the others to whoever asks, in order, starting over at "

@@ -109,6 +109,39 @@ def test_prints_commands_that_work():
         assert ttrl(*shlex.split(line)[1:]).code == 0
 
 
+def test_a_problem_with_inputs(here: Path):
+    """It passes its check, and its script has ways to fail and to be better than the seeds."""
+    made = ttrl("new", "tour", "--with-inputs", "--json")
+    assert made.code == 0, made.err
+    seeds = ["seeds/by_column.py", "seeds/in_order.py"]
+    assert made.json["files"] == sorted(
+        [*COMMON, *seeds, "measure.py", "statement.md", "verify.py"]
+    )
+    checked = ttrl("check", "tour", "--json")
+    assert checked.code == 0, checked.err
+    assert (checked.json["findings"], checked.json["differs"]) == ([], "")
+    done = ttrl("solve", "tour", "--sampler", "replay:tour/replay.jsonl", "--json")
+    assert done.code == 0, done.err
+    summary = done.json
+    assert summary["best"]["score"] < 0.6 * summary["seed_score"]
+    assert 0 < summary["valid"] < summary["samples"] == 16
+    attempts = read_lines(here / summary["run"] / "attempts.jsonl")
+    reasons = {attempt["verdict"]["reason"] for attempt in attempts}
+    wanted = {"case 1: timeout", "case 1: error", "case 1: no order of all points"}
+    assert wanted <= reasons
+
+
+@pytest.mark.parametrize(
+    "others", [["--kind", "json"], ["--kind", "text"], ["--from", "sidon_100"]], ids=" ".join
+)
+def test_inputs_go_with_programs(here: Path, others: list[str]):
+    """A solution that is not run has no inputs, and a copy has what its problem has."""
+    done = ttrl("new", "x", "--with-inputs", *others)
+    assert done.code == 2
+    assert "--with-inputs: " in done.err
+    assert list(here.iterdir()) == []
+
+
 # -- what is refused -------------------------------------------------------------------------
 
 
@@ -238,7 +271,7 @@ def test_coinciding_points_are_worth_nothing(tmp_path: Path, kind: str):
 def test_templates_are_package_data():
     """The templates lie in the package, and compiled files beside them are not taken for theirs."""
     root = files("ttrl_cli") / "templates"
-    assert {item.name for item in root.iterdir()} == {"common", *KINDS}
+    assert {item.name for item in root.iterdir()} == {"common", "inputs", *KINDS}
     for kind in KINDS:
         assert {"verify.py", *COMMON, *SEEDS[kind]} <= set(template(kind))
         assert not any(name.endswith(".pyc") for name in template(kind))

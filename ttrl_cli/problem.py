@@ -86,10 +86,8 @@ class Measure(_Section):
     """FILE.py:FUNCTION, (candidate, trial) -> data, plain JSON values; it runs in the grading
     worker, and calls the candidate."""
     command: Annotated[list[str], Field(min_length=1)] | None = None
-    """In its place a program and arguments, run in the problem's folder.
-
-    It reads {"solution", "split", "seed", "settings"} as JSON and prints the data.
-    """
+    """In its place a program and arguments, run in the problem's folder: it reads {"solution",
+    "split", "seed", "settings"} as JSON and prints the data."""
     seconds: Annotated[float, Field(gt=0)] = 600.0
     """Most that measuring one candidate may take; what a candidate uses up is its own failure.
     Waiting for a free core does not count."""

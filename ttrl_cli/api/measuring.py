@@ -108,13 +108,14 @@ def measure(
         number=trial,
         verdict=found.verdict,
         data=found.data,
-        calls=tuple(map(_described, found.calls)),
+        calls=tuple(map(_shown, found.calls)),
         secret=grader.secret,
         warning=grader.warning,
     )
 
 
-def _described(call: Outcome) -> dict[str, Json]:
+def _shown(call: Outcome) -> dict[str, Json]:
+    """Return what is shown of a call."""
     return {
         "status": call.status,
         "seconds": round(call.seconds, 6),

@@ -42,7 +42,8 @@ def new(path: Path, kind: str = "program", *, with_inputs: bool = False) -> Scaf
         with_inputs: Whether the problem's own code is to drive the program, with inputs.
 
     Raises:
-        UsageError: If the name or the kind is not valid, or goes with no inputs, or the folder exists or cannot be made.
+        UsageError: If the name or the kind is not valid, or the kind has no inputs, or the folder
+            exists or cannot be made.
     """
     _check_kind(kind)
     if with_inputs and kind != "program":

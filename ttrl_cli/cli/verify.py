@@ -64,7 +64,7 @@ def verify(
         msg = "expected PROBLEM and SOLUTION, or --certificate FILE"
         raise UsageError(msg)
     if out is not None:
-        _require_new(out, certify=certify)
+        _require_place(out, certify=certify)
     from ttrl_cli import api
 
     found = api.verify(
@@ -80,11 +80,11 @@ def verify(
     _tell(found, out, drawn=secret_file is None, as_json=as_json)
 
 
-def _require_new(out: Path, *, certify: bool) -> None:
-    """Refuse a certificate's file that is not asked for, exists or cannot be made.
+def _require_place(out: Path, *, certify: bool) -> None:
+    """Refuse a place for the certificate where none can be written, or where none is asked for.
 
     Raises:
-        UsageError: If that is so.
+        UsageError: If it is refused.
     """
     if not certify:
         msg = "--out is where the certificate goes: give --certify with it"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ttrl_cli.grading.candidate import Candidate, Measuring
 from ttrl_cli.grading.slots import Slots
 from ttrl_cli.problem import Limits
-from ttrl_cli.records import Status
+from ttrl_cli.records import Json, Status
 from ttrl_cli.sandbox.calls import Outcome
 from ttrl_cli.sandbox.given import Input
 
@@ -81,7 +81,7 @@ def _failed(limits: Limits) -> dict[str, Outcome]:
 
 def _odd(limits: Limits) -> dict[str, Outcome]:
     most = min(_MOST_CHARACTERS, int(limits.output_mb * _MOST_CHARACTERS))
-    said = {
+    said: dict[str, tuple[str, Json]] = {
         "answers nothing": ("", None),
         "answers blanks": (" \n\t\n ", {}),
         "is huge": ("9 " * (most // 2), [1e308] * 10_000),

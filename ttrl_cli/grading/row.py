@@ -69,8 +69,8 @@ class Row:
             self._ended.set()
             for thread in threads:
                 thread.join()
-        if self._failure is not None:
-            raise self._failure
+        if self._failure is not None and not self._stopped:
+            raise self._failure  # what went wrong behind the last outcome that counts does not
         return self.outcomes()
 
     def outcomes(self) -> list[Outcome]:

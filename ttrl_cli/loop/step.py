@@ -290,25 +290,36 @@ def sample_and_grade(
     verdicts |= parts.grader.collect(heard)
     verdicts |= {at: ungraded(c.overflow) for at, c in completions.items() if c.overflow}
     timing = Timing(sampling=sampled - started, waiting=time.monotonic() - sampled)
-    policy = parts.learner.adapter.policy
-    attempts = []
-    for (group, index), completion in sorted(completions.items()):
-        attempt = Attempt(
-            id=sample_id(step, group, index),
-            step=step,
-            group=group,
-            index=index,
-            parent=keys[group],
-            policy=policy,
-            completion=completion,
-            verdict=verdicts[group, index],
-            advantage=None,
-        )
-        attempts.append(attempt)
-        if (group, index) in jobs:
-            graded(step, jobs[group, index], attempt.verdict)
+    attempts = _attempts(parts, step, keys, completions, verdicts)
+    for attempt in attempts:
+        if (attempt.group, attempt.index) in jobs:
+            graded(step, jobs[attempt.group, attempt.index], attempt.verdict)
     _require_some_graded(attempts, step)
     return attempts, timing
+
+
+def _attempts(
+    parts: Parts,
+    step: int,
+    keys: Mapping[int, str],
+    completions: Mapping[tuple[int, int], Completion],
+    verdicts: Mapping[tuple[int, int], Verdict],
+) -> list[Attempt]:
+    """Join completions and verdicts, in (group, index) order."""
+    return [
+        Attempt(
+            id=sample_id(step, *at),
+            step=step,
+            group=at[0],
+            index=at[1],
+            parent=keys[at[0]],
+            policy=parts.learner.adapter.policy,
+            completion=completion,
+            verdict=verdicts[at],
+            advantage=None,
+        )
+        for at, completion in sorted(completions.items())
+    ]
 
 
 def _completions(
