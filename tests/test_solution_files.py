@@ -2,6 +2,8 @@
 
 import json
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,11 @@ import pytest
 import ttrl_cli
 from tests._helpers import ttrl, write_lines, write_problem
 from tests._sandboxes import LIMITS, attack
-from ttrl_cli.errors import ProblemError
+from ttrl_cli.errors import ProblemError, SetupError
 from ttrl_cli.problem import load_problem
 from ttrl_cli.prompts import solve_messages
 from ttrl_cli.records import State, Status
+from ttrl_cli.sandbox.backends import Namespaces
 from ttrl_cli.sandbox.base import Backend, Program, Property, SandboxSpec
 from ttrl_cli.sandbox.compiled import run_cpp
 from ttrl_cli.sandbox.session import Sandbox
@@ -121,6 +124,38 @@ def test_each_backend_shows_the_files(backend: Backend, tmp_path: Path) -> None:
     with Sandbox(backend, _spec(tmp_path)) as sandbox:
         assert sandbox.run(Program(source=source), LIMITS).data == 7
         assert run_cpp(sandbox, Program(source=cpp), LIMITS, tmp_path / "built").data == 7
+
+
+class Outside:
+    """A backend as a plug-in writes it: namespaces, at the lowest priority."""
+
+    name = "outside"
+    isolated = True
+    claims = Namespaces.claims
+
+    def command(self, server: Sequence[str], spec: SandboxSpec) -> list[str]:
+        """Return the command."""
+        return ["nice", "-n", "19", *Namespaces().command(server, spec)]
+
+
+class Blind(Outside):
+    """A backend that shows no file of the problem."""
+
+    def command(self, server: Sequence[str], spec: SandboxSpec) -> list[str]:
+        """Return the command of a spec without files."""
+        return super().command(server, replace(spec, files=None))
+
+
+@attack(Property.FILES_HIDDEN)
+def test_backend_from_outside_shows_the_files(backend: Backend, tmp_path: Path) -> None:
+    """A plug-in's backend that builds on ours shows the files; one that does not is refused."""
+    del backend  # where namespaces work, so does this
+    spec = _spec(tmp_path)
+    source = "def run():\n    return int(open('table.txt').read())"
+    with Sandbox(Outside(), spec) as sandbox:
+        assert sandbox.run(Program(source=source), LIMITS).data == 7
+    with Sandbox(Blind(), spec) as sandbox, pytest.raises(SetupError, match=r"solution\.files"):
+        sandbox.start()
 
 
 @pytest.mark.parametrize(

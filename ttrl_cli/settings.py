@@ -178,16 +178,11 @@ def _choices(key: str, setting: Setting, value: object) -> tuple[Value, ...]:
         return ()
     if not isinstance(value, list) or not value:
         raise SettingError(key, f"expected a list of values (got {value!r:.80})")
-    return tuple(
-        setting.read(f"{key}[{place}]", one)
-        if isinstance(setting.default, str) or not isinstance(one, str)
-        else _refused(f"{key}[{place}]", one)
-        for place, one in enumerate(value)
-    )
-
-
-def _refused(key: str, value: object) -> Value:
-    raise SettingError(key, f"must be of the default's type (got {value!r:.80})")
+    for place, one in enumerate(value):
+        if isinstance(one, str) and not isinstance(setting.default, str):
+            where = f"{key}[{place}]"
+            raise SettingError(where, f"must be of the default's type (got {one!r:.80})")
+    return tuple(setting.read(f"{key}[{place}]", one) for place, one in enumerate(value))
 
 
 def _limit(key: str, setting: Setting, value: object) -> float | None:
