@@ -110,7 +110,7 @@ def arms_of(experiment: Experiment) -> tuple[ArmOfRuns, ...]:
     """Group runs by their options, the seed aside; an option that a run lacks has its default."""
     solved = experiment.direction is not None
     defaults = kept(SolveConfig() if solved else VoteConfig())
-    configs = [{**defaults, **record.config} for record in experiment.records]
+    configs = [_comparable({**defaults, **record.config}) for record in experiment.records]
     keys = sorted({key for config in configs for key in config} - {"seed"})
     differing = [k for k in keys if len({repr(config.get(k)) for config in configs}) > 1]
     groups: dict[str, list[int]] = {}
@@ -124,6 +124,12 @@ def arms_of(experiment: Experiment) -> tuple[ArmOfRuns, ...]:
         named = tuple(replace(record, arm=label) for record in records)
         arms.append(ArmOfRuns(label=label, options=options, records=named))
     return tuple(arms)
+
+
+def _comparable(config: Mapping[str, Json]) -> dict[str, Json]:
+    """Leave out which file of scripted completions a run had: it is to the run what a seed is."""
+    sampler = str(config.get("sampler"))
+    return {**config, "sampler": sampler.partition(":")[0] if sampler[:7] == "replay:" else sampler}
 
 
 def _label(records: Sequence[Record], options: Mapping[str, Json]) -> str:

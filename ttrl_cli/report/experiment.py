@@ -38,7 +38,7 @@ SCORES = frozenset(key for key in METRICS if key.endswith("_score"))
 FIGURES = ("before", "training", "after")
 PACKAGES = ("torch", "transformers", "peft", "numpy")
 # what a run's results do not hang on
-_MACHINE = frozenset({"workers", "keep_checkpoints"})
+_MACHINE = frozenset({"workers", "keep_checkpoints", "report_to"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -159,7 +159,8 @@ def _differences(pooled: FloatArray, split_RN: IntArray) -> FloatArray:
     """Return the difference of means of each split: of those picked, and of the rest."""
     picked_R = pooled[split_RN].sum(axis=1)
     n = split_RN.shape[1]
-    return picked_R / n - (pooled.sum() - picked_R) / (pooled.size - n)
+    difference_R: FloatArray = picked_R / n - (pooled.sum() - picked_R) / (pooled.size - n)
+    return difference_R
 
 
 def holm(p_K: Sequence[float]) -> list[float]:
