@@ -17,6 +17,8 @@ def export(
 
     transformers, peft and vLLM load it beside the run's model. Of a vote it holds the weights that
     were kept, of a search the newest ones.
+
+    Example: ttrl export runs/ac1_16-1 adapter
     """
     from ttrl_cli import api
     from ttrl_cli.console import Console
