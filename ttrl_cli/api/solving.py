@@ -22,6 +22,7 @@ from ttrl_cli.api.plugged import noted, require_plugins
 from ttrl_cli.api.runtime import Options, Runtime, load_tokenizer
 from ttrl_cli.api.secrets import secret_of
 from ttrl_cli.api.settings import settle, workers
+from ttrl_cli.api.tracking import tracked
 from ttrl_cli.api.voting import resume_vote
 from ttrl_cli.config import RunConfig, SolveConfig, resolve
 from ttrl_cli.errors import NoSolutionError, SetupError, UsageError
@@ -98,7 +99,7 @@ def solve(
         )
         run = create_run(out, problem.spec.name, create)
         stack.enter_context(holding(run))
-        parts = runtime.parts(run, grader, reporter, begun)
+        parts = runtime.parts(run, grader, stack.enter_context(tracked(reporter, run)), begun)
         _begin(run, seeds, parts)
         return _search(run, problem, parts, grader, runtime)
 
@@ -145,7 +146,7 @@ def resume(
         grader = stack.enter_context(_grader(problem, run.solve_config, run.path, secret))
         restored = run.restore()
         runtime = stack.enter_context(Runtime.load(run.config))
-        parts = runtime.parts(run, grader, reporter, begun)
+        parts = runtime.parts(run, grader, stack.enter_context(tracked(reporter, run)), begun)
         if restored is not None:
             restore(parts, *restored)
         else:

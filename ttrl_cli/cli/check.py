@@ -27,6 +27,8 @@ def check(
 
     A problem with `measure` is tried instead with calls that fail, are late, huge or no text; and
     its first seed is measured twice, to see whether that gives the same.
+
+    Example: ttrl check my-problem
     """
     from ttrl_cli import api
     from ttrl_cli.console import Console

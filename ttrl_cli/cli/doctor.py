@@ -54,6 +54,8 @@ def doctor(
     Exit code 3 where no sandbox isolates programs, or torch sees no GPU though a driver is loaded.
 
     With --model, the memory of a run is planned instead; exit code 3 where it does not suffice.
+
+    Example: ttrl doctor --model smollm2-135m
     """
     from ttrl_cli import api
     from ttrl_cli.console import Console as Printer

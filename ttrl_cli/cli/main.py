@@ -15,8 +15,10 @@ from ttrl_cli import __version__, environ, process_group
 from ttrl_cli.cli import (
     best,
     check,
+    compare,
     doctor,
     export,
+    ls,
     measure,
     model,
     new,
@@ -73,6 +75,8 @@ app.command("vote")(vote.vote)
 app.command("resume")(resume.resume)
 app.command("show")(show.show)
 app.command("report")(report.report)
+app.command("ls")(ls.ls)
+app.command("compare")(compare.compare)
 app.command("best")(best.best)
 app.command("verify")(verify.verify)
 app.command("measure")(measure.measure)

@@ -35,6 +35,8 @@ def resume(
     Bounds are totals of the whole run: --steps 100 takes a run of 50 steps to 100; of a vote they
     count its training steps, and --epochs says the same in epochs. A finished run is left as it
     is. A vote prints its JSON lines, a search its summary.
+
+    Example: ttrl resume runs/ac1_16-1 --steps 100
     """
     if settings:
         msg = f"--set {settings[0]}: a run keeps the settings that it began with; begin another"
