@@ -83,8 +83,7 @@ def test_it_says_how_the_solution_came_about(numbers: Path, tmp_path: Path) -> N
     ttrl("export", numbers, "--solution", tmp_path / "package")
     lineage = json.loads((tmp_path / "package" / "lineage.json").read_text())["solutions"]
     assert [one["score"] for one in lineage] == [1, 8, 11]
-    assert [one["parent"] for one in lineage][0] is None
-    assert lineage[1]["parent"] == lineage[0]["id"]
+    assert [one["parent"] for one in lineage] == [None, lineage[0]["id"], lineage[1]["id"]]
     assert lineage[0]["prompt"] is None
     (turn,) = lineage[2]["prompt"]
     assert "[1, 7]" in turn["content"]

@@ -47,6 +47,7 @@ SCRIPTS = (
 APART = {
     "certified_bounds.py": "needs published constructions that are not ours to ship",
     "gpu.py": "needs a GPU and vLLM: make bench-gpu",
+    "report_speed.py": "needs Chromium",
 }
 """Scripts that are run by hand, and why."""
 LIBRARIES = ("torch", "transformers", "trl", "peft")
