@@ -16,11 +16,12 @@ from tests._helpers import digest, read_lines, write_lines, write_problem
 from tests.evidence import page, plots, records
 from tests.evidence.__main__ import alone, in_the_way, listing, main, make
 from tests.evidence.evidence import FINDINGS, Evidence
-from tests.evidence.measures import MEASURES
 from tests.evidence.plan import PLAN, ROOT, Arm, Run, Subject, runs
 from tests.evidence.records import Experiment, Record
 from tests.evidence.runs import Crew, State
-from tests.evidence.statistics import (
+from ttrl_cli.cli.main import app
+from ttrl_cli.errors import UsageError
+from ttrl_cli.report.few_runs import (
     area,
     holm,
     last_third,
@@ -29,8 +30,7 @@ from tests.evidence.statistics import (
     spread,
     stratified_test,
 )
-from ttrl_cli.cli.main import app
-from ttrl_cli.errors import UsageError
+from ttrl_cli.report.measures import MEASURES
 
 # -- statistics ------------------------------------------------------------------------------------
 

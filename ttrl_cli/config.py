@@ -16,6 +16,7 @@ from ttrl_cli.errors import UsageError
 Positive = Annotated[int, Field(ge=1)]
 ScheduleName = Literal["constant", "cosine"]
 RewardName = Literal["hard", "soft"]
+TrackerName = Literal["tensorboard", "wandb", "trackio", "mlflow"]
 SearchName = Literal["puct", "best-of-n", "epsilon-greedy"]
 OBJECTIVES = ("entropic", "entropic-valid", "constant-beta", "mean-baseline", "grpo")
 SANDBOXES = ("auto", "bwrap", "namespaces", "process")
@@ -166,6 +167,9 @@ class RunConfig(Written):
     """Grading processes."""
     keep_checkpoints: Annotated[int, Field(ge=1)] = 2
     """Checkpoints kept; older ones are removed."""
+    report_to: TrackerName | None = None
+    """Send each step's metrics to a tracker, too: tensorboard (into `tracker/` of the run), wandb,
+    trackio or mlflow. Nothing but metrics and the run's name is sent; docs/reading-runs.md."""
 
 
 class SolveConfig(RunConfig):

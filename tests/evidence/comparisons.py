@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from tests.evidence.measures import MEASURES, Measure
 from tests.evidence.plan import Arm
 from tests.evidence.records import Record
-from tests.evidence.statistics import (
+from tests.evidence.tables import Part, say_p, table
+from ttrl_cli.prompts import number
+from ttrl_cli.report.few_runs import (
     Outcome,
     Pair,
     holm,
@@ -13,8 +14,7 @@ from tests.evidence.statistics import (
     spread,
     stratified_test,
 )
-from tests.evidence.tables import Part, say_p, table
-from ttrl_cli.prompts import number
+from ttrl_cli.report.measures import MEASURES, Measure
 
 TOGETHER = """\
 ### All problems together

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from tests.evidence.plan import VOTE_FIGURE
 from tests.evidence.records import Record
-from tests.evidence.statistics import spread
 from tests.evidence.tables import Part, table
 from ttrl_cli.records import Json
+from ttrl_cli.report.few_runs import spread
 
 
 def votes(parts: Sequence[Part]) -> str:

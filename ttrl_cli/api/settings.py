@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from ttrl_cli.api.accelerate_config import require_divisible, with_accelerate_file
+from ttrl_cli.api.tracking import require_tracker
 from ttrl_cli.config import C, RunConfig
 from ttrl_cli.errors import UsageError
 from ttrl_cli.models import store
@@ -19,10 +20,12 @@ def settle(config: C) -> C:
 
     Raises:
         UsageError: If options contradict each other.
-        SetupError: If the model was never pulled, or a plug-in is broken.
+        SetupError: If the model was never pulled, a plug-in is broken, or a tracker is not
+            installed.
     """
     config = with_accelerate_file(config)
     require_divisible(config)
+    require_tracker(config)
     settled: dict[str, object] = {
         "threads": config.threads or max(1, _cores() // config.gpus),
         "workers": workers(config),

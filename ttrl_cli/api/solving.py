@@ -21,6 +21,7 @@ from ttrl_cli.api.lifecycle import (
 from ttrl_cli.api.plugged import noted, require_plugins
 from ttrl_cli.api.runtime import Options, Runtime, load_tokenizer
 from ttrl_cli.api.settings import settle, workers
+from ttrl_cli.api.tracking import tracked
 from ttrl_cli.api.voting import resume_vote
 from ttrl_cli.config import RunConfig, SolveConfig, resolve
 from ttrl_cli.errors import NoSolutionError, SetupError, UsageError
@@ -91,7 +92,7 @@ def solve(
         )
         run = create_run(out, problem.spec.name, create)
         stack.enter_context(holding(run))
-        parts = runtime.parts(run, grader, reporter, begun)
+        parts = runtime.parts(run, grader, stack.enter_context(tracked(reporter, run)), begun)
         _begin(run, seeds, parts)
         return _search(run, problem, parts, grader, runtime)
 
@@ -131,7 +132,7 @@ def resume(
         grader = stack.enter_context(_grader(problem, run.solve_config, run.path))
         restored = run.restore()
         runtime = stack.enter_context(Runtime.load(run.config))
-        parts = runtime.parts(run, grader, reporter, begun)
+        parts = runtime.parts(run, grader, stack.enter_context(tracked(reporter, run)), begun)
         if restored is not None:
             restore(parts, *restored)
         else:

@@ -20,6 +20,7 @@ from ttrl_cli.api.lifecycle import (
 from ttrl_cli.api.plugged import noted
 from ttrl_cli.api.runtime import Options, Runtime, load_tokenizer
 from ttrl_cli.api.settings import settle, workers
+from ttrl_cli.api.tracking import tracked
 from ttrl_cli.config import VoteConfig, resolve
 from ttrl_cli.errors import UsageError
 from ttrl_cli.grading.comparer import Comparer
@@ -102,7 +103,7 @@ def vote(
         )
         run = create_run(out, name, create)
         stack.enter_context(holding(run))
-        parts = _parts(runtime, run, reporter, begun)
+        parts = _parts(runtime, run, stack.enter_context(tracked(reporter, run)), begun)
         commit(parts, Totals())
         return _count(run, questions, stack, parts)
 
@@ -129,7 +130,7 @@ def resume_vote(run: RunDir, options: Options, reporter: Reporter, started: floa
     restored = run.restore()
     with ExitStack() as stack:
         runtime = stack.enter_context(Runtime.load(run.config))
-        parts = _parts(runtime, run, reporter, started)
+        parts = _parts(runtime, run, stack.enter_context(tracked(reporter, run)), started)
         if restored is None:
             commit(parts, Totals())
         elif run.config.train and not has_adapter(restored[0]):

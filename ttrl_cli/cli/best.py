@@ -19,6 +19,8 @@ def best(
 
     Into a file or a pipe it goes byte by byte; on a terminal control characters are escaped.
 
+    Example: ttrl best runs/ac1_16-1 > best.py
+
     Raises:
         NoSolutionError: If there is none yet.
         UsageError: If it is not a run of ttrl solve.

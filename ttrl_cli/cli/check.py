@@ -23,6 +23,8 @@ def check(
     The verifier is tried with data that are not finite, of wrong types, lengths and nesting, huge,
     tiny, or that claim a score. Exit code 2 if it crashes instead of refusing, accepts what is not
     finite, believes a claim, or gives another value on a second call.
+
+    Example: ttrl check my-problem
     """
     from ttrl_cli import api
     from ttrl_cli.console import Console

@@ -51,6 +51,8 @@ def doctor(
     seconds for each sandbox. Exit code 3 where none isolates programs.
 
     With --model, the memory of a run is planned instead; exit code 3 where it does not suffice.
+
+    Example: ttrl doctor --model smollm2-135m
     """
     from ttrl_cli import api
     from ttrl_cli.console import Console

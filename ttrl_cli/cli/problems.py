@@ -15,6 +15,8 @@ def problems(*, as_json: o.AsJsonLines = False) -> None:
     """List the problem library, whose names other commands take in place of a path.
 
     A kind is what a solution is: program, json or text. Sets of questions are for `ttrl vote`.
+
+    Example: ttrl problems --json
     """
     from ttrl_cli import api
     from ttrl_cli.console import Console

@@ -33,6 +33,8 @@ def resume(
     Bounds are totals of the whole run: --steps 100 takes a run of 50 steps to 100; of a vote they
     count its training steps, and --epochs says the same in epochs. A finished run is left as it
     is. A vote prints its JSON lines, a search its summary.
+
+    Example: ttrl resume runs/ac1_16-1 --steps 100
     """
     with run_view(quiet=quiet) as view:
         from ttrl_cli import api

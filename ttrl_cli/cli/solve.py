@@ -29,6 +29,8 @@ def solve(
 
     Options override the problem's own `run:` section. Ctrl-C finishes and saves the step; a second
     Ctrl-C stops at once. Either way, `ttrl resume` goes on.
+
+    Example: ttrl solve ac1_16 --steps 20 --out runs/first
     """
     with run_view(quiet=quiet) as view:
         from ttrl_cli import api

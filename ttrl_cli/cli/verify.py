@@ -51,6 +51,8 @@ def verify(
 
     A certificate is checked alone, in exact arithmetic: exit code 0 if it proves what it says, 4 if
     not. One by a problem's own `certify` needs PROBLEM as well.
+
+    Example: ttrl verify ac1_16 solution.json
     """
     if certificate is not None:
         if solution is not None or certify or any((out, limits, sandbox)):

@@ -46,6 +46,8 @@ def vote(
     from the weights that were kept. `--steps 0` only votes. Labels (`answer`) are never learned
     from; they are read at the end, for the figures. Ctrl-C finishes and saves the step; `ttrl
     resume` goes on.
+
+    Example: ttrl vote questions.jsonl --n 32 --epochs 2 > answers.jsonl
     """
     with run_view(quiet=quiet) as view:
         from ttrl_cli import api

@@ -14,7 +14,7 @@ from itertools import combinations
 import numpy as np
 from scipy.stats import rankdata
 
-from ttrl_cli.records import FloatArray
+from ttrl_cli.records import FloatArray, IntArray
 from ttrl_cli.voting.statistics import Interval, bootstrap_mean
 
 MOST_SPLITS = 20_000
@@ -45,7 +45,7 @@ class Spread:
 
 
 def spread(values_N: Sequence[float]) -> Spread:
-    """The spread of at least one value."""
+    """Compute the spread of at least one value."""
     array_N = np.array(values_N, dtype=np.float64)
     return Spread(
         n=array_N.size,
@@ -58,7 +58,7 @@ def spread(values_N: Sequence[float]) -> Spread:
 
 
 def area(best_T: Sequence[float], samples_T: Sequence[float], start: float) -> float:
-    """The area under the best-so-far curve over its length: a mean score, in the score's units.
+    """Compute the area under the best-so-far curve over its length: a score, in its units.
 
     The curve starts at 0 samples with the best seed's score, has a point after each step, and is
     straight in between, because the samples of a step are drawn side by side:
@@ -82,7 +82,7 @@ def area(best_T: Sequence[float], samples_T: Sequence[float], start: float) -> f
 
 
 def last_third(values_T: Sequence[float]) -> Sequence[float]:
-    """The values of the last third of the steps, rounded up."""
+    """Return the values of the last third of the steps, rounded up."""
     return values_T[-math.ceil(len(values_T) / 3) :]
 
 
@@ -104,29 +104,29 @@ class Outcome:
 
 
 def permutation_test(
-    ours_N: Sequence[float],
-    theirs_M: Sequence[float],
+    ours: Sequence[float],
+    theirs: Sequence[float],
     *,
     most: int = MOST_SPLITS,
     rng: np.random.Generator | None = None,
 ) -> Outcome:
-    """Two-sided permutation test of the difference of the means.
+    """Test the difference of the means by permutation, two-sided.
 
     All C(N + M, N) ways to call N of the runs ours are counted where there are no more than `most`;
     else 10,000 random ones, and the one that was seen. p is the share of ways whose difference is
     at least as large as the one seen, which is one of them.
 
     Args:
-        ours_N: `[N]`, one value per run, N >= 1.
-        theirs_M: `[M]`, M >= 1.
+        ours: one value per run, at least one.
+        theirs: those of the other arm, at least one.
         most: The most ways that are counted.
         rng: Draws the random ways; by default always the same ones.
 
     Returns:
         The effect is mean(ours) - mean(theirs).
     """
-    pooled = np.array([*ours_N, *theirs_M], dtype=np.float64)
-    n, total = len(ours_N), pooled.size
+    pooled = np.array([*ours, *theirs], dtype=np.float64)
+    n, total = len(ours), pooled.size
     exact = math.comb(total, n) <= most
     drawn = np.random.default_rng(_SEED) if rng is None else rng
     split_RN = _all_splits(total, n) if exact else _random_splits(total, n, drawn)
@@ -140,30 +140,31 @@ def permutation_test(
 
 
 def smallest_p(n: int, m: int) -> float:
-    """The smallest two-sided p of an exact test of n against m runs.
+    """Return the smallest two-sided p of an exact test of n against m runs.
 
     With n = m each split has a mirror image with the same difference.
     """
     return (2 if n == m else 1) / math.comb(n + m, n)
 
 
-def _all_splits(total: int, n: int) -> np.ndarray:
+def _all_splits(total: int, n: int) -> IntArray:
     return np.array(list(combinations(range(total), n)))
 
 
-def _random_splits(total: int, n: int, rng: np.random.Generator) -> np.ndarray:
+def _random_splits(total: int, n: int, rng: np.random.Generator) -> IntArray:
     return rng.random((RANDOM_SPLITS, total)).argsort(axis=1)[:, :n]
 
 
-def _differences(pooled: FloatArray, split_RN: np.ndarray) -> FloatArray:
-    """The difference of means of each split: of those picked, and of the rest."""
+def _differences(pooled: FloatArray, split_RN: IntArray) -> FloatArray:
+    """Return the difference of means of each split: of those picked, and of the rest."""
     picked_R = pooled[split_RN].sum(axis=1)
     n = split_RN.shape[1]
-    return picked_R / n - (pooled.sum() - picked_R) / (pooled.size - n)
+    difference_R: FloatArray = picked_R / n - (pooled.sum() - picked_R) / (pooled.size - n)
+    return difference_R
 
 
 def holm(p_K: Sequence[float]) -> list[float]:
-    """Holm's p of a family of tests: what p is worth if all of them are looked at.
+    """Correct the p of a family of tests by Holm: what each is worth if all are looked at.
 
     The i-th smallest of K is multiplied by K - i + 1; none is below a smaller one's, or above 1.
     """
@@ -180,7 +181,7 @@ Pair = tuple[Sequence[float], Sequence[float]]
 
 
 def stratified_test(pairs: Sequence[Pair]) -> Outcome:
-    """One test over several problems: is an arm better than another on all of them together?
+    """Test over several problems whether an arm is better than another on all of them together.
 
     The rank sums of the first arm, each less what chance gives, are added up over the problems
     (Wilcoxon's test, stratified: van Elteren's with equal weights). Runs change arms only within
@@ -210,22 +211,22 @@ def stratified_test(pairs: Sequence[Pair]) -> Outcome:
 
 
 def _doubled_ranks(ours: Sequence[float], theirs: Sequence[float]) -> list[int]:
-    """Twice the rank of each value, 2 for the smallest; equal ones share theirs, in integers."""
+    """Return twice the rank of each value, 2 for the smallest; equal ones share theirs."""
     return [int(rank) for rank in 2 * rankdata([*ours, *theirs])]
 
 
 def _excess(picked: Sequence[int], doubled: Sequence[int]) -> int:
-    """The sum of some runs' doubled ranks, less what it is on average over all splits."""
+    """Return the sum of some doubled ranks, less what it is on average over all splits."""
     return sum(picked) - len(picked) * (len(doubled) + 1)
 
 
 def _excesses(doubled: Sequence[int], n: int) -> Mapping[int, int]:
-    """How many ways to pick n of the runs have each excess."""
+    """Count the ways to pick n of the runs by their excess."""
     return Counter(_excess(picked, doubled) for picked in combinations(doubled, n))
 
 
 def _folded(first: Mapping[int, int], second: Mapping[int, int]) -> "Counter[int]":
-    """How many ways the sum of two has each value."""
+    """Count the ways in which the sum of two has each value."""
     folded: Counter[int] = Counter()
     for one, ways in first.items():
         for other, more in second.items():

@@ -1,12 +1,12 @@
-"""What is measured of a run: one number each, so that runs can be compared. Pure."""
+"""Measures of a run, one number each, so that runs can be compared. Pure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from tests.evidence.records import Experiment, Record
-from tests.evidence.statistics import area, last_third
+from ttrl_cli.report.experiment import Experiment, Record
+from ttrl_cli.report.few_runs import area, last_third
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,50 +24,50 @@ class Measure:
     share: bool
 
     def sign(self, experiment: Experiment) -> int:
-        """1 where more is better, -1 where less is."""
+        """Return 1 where more is better, -1 where less is."""
         return -1 if not self.share and experiment.direction == "minimize" else 1
 
     def values(self, experiment: Experiment, arm: str) -> list[float]:
-        """One per run of an arm."""
+        """Return one value per run of an arm."""
         return [self.of(record) for record in experiment.of(arm)]
 
     def signed(self, experiment: Experiment, arm: str) -> list[float]:
-        """The same, with the sign turned so that more is better."""
+        """Return the values with their sign turned so that more is better."""
         return [self.sign(experiment) * value for value in self.values(experiment, arm)]
 
     def say(self, value: float) -> str:
-        """The value as a table has it."""
+        """Write a value as a table has it."""
         return f"{value:.1%}" if self.share else f"{value:.4g}"
 
     def say_difference(self, value: float) -> str:
-        """A difference of two values."""
+        """Write a difference of two values."""
         return f"{100 * value:+.1f} points" if self.share else f"{value:+.3g}"
 
 
 def best(record: Record) -> float:
-    """The best score of the run, the seeds' included."""
+    """Return the best score of the run, the seeds' included."""
     return record.column("solve/best_score")[-1]
 
 
 def curve(record: Record) -> list[float]:
-    """The best score so far: of the seeds, then after each step."""
+    """Return the best score so far: of the seeds, then after each step."""
     assert record.seed_score is not None
     return [record.seed_score, *record.column("solve/best_score")]
 
 
 def mean_best(record: Record) -> float:
-    """The area under the best-so-far curve, in the score's units."""
+    """Return the area under the best-so-far curve, in the score's units."""
     start, *best_T = curve(record)
     return area(best_T, record.column("sample/completions"), start)
 
 
 def distinct(record: Record) -> float:
-    """Share of samples that were valid and distinct, over all steps."""
+    """Return the share of samples that were valid and distinct, over all steps."""
     return float(np.mean(record.column("solve/distinct")))
 
 
 def distinct_at_last(record: Record) -> float:
-    """The same over the last third of the steps."""
+    """Return the same share over the last third of the steps."""
     return float(np.mean(last_third(record.column("solve/distinct"))))
 
 
@@ -77,3 +77,29 @@ MEASURES = (
     Measure(title="Valid and distinct, all steps", of=distinct, share=True),
     Measure(title="Valid and distinct, last third of the steps", of=distinct_at_last, share=True),
 )
+
+
+def final(record: Record, key: str) -> float:
+    """Return a figure of a vote's final pass, or of its only one."""
+    figures = record.figures.get("after") or record.figures["before"]
+    return float(figures[key])
+
+
+def gain(record: Record, key: str) -> float:
+    """Return how far a share of a vote rose from before to after; 0 where nothing was learned."""
+    return final(record, key) - float(record.figures["before"][key])
+
+
+VOTE_MEASURES = (
+    Measure(title="pass@1, final pass", of=lambda r: final(r, "pass@1"), share=True),
+    Measure(title="maj@n, final pass", of=lambda r: final(r, "maj@n"), share=True),
+    Measure(title="pass@1 gained", of=lambda r: gain(r, "pass@1"), share=True),
+    Measure(title="maj@n gained", of=lambda r: gain(r, "maj@n"), share=True),
+    Measure(
+        title="Majority ratio, final pass", of=lambda r: final(r, "majority_ratio"), share=True
+    ),
+)
+LABELLED = VOTE_MEASURES[:4]
+"""Those that need labels."""
+GAINS = VOTE_MEASURES[2:4]
+"""Those of runs that learned, alone."""
