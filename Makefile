@@ -9,8 +9,7 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 PYTEST ?= $(BIN)/pytest
 
 .PHONY: install tools model demo test cov wheel test-wheel test-vllm check bench bench-gpu \
-  first-gpu \
-  evidence format docs clean
+  first-gpu evidence format docs pictures clean
 
 # what running needs
 install: $(STAMP)
@@ -117,6 +116,14 @@ format: $(TOOLS)
 # the pages that tests compare with the code
 docs: $(TOOLS)
 	$(BIN)/python docs/generate.py
+
+# the picture of README.md and docs/report.md, of a run with the embedded model: a quarter of an hour
+PICTURED := runs/pictured
+$(PICTURED): | model
+	$(BIN)/ttrl solve problems/erdos_overlap_16 --out $@
+
+pictures: $(PICTURED) $(TOOLS)
+	$(BIN)/python docs/pictures.py $(PICTURED)
 
 clean:
 	rm -rf $(VENV) $(VLLM) build dist

@@ -12,7 +12,7 @@ import pytest
 REQUIRED = "TTRL_BROWSER"
 """Set to "required" where a browser must be there: .ci/run installs one."""
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-PATIENCE = 20_000
+PATIENCE = 300_000
 """Milliseconds after which a test gives up: much more than a busy machine needs."""
 
 

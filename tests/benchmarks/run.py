@@ -51,6 +51,7 @@ APART = {
     "gpu_model.py": "counts what an update asks of a GPU, and measures nothing",
     "first_gpu.py": "needs a GPU: make first-gpu",
     "first_gpu_parts.py": "what first_gpu.py runs",
+    "report_speed.py": "needs Chromium",
 }
 """Scripts that are run by hand, and why."""
 LIBRARIES = ("torch", "transformers", "trl", "peft")

@@ -26,8 +26,8 @@ def report(
 
     It shows what was found, from what and by which change; whether learning was healthy; what the
     model was asked; the tree of solutions, and the text of each with its changes. A running run can
-    be reported as well: what is committed is shown. Of several runs the first ones are compared in
-    one picture.
+    be reported as well: what is committed is shown. Several runs stand side by side, and those of
+    one problem in one picture.
 
     Example: ttrl report runs/erdos-overlap-16-1 && xdg-open runs/erdos-overlap-16-1/report.html
     """

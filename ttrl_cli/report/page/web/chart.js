@@ -24,6 +24,11 @@ function tickText(value, ticks) {
   return value.toFixed(digits);
 }
 
+function padded([low, high]) {
+  const room = (high - low || Math.abs(high) || 1) * 0.06;
+  return [low - room, high + room];
+}
+
 // given: title, note, x (its label), series [{name, kind, points, stairs, dots}], dots (points that
 // are drawn faintly), lines [{name, y, kind}], y (domain), from0, picked(point)
 function chart(given) {
