@@ -23,10 +23,7 @@ def verify(
     problem: MaybeProblemPath = None,
     solution: Annotated[
         Path | None,
-        typer.Argument(
-            metavar="SOLUTION",
-            help="A program or text, or data as JSON; - for standard input.",
-        ),
+        typer.Argument(metavar="SOLUTION", help="A program, text, or JSON; - for standard input."),
     ] = None,
     *,
     certify: Annotated[
