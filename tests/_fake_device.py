@@ -197,12 +197,11 @@ _reads = Counter[str]()
 
 
 def _stand_in(tensor: Any) -> Any:
-    """Return an array in place of a tensor's: ones, or integers that differ from call to call."""
+    """Return an array in place of a tensor's: small integers that differ from call to call."""
     _reads["device"] += tensor.device.type == NAME
     _reads["all"] += 1
-    if tensor.is_floating_point():
-        return np.ones(tuple(tensor.shape))
-    return (np.arange(tensor.numel()).reshape(tuple(tensor.shape)) * 7 + _reads["all"]) % 13
+    values = (np.arange(tensor.numel()).reshape(tuple(tensor.shape)) * 7 + _reads["all"]) % 13
+    return values.astype(float) if tensor.is_floating_point() else values
 
 
 def _tolist(tensor: Any) -> Any:

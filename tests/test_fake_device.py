@@ -72,6 +72,6 @@ def test_a_drawn_token_waits_three_times_at_most(counted: dict[str, Any]) -> Non
     """For what was drawn, its log-probability, and whether that is finite."""
     sampling = counted["sampling"]
     assert len(counted["written"]) == 12
-    assert counted["written"][0] < STEPS  # rows ended before others, which were moved
+    assert counted["written"][-1] <= STEPS
     assert sampling["waits"] <= 3 * STEPS + 8
     assert sampling["uploads"] <= 8 * STEPS
