@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests._helpers import Done, solve, ttrl, write_problem
-from ttrl_cli.report.plot import Series, plot, spark
+from ttrl_cli.report.plot import Series, plot, spark, table
 
 EVIDENCE = Path(__file__).parents[1] / "docs" / "evidence"
 PAGE = (EVIDENCE.parent / "evidence.md").read_text(encoding="utf-8")
@@ -196,3 +196,18 @@ def test_a_sparkline_by_hand():
     assert spark([0.0, 1.0, 1.0, 1.0], width=2, high=1.0) == "▅█"
     assert spark([0.0, 0.0], width=5) == "▁▁"
     assert spark([], width=5) == ""
+
+
+def test_a_table_has_a_line_per_row():
+    """What would break a line, or hide, is escaped before columns are aligned."""
+    assert table([["a", "b"], ["x\ny", "\x1b"], ["long label", "1"]]) == [
+        "a           b",
+        "x\\ny        \\x1b",
+        "long label  1",
+    ]
+
+
+def test_a_long_label_is_cut_to_the_width():
+    """A legend is no wider than its plot, however long an option is."""
+    drawn = plot([Series(label="x" * 500, points=[(0, 1), (1, 2)])], x_label="", width=50)
+    assert max(map(len, drawn)) <= 50
