@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests._helpers import Done, solve, ttrl, write_problem
+from ttrl_cli.cli.compare import _fitting
 from ttrl_cli.report.plot import Series, plot, spark, table
 
 EVIDENCE = Path(__file__).parents[1] / "docs" / "evidence"
@@ -133,6 +134,15 @@ def test_the_plot_is_over_what_is_asked(three: Path):
     """Samples by default; tokens and seconds on request."""
     assert "over samples" in ttrl("compare", three / "a0").out
     assert "over seconds" in ttrl("compare", three / "a0", "--over", "seconds").out
+
+
+def test_a_narrow_terminal_has_fewer_columns():
+    """The interval of the mean goes first, then the range; a pipe and a wide terminal have all."""
+    heads = ["arm", "runs", "median", "smallest to largest", "mean (95%)", "p"]
+    rows = [heads, ["a", "2", "1", "1 to 2", "1.5 (1 to 2)", "0.3"]]
+    assert _fitting(rows, None) == _fitting(rows, 120) == rows
+    assert _fitting(rows, 50)[0] == [*heads[:4], "p"]
+    assert _fitting(rows, 30)[0] == [*heads[:3], "p"]
 
 
 # -- ls --------------------------------------------------------------------------------------------
