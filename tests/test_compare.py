@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests._helpers import Done, solve, ttrl, write_problem
-from ttrl_cli.report.plot import Series, plot, spark
+from ttrl_cli.cli.compare import _fitting
+from ttrl_cli.report.plot import Series, plot, spark, table
 
 EVIDENCE = Path(__file__).parents[1] / "docs" / "evidence"
 PAGE = (EVIDENCE.parent / "evidence.md").read_text(encoding="utf-8")
@@ -135,6 +136,15 @@ def test_the_plot_is_over_what_is_asked(three: Path):
     assert "over seconds" in ttrl("compare", three / "a0", "--over", "seconds").out
 
 
+def test_a_narrow_terminal_has_fewer_columns():
+    """The interval of the mean goes first, then the range; a pipe and a wide terminal have all."""
+    heads = ["arm", "runs", "median", "smallest to largest", "mean (95%)", "p"]
+    rows = [heads, ["a", "2", "1", "1 to 2", "1.5 (1 to 2)", "0.3"]]
+    assert _fitting(rows, None) == _fitting(rows, 120) == rows
+    assert _fitting(rows, 50)[0] == [*heads[:4], "p"]
+    assert _fitting(rows, 30)[0] == [*heads[:3], "p"]
+
+
 # -- ls --------------------------------------------------------------------------------------------
 
 
@@ -196,3 +206,18 @@ def test_a_sparkline_by_hand():
     assert spark([0.0, 1.0, 1.0, 1.0], width=2, high=1.0) == "▅█"
     assert spark([0.0, 0.0], width=5) == "▁▁"
     assert spark([], width=5) == ""
+
+
+def test_a_table_has_a_line_per_row():
+    """What would break a line, or hide, is escaped before columns are aligned."""
+    assert table([["a", "b"], ["x\ny", "\x1b"], ["long label", "1"]]) == [
+        "a           b",
+        "x\\ny        \\x1b",
+        "long label  1",
+    ]
+
+
+def test_a_long_label_is_cut_to_the_width():
+    """A legend is no wider than its plot, however long an option is."""
+    drawn = plot([Series(label="x" * 500, points=[(0, 1), (1, 2)])], x_label="", width=50)
+    assert max(map(len, drawn)) <= 50

@@ -1,6 +1,7 @@
 """`ttrl show`: what people and scripts are told of a run; following one; trackers."""
 
 import json
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,6 +81,17 @@ def test_what_scripts_are_told(run: Path):
     ]
 
 
+def test_a_best_whose_step_is_not_committed(run: Path, tmp_path: Path):
+    """The best is written at once; until its step is committed, nobody knows where it is from."""
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy, symlinks=True)
+    verdict = json.loads((copy / "best" / "verdict.json").read_text())
+    ahead = verdict | {"id": "3.0.0", "step": 3, "score": 11}
+    (copy / "best" / "verdict.json").write_text(json.dumps(ahead))
+    assert "not known until its step is committed" in ttrl("show", copy).out
+    assert ttrl("show", copy, "--json").json["lineage"] == []
+
+
 def test_many_ancestors_are_abridged():
     """Of forty the seed and the last ten are shown, and how many are between."""
     line = [
@@ -105,8 +117,6 @@ def test_a_stream_of_ascii(run: Path):
 
 def test_hostile_names_do_nothing(run: Path, tmp_path: Path):
     """Names and ids in a run's files that a terminal would obey are escaped."""
-    import shutil
-
     copy = tmp_path / "run"
     shutil.copytree(run, copy, symlinks=True)
     for name, key in (("status.json", "name"), ("best/verdict.json", "id")):

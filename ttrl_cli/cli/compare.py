@@ -44,12 +44,13 @@ def compare(
     joined = comparing.together([(str(path), read_experiment(path)) for path in runs])
     found = comparing.compare(joined)
     console = Console()
+    width = seen.terminal_width() if console.out.is_terminal else None
     for note in found.notes:
         console.warn(note)
     if as_json:
         console.result_json(_facts(found))
     else:
-        console.result("\n".join(_text(found, over)))
+        console.result("\n".join(_text(found, over, width)))
 
 
 def _facts(found: "Comparison") -> dict[str, Any]:
@@ -74,7 +75,22 @@ def _facts(found: "Comparison") -> dict[str, Any]:
     }
 
 
-def _text(found: "Comparison", over: str) -> Iterator[str]:
+def _fitting(rows: list[list[str]], width: int | None) -> list[list[str]]:
+    """Leave out the interval of the mean, then the range, where a terminal is too narrow for them.
+
+    Args:
+        rows: The cells of a table, heads first.
+        width: Columns of the terminal; None in a pipe, which has room.
+    """
+    from ttrl_cli.report.plot import table
+
+    for column in (4, 3):
+        if width is not None and max(map(len, table(rows))) > width:
+            rows = [[cell for at, cell in enumerate(row) if at != column] for row in rows]
+    return rows
+
+
+def _text(found: "Comparison", over: str, width: int | None) -> Iterator[str]:
     from ttrl_cli.prompts import number
     from ttrl_cli.report.plot import table
 
@@ -88,7 +104,8 @@ def _text(found: "Comparison", over: str) -> Iterator[str]:
         yield measure.title
         heads = ["arm", "runs", "median", "smallest to largest", "mean (95%)"]
         heads += ["first is better by", "p", "Holm"] if len(rows) > 1 else []
-        yield from table([heads, *(_cells(measure, row)[: len(heads)] for row in rows)])
+        cells = [heads, *(_cells(measure, row)[: len(heads)] for row in rows)]
+        yield from table(_fitting(cells, width))
         tested = [row.outcome for row in rows if row.outcome is not None]
         if tested:
             least = min(outcome.smallest for outcome in tested)

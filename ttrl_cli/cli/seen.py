@@ -55,7 +55,7 @@ def ancestry(line: Sequence["Node"], *, ascii_only: bool) -> list[str]:
     from ttrl_cli.prompts import number
 
     if not line:
-        return []
+        return ["  ancestry     not known until its step is committed"]
     shown: list[Node | None] = list(reversed(line))
     if len(shown) > _MOST_ANCESTORS:
         shown = [shown[0], None, *shown[2 - _MOST_ANCESTORS :]]

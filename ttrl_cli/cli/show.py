@@ -154,7 +154,7 @@ def _text(run: "RunDir") -> str:
     summary, width, ascii = standing.summary, seen.terminal_width(), seen.ascii_only()
     figures = api.vote_figures(run)
     said = describe(summary) if figures is None else describe_votes(summary, figures)
-    head, *rest = said.splitlines()
+    head, *rest = said.split("\n")
     lines = [head, seen.progress_line(standing), *rest]
     if standing.kind == "vote":
         steps = report.read_steps(run)

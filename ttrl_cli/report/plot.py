@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from ttrl_cli.escapes import visible
+
 XY = tuple[float, float]
 _LEVELS = {False: "▁▂▃▄▅▆▇█", True: "_.-~=+*#"}
 _LEAST_WIDTH = 24
@@ -95,7 +97,11 @@ def plot(
         f"{names.get(row, ''):>{margin - 2}} {bar}{''.join(cells)}".rstrip()
         for row, cells in enumerate(canvas)
     ]
-    return [*lines, *_axis(across, x_label, margin, ascii_only), *_legend(kept, level, ascii_only)]
+    return [
+        *lines,
+        *_axis(across, x_label, margin, ascii_only),
+        *_legend(kept, level, width, ascii_only),
+    ]
 
 
 def spark(
@@ -164,15 +170,14 @@ def _axis(across: _Scale, label: str, margin: int, ascii_only: bool) -> list[str
 
 
 def _legend(
-    series: Sequence[Series], level: tuple[str, float] | None, ascii_only: bool
+    series: Sequence[Series], level: tuple[str, float] | None, width: int, ascii_only: bool
 ) -> list[str]:
     named = zip(_cycled(len(series), ascii_only), series, strict=True)
-    parts = [f"{mark} {one.label}" for mark, one in named if one.label]
+    parts = [f"{mark} {_one_line(one.label)}"[: width - 2] for mark, one in named if one.label]
     if level is not None:
         parts.append(f"{'--' if ascii_only else '┄┄'} {level[0]} {level[1]:.6g}")
-    return (
-        [f"  {part}" for part in parts] if sum(map(len, parts)) > 60 else ["  " + "   ".join(parts)]
-    )
+    line = "  " + "   ".join(parts)
+    return [line] if len(line) <= width else [f"  {part}" for part in parts]
 
 
 def table(rows: Sequence[Sequence[str]], *, numbers: Mapping[int, bool] | None = None) -> list[str]:
@@ -183,11 +188,17 @@ def table(rows: Sequence[Sequence[str]], *, numbers: Mapping[int, bool] | None =
         numbers: Which columns are numbers, and so stand to the right; by default none.
     """
     right = numbers or {}
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    shown = [[_one_line(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
     return [
         "  ".join(
             cell.rjust(width) if right.get(at) else cell.ljust(width)
             for at, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
-        for row in rows
+        for row in shown
     ]
+
+
+def _one_line(text: str) -> str:
+    """Return a text without what would break a line or hide: its width is its length."""
+    return visible(text).replace("\n", "\\n").replace("\t", "\\t")
