@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from ttrl_cli.config import RunConfig
+from ttrl_cli.environ import variables
 from ttrl_cli.errors import SetupError
 from ttrl_cli.loop.step import Reporter
 from ttrl_cli.records import Json, StepProgress, Watch
@@ -25,6 +26,18 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
     "mlflow": ("mlflow",),
 }
 """The packages that a tracker needs, one of which is enough."""
+
+_SILENT = {
+    "WANDB_CONSOLE": "off",
+    "WANDB_DISABLE_CODE": "true",
+    "WANDB_DISABLE_GIT": "true",
+    "WANDB_LOG_MODEL": "false",
+    "WANDB_WATCH": "false",
+    "WANDB_X_DISABLE_META": "true",
+    "HF_MLFLOW_LOG_ARTIFACTS": "false",
+}
+"""What trackers are told not to send: the command line, which may hold a server's password, what
+is printed, code and weights."""
 
 
 def require_tracker(config: RunConfig) -> None:
@@ -99,8 +112,9 @@ class _Tracker:
         self._state, self._control = TrainerState(), TrainerControl()
         self._arguments = _Arguments(run_name=run.path.name, output_dir=str(run.path / "tracker"))
         try:
-            self._callback = made[name]()
-            self._tell(self._callback.on_train_begin)
+            with variables(_SILENT):
+                self._callback = made[name]()
+                self._tell(self._callback.on_train_begin)
         except (ImportError, RuntimeError, OSError, ValueError) as error:
             msg = f"--report-to {name}: the tracker cannot be started: {error}"
             raise SetupError(msg) from error
