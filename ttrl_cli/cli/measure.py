@@ -35,6 +35,8 @@ def measure(
 
     Exit code 0 if the solution is valid, 4 if it is not. Without --secret-file the trial is drawn
     from a new secret, which is printed.
+
+    Example: ttrl measure van_loading solution.py --trial 3
     """
     from ttrl_cli import api
     from ttrl_cli.console import Console
