@@ -66,7 +66,7 @@ def measure(
 
 def _describe(found: "Measurement") -> str:
     """Describe a measurement for people: a line per call, and what came of them."""
-    from ttrl_cli.prompts import number
+    from ttrl_cli.figures import number
 
     lines = [f"{found.problem.spec.name}: {found.split} trial {found.number}"]
     for index, call in enumerate(found.calls):
