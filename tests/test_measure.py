@@ -15,6 +15,7 @@ from ttrl_cli.grading.grader import ProblemGrader
 from ttrl_cli.grading.trial import Trial, TrialSpec
 from ttrl_cli.problem import load_problem
 from ttrl_cli.records import Job, Status, Verdict
+from ttrl_cli.sandbox.calls import Outcome
 
 SECRET = "a secret for tests alone"
 WRONG = "print(1)\n"
@@ -38,6 +39,13 @@ def grade(folder: Path, *texts: str, secret: str = SECRET) -> list[Verdict]:
 def measured(folder: Path, code: str, text: str = SUM, **keys: Any) -> Verdict:
     """Grade one solution by a measure."""
     return grade(write_measured(folder, code, **keys), text)[0]
+
+
+def shown_calls(folder: Path, code: str, text: str) -> tuple[Outcome, ...]:
+    """Measure one solution; return how its calls ended, as people are shown them."""
+    problem = load_problem(write_measured(folder, code))
+    with ProblemGrader(problem, workers=1, secret=SECRET) as grader:
+        return grader.measure(text).calls
 
 
 # -- function and command: one contract ------------------------------------------------------
@@ -546,3 +554,42 @@ def test_comments_and_blanks_do_not_count(
 
     problem = load_problem(write_measured(tmp_path / "p", language=language))
     assert (identity(problem, one, None) == identity(problem, other, None)) is same
+
+
+def test_candidates_may_be_called_by_inputs_and_stop(tmp_path: Path):
+    """Inputs that are made as they are needed, by a reference, hold up nobody."""
+    measure = (
+        "def measure(candidate, trial):\n"
+        "    ref = trial.program('print(int(input()) + 1, end=\"\")')\n"
+        "    inputs = (ref.run(str(n)).output for n in range(9))\n"
+        "    row = candidate.map(inputs, stop=lambda o: ref.run(o.output).output == '6')\n"
+        "    return {'right': [o.output for o in row] == list('12345')}\n"
+    )
+    assert measured(tmp_path / "p", measure, "print(input(), end='')").score == 1.0
+
+
+def test_calls_behind_the_stop_are_ended(tmp_path: Path):
+    """Calls behind the outcome that stops a row neither go on nor use up measure.seconds."""
+    source = "import time\nn = int(input())\ntime.sleep(0.2 if n == 0 else 3600)\n"
+    measure = (
+        "def measure(candidate, trial):\n"
+        "    row = candidate.map(['0', '1', '2'], stop=lambda o: True)\n"
+        "    return {'right': len(row) == 1 and candidate.run('0').ok}\n"
+    )
+    keys = {
+        "limits": {"seconds": 300, "memory_mb": 512},
+        "measure": {"function": "measure.py:measure", "seconds": 300},
+    }
+    assert measured(tmp_path / "p", measure, source, **keys).score == 1.0
+
+
+def test_only_the_last_call_is_kept_whole(tmp_path: Path):
+    """Of the calls before it, what people look at is the end of the output, and no data."""
+    measure = (
+        "def measure(candidate, trial):\n"
+        "    rows = [candidate.run({}) for _ in range(2)] + candidate.map([{}, {}])\n"
+        "    return {'right': sum(len(o.output) == o.data['n'] for o in rows)}\n"
+    )
+    source = "def run():\n    print('x' * 99_999)\n    return {'n': 100_000}\n"
+    calls = shown_calls(tmp_path / "p", measure, source)
+    assert [len(outcome.output) for outcome in calls] == [2000, 2000, 2000, 100_000]
