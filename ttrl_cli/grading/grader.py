@@ -11,6 +11,7 @@ from typing import Any
 
 from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.errors import ProblemError, SetupError, UsageError
+from ttrl_cli.escapes import brief
 from ttrl_cli.grading import worker, worker_process
 from ttrl_cli.grading.attacks import Attack
 from ttrl_cli.grading.base import Heard, no_one
@@ -250,6 +251,6 @@ def _verdict(result: Any) -> Verdict:
     if isinstance(result, Verdict):
         return result
     if not isinstance(result, Failure):
-        return Verdict(status=Status.FAILED, reason=f"unexpected {result!r:.200}")
+        return Verdict(status=Status.FAILED, reason=f"unexpected {brief(result, 200)}")
     blame = "measure" if result.code == MEASURED_TOO_LONG else ""
     return Verdict(status=Status.FAILED, reason=result.reason, blame=blame)

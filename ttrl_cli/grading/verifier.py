@@ -14,7 +14,7 @@ from typing import Any
 from ttrl_cli.bounds import certificate
 from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.errors import Invalid
-from ttrl_cli.escapes import encodable
+from ttrl_cli.escapes import brief, encodable
 from ttrl_cli.grading.command import CommandVerifier, check_command
 from ttrl_cli.grading.functions import (
     BrokenProblemError,
@@ -180,8 +180,8 @@ class Checker:
         if not (is_verdict(verified, given) or self._is_new(verified, given, known)):
             return
         msg = (
-            f"verifier returned {verified!r:.80} and not data: verify returns the data that it has "
-            "verified, and raises Invalid for what it refuses"
+            f"verifier returned {brief(verified)} and not data: verify returns the data that it "
+            "has verified, and raises Invalid for what it refuses"
         )
         raise NotDataError(msg)
 

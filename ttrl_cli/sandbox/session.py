@@ -186,7 +186,7 @@ class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
         self._sweeping.close()
 
     def end_call(self) -> None:
-        """Kill the program that runs, and any that follows until `renew`; any thread may call it."""
+        """Kill the program that runs, and any until `renew`; any thread may call this."""
         with self._ending:
             self._unwanted = True
             if self._sent:
