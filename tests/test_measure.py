@@ -544,6 +544,29 @@ def test_copies_are_known_by_their_identity(tmp_path: Path):
         ("cpp", 'auto s = "// x";', 'auto s = "// y";', False),
         ("cpp", 'auto s = R"(/* x */)";', 'auto s = R"(/* y */)";', False),
         ("cpp", "char c = '\"'; // a", "char c = '\"'; // b", True),
+        ("cpp", 'puts("a      b");', 'puts("a b");', False),
+        ("cpp", 'puts("a b");', 'puts( "a b" ) ;', True),
+        ("cpp", "int a;int b;", "int a;/**/int b;// c", True),
+        ("cpp", "return a+b;", "return a + b ;", True),
+        ("cpp", "return a+ +b;", "return a++b;", False),
+        ("cpp", "int ab;", "int a b;", False),
+        ("cpp", 'auto s = R"x(a  b)x";', 'auto s = R"x(a b)x";', False),
+        ("cpp", 'auto s = R"(a\\\nb)";', 'auto s = R"(ab)";', False),
+        ("cpp", 'auto s=u8R"y()" //)y";', 'auto s = u8R"y()" //)y" ; // z', True),
+        ("cpp", "int n = 1'000;  // it's", "int n=1'000;", True),
+        ("cpp", "int a\\\nb;", "int ab;", True),
+        ("cpp", "// a \\\nint b;\nint c;", "int c;", True),
+        ("cpp", "#define A 1\nint a;", "# define A /* x\n */ 1  // y\n\n  int a;", True),
+        ("cpp", "#define A int a;\n", "#define A\nint a;\n", False),
+        ("cpp", "#define F(x) x\n", "#define F (x) x\n", False),
+        ("cpp", "#define A 1 \\\n + 2\nint a;", "#define A 1+2\nint a;", True),
+        ("cpp", "a = b; /* never closed", "a = b;", False),
+        ("cpp", "x = 'a'; y = ' ';", "x = 'a'; y = '  ';", False),
+        ("json", "[1,2]", "[1, 2]\n", True),
+        ("json", '{"a": 1, "b": [2]}', '{"b":[2],"a":1}', True),
+        ("json", "[1, 2]", "[2, 1]", False),
+        ("json", '{"a": "x y"}', '{"a": "x  y"}', False),
+        ("text", "a  b\n", "a b", True),
     ],
 )
 def test_comments_and_blanks_do_not_count(
@@ -552,7 +575,9 @@ def test_comments_and_blanks_do_not_count(
     """Two texts are one solution if comments and blanks alone tell them apart."""
     from ttrl_cli.grading.identity import identity
 
-    problem = load_problem(write_measured(tmp_path / "p", language=language))
+    kind = language if language in ("json", "text") else "program"
+    solution = {"kind": kind} | ({"language": language} if kind == "program" else {})
+    problem = load_problem(write_measured(tmp_path / "p", solution=solution))
     assert (identity(problem, one, None) == identity(problem, other, None)) is same
 
 
