@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, model_validator
 
 from ttrl_cli import settings
+from ttrl_cli.completions.edits import fault_of_regions
 from ttrl_cli.config import SolveConfig
 from ttrl_cli.errors import ProblemError
 from ttrl_cli.reading import read_user_text
@@ -48,6 +49,12 @@ class Solution(_Section):
     """The function of a Python program that returns the data."""
     files: list[str] = []
     """Files of the problem that programs may read, in their working folder under the same names."""
+    edit: Literal["none", "diff"] = "none"
+    """diff: a completion may change its parent by SEARCH/REPLACE blocks; none: it is a whole
+    solution."""
+    region: bool = False
+    """Whether only what stands between lines with EVOLVE-BLOCK-START and EVOLVE-BLOCK-END may
+    change. Every seed needs them."""
     flags: list[str] = []
     """Flags for the compiler of C++ programs, behind -std=c++20 -O2, such as -O3 -march=native."""
 
@@ -219,6 +226,11 @@ class ProblemSpec(_Section):
         return raw
 
     @property
+    def edits(self) -> bool:
+        """Whether a completion is read beside its parent's text: as edits of it, or by regions."""
+        return self.solution.edit == "diff" or self.solution.region
+
+    @property
     def evaluator(self) -> str | None:
         """The file of another tool's evaluator; None where the problem verifies by itself."""
         return self.verifier.evaluate if isinstance(self.verifier, Evaluator) else None
@@ -338,6 +350,7 @@ def load_problem(path: Path, given: Mapping[str, object] | None = None) -> Probl
         Seed(name=name, text=_read(file, folder, f"seeds[{i}]", name))
         for i, name in enumerate(spec.seeds)
     )
+    _check_edits(file, spec, seeds)
     return Problem(
         folder=folder,
         spec=_with_entry(folder, spec, seeds[0].text),
@@ -402,6 +415,24 @@ def _with_entry(folder: Path, spec: ProblemSpec, seed: str) -> ProblemSpec:
         return spec
     own = solution.model_copy(update={"entry": named[0]})
     return spec.model_copy(update={"solution": own})
+
+
+def _check_edits(file: Path, spec: ProblemSpec, seeds: Sequence[Seed]) -> None:
+    """Refuse edits of what is not text to people, and seeds without the regions they must have.
+
+    Raises:
+        ProblemError: If there is something wrong.
+    """
+    key = "solution.edit" if spec.solution.edit == "diff" else "solution.region"
+    if spec.edits and spec.solution.kind == "json":
+        raise ProblemError(file, key, "data cannot be edited line by line (solution.kind is json)")
+    if spec.edits and spec.render is not None:
+        why = "edits are made to the text that prompts show, and render shows another"
+        raise ProblemError(file, key, why)
+    for index, seed in enumerate(seeds if spec.solution.region else ()):
+        wrong = fault_of_regions(seed.text)
+        if wrong:
+            raise ProblemError(file, f"seeds[{index}]", f"{seed.name}: {wrong} (solution.region)")
 
 
 def _settings(

@@ -91,6 +91,7 @@ class SolveTask:
             index=index,
             text=completion.text,
             parent_data=self._parents_P[group].data,
+            parent=self._parents_P[group].solution if self._problem.spec.edits else "",
             seed=seed % 2**32,
         )
 
