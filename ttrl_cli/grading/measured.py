@@ -161,6 +161,7 @@ class FunctionMeasurer:
                 self._own_slots,
                 session,
             )[0],
+            _waiting=session.clock.waiting,
         )
         most = 1.1 * self._seconds + OWN_SECONDS
         found: Json = None

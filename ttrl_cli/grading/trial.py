@@ -7,6 +7,7 @@ for, under the run's secret. Whoever sees the inputs learns nothing of other tri
 import hmac
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -55,6 +56,11 @@ class Trial:
     settings: Mapping[str, Json] = field(default_factory=dict)
     parent: Json = None
     _make: Callable[[str, str, Sequence[str]], Any] | None = field(default=None, repr=False)
+    _waiting: Callable[[], AbstractContextManager[None]] = field(default=nullcontext, repr=False)
+
+    def untimed(self) -> AbstractContextManager[None]:
+        """Make or read inputs in the block: its time does not count against `measure.seconds`."""
+        return self._waiting()
 
     def rng(self, name: str = "") -> np.random.Generator:
         """Return a generator that all 128 bits of the seed determine; each name has its own."""
