@@ -6,7 +6,6 @@ generator that changes never meets the files of an older one.
 
 import functools
 import hashlib
-import os
 import sys
 import tempfile
 import time
@@ -16,13 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import filelock
-import platformdirs
 
 from ttrl_cli.contests import rust_random
+from ttrl_cli.environ import user_cache
 
 HELD_OUT_FROM = 1000
 """The first held-out seed; a search has those from 0 on."""
-CACHE_VARIABLE = "TTRL_CACHE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +106,7 @@ def _folder(name: str, make: Callable[[int], str]) -> Path:
     """Return the folder for what a generator makes."""
     sources = (Path(make.__code__.co_filename), Path(rust_random.__file__))
     makers = hashlib.sha256(b"".join(hashlib.sha256(s.read_bytes()).digest() for s in sources))
-    given = os.environ.get(CACHE_VARIABLE)
-    cache = Path(given) if given else platformdirs.user_cache_path("ttrl")
-    return cache / "cases" / f"{name}-{makers.hexdigest()[:16]}"
+    return user_cache() / "cases" / f"{name}-{makers.hexdigest()[:16]}"
 
 
 def _file(folder: Path, seed: int) -> Path:

@@ -63,7 +63,8 @@ def verify(data: Any) -> Any:
     """
     for case in data["cases"]:
         if "failed" in case:
-            raise Invalid(f"case {case['seed']}: {case['failed']}")
+            msg = f"case {case['seed']}: {case['failed']}"
+            raise Invalid(msg)
     return data
 
 
