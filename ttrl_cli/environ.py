@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 CACHE_VARIABLE = "TTRL_CACHE"
+"""Moves the cache."""
 
 
 def user_cache() -> Path:

@@ -19,10 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-
+from ttrl_cli.environ import user_cache
 from ttrl_cli.errors import SetupError, UsageError
 
-"""Environment variable that moves the cache."""
 Stage: TypeAlias = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
 """Shows a stage of work: what it does, and its size in bytes, if that is known; yields what is told
 how many bytes are done."""
