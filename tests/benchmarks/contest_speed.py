@@ -13,6 +13,7 @@ import os
 import subprocess
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 from _figures import ROUNDS, Figure, emit, few, medians, say, seconds
@@ -60,7 +61,7 @@ def cases(contest: str, folder: Path, rounds: int) -> None:
             return taken
 
         def bare() -> float:
-            return sum(seconds(lambda path=path: _start(program, path)) for path in kept)
+            return sum(seconds(partial(_start, program, path)) for path in kept)
 
         found = medians({"ours": ours, "bare": bare}, rounds)
     emit(
