@@ -139,7 +139,7 @@ def test_finds_the_best(tmp_path: Path):
 
     assert ttrl("best", run).out == "17\n"
     assert ttrl("best", run, "--data").json == 17
-    assert ttrl("show", run, "--json").json == said
+    assert ttrl("show", run, "--json").json.items() >= said.items()
     shown = ttrl("show", run).out
     assert "best score   17  (step 1, 1.1.0)" in shown
     assert "2 steps, 8 samples (6 valid)" in shown

@@ -27,6 +27,9 @@ _SUFFIX = ".yaml"
 Direction = Literal["minimize", "maximize"]
 Transform = Literal["identity", "negate", "reciprocal"]
 
+CONFIRM_MOST = 4
+"""Most would-be bests of a step that are measured again, unless the problem says otherwise."""
+
 T = TypeVar("T")
 _DEFINITIONS = ast.FunctionDef | ast.ClassDef
 
@@ -57,7 +60,8 @@ class Command(_Section):
     """Program and arguments, run in the problem's folder.
 
     It reads {"data": ...} and prints {"valid": bool, "reason": str, "score": number, "metrics":
-    {...}, "feedback": str, "data": ...}; `data`, where printed, replaces what it was given.
+    {...}, "feedback": str, "error": number, "per_trial": [numbers], "data": ...}; `data`, where
+    printed, replaces what it was given.
     """
 
 
@@ -92,6 +96,9 @@ class Measure(_Section):
     seconds: Annotated[float, Field(gt=0)] = 600.0
     """Most that measuring one candidate may take; what a candidate uses up is its own failure.
     Waiting for a free core does not count."""
+    confirm_most: Annotated[int, Field(ge=0)] = CONFIRM_MOST
+    """Of scores with an error: most solutions of a step that are measured again, on fresh trials,
+    before one of them may become the best; 0 takes every score at its word."""
 
 
 class Reward(_Section):
@@ -280,6 +287,17 @@ class Problem:
         if name is None:
             name = "negate" if self.spec.direction == "minimize" else "identity"
         return _TRANSFORMS[name](score)
+
+    def reward_error(self, score: float, error: float) -> float:
+        """Return the standard error of a score's reward, to first order in the score's own.
+
+        Args:
+            score: A score that has a reward.
+            error: Its standard error.
+        """
+        if self.spec.reward.transform == "reciprocal":
+            return error / score**2
+        return error
 
     def better(self, score: float, other: float) -> bool:
         """Decide whether `score` beats `other` in the problem's direction."""

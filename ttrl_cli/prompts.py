@@ -14,6 +14,7 @@ import jinja2
 import jinja2.sandbox
 
 from ttrl_cli.errors import ProblemError
+from ttrl_cli.figures import number
 from ttrl_cli.problem import Problem
 from ttrl_cli.records import Message, State
 from ttrl_cli.settings import Value
@@ -163,11 +164,6 @@ _BACKTICKS = re.compile("`+")
 _FENCE = re.compile(r"^[ \t]*(?:`{3}|~{3})", re.MULTILINE)
 FEEDBACK_CHARACTERS = 2000
 """How much of the score's feedback the next prompt shows, so that prompts stay bounded."""
-
-
-def number(value: float) -> str:
-    """Format a score for prompts and reports, with ten significant digits at most."""
-    return f"{value:.10g}"
 
 
 def solve_messages(problem: Problem, parent: State, before: float | None) -> tuple[Message, ...]:

@@ -137,6 +137,11 @@ class Verdict:
         status: How grading ended; only `Status.OK` is valid.
         score: In the problem's own units and direction; None unless valid.
         reward: What learning sees (higher is better); None unless valid.
+        error: One standard error of the score, in its units; None where the problem states none.
+        reward_error: One standard error of the reward; 0 where the problem states none.
+        per_trial: The figures on the search's trials that the score is the mean of; empty where the
+            problem does not say.
+        earlier: Scores of earlier measurements, in order, of a solution that was measured again.
         reason: Why it is not valid, in words; empty when it is.
         seconds: Wall time of running and verifying.
         compile_seconds: Wall time of compiling, which `seconds` leaves out.
@@ -155,6 +160,10 @@ class Verdict:
     status: Status
     score: float | None = None
     reward: float | None = None
+    error: float | None = None
+    reward_error: float = 0.0
+    per_trial: tuple[float, ...] = ()
+    earlier: tuple[float, ...] = ()
     reason: str = ""
     seconds: float = 0.0
     compile_seconds: float = 0.0
@@ -201,6 +210,25 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """A solution that is to be graded once more, on a trial of its own.
+
+    Attributes:
+        key: Names it among those of its step.
+        solution: Its text.
+        parent_data: The parent's verified data.
+        seed: Handed to programs that accept `seed`.
+        purpose: Names the trial of a measured problem, under the run's secret.
+    """
+
+    key: str
+    solution: str
+    parent_data: Json = None
+    seed: int = 0
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """One line of attempts.jsonl: a completion and its verdict, together a rollout.
 
@@ -240,6 +268,9 @@ class State:
         output: The end of what its program printed.
         feedback: What the score said about it.
         identity: What tells it from other states; empty where its data do.
+        error: One standard error of the score, in its units; None where the problem states none.
+        per_trial: The figures on the search's trials that a score is the mean of; empty where the
+            problem does not say.
     """
 
     id: str
@@ -253,6 +284,8 @@ class State:
     output: str
     feedback: str
     identity: str = ""
+    error: float | None = None
+    per_trial: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,7 +105,8 @@ def test_printing_without_end_is_cut_off(sandbox: Sandbox, flood: Hostile) -> No
     """A program that prints more than it may is ended early, and its output stays short."""
     result = attempt(sandbox, flood)
     if flood is counts.write_from_children and result.status is Status.ERROR:
-        assert "processes" in result.reason  # the other limit was faster
+        # another limit was faster: the program was ended, or could not fork and raised
+        assert "processes" in result.reason or "BlockingIOError" in result.reason
     else:
         assert result.status is Status.OUTPUT
         assert result.reason == "printed more than 1 MiB"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tests.evidence.plan import Arm
 from tests.evidence.records import Record
 from tests.evidence.tables import Part, say_p, table
-from ttrl_cli.prompts import number
+from ttrl_cli.figures import number
 from ttrl_cli.report.few_runs import (
     Outcome,
     Pair,

@@ -8,12 +8,13 @@ from ttrl_cli.api.verifying import with_limits
 from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.config import SolveConfig, resolve
 from ttrl_cli.errors import ProblemError
+from ttrl_cli.figures import number
 from ttrl_cli.grading.attacks import attacks
 from ttrl_cli.grading.grader import ProblemGrader
 from ttrl_cli.grading.hostile_outcomes import hostile
 from ttrl_cli.loop.solve import roots
 from ttrl_cli.problem import Command, Problem, load_problem
-from ttrl_cli.prompts import number, solve_messages
+from ttrl_cli.prompts import solve_messages
 from ttrl_cli.records import Verdict
 from ttrl_cli.sandbox.protocol import read_json
 

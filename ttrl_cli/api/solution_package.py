@@ -11,8 +11,9 @@ import jinja2
 from ttrl_cli.api.verifying import verify
 from ttrl_cli.bounds import certificate as certificates
 from ttrl_cli.errors import NoSolutionError, UsageError
+from ttrl_cli.figures import number
 from ttrl_cli.problem import Problem, load_problem
-from ttrl_cli.prompts import number, solve_messages
+from ttrl_cli.prompts import solve_messages
 from ttrl_cli.records import Json, State
 from ttrl_cli.report.page.lineage import read_states
 from ttrl_cli.rundir import RunDir, files

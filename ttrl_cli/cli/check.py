@@ -53,7 +53,7 @@ def check(
 
 
 def _describe(checked: "Check") -> str:
-    from ttrl_cli.prompts import number
+    from ttrl_cli.figures import number
 
     spec = checked.problem.spec
     width = max(len(seed.name) for seed in checked.seeds)
@@ -75,7 +75,7 @@ def _describe(checked: "Check") -> str:
 
 
 def _figures(seed: "SeedCheck") -> str:
-    from ttrl_cli.prompts import number
+    from ttrl_cli.figures import number
 
     assert seed.verdict.score is not None
     score = f"score {number(seed.verdict.score)}" + " unverified" * seed.verdict.unverified

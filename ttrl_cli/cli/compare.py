@@ -91,7 +91,7 @@ def _fitting(rows: list[list[str]], width: int | None) -> list[list[str]]:
 
 
 def _text(found: "Comparison", over: str, width: int | None) -> Iterator[str]:
-    from ttrl_cli.prompts import number
+    from ttrl_cli.figures import number
     from ttrl_cli.report.plot import table
 
     experiment = found.experiment

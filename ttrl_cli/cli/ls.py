@@ -71,7 +71,7 @@ def _facts(one: "Found") -> dict[str, Any]:
 
 
 def _cells(path: Path, standing: "Standing") -> list[str]:
-    from ttrl_cli.prompts import number
+    from ttrl_cli.figures import number
 
     summary, best, planned = standing.summary, standing.summary.best, standing.progress.steps
     return [

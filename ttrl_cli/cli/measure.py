@@ -35,6 +35,8 @@ def measure(
 
     Exit code 0 if the solution is valid, 4 if it is not. Without --secret-file the trial is drawn
     from a new secret, which is printed.
+
+    Example: ttrl measure van_loading solution.py --trial 3
     """
     from ttrl_cli import api
     from ttrl_cli.console import Console
@@ -64,7 +66,7 @@ def measure(
 
 def _describe(found: "Measurement") -> str:
     """Describe a measurement for people: a line per call, and what came of them."""
-    from ttrl_cli.prompts import number
+    from ttrl_cli.figures import number
 
     lines = [f"{found.problem.spec.name}: {found.split} trial {found.number}"]
     for index, call in enumerate(found.calls):

@@ -36,7 +36,7 @@ def problems(*, as_json: o.AsJsonLines = False) -> None:
 
 
 def _cells(one: "Listed") -> tuple[str, ...]:
-    from ttrl_cli.prompts import number
+    from ttrl_cli.figures import number
 
     best = "" if one.best_known is None else number(one.best_known)
     return one.name, one.kind, one.direction or "", best, one.about

@@ -50,7 +50,7 @@ def end(summary: "Summary") -> None:
 
 def describe(summary: "Summary") -> str:
     """Describe a run's summary for people."""
-    from ttrl_cli.prompts import number
+    from ttrl_cli.figures import number
 
     lines = [f"{summary.problem}: {summary.status}, {summary.run}"]
     mark = " unverified" if summary.unverified else ""

@@ -52,7 +52,7 @@ def progress_line(standing: "Standing") -> str:
 
 def ancestry(line: Sequence["Node"], *, ascii_only: bool) -> list[str]:
     """Draw a node under its ancestors, the seed first; of many the first and the last ones."""
-    from ttrl_cli.prompts import number
+    from ttrl_cli.figures import number
 
     if not line:
         return ["  ancestry     not known until its step is committed"]

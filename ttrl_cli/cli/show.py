@@ -109,7 +109,7 @@ def _follow(path: Path, console: "Console", *, as_json: bool) -> None:
 def _print_step(run: "RunDir", console: "Console", *, as_json: bool) -> None:
     """Print one line on a run that is followed without a terminal."""
     from ttrl_cli import report
-    from ttrl_cli.prompts import number
+    from ttrl_cli.figures import number
 
     if as_json:
         console.result_json(_facts(run))

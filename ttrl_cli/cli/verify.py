@@ -186,7 +186,7 @@ def _write(file: Path, found: "Certificate") -> None:
 
 def _describe(found: "Verification") -> str:
     """Describe a verification for people."""
-    from ttrl_cli.prompts import number
+    from ttrl_cli.figures import number
 
     verdict, spec = found.verdict, found.problem.spec
     if verdict.score is None:

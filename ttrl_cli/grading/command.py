@@ -24,7 +24,8 @@ from ttrl_cli.sandbox.protocol import MalformedError, read_json
 
 TRIES = 2
 """A command that runs out of time is run once more."""
-_KEYS = frozenset({"valid", "reason", "score", "metrics", "feedback", "data"})
+_OPTIONAL = ("error", "per_trial", "metrics", "feedback")
+_KEYS = frozenset({"valid", "reason", "score", "data", *_OPTIONAL})
 _STDERR_BYTES = 2000
 
 
@@ -47,7 +48,7 @@ class CommandVerifier:
         )
 
     def ask(self, data: Json) -> Mapping[str, Any]:
-        """Run the command on data; return data and value, and metrics and feedback if given.
+        """Run the command on data; return data and value, and what else it says of the score.
 
         Raises:
             Invalid: If the command says that the data are not valid.
@@ -59,7 +60,7 @@ class CommandVerifier:
         if "score" not in answer:
             msg = "the verifier command calls the data valid and gives no score"
             raise BrokenProblemError(msg)
-        kept = {key: answer[key] for key in ("metrics", "feedback") if key in answer}
+        kept = {key: answer[key] for key in _OPTIONAL if key in answer}
         return {"data": answer.get("data", data), "value": answer["score"], **kept}
 
 

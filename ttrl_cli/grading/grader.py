@@ -21,7 +21,7 @@ from ttrl_cli.grading.process_pool import MEASURED_TOO_LONG, Failure, ProcessPoo
 from ttrl_cli.grading.trial import Split, new_secret
 from ttrl_cli.grading.worker import Loaded
 from ttrl_cli.problem import Problem
-from ttrl_cli.records import Job, Json, Status, Verdict
+from ttrl_cli.records import Again, Job, Json, Status, Verdict
 
 LOAD_SECONDS = 240.0
 """Most that importing a problem's files and starting its sandbox may take."""
@@ -128,6 +128,14 @@ class ProblemGrader(AbstractContextManager["ProblemGrader"]):
     def grade_solution(self, text: str) -> Verdict:
         """Grade the text of a solution, as a seed file holds it."""
         return _verdict(self._one(worker.run_solution, text, None, 0))
+
+    def measure_again(self, asked: Sequence[Again]) -> list[Verdict]:
+        """Grade solutions on trials of their own; return the verdicts in the order asked."""
+        keys = [f"again {index}" for index in range(len(asked))]
+        for key, one in zip(keys, asked, strict=True):
+            given = (one.solution, one.parent_data, one.seed, one.purpose)
+            self._workers.submit(key, worker.run_solution, *given, timeout=self._limit)
+        return [_verdict(result) for result in self._wait_for(keys)]
 
     def measure(self, text: str, split: Split = "search", number: int = 0) -> Shown:
         """Measure and grade the text of a solution on one trial, to look at its calls."""

@@ -15,6 +15,12 @@ from ttrl_cli.escapes import encodable
 from ttrl_cli.grading.functions import BrokenProblemError
 from ttrl_cli.records import Json
 
+OPTIONAL = "error, per_trial, metrics and feedback"
+"""What a score may say besides its value, in words."""
+_KEYS = frozenset({"value", "error", "per_trial", "metrics", "feedback"})
+MOST_TRIALS = 100_000
+"""Most figures of `per_trial`: they are kept with each solution."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreResult:
@@ -26,6 +32,8 @@ class ScoreResult:
         metrics: Further metrics.
         feedback: Words for the next attempt.
         shown: The rendered solution; empty for the solution itself.
+        error: One standard error of the value; None where none was stated.
+        per_trial: The figures that the value is the mean of; empty if they were not given.
     """
 
     data: Json
@@ -33,6 +41,8 @@ class ScoreResult:
     metrics: Mapping[str, float]
     feedback: str
     shown: str
+    error: float | None = None
+    per_trial: tuple[float, ...] = ()
 
 
 def exact_bound(found: object) -> Fraction:
@@ -48,10 +58,10 @@ def as_mapping(scored: object) -> Mapping[str, object]:
     """Return what score returned as a mapping; a bare number becomes {"value": number}."""
     if not isinstance(scored, Mapping):
         return {"value": scored}
-    unknown = sorted(str(key) for key in set(scored) - {"value", "metrics", "feedback"})
+    unknown = sorted(str(key) for key in set(scored) - _KEYS)
     if unknown or "value" not in scored:
         what = f"the unknown key {unknown[0]!r}" if unknown else "no key 'value'"
-        msg = f"score returned {what}; expected value, and perhaps metrics and feedback"
+        msg = f"score returned {what}; expected value, and perhaps {OPTIONAL}"
         raise BrokenProblemError(msg)
     return scored
 
@@ -59,7 +69,7 @@ def as_mapping(scored: object) -> Mapping[str, object]:
 def checked_score(data: Json, answer: Mapping[str, object], shown: str) -> ScoreResult:
     """Check the types of what a score function or a verifier command returned."""
     value = answer["value"]
-    if not _is_number(value) or isinstance(value, bool | np.bool_):
+    if not _is_number(value) or _is_truth(value):
         msg = f"score must be a number (got {type(value).__name__})"
         raise BrokenProblemError(msg)
     metrics = answer.get("metrics", {})
@@ -72,8 +82,39 @@ def checked_score(data: Json, answer: Mapping[str, object], shown: str) -> Score
         raise BrokenProblemError(msg)
     figures = {encodable(key): _metric(key, metric) for key, metric in metrics.items()}
     return ScoreResult(
-        data=data, value=value, metrics=figures, feedback=encodable(feedback), shown=shown
+        data=data,
+        value=value,
+        metrics=figures,
+        feedback=encodable(feedback),
+        shown=shown,
+        error=_error(answer.get("error")),
+        per_trial=_per_trial(answer.get("per_trial", ())),
     )
+
+
+def _error(error: object) -> float | None:
+    """Check a stated standard error; None stands for none."""
+    if error is None:
+        return None
+    number = finite(error) if _is_number(error) and not _is_truth(error) else None
+    if number is None or number < 0:
+        msg = f"score's error must be a finite number of at least 0 (got {error!r:.80})"
+        raise BrokenProblemError(msg)
+    return number
+
+
+def _per_trial(given: object) -> tuple[float, ...]:
+    """Check the figures of single trials: a list, a tuple or an array of one dimension."""
+    if isinstance(given, np.ndarray):
+        given = given.tolist() if given.ndim == 1 else None
+    if not isinstance(given, list | tuple) or len(given) > MOST_TRIALS:
+        msg = f"score's per_trial must be a list of at most {MOST_TRIALS} numbers, one per trial"
+        raise BrokenProblemError(msg)
+    for index, figure in enumerate(given):
+        if not _is_number(figure) or _is_truth(figure) or finite(figure) is None:
+            msg = f"score's per_trial[{index}] must be a finite number (got {figure!r:.80})"
+            raise BrokenProblemError(msg)
+    return tuple(float(figure) for figure in given)
 
 
 def _metric(key: str, metric: object) -> float:
@@ -87,6 +128,10 @@ def _metric(key: str, metric: object) -> float:
 def _is_number(value: object) -> bool:
     """Decide whether a value is a real number of Python's or numpy's, truth values included."""
     return isinstance(value, Real | Decimal | np.bool_)
+
+
+def _is_truth(value: object) -> bool:
+    return isinstance(value, bool | np.bool_)
 
 
 def finite(value: Any) -> float | None:

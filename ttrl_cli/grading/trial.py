@@ -27,16 +27,23 @@ class TrialSpec:
         secret: The run's secret.
         split: What it is for: the search, or what is kept apart from it.
         number: Which one of the split; a search measures all its candidates on trial 0.
+        purpose: What else it is for, in place of the number: a fresh measurement.
+        given: The seed itself, in place of one that is drawn; None for a drawn one.
     """
 
     secret: str = field(repr=False)
     split: Split = "search"
     number: int = 0
+    purpose: str = ""
+    given: int | None = None
 
     @property
     def seed(self) -> int:
         """The trial's seed, of 128 bits."""
-        return int.from_bytes(_hash(self.secret.encode(), f"{self.split}/{self.number}"), "big")
+        if self.given is not None:
+            return self.given
+        which = self.purpose or str(self.number)
+        return int.from_bytes(_hash(self.secret.encode(), f"{self.split}/{which}"), "big")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

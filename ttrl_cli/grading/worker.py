@@ -131,9 +131,9 @@ def run_job(job: Job) -> Verdict:
     return grade(_problems[0], job)
 
 
-def run_solution(text: str, parent_data: Json, seed: int) -> Verdict:
-    """Grade the text of a solution for this worker's problem."""
-    return grade_solution(_problems[0], text, parent_data=parent_data, seed=seed)
+def run_solution(text: str, parent_data: Json, seed: int, purpose: str = "") -> Verdict:
+    """Grade the text of a solution for this worker's problem, on a trial of a purpose if named."""
+    return grade_solution(_problems[0], text, parent_data=parent_data, seed=seed, purpose=purpose)
 
 
 def run_measure(text: str, split: Split, number: int) -> Shown:
@@ -305,10 +305,19 @@ def grade_solution(
     *,
     parent_data: Json,
     seed: int,
+    purpose: str = "",
 ) -> Verdict:
-    """Grade the text of a solution, as a seed file or a parsed completion holds it."""
+    """Grade the text of a solution, as a seed file or a parsed completion holds it.
+
+    Args:
+        problem: The problem.
+        text: The solution.
+        parent_data: The data of the solution that it was made from; None for a seed.
+        seed: Handed to programs that accept `seed`.
+        purpose: Names the trial of a measured problem; empty for the search's own.
+    """
     if problem.spec.measuring is not None:
-        trial = TrialSpec(secret=_secrets[0])
+        trial = TrialSpec(secret=_secrets[0], purpose=purpose)
         return _measure(problem, text, trial, parent_data)[0]
     if problem.spec.evaluator is not None:
         return _evaluate(problem, problem.spec.evaluator, text, seed)

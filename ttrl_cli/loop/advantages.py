@@ -70,7 +70,7 @@ def assign_advantages(
 def _advantages(objective: Objective, counted: Sequence[Attempt], group: int) -> Advantages:
     rewards_G = _rewards(counted)
     try:
-        return objective(rewards_G, np.isfinite(rewards_G))
+        return objective(rewards_G, np.isfinite(rewards_G), _errors(counted))
     except ValueError as error:
         ids = ", ".join(a.id for a in counted)
         msg = f"the objective cannot use the rewards of group {group} ({ids}): {error}"
@@ -81,6 +81,12 @@ def _rewards(attempts: Sequence[Attempt]) -> FloatArray:
     """Return the attempts' rewards [G]; NaN for those that have none."""
     rewards = [a.verdict.reward for a in attempts]
     return np.array([np.nan if r is None else r for r in rewards], dtype=np.float64)
+
+
+def _errors(attempts: Sequence[Attempt]) -> FloatArray | None:
+    """Return the standard errors of the attempts' rewards [G]; None if there are none."""
+    errors_G = np.array([a.verdict.reward_error for a in attempts], dtype=np.float64)
+    return errors_G if errors_G.any() else None
 
 
 def _rows(

@@ -11,6 +11,8 @@ from ttrl_cli.config import SolveConfig
 from ttrl_cli.records import Json, State
 from ttrl_cli.search.archive import Archive, Expansion
 
+_OPTIONAL = ("identity", "error", "per_trial")
+
 
 def roots_line(roots: Iterable[State]) -> dict[str, Json]:
     """Return the log line that holds the roots."""
@@ -24,9 +26,9 @@ def expansion_line(expansion: Expansion) -> dict[str, Json]:
 
 
 def _line(state: State) -> dict[str, Json]:
-    """Return a state's fields; `identity` only where it has one."""
+    """Return a state's fields, without the optional ones that it does not have."""
     fields = asdict(state)
-    return fields if state.identity else {k: v for k, v in fields.items() if k != "identity"}
+    return {k: v for k, v in fields.items() if k not in _OPTIONAL or v not in ("", None, ())}
 
 
 def rebuild(lines: Iterable[dict[str, Json]], config: SolveConfig) -> Archive:
@@ -68,7 +70,11 @@ def _renamed(state: dict[str, Json], prefix: str) -> dict[str, Json]:
 
 
 def _states(raw: Iterable[dict[str, Json]]) -> tuple[State, ...]:
-    return tuple(State(**state) for state in raw)
+    return tuple(_state(fields) for fields in raw)
+
+
+def _state(fields: dict[str, Json]) -> State:
+    return State(**{**fields, "per_trial": tuple(fields.get("per_trial", ()))})
 
 
 def _expansion(line: dict[str, Json]) -> Expansion:

@@ -143,7 +143,7 @@ def _kept(lines: Sequence[dict[str, Json]]) -> Kept:
             kept.completions[key] = completion
         elif event == "verdict":
             key = (line.pop("group"), line.pop("index"))
-            kept.verdicts[key] = Verdict(**{**line, "status": Status(line["status"])})
+            kept.verdicts[key] = _verdict(line)
         else:
             kept.sampled, kept.cursor = True, line["cursor"]
     return kept
@@ -153,6 +153,11 @@ def _completion(line: dict[str, Json]) -> Completion:
     arrays = {name: _unpacked(line[name]) for name in _ARRAYS}
     overflow = None if line["overflow"] is None else Overflow(**line["overflow"])
     return Completion(**{**line, **arrays, "overflow": overflow})
+
+
+def _verdict(line: dict[str, Json]) -> Verdict:
+    lists = {name: tuple(line.get(name, ())) for name in ("per_trial", "earlier")}
+    return Verdict(**{**line, **lists, "status": Status(line["status"])})
 
 
 def _packed(array: Any) -> Json:

@@ -166,6 +166,8 @@ class SolveTask:
             output=verdict.output,
             feedback=verdict.feedback,
             identity=verdict.identity,
+            error=verdict.error,
+            per_trial=verdict.per_trial,
         )
 
     def _score_before(self, parent: State) -> float | None:
@@ -221,6 +223,8 @@ def roots(problem: Problem, verdicts: Sequence[Verdict], count: int) -> list[Sta
                 output=verdict.output,
                 feedback=verdict.feedback,
                 identity=verdict.identity,
+                error=verdict.error,
+                per_trial=verdict.per_trial,
             )
         )
     return states

@@ -81,6 +81,7 @@ class BestFolder:
                 "id": id_,
                 "step": step,
                 "score": verdict.score,
+                **({} if verdict.error is None else {"error": verdict.error}),
                 "metrics": dict(verdict.metrics),
                 "solution": f"solution{suffix}",
                 **({"unverified": True} if verdict.unverified else {}),

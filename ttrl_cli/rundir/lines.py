@@ -22,6 +22,8 @@ def attempt_line(attempt: Attempt) -> dict[str, Json]:
             "status": verdict.status.value,
             "score": verdict.score,
             "reward": verdict.reward,
+            **({} if verdict.error is None else {"error": verdict.error}),
+            **({"earlier": list(verdict.earlier)} if verdict.earlier else {}),
             "reason": verdict.reason,
             "seconds": round(verdict.seconds, 6),
             **_compiling(verdict),

@@ -270,5 +270,11 @@ class Archive:
         self._nodes.lose(node)
         self._live_digests.remove(self._digests[node])
         self._states[node] = replace(
-            self._states[node], data=None, solution="", shown="", output="", feedback=""
+            self._states[node],
+            data=None,
+            solution="",
+            shown="",
+            output="",
+            feedback="",
+            per_trial=(),
         )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ttrl_cli.prompts import number
+from ttrl_cli.figures import number
 from ttrl_cli.records import Json
 from ttrl_cli.report.page.changes import change
 from ttrl_cli.report.page.health import Series, Sign, signs
