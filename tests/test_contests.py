@@ -4,6 +4,7 @@ import hashlib
 import random
 import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ttrl_cli import Invalid
 from ttrl_cli.contests.cases import case_seeds, inputs
 from ttrl_cli.contests.judging import Judge, score, verify
 from ttrl_cli.contests.rust_random import rounded
+from ttrl_cli.grading.trial import Trial
 from ttrl_cli.sandbox.calls import Outcome
 
 SHA_256 = {
@@ -49,10 +51,20 @@ def test_halves_are_rounded_away_from_zero(value: float, whole: int):
 
 def test_seeds_of_the_splits():
     """A search has the seeds from 0 on, what is held out those from 1000 on, and never the same."""
-    assert list(case_seeds("search", 150)) == list(range(150))
-    assert list(case_seeds("held-out", 150)) == list(range(1000, 1150))
+    drawn = 2**127 + 5
+    search, held_out = Trial(seed=drawn, split="search"), Trial(seed=drawn, split="held-out")
+    assert list(case_seeds(search, 150)) == list(range(150))
+    assert list(case_seeds(held_out, 150)) == list(range(1000, 1150))
     with pytest.raises(ValueError, match="1000 seeds at most"):
-        case_seeds("search", 1001)
+        case_seeds(search, 1001)
+
+
+def test_seed_that_is_given_is_a_case():
+    """Of a trial whose seed was given the one case has that seed; it has 64 bits."""
+    given = partial(Trial, split="search", given=True)
+    assert list(case_seeds(given(seed=2**64 - 1), 150)) == [2**64 - 1]
+    with pytest.raises(ValueError, match="no seed of a case"):
+        case_seeds(given(seed=2**64), 150)
 
 
 @pytest.fixture
@@ -132,7 +144,7 @@ def test_cases_are_summed():
     data = verify({"cases": judge.cases, "inputs_seconds": 0.25})
     assert [case["score"] for case in data["cases"]] == [2, 11, 2]
     scored = score(data)
-    assert scored["value"] == 15
+    assert (scored["value"], scored["per_trial"]) == (15, [6, 33, 6])
     assert scored["metrics"] == {
         "mean": 5.0, "slowest_seconds": 1.5, "slowest_cpu_seconds": 1.25, "inputs_seconds": 0.25,
     }  # fmt: skip

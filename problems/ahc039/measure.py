@@ -9,7 +9,7 @@ from . import generate, polygon
 
 
 def measure(candidate, trial):
-    seeds = case_seeds(trial.split, trial.settings["cases"])
+    seeds = case_seeds(trial, trial.settings["cases"])
     with trial.untimed():
         given = inputs("ahc039", generate.text, read, seeds)
     judge = Judge(seeds, lambda place, output: polygon.score(given.cases[place], output))

@@ -7,7 +7,7 @@ from . import game, generate
 
 
 def measure(candidate, trial):
-    seeds = case_seeds(trial.split, trial.settings["cases"])
+    seeds = case_seeds(trial, trial.settings["cases"])
     with trial.untimed():
         given = inputs("ahc058", generate.text, read, seeds)
     judge = Judge(seeds, lambda place, output: game.score(*given.cases[place], output))

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import filelock
 
@@ -21,6 +21,7 @@ from ttrl_cli.environ import user_cache
 
 HELD_OUT_FROM = 1000
 """The first held-out seed; a search has those from 0 on."""
+_MOST_SEEDS = 2**64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,20 +39,44 @@ class Inputs:
     seconds: float
 
 
-def case_seeds(split: str, count: int) -> range:
-    """Return the seeds of a trial's cases.
+class Trial(Protocol):
+    """What `measure` is told of a trial, as far as its cases hang on it."""
+
+    @property
+    def seed(self) -> int:
+        """The trial's seed."""
+
+    @property
+    def given(self) -> bool:
+        """Whether that was given, and not drawn."""
+
+    @property
+    def split(self) -> str:
+        """For what it is: "search" or "held-out"."""
+
+
+def case_seeds(trial: Trial, count: int) -> range:
+    """Return the seeds of a trial's cases: its own one where that was given.
+
+    A contest's cases are the same for everybody, so that nothing else of a trial's seed is used.
 
     Args:
-        split: "search" or "held-out".
-        count: How many.
+        trial: The trial.
+        count: How many cases there are where no seed was given.
 
     Raises:
-        ValueError: If the seeds of a search would reach the held-out ones.
+        ValueError: If the seeds of a search would reach the held-out ones, or the one that was
+            given is none of a generator's.
     """
-    if split == "search" and count > HELD_OUT_FROM:
+    if trial.given:
+        if not 0 <= trial.seed < _MOST_SEEDS:
+            msg = f"{trial.seed} is no seed of a case: those are 0 to 2**64 - 1"
+            raise ValueError(msg)
+        return range(trial.seed, trial.seed + 1)
+    if trial.split == "search" and count > HELD_OUT_FROM:
         msg = f"{count} cases: a search has {HELD_OUT_FROM} seeds at most"
         raise ValueError(msg)
-    first = HELD_OUT_FROM if split == "held-out" else 0
+    first = HELD_OUT_FROM if trial.split == "held-out" else 0
     return range(first, first + count)
 
 

@@ -153,6 +153,7 @@ class FunctionMeasurer:
         told = Trial(
             seed=trial.seed,
             split=trial.split,
+            given=trial.given is not None,
             settings=dict(self._problem.settings),
             parent=parent,
             _make=lambda source, language, flags: self._candidate(

@@ -53,6 +53,7 @@ class Trial:
     Attributes:
         seed: 128 bits that no candidate can know; `rng` uses all of them.
         split: "search" or "held-out".
+        given: Whether the seed was given from outside, and not drawn.
         settings: The problem's settings.
         parent: The data of the solution that this one was made from, which candidates are not
             told unless measure passes it on; None for a seed.
@@ -60,6 +61,7 @@ class Trial:
 
     seed: int
     split: Split
+    given: bool = False
     settings: Mapping[str, Json] = field(default_factory=dict)
     parent: Json = None
     _make: Callable[[str, str, Sequence[str]], Any] | None = field(default=None, repr=False)
