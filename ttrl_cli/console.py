@@ -29,6 +29,7 @@ from rich.text import Text
 
 from ttrl_cli.errors import SetupError
 from ttrl_cli.escapes import dumps, visible
+from ttrl_cli.figures import with_error
 from ttrl_cli.heartbeat import Heartbeat, duration
 from ttrl_cli.records import Json, StepProgress, Watch
 
@@ -309,7 +310,9 @@ def _row(metrics: Mapping[str, float], watch: Watch, stage: str, pace: _Pace) ->
     row = _head(int(metrics["step"]), watch, stage)
     if "solve/best_score" in metrics:
         best = metrics["solve/best_score"]
-        row["best, unverified" if watch.unverified else "best"] = f"{best:.7g}"
+        error = metrics.get("solve/best_error")
+        shown = f"{best:.7g}" if error is None else with_error(best, error)
+        row["best, unverified" if watch.unverified else "best"] = shown
         if watch.best_known is not None:
             row["gap"] = f"{abs(best - watch.best_known):.3g}"
         row["valid"] = f"{metrics['solve/valid']:.0%}"

@@ -46,6 +46,11 @@ def subsample_rng(run_seed: int, step: int, group: int) -> np.random.Generator:
     return generator(_seed(run_seed, 5, step, group))
 
 
+def again_seed(run_seed: int, purpose: str) -> int:
+    """Return the seed of a program that is graded again, for one purpose."""
+    return _seed(run_seed, 6, *purpose.encode("utf-8"))
+
+
 def generator(seed: int) -> np.random.Generator:
     """Return a counter-based generator for one seed."""
     return np.random.Generator(np.random.Philox(seed))

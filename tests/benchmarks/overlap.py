@@ -155,7 +155,13 @@ class Search:
         self._run.append("archive.jsonl", [archive_log.roots_line(seeds)])
         commit(self._parts, Totals())
         selector = by_name("puct", c=1.0, epsilon=0.0)
-        self._task = SolveTask(loaded, load_archive(self._run), selector, self._run)
+        self._task = SolveTask(
+            loaded,
+            load_archive(self._run),
+            selector,
+            self._run,
+            measure_again=grader.measure_again,
+        )
 
     def step(self) -> float:
         """The wall time of the next step."""

@@ -33,7 +33,7 @@ from ttrl_cli.loop.solve import SolveTask, load_archive, roots, solve_loop
 from ttrl_cli.loop.step import Parts, Reporter, commit, restore
 from ttrl_cli.problem import Problem, load_problem
 from ttrl_cli.prompts import solve_messages
-from ttrl_cli.records import Json, Kind, State, Status, Verdict
+from ttrl_cli.records import Json, Kind, State
 from ttrl_cli.report import Summary, summarise
 from ttrl_cli.rundir import RunDir, Totals
 from ttrl_cli.rundir.secret import run_secret
@@ -217,10 +217,17 @@ def _digest(state: dict[str, Json]) -> str:
     return state.get("identity") or data_digest(state["data"])
 
 
-def _task(run: RunDir, problem: Problem) -> SolveTask:
+def _task(run: RunDir, problem: Problem, grader: ProblemGrader) -> SolveTask:
     config = run.solve_config
     selector = selector_by_name(config.search, c=config.puct_c, epsilon=config.epsilon)
-    return SolveTask(problem, load_archive(run), selector, run)
+    return SolveTask(
+        problem,
+        load_archive(run),
+        selector,
+        run,
+        measure_again=grader.measure_again,
+        incumbent=archive_log.last_best(run.lines("archive.jsonl")),
+    )
 
 
 def _grader(problem: Problem, config: SolveConfig, run: Path, secret: str) -> ProblemGrader:
@@ -232,17 +239,9 @@ def _grader(problem: Problem, config: SolveConfig, run: Path, secret: str) -> Pr
 def _search(
     run: RunDir, problem: Problem, parts: Parts, grader: ProblemGrader, runtime: Runtime
 ) -> Summary:
-    task = _task(run, problem)
-    best = task.archive.best()  # a seed, or what a process that was killed could not write
+    task = _task(run, problem, grader)
     unverified = problem.spec.evaluator is not None
-    verdict = Verdict(
-        status=Status.OK,
-        score=best.score,
-        data=best.data,
-        solution=best.solution,
-        unverified=unverified,
-    )
-    task.offer(best.id, best.step, verdict)
+    task.keep_best(unverified=unverified)
     began = watch(run, run.config.steps, problem.spec.best_known)
     expected = forecast(run.config, run.status.totals, runtime.network)
     began = replace(began, warning=grader.warning, expected=expected, unverified=unverified)

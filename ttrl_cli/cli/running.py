@@ -50,13 +50,15 @@ def end(summary: "Summary") -> None:
 
 def describe(summary: "Summary") -> str:
     """Describe a run's summary for people."""
-    from ttrl_cli.figures import number
+    from ttrl_cli.figures import number, with_error
 
     lines = [f"{summary.problem}: {summary.status}, {summary.run}"]
     mark = " unverified" if summary.unverified else ""
     if summary.best is not None:
         where = f"step {summary.best.step}, {summary.best.id}" if summary.best.step else "a seed"
-        lines.append(f"  best score   {number(summary.best.score)}{mark}  ({where})")
+        lines.append(
+            f"  best score   {with_error(summary.best.score, summary.best.error)}{mark}  ({where})"
+        )
         if summary.best.certified is not None:
             lines.append(f"  certified    {summary.best.certified!r}")
     if summary.seed_score is not None:

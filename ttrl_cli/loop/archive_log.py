@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 
 from ttrl_cli.config import SolveConfig
+from ttrl_cli.loop.confirm import Incumbent
 from ttrl_cli.records import Json, State
 from ttrl_cli.search.archive import Archive, Expansion
 
@@ -25,6 +26,27 @@ def expansion_line(expansion: Expansion) -> dict[str, Json]:
     return {"event": "expansion", **asdict(replace(expansion, children=())), "children": children}
 
 
+def best_line(incumbent: Incumbent) -> dict[str, Json]:
+    """Return the log line of a new best solution, where scores have errors."""
+    return {
+        "event": "best",
+        "state": _line(incumbent.state),
+        "first": incumbent.first,
+        "deciding": incumbent.deciding,
+    }
+
+
+def last_best(lines: Iterable[dict[str, Json]]) -> Incumbent | None:
+    """Return the best solution as of the end of a log; None where scores have no errors."""
+    found = None
+    for line in lines:
+        if line["event"] == "best":
+            found = line
+    if found is None:
+        return None
+    return Incumbent(state=_state(found["state"]), first=found["first"], deciding=found["deciding"])
+
+
 def _line(state: State) -> dict[str, Json]:
     """Return a state's fields, without the optional ones that it does not have."""
     fields = asdict(state)
@@ -36,7 +58,8 @@ def rebuild(lines: Iterable[dict[str, Json]], config: SolveConfig) -> Archive:
     events = iter(lines)
     archive = new_archive(_states(next(events)["states"]), config)
     for line in events:
-        archive.extend(_expansion(line))
+        if line["event"] == "expansion":
+            archive.extend(_expansion(line))
     return archive
 
 
@@ -51,11 +74,14 @@ def new_archive(roots: Iterable[State], config: SolveConfig) -> Archive:
 
 
 def renamed(lines: Iterable[dict[str, Json]], prefix: str) -> Iterator[dict[str, Json]]:
-    """Yield the lines of another run's log, with a prefix on every id."""
+    """Yield the lines of another run's log, with a prefix on every id.
+
+    Its best is left out: it was compared on a trial of that run.
+    """
     for line in lines:
         if line["event"] == "roots":
             yield {**line, "states": [_renamed(s, prefix) for s in line["states"]]}
-        else:
+        elif line["event"] == "expansion":
             children = [_renamed(s, prefix) for s in line["children"]]
             yield {**line, "parent": prefix + line["parent"], "children": children}
 

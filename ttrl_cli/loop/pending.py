@@ -9,6 +9,7 @@ Failures of ours are not kept. The commit empties the log.
     completion  one sampled completion; prompts' tokens once a group
     sampled     sampling has ended: the sampler's cursor
     verdict     the verdict on a completion
+    again       the verdict on a solution that was measured again
 """
 
 import base64
@@ -19,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from ttrl_cli.records import Completion, Json, Overflow, Prompt, Status, Verdict
+from ttrl_cli.records import Again, Completion, Json, Overflow, Prompt, Status, Verdict
 from ttrl_cli.rundir import RunDir, files
 
 PENDING_FILE = "pending.jsonl"
@@ -36,12 +37,14 @@ class Kept:
         verdicts: The same.
         sampled: Whether sampling has ended.
         cursor: The sampler's state when it had ended.
+        again: Verdicts on solutions that were measured again, by key and solution.
     """
 
     completions: dict[_Key, Completion] = field(default_factory=dict)
     verdicts: dict[_Key, Verdict] = field(default_factory=dict)
     sampled: bool = False
     cursor: Json = None
+    again: dict[tuple[str, str], Verdict] = field(default_factory=dict)
 
     def verdict(self, completion: Completion) -> Verdict | None:
         """Return the verdict on a completion; None if it is not known."""
@@ -56,11 +59,15 @@ class Pending:
 
     Args:
         run: The run directory.
+
+    Attributes:
+        kept: What was known of the step under way when it began.
     """
 
     def __init__(self, run: RunDir) -> None:
         self._path = run.path / PENDING_FILE
         self._prompt_ids: dict[int, bytes] = {}
+        self.kept = Kept()
 
     def begin(self, step: int, prompts_P: Sequence[Prompt]) -> Kept:
         """Begin a step, or go on with it; return what is known of it.
@@ -74,8 +81,10 @@ class Pending:
         self._prompt_ids = {}
         if not lines or {k: lines[0].get(k) for k in first} != first:
             files.write_lines(self._path, [first])
-            return Kept()
-        return _kept(lines[1:])
+            self.kept = Kept()
+        else:
+            self.kept = _kept(lines[1:])
+        return self.kept
 
     def completion(self, completion: Completion) -> None:
         """Keep a completion."""
@@ -100,6 +109,12 @@ class Pending:
         if verdict.status is not Status.FAILED:
             group, index = key
             self._append({"event": "verdict", "group": group, "index": index, **asdict(verdict)})
+
+    def again(self, asked: Again, verdict: Verdict) -> None:
+        """Keep the verdict on a solution that was measured again, as `verdict` does."""
+        if verdict.status is not Status.FAILED:
+            named = {"key": asked.key, "asked": asked.solution}
+            self._append({"event": "again", **named, **asdict(verdict)})
 
     def clear(self) -> None:
         """Empty the log: the step is committed."""
@@ -144,6 +159,9 @@ def _kept(lines: Sequence[dict[str, Json]]) -> Kept:
         elif event == "verdict":
             key = (line.pop("group"), line.pop("index"))
             kept.verdicts[key] = _verdict(line)
+        elif event == "again":
+            asked = (line.pop("key"), line.pop("asked"))
+            kept.again[asked] = _verdict(line)
         else:
             kept.sampled, kept.cursor = True, line["cursor"]
     return kept

@@ -18,11 +18,13 @@ from dataclasses import replace
 
 from ttrl_cli import seeding
 from ttrl_cli.errors import UsageError
-from ttrl_cli.loop import archive_log
+from ttrl_cli.loop import archive_log, paired
+from ttrl_cli.loop.confirm import Confirmation, Incumbent, MeasureAgain
+from ttrl_cli.loop.pending import Pending
 from ttrl_cli.loop.step import Extension, Parts, take_step
 from ttrl_cli.problem import Problem
 from ttrl_cli.prompts import solve_messages
-from ttrl_cli.records import Attempt, Completion, Job, Prompt, State, Verdict
+from ttrl_cli.records import Attempt, Completion, Job, Prompt, State, Status, Verdict
 from ttrl_cli.rundir import RunDir
 from ttrl_cli.search.archive import Archive, Expansion, digest_of
 from ttrl_cli.search.select import Selector
@@ -38,14 +40,28 @@ class SolveTask:
         archive: The solutions so far.
         selector: How parents are chosen.
         run: The run directory.
+        measure_again: Grades solutions on trials of their own, where scores have errors.
+        incumbent: The best solution so far where scores have errors; None before there is one.
     """
 
-    def __init__(self, problem: Problem, archive: Archive, selector: Selector, run: RunDir) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        archive: Archive,
+        selector: Selector,
+        run: RunDir,
+        *,
+        measure_again: MeasureAgain,
+        incumbent: Incumbent | None = None,
+    ) -> None:
         self._problem = problem
         self.archive = archive
         self._selector = selector
         self._run = run
         self._parents_P: tuple[State, ...] = ()
+        self._confirmation = Confirmation(problem, run.config.seed, measure_again)
+        self._incumbent = incumbent
+        self._logged = incumbent
         best = run.best.verdict()
         self._best: tuple[str, int, float] | None = None
         if best is not None:
@@ -79,7 +95,12 @@ class SolveTask:
         )
 
     def graded(self, step: int, job: Job, verdict: Verdict) -> None:
-        """Write a solution to disk at once if it is better than all before it."""
+        """Write a solution to disk at once if it is better than all before it.
+
+        One whose score has an error waits for its confirmation.
+        """
+        if verdict.error is not None and self._confirmation.most > 0:
+            return
         self.offer(f"{step}.{job.group}.{job.index}", step, verdict)
 
     def offer(self, id_: str, step: int, verdict: Verdict) -> None:
@@ -92,10 +113,13 @@ class SolveTask:
             return
         if self._beats_best(id_, step, verdict.score):
             self._best = (id_, step, verdict.score)
-            solution = self._problem.spec.solution
-            kind = solution.language if solution.kind == "program" else solution.kind
-            suffix = SUFFIXES[kind]
-            self._run.best.replace(id_, step, verdict, suffix)
+            self._run.best.replace(id_, step, verdict, self._suffix)
+
+    @property
+    def _suffix(self) -> str:
+        """The suffix of a solution's file."""
+        solution = self._problem.spec.solution
+        return SUFFIXES[solution.language if solution.kind == "program" else solution.kind]
 
     def _beats_best(self, id_: str, step: int, score: float) -> bool:
         if self._best is None:
@@ -105,6 +129,45 @@ class SolveTask:
         if of_this_step and score == best_score:
             return _place(id_) < _place(best_id)
         return self._problem.better(score, best_score)
+
+    def confirm(self, attempts: Sequence[Attempt], pending: Pending) -> list[Attempt]:
+        """Measure would-be bests again where scores have errors; write a new best to disk."""
+        confirmation = self._confirmation
+        if not confirmation.wanted(attempts):
+            return list(attempts)
+        if self._incumbent is None:
+            self._crown(confirmation.first_incumbent(self.archive.best(), pending))
+        before = self._incumbent
+        assert before is not None
+        holds = self.archive.holds
+        new = [a for a in attempts if not holds(a.verdict.data, a.verdict.identity)]
+        challengers = confirmation.challengers(new, before)
+        verdicts, won = confirmation.decide(
+            challengers, lambda a: self._parents_P[a.group].data, before.deciding, pending
+        )
+        if won is not None:
+            id_, deciding = won
+            best = next(a for a in challengers if a.id == id_)
+            state = self._state(replace(best, verdict=verdicts[id_]))
+            assert best.verdict.score is not None
+            self._crown(Incumbent(state=state, first=best.verdict.score, deciding=deciding))
+        return [replace(a, verdict=verdicts.get(a.id, a.verdict)) for a in attempts]
+
+    def keep_best(self, *, unverified: bool) -> None:
+        """Write the best to disk: a seed, or what a process that was killed could not write."""
+        if self._incumbent is not None:
+            self._crown(self._incumbent)
+            return
+        best = self.archive.best()
+        self.offer(best.id, best.step, _verdict_of(best, unverified=unverified))
+
+    def _crown(self, incumbent: Incumbent) -> None:
+        """Make a solution the best one, on disk as well."""
+        state = incumbent.state
+        self._incumbent = incumbent
+        if self._best != (state.id, state.step, state.score):
+            self._best = (state.id, state.step, state.score)
+            self._run.best.replace(state.id, state.step, _verdict_of(state), self._suffix)
 
     def assign_rewards(self, attempts: Sequence[Attempt]) -> list[Attempt]:
         """Return the attempts with their rewards; without `reward_copies`, copies get none.
@@ -148,12 +211,17 @@ class SolveTask:
                 children=tuple(children),
             )
             lines.append(archive_log.expansion_line(self.archive.extend(expansion)))
+        if self._incumbent is not None and self._incumbent != self._logged:
+            lines.append(archive_log.best_line(self._incumbent))
+            self._logged = self._incumbent
         self._run.append("archive.jsonl", lines)
         return Extension(metrics=self._metrics(attempts))
 
     def _state(self, attempt: Attempt) -> State:
         verdict = attempt.verdict
         assert verdict.score is not None
+        parent = self._parents_P[attempt.group]
+        compared = paired.note(verdict.per_trial, parent.per_trial, self._problem.spec.direction)
         return State(
             id=attempt.id,
             parent=attempt.parent,
@@ -164,7 +232,7 @@ class SolveTask:
             solution=verdict.solution,
             shown=verdict.shown,
             output=verdict.output,
-            feedback=verdict.feedback,
+            feedback="\n".join(filter(None, (verdict.feedback, compared))),
             identity=verdict.identity,
             error=verdict.error,
             per_trial=verdict.per_trial,
@@ -180,12 +248,15 @@ class SolveTask:
         digests = [(a.group, digest_of(a.verdict)) for a in valid]
         distinct = {digest for group, digest in digests if digest != parents_P[group]}
         count = max(len(attempts), 1)
+        best = self.archive.best() if self._incumbent is None else self._incumbent.state
         metrics = {
             "solve/valid": len(valid) / count,
             "solve/distinct": len(distinct) / count,
             "solve/archive_size": len(self.archive),
-            "solve/best_score": self.archive.best().score,
+            "solve/best_score": best.score,
         }
+        if best.error is not None:
+            metrics["solve/best_error"] = best.error
         scores = [a.verdict.score for a in valid if a.verdict.score is not None]
         if scores:
             metrics["solve/step_best_score"] = max(scores, key=self._problem.signed)
@@ -196,6 +267,18 @@ class SolveTask:
 def _place(id_: str) -> tuple[int, ...]:
     """Return an attempt's (step, group, index), read from its id."""
     return tuple(int(part) for part in id_.split("."))
+
+
+def _verdict_of(state: State, *, unverified: bool = False) -> Verdict:
+    """Return the verdict that a state's best folder is made from."""
+    return Verdict(
+        status=Status.OK,
+        score=state.score,
+        error=state.error,
+        data=state.data,
+        solution=state.solution,
+        unverified=unverified,
+    )
 
 
 def roots(problem: Problem, verdicts: Sequence[Verdict], count: int) -> list[State]:
@@ -234,7 +317,7 @@ def solve_loop(task: SolveTask, parts: Parts) -> str:
     """Take steps until the budget is closed; return what closed it."""
     steps = parts.run.config.steps
     while not (reason := parts.budget.closed_by(parts.run.status.totals, steps)):
-        take_step(task, parts, graded=task.graded)
+        take_step(task, parts, graded=task.graded, confirm=task.confirm)
     return reason
 
 

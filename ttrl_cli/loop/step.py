@@ -93,6 +93,10 @@ Graded: TypeAlias = Callable[[int, Job, Verdict], None]
 """Told of a step's verdict on a job: at once, and again when all of the step are there."""
 
 
+Confirm: TypeAlias = Callable[[Sequence[Attempt], Pending], list[Attempt]]
+"""Returns a step's attempts, some of them with the scores of another measurement."""
+
+
 def _no_one(step: int, job: Job, verdict: Verdict) -> None:
     """Ignore a verdict."""
 
@@ -179,7 +183,14 @@ class Parts:
         self.run.append("metrics.jsonl", [{**staged, **files.finite(metrics)}])
 
 
-def take_step(task: Task, parts: Parts, *, stage: str = "", graded: Graded = _no_one) -> None:
+def take_step(
+    task: Task,
+    parts: Parts,
+    *,
+    stage: str = "",
+    graded: Graded = _no_one,
+    confirm: Confirm | None = None,
+) -> None:
     """Take one step and commit it.
 
     Args:
@@ -187,6 +198,7 @@ def take_step(task: Task, parts: Parts, *, stage: str = "", graded: Graded = _no
         parts: The sampler, grader, learner and other parts of the run.
         stage: What the step is for; empty where all steps are alike.
         graded: Called with each verdict as it comes in, and again once all are there.
+        confirm: Measures again those for whom one measurement is not enough; None for nobody.
 
     Raises:
         SetupError: If every attempt of the step failed on our side, or the objective cannot use a
@@ -198,6 +210,8 @@ def take_step(task: Task, parts: Parts, *, stage: str = "", graded: Graded = _no
     prompts_P = parts.budget.trim(task.prompts(step), before)
     parts.announce(step, stage, prompts_P)
     attempts, timing = sample_and_grade(task, parts, prompts_P, step, graded)
+    if confirm is not None:
+        attempts = confirm(attempts, parts.pending)
     metrics = sampling_metrics(attempts, timing)
     parts.progress.enter("learning")
     attempts = task.assign_rewards(attempts)

@@ -37,6 +37,10 @@ class StepRow:
         return self.metrics.get(key)
 
 
+TIMES_OF_THE_BEST = 3
+"""How often a solution that became the best was measured, where scores have errors."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptRow:
     """One attempt without its text.
@@ -52,6 +56,9 @@ class AttemptRow:
         seconds: Wall time of running and verifying.
         tokens: Sampled tokens.
         advantage: Its group's; None if nothing was to be learned from it.
+        error: One standard error of the score; None where the problem states none.
+        measured: How often it was measured: three times if it became the best, where scores have
+            errors.
     """
 
     number: int
@@ -68,6 +75,8 @@ class AttemptRow:
     seconds: float
     tokens: int
     advantage: float | None
+    error: float | None = None
+    measured: int = 1
 
     @property
     def valid(self) -> bool:
@@ -151,9 +160,14 @@ class History:
     def records(self, direction: str) -> tuple[AttemptRow, ...]:
         """Return the attempts that were better than all before them, seeds included.
 
+        Where scores have errors, these are the attempts that were confirmed as the best; a later
+        one may then have the lower score, for scores are measured apart from such decisions.
+
         Args:
             direction: minimize or maximize.
         """
+        if any(attempt.measured > 1 for attempt in self.attempts):
+            return tuple(a for a in self.attempts if a.valid and a.measured == TIMES_OF_THE_BEST)
         sign = -1 if direction == "minimize" else 1
         seeds = [node.score for node in self.nodes.values() if node.number is None]
         best = max((sign * score for score in seeds if score is not None), default=None)
@@ -310,13 +324,15 @@ def _attempt(number: int, line: Mapping[str, Json]) -> AttemptRow:
         seconds=verdict["seconds"],
         tokens=line["tokens"],
         advantage=line["advantage"],
+        error=verdict.get("error"),
+        measured=1 + len(verdict.get("earlier", ())),
     )
 
 
 def _states(archive: Iterable[Mapping[str, Json]]) -> Iterator[Mapping[str, Json]]:
     """Yield the states in the lines of an archive's log."""
     for line in archive:
-        yield from line["states"] if line["event"] == "roots" else line["children"]
+        yield from line["states"] if line["event"] == "roots" else line.get("children", ())
 
 
 def _kept_node(state: Mapping[str, Json], number: int | None) -> Node:

@@ -21,6 +21,7 @@ class Best:
         id: The attempt that found it, or "seed.K".
         step: The step that found it, 0 for a seed.
         score: In the problem's own units.
+        error: One standard error of it; None where the problem states none.
         certified: The bound that its certificate proves, rounded outwards; None without one.
         path: The solution file.
         unverified: Whether the score is what the solution's own process said.
@@ -31,6 +32,7 @@ class Best:
     score: float
     certified: float | None
     path: str
+    error: float | None = None
     unverified: bool = False
 
 
@@ -74,10 +76,12 @@ class Summary:
         return self.best is not None and self.best.unverified
 
     def as_json(self) -> dict[str, Json]:
-        """Return the fields that --json prints; that a score is unverified only where it is."""
+        """Return the fields that --json prints; what not every score has only where one has it."""
         fields = asdict(self)
         if self.best is not None and not self.best.unverified:
             del fields["best"]["unverified"]
+        if self.best is not None and self.best.error is None:
+            del fields["best"]["error"]
         return fields
 
 
@@ -93,6 +97,7 @@ def summarise(run: RunDir, best_known: float | None) -> Summary:
             score=found["score"],
             certified=_certified(run),
             path=str(path),
+            error=found.get("error"),
             unverified=found.get("unverified", False),
         )
     status = run.status

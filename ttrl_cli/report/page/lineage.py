@@ -45,7 +45,7 @@ def read_states(run: RunDir) -> dict[str, State]:
     """Read every state that the archive ever took in, by id, without its data."""
     states: dict[str, State] = {}
     for line in run.lines("archive.jsonl"):
-        for raw in line["states"] if line["event"] == "roots" else line["children"]:
+        for raw in line["states"] if line["event"] == "roots" else line.get("children", ()):
             states[raw["id"]] = State(**{**raw, "data": None})
     return states
 
