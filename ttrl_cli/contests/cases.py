@@ -7,7 +7,6 @@ generator that changes never meets the files of an older one.
 import functools
 import hashlib
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -139,7 +138,7 @@ def _file(folder: Path, seed: int) -> Path:
 
 
 def _keep(path: Path, text: str) -> None:
-    """Write a file that is wholly there or not at all."""
-    with tempfile.NamedTemporaryFile("w", encoding="ascii", dir=path.parent, delete=False) as part:
-        part.write(text)
-    Path(part.name).replace(path)
+    """Write a file that is wholly there or not at all; the lock is held."""
+    part = path.with_suffix(".part")
+    part.write_text(text, encoding="ascii")
+    part.replace(path)
