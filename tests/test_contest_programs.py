@@ -17,6 +17,7 @@ from ttrl_cli.grading.measured_verdict import Shown
 from ttrl_cli.grading.trial import Split
 from ttrl_cli.problem import load_problem
 from ttrl_cli.records import Status
+from ttrl_cli.sandbox.cores import physical_cores
 
 CONTESTS = ("ahc039", "ahc058")
 FEW = {"cases": 10}
@@ -207,6 +208,24 @@ def test_first_bad_case_is_named_and_the_last(graders: Graders):
     shown = graders.measure("ahc058", program(body))
     assert shown.verdict.reason == "case 2: no turn of the game is '4 4'"
     assert (len(shown.calls), len(shown.data["cases"])) == (3, 3)
+
+
+def test_cases_under_way_have_a_core_each(graders: Graders):
+    """By a clock that all cases share, no more of them are under way than there are cores."""
+    tell = """
+    timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    printf("# %.9f\\n", now.tv_sec + 1e-9 * now.tv_nsec);
+    """
+    shown = graders.measure(
+        "ahc058_small", program(f"{{{tell}}} usleep(20000); {{{tell}}} {NOTHING}")
+    )
+    spans = [
+        [float(line.split()[1]) for line in call.output.splitlines()[:2]] for call in shown.calls
+    ]
+    assert len(spans) == 10
+    together = max(sum(begin <= at < end for begin, end in spans) for at, _ in spans)
+    assert 1 <= together <= len(physical_cores())
 
 
 # -- variants --------------------------------------------------------------------------------
