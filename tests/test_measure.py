@@ -40,6 +40,22 @@ def measured(folder: Path, code: str, text: str = SUM, **keys: Any) -> Verdict:
     return grade(write_measured(folder, code, **keys), text)[0]
 
 
+def test_making_inputs_is_not_timed(tmp_path: Path):
+    """While inputs are made in `trial.untimed()`, the clock of measure.seconds stands still."""
+    code = """
+import time
+
+def measure(candidate, trial):
+    used = trial._waiting.__self__.used
+    with trial.untimed():
+        before = used()
+        time.sleep(0.02)
+        stood = used() == before
+    return {"right": int(stood), "went on": used() > before}
+"""
+    assert measured(tmp_path / "p", code, SUM).data == {"right": 1, "went on": True}
+
+
 # -- function and command: one contract ------------------------------------------------------
 
 COMMAND = """

@@ -24,6 +24,7 @@ from ttrl_cli.solutions import fault_of_file, fault_of_flag
 from ttrl_cli.yaml_input import Section, first_error, parse_yaml
 
 PROBLEM_FILE = "problem.yaml"
+_SUFFIX = ".yaml"
 Direction = Literal["minimize", "maximize"]
 Transform = Literal["identity", "negate", "reciprocal"]
 
@@ -257,6 +258,7 @@ class Problem:
 
     Attributes:
         folder: The folder that holds problem.yaml.
+        file: problem.yaml itself, or another file beside it that takes its place.
         spec: Its contents.
         statement: The statement's text.
         template: The Jinja text of the user message; None for the built-in one.
@@ -267,6 +269,7 @@ class Problem:
     """
 
     folder: Path
+    file: Path
     spec: ProblemSpec
     statement: str
     template: str | None
@@ -331,7 +334,8 @@ def load_problem(path: Path, given: Mapping[str, object] | None = None) -> Probl
     """Read and check a problem.
 
     Args:
-        path: A problem.yaml, or the folder that holds one.
+        path: A problem.yaml, or the folder that holds one; or another YAML file beside it, which
+            is a problem of its own that shares the folder's files.
         given: Values of its settings, by name; a text is read as a value of the setting's type.
 
     Raises:
@@ -339,9 +343,9 @@ def load_problem(path: Path, given: Mapping[str, object] | None = None) -> Probl
     """
     file = path / PROBLEM_FILE if path.is_dir() else path
     spec = _read_spec(file)
-    if file.resolve().name != PROBLEM_FILE:
-        # a run keeps a copy of the folder, and finds the problem in it by this name
-        raise ProblemError(file, "", f"must be named {PROBLEM_FILE}, in a folder of its own")
+    if file.resolve().suffix != _SUFFIX:
+        why = f"must be named {PROBLEM_FILE}, in a folder of its own; variants beside it NAME.yaml"
+        raise ProblemError(file, "", why)
     folder = file.resolve().parent
     _check_functions(file, folder, spec)
     _check_solution(file, folder, spec)
@@ -353,6 +357,7 @@ def load_problem(path: Path, given: Mapping[str, object] | None = None) -> Probl
     _check_edits(file, spec, seeds)
     return Problem(
         folder=folder,
+        file=file.resolve(),
         spec=_with_entry(folder, spec, seeds[0].text),
         statement=_statement(file, folder, spec.statement, values),
         template=_read(file, folder, "prompt.template", spec.prompt.template)

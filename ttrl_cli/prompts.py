@@ -15,7 +15,7 @@ import jinja2.sandbox
 
 from ttrl_cli.errors import ProblemError
 from ttrl_cli.figures import number
-from ttrl_cli.problem import PROBLEM_FILE, Problem
+from ttrl_cli.problem import Problem
 from ttrl_cli.records import Message, State
 from ttrl_cli.settings import Value
 from ttrl_cli.solutions import standard_of
@@ -259,7 +259,7 @@ def _render(problem: Problem, variables: PromptVariables) -> str:
     try:
         text = _template(source).render(asdict(variables))
     except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError) as error:
-        file = problem.folder / PROBLEM_FILE
+        file = problem.file
         why = f"{problem.spec.prompt.template}: {error}"
         raise ProblemError(file, "prompt.template", why) from error
     return text.strip()

@@ -13,7 +13,7 @@ from ttrl_cli.grading.attacks import attacks
 from ttrl_cli.grading.grader import ProblemGrader
 from ttrl_cli.grading.hostile_outcomes import hostile
 from ttrl_cli.loop.solve import roots
-from ttrl_cli.problem import PROBLEM_FILE, Command, Problem, load_problem
+from ttrl_cli.problem import Command, Problem, load_problem
 from ttrl_cli.prompts import solve_messages
 from ttrl_cli.records import Verdict
 from ttrl_cli.sandbox.protocol import read_json
@@ -82,7 +82,7 @@ def check(
         SetupError: If the machine lacks what its programs need.
     """
     problem = with_limits(load_problem(path, settings), limits or {})
-    where = str(problem.folder / PROBLEM_FILE)
+    where = str(problem.file)
     config = resolve(SolveConfig, problem.spec.run, {"sandbox": sandbox}, where=where)
     with ProblemGrader(problem, workers=1, sandbox=config.sandbox) as grader:
         verdicts = graded_seeds(problem, grader)
@@ -113,10 +113,10 @@ def graded_seeds(problem: Problem, grader: ProblemGrader) -> list[Verdict]:
     for index, (seed, verdict) in enumerate(zip(problem.seeds, verdicts, strict=True)):
         if verdict.blame:
             why = f"of the seed {seed.name}: {verdict.reason}"
-            raise ProblemError(problem.folder / PROBLEM_FILE, verdict.blame, why)
+            raise ProblemError(problem.file, verdict.blame, why)
         if not verdict.valid:
             why = f"{seed.name} is not a valid solution: {verdict.status}: {verdict.reason}"
-            raise ProblemError(problem.folder / PROBLEM_FILE, f"seeds[{index}]", why)
+            raise ProblemError(problem.file, f"seeds[{index}]", why)
     for root in roots(problem, verdicts, 1):
         for before in (None, root.score):
             solve_messages(problem, root, before)
@@ -133,7 +133,7 @@ def _certificate(problem: Problem, grader: ProblemGrader, verdict: Verdict) -> C
         return None
     found = grader.certify(verdict.data, verdict.solution)
     if isinstance(found, str):
-        raise ProblemError(problem.folder / PROBLEM_FILE, "certify", found)
+        raise ProblemError(problem.file, "certify", found)
     return found
 
 

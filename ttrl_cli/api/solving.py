@@ -31,7 +31,7 @@ from ttrl_cli.loop import archive_log
 from ttrl_cli.loop.budget import graceful_stop
 from ttrl_cli.loop.solve import SolveTask, load_archive, roots, solve_loop
 from ttrl_cli.loop.step import Parts, Reporter, commit, restore
-from ttrl_cli.problem import PROBLEM_FILE, Problem, load_problem
+from ttrl_cli.problem import Problem, load_problem
 from ttrl_cli.prompts import solve_messages
 from ttrl_cli.records import Json, Kind, State
 from ttrl_cli.report import Summary, summarise
@@ -89,7 +89,7 @@ def solve(
             kind="solve",
             name=problem.spec.name,
             config=config,
-            source=problem.folder,
+            source=problem.file,
             start_from=None if start_from is None else str(start_from.resolve()),
             sandbox=grader.sandbox or None,
             chat_template=template,
@@ -105,7 +105,7 @@ def solve(
 
 
 def _configured(problem: Problem, options: Options, names: Mapping[str, str] | None) -> SolveConfig:
-    where = str(problem.folder / PROBLEM_FILE)
+    where = str(problem.file)
     return settle(resolve(SolveConfig, problem.spec.run, options, where=where, names=names))
 
 

@@ -32,7 +32,6 @@ def check(
     """
     from ttrl_cli import api
     from ttrl_cli.console import Console
-    from ttrl_cli.problem import PROBLEM_FILE
 
     checked = api.check(
         problem,
@@ -50,7 +49,7 @@ def check(
     if checked.findings:
         why = f"{len(checked.findings)} of {checked.attacks} attacks found a fault in it"
         key = "verifier" if checked.problem.spec.measure is None else "measure"
-        raise ProblemError(checked.problem.folder / PROBLEM_FILE, key, why)
+        raise ProblemError(checked.problem.file, key, why)
 
 
 def _describe(checked: "Check") -> str:

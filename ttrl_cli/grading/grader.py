@@ -20,7 +20,7 @@ from ttrl_cli.grading.measured_verdict import Shown
 from ttrl_cli.grading.process_pool import MEASURED_TOO_LONG, Failure, ProcessPool
 from ttrl_cli.grading.trial import Split, new_secret
 from ttrl_cli.grading.worker import Loaded
-from ttrl_cli.problem import PROBLEM_FILE, Problem
+from ttrl_cli.problem import Problem
 from ttrl_cli.records import Again, Job, Json, Status, Verdict
 
 LOAD_SECONDS = 240.0
@@ -225,7 +225,7 @@ def _try_loading(problem: Problem, sandbox: str, run: Path | None) -> Loaded:
         SetupError: If the machine lacks something.
         UsageError: If programs would see the run directory.
     """
-    file = problem.folder / PROBLEM_FILE
+    file = problem.file
     workers = ProcessPool(count=1, initializer=worker_process.prepare, arguments=())
     try:
         workers.submit("load", worker.load, problem, sandbox, run, timeout=LOAD_SECONDS)

@@ -26,7 +26,7 @@ from ttrl_cli.errors import UnwritableError, UsageError
 from ttrl_cli.records import Json, Kind
 from ttrl_cli.rundir import files
 from ttrl_cli.rundir.best import BestFolder
-from ttrl_cli.rundir.making import keep_source, make_folder
+from ttrl_cli.rundir.making import folder_of, keep_source, make_folder
 from ttrl_cli.rundir.provenance import provenance
 from ttrl_cli.rundir.secret import write_secret
 from ttrl_cli.rundir.status import Phase, RunStatus, Totals
@@ -79,7 +79,7 @@ class RunDir:
             kind: solve or vote.
             name: The problem's name, or the question file's.
             config: Written to config.json.
-            source: A problem's folder, copied verbatim; or files of a vote by name.
+            source: A problem's file or folder, which is copied; or files of a vote by name.
             start_from: The run of a warm start.
             sandbox: Name of the sandbox backend, for provenance.json; None if no programs are run.
             chat_template: What is unusual about how the model is prompted, for provenance.json.
@@ -104,7 +104,7 @@ class RunDir:
         }
         made |= {"settings": dict(settings)} if settings else {}
         if isinstance(source, Path):
-            made["problem"] = str(source)
+            made["problem"] = str(folder_of(source))
         try:
             # first: a run that lies in the problem's folder must not be copied into itself
             files.write_json(path / files.PROVENANCE_FILE, made)
