@@ -257,3 +257,15 @@ def test_the_next_prompt_names_the_worst_trials():
     assert "better in 2 and worse in 2" in paired.note([5, 5, 5, 1], [1, 4, 6, 9], "minimize")
     assert paired.note([1, 2], [1, 2, 3], "maximize") == ""
     assert paired.note([], [], "maximize") == ""
+
+
+def test_check_allows_for_errors(tmp_path: Path):
+    """A measure that is noisy, and says how much, is not at fault; one that does not say it is."""
+    problem = write_noisy(tmp_path / "p")
+    loud = NOISY.replace("trial.rng(candidate.text)", "np.random.default_rng()")
+    (problem / "measure.py").write_text(loud)
+    done = ttrl("check", problem, "--json")
+    assert (done.code, done.json["findings"], done.json["differs"]) == (0, [], "")
+    (problem / "verify.py").write_text(MEAN.replace('        "error"', '        "metrics": {}, #'))
+    done = ttrl("check", problem, "--json")
+    assert "score" in done.json["differs"]

@@ -9,6 +9,7 @@ from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.config import SolveConfig, resolve
 from ttrl_cli.errors import ProblemError
 from ttrl_cli.figures import number
+from ttrl_cli.grading import noise
 from ttrl_cli.grading.attacks import attacks
 from ttrl_cli.grading.grader import ProblemGrader
 from ttrl_cli.grading.hostile_outcomes import hostile
@@ -172,18 +173,23 @@ def _attacked_measure(
         return 0, ()
     assert honest.score is not None
     tried = hostile(problem.spec.limits)
-    found = grader.attack_measure(tried, honest.solution, honest.score)
+    found = grader.attack_measure(tried, honest)
     pairs = zip(tried, found, strict=True)
     return len(tried), tuple(Finding(attack=h.name, what=what) for h, what in pairs if what)
 
 
 def _differs(problem: Problem, grader: ProblemGrader) -> str:
-    """Say how two measurements of the first seed on one trial differ; "" if they do not."""
+    """Say how two measurements of the first seed on one trial differ; "" if they do not.
+
+    Where the scores have errors, a difference that these explain is none.
+    """
     if problem.spec.measure is None:
         return ""
     seed = problem.seeds[0]
     first, second = (grader.measure(seed.text) for _ in range(2))
     if first.data == second.data:
+        return ""
+    if not noise.differ(first.verdict, second.verdict):
         return ""
     scores = [number(v.score) for v in (first.verdict, second.verdict) if v.score is not None]
     if len(set(scores)) < 2:

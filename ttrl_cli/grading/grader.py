@@ -176,17 +176,16 @@ class ProblemGrader(AbstractContextManager["ProblemGrader"]):
         found = self._wait_for([f"attack {index}" for index in range(len(attacks))])
         return [f.reason if isinstance(f, Failure) else f for f in found]
 
-    def attack_measure(self, tried: Sequence[Hostile], text: str, best: float) -> list[str]:
+    def attack_measure(self, tried: Sequence[Hostile], honest: Verdict) -> list[str]:
         """Let measure and score meet hostile outcomes; return for each what it found.
 
         Args:
             tried: The outcomes.
-            text: The honest solution whose calls have them.
-            best: The score of that solution.
+            honest: The verdict on the honest solution whose calls have them.
         """
         for index, one in enumerate(tried):
             self._workers.submit(
-                f"attack {index}", worker.attack_measure, text, one, best, timeout=self._limit
+                f"attack {index}", worker.attack_measure, one, honest, timeout=self._limit
             )
         found = self._wait_for([f"attack {index}" for index in range(len(tried))])
         return [f.reason if isinstance(f, Failure) else f for f in found]

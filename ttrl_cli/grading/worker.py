@@ -173,18 +173,18 @@ def attack(attacked: Attack, known: Json) -> str:
     return finding(_checker(_problems[0]), attacked, known)
 
 
-def attack_measure(text: str, tried: Hostile, best: float) -> str:
+def attack_measure(tried: Hostile, honest: Verdict) -> str:
     """Let measure and score meet a hostile outcome; return what is wrong with them, or "".
 
     Args:
-        text: The honest solution whose calls have the outcome.
         tried: The outcome.
-        best: The score of that solution.
+        honest: The verdict on the honest solution whose calls have it.
     """
     measurer = _measurer(_problems[0])
     assert isinstance(measurer, FunctionMeasurer)
-    measured = measurer.measure_hostile(text, tried.outcome, TrialSpec(secret=_secrets[0]))
-    return measured_finding(_checker(_problems[0]), measured, best)
+    trial = TrialSpec(secret=_secrets[0])
+    measured = measurer.measure_hostile(honest.solution, tried.outcome, trial)
+    return measured_finding(_checker(_problems[0]), measured, honest)
 
 
 def load(problem: Problem, sandbox: str, run: Path | None) -> Loaded:
