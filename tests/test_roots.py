@@ -18,6 +18,8 @@ from ttrl_cli.errors import UsageError
 from ttrl_cli.grading.seeded import takes_seed
 from ttrl_cli.loop.roots import planned_roots
 from ttrl_cli.problem import Seed, Solution, load_problem
+from ttrl_cli.report import compare as comparing
+from ttrl_cli.report.experiment import read_experiment
 from ttrl_cli.seeding import root_seed, sample_seed
 
 LIST = """
@@ -476,3 +478,31 @@ def test_lineages_of_a_run(tmp_path: Path):
     assert parents == {"1.1.0", "1.1.1"}
     metrics = read_lines(tmp_path / "run" / "metrics.jsonl")
     assert [line["solve/lineages"] for line in metrics] == [2, 1]
+
+
+# -- comparing runs --------------------------------------------------------------------------
+
+
+def test_runs_that_began_elsewhere_are_a_warning(tmp_path: Path):
+    """`ttrl compare` says so where runs of one seed have other roots; fewer are no others."""
+    problem = programs(tmp_path / "p", DRAWN)
+    for name, options in {
+        "a": [],
+        "b": ["--search", "best-of-n", "--groups", 2],
+        "c": ["--seed", 9],
+    }.items():
+        assert solve(problem, tmp_path / name, REPLAY, *options).code == 0
+    paths = [tmp_path / name for name in "abc"]
+    noted = "runs of one seed began from different roots: seed 0"
+    assert noted not in notes(paths)
+    log = tmp_path / "b" / "archive.jsonl"
+    text = log.read_text()
+    other = str(roots(tmp_path / "b")[0][0])
+    log.write_text(text.replace(f"[{other}]", f"[{'9' * len(other)}]", 1))
+    assert noted in notes(paths)
+
+
+def notes(runs: list[Path]) -> list[str]:
+    """What runs ought to have in common, and have not."""
+    named = [(str(run), read_experiment(run)) for run in runs]
+    return list(comparing.compare(comparing.together(named)).notes)
