@@ -15,7 +15,8 @@ from ttrl_cli.config import SolveConfig
 from ttrl_cli.grading.trial import TrialSpec
 from ttrl_cli.loop import archive_log, paired
 from ttrl_cli.loop.pending import Pending
-from ttrl_cli.loop.solve import SolveTask, load_archive, roots
+from ttrl_cli.loop.roots import root_states
+from ttrl_cli.loop.solve import SolveTask, load_archive
 from ttrl_cli.problem import load_problem
 from ttrl_cli.records import Again, Attempt, Completion, Status, Verdict, sample_id
 from ttrl_cli.rundir import RunDir, Totals
@@ -168,7 +169,7 @@ def test_the_reported_score_is_worth_its_error(tmp_path: Path, confirm_most: int
 
         config = SolveConfig(train=False, groups=GROUPS, group_size=SIZE, seed=number)
         run = RunDir.create(tmp_path / f"run{number}", "solve", "p", config, folder)
-        seeds = roots(problem, [measured("0")], GROUPS)
+        seeds = root_states(problem, [measured("0")] * GROUPS)
         run.append("archive.jsonl", [archive_log.roots_line(seeds)])
         run.commit(Totals(), lambda _: None, {})
         task = SolveTask(

@@ -146,7 +146,8 @@ BAD = [
         {},
         "import threading\n"
         "def measure(candidate, trial):\n"
-        "    threading.Thread(target=candidate.run, args=('1 2',)).start()\n"
+        "    slow = trial.program('import time; time.sleep(5)')\n"
+        "    threading.Thread(target=slow.run, args=('1 2',)).start()\n"
         "    while not candidate._measuring._under_way: pass\n"
         "    return {'right': 1}",
         "measure",

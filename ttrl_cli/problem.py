@@ -206,7 +206,8 @@ class ProblemSpec(_Section):
     best_known_source: str | None = None
     """Where that is from, in words."""
     seeds: Annotated[list[str], Field(min_length=1)]
-    """Files with valid solutions to start from; repeated until there is one per group."""
+    """Files with valid solutions to start from; repeated until there is one per group, a program
+    that takes `seed` with another one each time."""
     limits: Limits = Limits()
     """The limits of one candidate."""
     environment: Environment = Environment()

@@ -1,9 +1,10 @@
 """Checking a problem: its seeds through its verifier, and attacks on that."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ttrl_cli.api.rooting import GradedRoot, graded_roots
 from ttrl_cli.api.verifying import with_limits
 from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.config import SolveConfig, resolve
@@ -13,10 +14,9 @@ from ttrl_cli.grading import noise
 from ttrl_cli.grading.attacks import attacks
 from ttrl_cli.grading.grader import ProblemGrader
 from ttrl_cli.grading.hostile_outcomes import hostile
-from ttrl_cli.loop.solve import roots
 from ttrl_cli.problem import Command, Problem, load_problem
-from ttrl_cli.prompts import solve_messages
 from ttrl_cli.records import Verdict
+from ttrl_cli.rundir.start import Start
 from ttrl_cli.sandbox.protocol import read_json
 
 ATTACK_SECONDS = 60.0
@@ -26,11 +26,19 @@ SLACK_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeedCheck:
-    """The result of checking one seed; with its certificate where the problem certifies."""
+    """The result of checking one seed.
+
+    Attributes:
+        name: Its file.
+        verdict: Its first root's.
+        certificate: Of that root; None unless the problem certifies.
+        scores: Of all its roots, where its program takes `seed`; empty where they are equal.
+    """
 
     name: str
     verdict: Verdict
     certificate: Certificate | None
+    scores: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +78,7 @@ def check(
     sandbox: str | None = None,
     settings: Mapping[str, object] | None = None,
 ) -> Check:
-    """Run a problem's seeds through its verifier, then attack the verifier.
+    """Run a problem's seeds, as roots of a run, through its verifier; then attack the verifier.
 
     Args:
         path: A problem.yaml or its folder.
@@ -86,17 +94,14 @@ def check(
     where = str(problem.file)
     config = resolve(SolveConfig, problem.spec.run, {"sandbox": sandbox}, where=where)
     with ProblemGrader(problem, workers=1, sandbox=config.sandbox) as grader:
-        verdicts = graded_seeds(problem, grader)
-        certificates = [_certificate(problem, grader, verdict) for verdict in verdicts]
+        graded = graded_roots(problem, grader, config, Start())
+        seeds = tuple(_seed_check(problem, grader, graded, p) for p in range(len(problem.seeds)))
         attack = _attacked if problem.spec.measure is None else _attacked_measure
-        attacks, findings = attack(problem, grader, verdicts[0])
+        attacks, findings = attack(problem, grader, seeds[0].verdict)
         differs = _differs(problem, grader)
     return Check(
         problem=problem,
-        seeds=tuple(
-            SeedCheck(name=seed.name, verdict=verdict, certificate=found)
-            for seed, verdict, found in zip(problem.seeds, verdicts, certificates, strict=True)
-        ),
+        seeds=seeds,
         attacks=attacks,
         findings=findings,
         warning=grader.warning,
@@ -104,24 +109,23 @@ def check(
     )
 
 
-def graded_seeds(problem: Problem, grader: ProblemGrader) -> list[Verdict]:
-    """Grade the seeds, and build a prompt from each to check the template; return the verdicts.
+def _seed_check(
+    problem: Problem, grader: ProblemGrader, graded: Sequence[GradedRoot], place: int
+) -> SeedCheck:
+    """Return what was found of one seed.
 
     Raises:
-        ProblemError: If a seed is not valid (the first one is named), or if the template is wrong.
+        ProblemError: If it cannot be certified.
     """
-    verdicts = grader.grade_seeds()
-    for index, (seed, verdict) in enumerate(zip(problem.seeds, verdicts, strict=True)):
-        if verdict.blame:
-            why = f"of the seed {seed.name}: {verdict.reason}"
-            raise ProblemError(problem.file, verdict.blame, why)
-        if not verdict.valid:
-            why = f"{seed.name} is not a valid solution: {verdict.status}: {verdict.reason}"
-            raise ProblemError(problem.file, f"seeds[{index}]", why)
-    for root in roots(problem, verdicts, 1):
-        for before in (None, root.score):
-            solve_messages(problem, root, before)
-    return verdicts
+    own = [one for one in graded if one.root.place == place]
+    first = own[0].verdict
+    scores = [one.verdict.score for one in own if one.root.seed is not None]
+    return SeedCheck(
+        name=problem.seeds[place].name,
+        verdict=first,
+        certificate=_certificate(problem, grader, first),
+        scores=tuple(score for score in scores if score is not None),
+    )
 
 
 def _certificate(problem: Problem, grader: ProblemGrader, verdict: Verdict) -> Certificate | None:

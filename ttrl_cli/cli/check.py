@@ -79,8 +79,12 @@ def _figures(seed: "SeedCheck") -> str:
 
     assert seed.verdict.score is not None
     score = f"score {number(seed.verdict.score)}" + " unverified" * seed.verdict.unverified
+    if len(seed.scores) > 1:
+        low, high = number(min(seed.scores)), number(max(seed.scores))
+        score = f"score {low} to {high} in {len(seed.scores)} roots"
     if seed.certificate is not None:
-        score += f"  certified {seed.certificate.decimal}"
+        which = "the first certified" if len(seed.scores) > 1 else "certified"
+        score += f"  {which} {seed.certificate.decimal}"
     return f"{score}  ({seed.verdict.seconds:.2f} s)"
 
 
@@ -92,6 +96,7 @@ def _as_json(checked: "Check") -> "dict[str, Json]":
             "score": seed.verdict.score,
             "certified": None if seed.certificate is None else seed.certificate.value,
             "seconds": seed.verdict.seconds,
+            **({"roots": [*seed.scores]} if seed.scores else {}),
             **({"unverified": True} if seed.verdict.unverified else {}),
         }
         for seed in checked.seeds

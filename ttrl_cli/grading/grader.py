@@ -65,7 +65,6 @@ class ProblemGrader(AbstractContextManager["ProblemGrader"]):
         self._jobs: dict[Hashable, Job] = {}
         self._verdicts: dict[Hashable, Verdict] = {}
         self._fresh: list[Hashable] = []
-        self._problem = problem
         loaded = _try_loading(problem, sandbox, run)
         self.sandbox, self.warning = loaded.sandbox, loaded.warning
         measure, seconds = problem.spec.measuring, problem.spec.limits.seconds
@@ -118,11 +117,16 @@ class ProblemGrader(AbstractContextManager["ProblemGrader"]):
         self._jobs, self._verdicts, self._fresh = {}, {}, []
         return verdicts
 
-    def grade_seeds(self) -> list[Verdict]:
-        """Grade the problem's seeds; return the verdicts in the order of the seeds."""
-        keys = [f"seed {index}" for index in range(len(self._problem.seeds))]
-        for key, seed in zip(keys, self._problem.seeds, strict=True):
-            self._workers.submit(key, worker.run_solution, seed.text, None, 0, timeout=self._limit)
+    def grade_solutions(self, texts: Sequence[str], seeds: Sequence[int]) -> list[Verdict]:
+        """Grade the texts of solutions, as seed files hold them; return the verdicts in order.
+
+        Args:
+            texts: The solutions.
+            seeds: For each, what a program is told as `seed`.
+        """
+        keys = [f"solution {index}" for index in range(len(texts))]
+        for key, text, seed in zip(keys, texts, seeds, strict=True):
+            self._workers.submit(key, worker.run_solution, text, None, seed, timeout=self._limit)
         return [_verdict(result) for result in self._wait_for(keys)]
 
     def grade_solution(self, text: str) -> Verdict:
