@@ -15,7 +15,8 @@ from ttrl_cli.config import SolveConfig
 from ttrl_cli.grading.trial import TrialSpec
 from ttrl_cli.loop import archive_log, paired
 from ttrl_cli.loop.pending import Pending
-from ttrl_cli.loop.solve import SolveTask, load_archive, roots
+from ttrl_cli.loop.roots import root_states
+from ttrl_cli.loop.solve import SolveTask, load_archive
 from ttrl_cli.problem import load_problem
 from ttrl_cli.records import Again, Attempt, Completion, Status, Verdict, sample_id
 from ttrl_cli.rundir import RunDir, Totals
@@ -168,7 +169,7 @@ def test_the_reported_score_is_worth_its_error(tmp_path: Path, confirm_most: int
 
         config = SolveConfig(train=False, groups=GROUPS, group_size=SIZE, seed=number)
         run = RunDir.create(tmp_path / f"run{number}", "solve", "p", config, folder)
-        seeds = roots(problem, [measured("0")], GROUPS)
+        seeds = root_states(problem, [measured("0")] * GROUPS)
         run.append("archive.jsonl", [archive_log.roots_line(seeds)])
         run.commit(Totals(), lambda _: None, {})
         task = SolveTask(
@@ -257,3 +258,15 @@ def test_the_next_prompt_names_the_worst_trials():
     assert "better in 2 and worse in 2" in paired.note([5, 5, 5, 1], [1, 4, 6, 9], "minimize")
     assert paired.note([1, 2], [1, 2, 3], "maximize") == ""
     assert paired.note([], [], "maximize") == ""
+
+
+def test_check_allows_for_errors(tmp_path: Path):
+    """A measure that is noisy, and says how much, is not at fault; one that does not say it is."""
+    problem = write_noisy(tmp_path / "p")
+    loud = NOISY.replace("trial.rng(candidate.text)", "np.random.default_rng()")
+    (problem / "measure.py").write_text(loud)
+    done = ttrl("check", problem, "--json")
+    assert (done.code, done.json["findings"], done.json["differs"]) == (0, [], "")
+    (problem / "verify.py").write_text(MEAN.replace('        "error"', '        "metrics": {}, #'))
+    done = ttrl("check", problem, "--json")
+    assert "score" in done.json["differs"]

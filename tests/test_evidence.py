@@ -21,6 +21,7 @@ from tests.evidence.records import Experiment, Record
 from tests.evidence.runs import Crew, State
 from ttrl_cli.cli.main import app
 from ttrl_cli.errors import UsageError
+from ttrl_cli.report.experiment import digest_of_problem
 from ttrl_cli.report.few_runs import (
     area,
     holm,
@@ -561,6 +562,49 @@ def test_runs_that_differ_unmeant_are_not_hidden():
     said = "**Erdos minimum overlap with 16 steps: the runs differ in dtype: bfloat16, float32.**"
     assert said in page.page(PLAN, [mixed], "")
     assert "the runs differ" not in page.page(PLAN, [OVERLAP], "")
+
+
+def _rooted(it: Record, *roots: str) -> Record:
+    return Record(**{**_fields(it), "roots": list(roots)})
+
+
+def _page_of(*rooted: Record) -> str:
+    return page.page(PLAN, [_experiment(rooted)], "")
+
+
+def _experiment(rooted: Sequence[Record]) -> Experiment:
+    return Experiment(
+        problem="erdos_overlap_16", direction="minimize", best_known=None, records=tuple(rooted)
+    )
+
+
+def test_arms_share_their_roots():
+    """The page says how many roots there are, and names the seeds whose runs have others."""
+    fair = [_rooted(it, "a", "b", f"c{it.seed}") for it in OVERLAP.records]
+    said = "Runs have 3 roots, 3 of them different, and the same in all runs of one seed."
+    assert said in _page_of(*fair)
+    unfair = [*fair[:-1], _rooted(fair[-1], "a", "d")]
+    said = "Runs have 2 roots, 2 of them different or 3 roots, 3 of them different. "
+    assert said + "**Runs of one seed began from different roots: seed 1.**" in _page_of(*unfair)
+    assert records.from_json(records.to_json(_experiment(unfair))).records[-1].roots == ["a", "d"]
+
+
+@pytest.mark.parametrize(
+    ("groups", "files", "said"),
+    [
+        (2, "", "Its runs have 3 roots, the problem's 3 seeds: the same in every run."),
+        (5, "", "**Older runs have repeated roots:** 5, of which 3 are different."),
+        (5, "f", "Older runs did not note their roots, and the problem's files were others"),
+    ],
+)
+def test_roots_of_older_runs(groups: int, files: str, said: str):
+    """They were the problem's three seeds in turn, each of them graded once."""
+    known = files or digest_of_problem(ROOT / "problems" / "erdos_overlap_16")
+    older = [
+        Record(**{**_fields(it), "files": known, "config": {**it.config, "groups": groups}})
+        for it in OVERLAP.records
+    ]
+    assert said in _page_of(*older)
 
 
 def test_what_the_machine_settles_is_open(tmp_path: Path):

@@ -56,6 +56,11 @@ SCRIPTS: dict[str, tuple[str, dict[str, Any], Sequence[str]]] = {
         {"solution": {"kind": "program"}, "verify": LIST},
         PROGRAMS,
     ),
+    "roots": (
+        "def run(seed):\n    return [seed % 9, 1]\n",
+        {"solution": {"kind": "program"}, "verify": LIST},
+        PROGRAMS,
+    ),
     "cpp": (
         '#include <cstdio>\nint main() { std::puts("[1]"); }\n',
         {"solution": {"kind": "program", "language": "cpp"}, "verify": LIST},
@@ -76,6 +81,7 @@ GOLDENS = {
     "text": "1a248920688f1d2629a973bae32b944f1ecdf48c2be62691f9fb4a4beb59463c",
     "json": "883a91740ff5edd1b5140e557df18cad0f142fff80b23531e29dab281722c557",
     "program": "73f92fab06b1bcf5169d03fc55f24b55aad1d2e1de3bfd08a30a77a1c48f20b2",
+    "roots": "4a2303c62783303cd983631107a74d5837fb22cd904acf4e2c11670bd063c9d6",
     "cpp": "4426e0a57c17a8b9277bcc0c393189f0d8b6a61c25178ddfcb098d04ece18a1d",
     "best-of-n": "95251129fdcb2b2018427c5e89a42008aadc853696db547e03c24e8e5d279782",
     "epsilon-greedy": "3e98324940fa6423ea7428bb95da792e28ae704fae126bb55af93b7df3408078",
@@ -112,6 +118,7 @@ def search(tmp_path: Path, kind: str, **run: object) -> Done:
         ("text", "text", {}),
         ("json", "json", {}),
         ("program", "program", {}),
+        ("roots", "roots", {}),
         ("cpp", "cpp", {}),
         ("best-of-n", "json", {"search": "best-of-n"}),
         ("epsilon-greedy", "json", {"search": "epsilon-greedy"}),

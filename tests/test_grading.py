@@ -495,9 +495,9 @@ class TestGrader:
         seed = "'''\n```python\n```\n'''\ndef run(): return [1, 2]\n"
         grader = start(make(solution={"kind": "program"}, seed=seed))
         grader.submit(job(program("def run(): return [7]")))
-        (verdict,) = grader.grade_seeds()
+        (verdict,) = grader.grade_solutions([seed], [0])
         assert (verdict.score, verdict.solution) == (3.0, seed)
-        assert grader.grade_seeds()[0].valid
+        assert grader.grade_solutions([seed], [0])[0].valid
         assert grader.collect()[0, 0].score == 7.0
 
     def test_grade_needs_no_pool(self, make: Make) -> None:

@@ -11,14 +11,15 @@ import yaml
 
 from tests._helpers import read_lines, ttrl, write_lines, write_problem
 from tests._installed import files_below, install, installed, library_of
-from ttrl_cli import library
+from ttrl_cli import __version__, api, library
 from ttrl_cli.cli.names import complete_problem, complete_questions
 from ttrl_cli.problem import load_problem
 
 PROBLEMS = Path(__file__).resolve().parents[1] / "problems"
 NAMES = [
-    "ac1", "ac1_16", "ac2", "ac3", "circle_packing_26", "circle_packing_32", "erdos_min_overlap",
-    "erdos_overlap_16", "sidon_100", "van_loading",
+    "ac1", "ac1_16", "ac2", "ac3", "ahc039", "ahc039_python", "ahc039_small", "ahc058",
+    "ahc058_python", "ahc058_small", "circle_packing_26", "circle_packing_32",
+    "erdos_min_overlap", "erdos_overlap_16", "sidon_100", "van_loading",
 ]  # fmt: skip
 SETS = ["one_digit_add", "one_digit_mul", "two_digit_add"]
 ROW = "52 47 66 55 44 58 41 63 46 57 49 60 58 48 59 51"
@@ -74,10 +75,32 @@ def test_the_list_as_json() -> None:
     assert (asked["kind"], asked["direction"], asked["best_known"]) == ("questions", None, None)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_problem_has_a_line(name: str) -> None:
-    """Each README begins with a heading, which is what the list shows."""
-    assert (PROBLEMS / name / "README.md").read_text().startswith("# ")
+def test_every_problem_has_a_line() -> None:
+    """Each README begins with a heading, which the list shows; variants have one of their own."""
+    about = {one.name: one.about for one in api.problems()}
+    assert all(about[name] for name in [*NAMES, *SETS])
+    assert about["ahc058_small"] == "10 cases of 0.2 s, which is not the contest"
+    assert len({about[name] for name in NAMES}) > len(NAMES) - 4  # as both contests say the same
+
+
+def test_variants_share_a_folder() -> None:
+    """A YAML file beside problem.yaml goes by the names of both; its path stands for it, too."""
+    assert library.find_problem("ahc058_small") == PROBLEMS / "ahc058" / "small.yaml"
+    assert library.find_problem("ahc058") == PROBLEMS / "ahc058"
+    assert load_problem(PROBLEMS / "ahc058" / "small.yaml").spec.name == "ahc058_small"
+
+
+@pytest.mark.usefixtures("here")
+def test_a_copy_of_a_variant_is_the_variant() -> None:
+    """The copy's problem.yaml is what the variant's file says, with the copy's name."""
+    assert ttrl("new", "mine", "--from", "ahc058_small").code == 0
+    mine = load_problem(Path("mine"))
+    assert (mine.spec.name, mine.spec.limits.seconds) == ("mine", 0.2)
+    first = Path("mine/problem.yaml").read_text().splitlines()[0]
+    assert (
+        first
+        == f"# Copied from ahc058_small of the library of ttrl {__version__} by `ttrl new --from`."
+    )
 
 
 # -- names and paths -------------------------------------------------------------------------

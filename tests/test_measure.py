@@ -48,6 +48,22 @@ def shown_calls(folder: Path, code: str, text: str) -> tuple[Outcome, ...]:
         return grader.measure(text).calls
 
 
+def test_making_inputs_is_not_timed(tmp_path: Path):
+    """While inputs are made in `trial.untimed()`, the clock of measure.seconds stands still."""
+    code = """
+import time
+
+def measure(candidate, trial):
+    used = trial._waiting.__self__.used
+    with trial.untimed():
+        before = used()
+        time.sleep(0.02)
+        stood = used() == before
+    return {"right": int(stood), "went on": used() > before}
+"""
+    assert measured(tmp_path / "p", code, SUM).data == {"right": 1, "went on": True}
+
+
 # -- function and command: one contract ------------------------------------------------------
 
 COMMAND = """
@@ -138,7 +154,8 @@ BAD = [
         {},
         "import threading\n"
         "def measure(candidate, trial):\n"
-        "    threading.Thread(target=candidate.run, args=('1 2',)).start()\n"
+        "    slow = trial.program('import time; time.sleep(5)')\n"
+        "    threading.Thread(target=slow.run, args=('1 2',)).start()\n"
         "    while not candidate._measuring._under_way: pass\n"
         "    return {'right': 1}",
         "measure",

@@ -112,10 +112,26 @@ def test_missing_file(tmp_path: Path):
 
 
 def test_other_name(tmp_path: Path):
-    """A file with another name is refused, for a run's copy of it would not be found again."""
+    """A file that is not named as YAML is refused."""
     write_problem(tmp_path)
-    (tmp_path / "problem.yaml").rename(tmp_path / "number.yaml")
-    assert "must be named problem.yaml" in refusal(tmp_path / "number.yaml")
+    (tmp_path / "problem.yaml").rename(tmp_path / "problem.yml")
+    assert "must be named problem.yaml" in refusal(tmp_path / "problem.yml")
+
+
+def test_variant(tmp_path: Path):
+    """Another YAML file beside problem.yaml is a problem that shares its files, by its own name."""
+    write_problem(tmp_path, name="large")
+    variant = write_problem(tmp_path / "other", name="small", statement="Name a small number.")
+    (variant / "problem.yaml").rename(tmp_path / "small.yaml")
+    small = load_problem(tmp_path / "small.yaml")
+    assert (small.spec.name, small.statement) == ("small", "Name a small number.")
+    assert (small.folder, small.file) == (tmp_path, tmp_path / "small.yaml")
+    assert (load_problem(tmp_path).file, load_problem(tmp_path).spec.name) == (
+        tmp_path / "problem.yaml",
+        "large",
+    )
+    (tmp_path / "small.yaml").write_text("name: small\n")
+    assert refusal(tmp_path / "small.yaml").startswith(f"{tmp_path / 'small.yaml'}: ")
 
 
 def test_symlink_out_of_the_folder(tmp_path: Path):

@@ -129,6 +129,34 @@ def test_text(tmp_path: Path):
     assert message.content == TEXT
 
 
+EDITS = """\
+
+
+Change only what stands between the lines with EVOLVE-BLOCK-START and EVOLVE-BLOCK-END, and keep \
+those lines: a solution that differs elsewhere is refused.
+
+In place of the whole you may answer with edits of the solution above, one or several in this form:
+
+<<<<<<< SEARCH
+lines of the solution above, copied exactly
+=======
+the lines that take their place
+>>>>>>> REPLACE
+
+Each SEARCH part must stand in the solution once: copy as many lines as tell the place."""
+
+
+def test_edits(tmp_path: Path):
+    """Where solutions may be edited, the prompt ends with how, and with what may change."""
+    marked = "# EVOLVE-BLOCK-START\nK = 1\n# EVOLVE-BLOCK-END"
+    solution = {"kind": "program", "edit": "diff", "region": True}
+    plain = write_problem(tmp_path / "a", seed=marked, solution={"kind": "program"})
+    edited = write_problem(tmp_path / "b", seed=marked, solution=solution)
+    (before,) = solve_messages(load_problem(plain), state(marked, 3), None)
+    (after,) = solve_messages(load_problem(edited), state(marked, 3), None)
+    assert after.content == before.content + EDITS
+
+
 def test_output_tail(tmp_path: Path):
     """Of a long output the last 500 characters are shown, and nothing before them."""
     assert OUTPUT_CHARACTERS == 500

@@ -1,8 +1,20 @@
-"""Environment variables that libraries read."""
+"""Environment variables that libraries read, and one of ours: where the user's cache is."""
 
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
+
+CACHE_VARIABLE = "TTRL_CACHE"
+"""Moves the cache."""
+
+
+def user_cache() -> Path:
+    """Return the user's cache folder: $TTRL_CACHE, else where the system has such folders."""
+    import platformdirs
+
+    given = os.environ.get(CACHE_VARIABLE)
+    return Path(given) if given else platformdirs.user_cache_path("ttrl")
 
 
 @contextmanager

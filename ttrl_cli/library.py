@@ -1,6 +1,7 @@
 """The problem library: the problems and sets of questions that come with ttrl, by name.
 
-A problem is a folder with a problem.yaml, and its name is the folder's. A set of questions is a
+A problem is a folder with a problem.yaml, and its name is the folder's; another YAML file beside
+that is a variant, named FOLDER_FILE, which shares the folder's other files. A set of questions is a
 JSON-lines file in a folder of the library, and its name is the file's, without `.jsonl`. The build
 puts `problems/` of the repository into the package (pyproject.toml); a clone and an editable
 install read `problems/` itself. Other packages may bring problems, too (plugins.py).
@@ -37,12 +38,22 @@ def copies(places: Iterable[str]) -> Iterator[Path]:
 
 
 def problems() -> dict[str, Path]:
-    """Return the folders of the library's problems by name, sorted."""
-    return {file.parent.name: file.parent for file in sorted(folder().glob("*/problem.yaml"))}
+    """Return the library's problems by name, sorted: folders, or the files of variants."""
+    found = {}
+    for file in sorted(folder().glob("*/problem.yaml")):
+        name = file.parent.name
+        found[name] = file.parent
+        found |= {f"{name}_{other.stem}": other for other in _variants(file)}
+    return {name: found[name] for name in sorted(found)}
+
+
+def _variants(file: Path) -> list[Path]:
+    """Return the problems that share the folder of a problem.yaml."""
+    return [other for other in file.parent.glob("*.yaml") if other != file]
 
 
 def all_problems() -> dict[str, Path]:
-    """Return the folders of the library's problems by name, and behind them those of plug-ins.
+    """Return the library's problems by name as `problems` does, and behind them plug-ins' folders.
 
     Raises:
         SetupError: If a plug-in has no problem, or its name is one of the library's.

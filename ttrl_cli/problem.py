@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, model_validator
 
 from ttrl_cli import settings
+from ttrl_cli.completions.edits import fault_of_regions
 from ttrl_cli.config import SolveConfig
 from ttrl_cli.errors import ProblemError
 from ttrl_cli.reading import read_user_text
@@ -23,6 +24,7 @@ from ttrl_cli.solutions import fault_of_file, fault_of_flag
 from ttrl_cli.yaml_input import Section, first_error, parse_yaml
 
 PROBLEM_FILE = "problem.yaml"
+_SUFFIX = ".yaml"
 Direction = Literal["minimize", "maximize"]
 Transform = Literal["identity", "negate", "reciprocal"]
 
@@ -48,6 +50,12 @@ class Solution(_Section):
     """The function of a Python program that returns the data."""
     files: list[str] = []
     """Files of the problem that programs may read, in their working folder under the same names."""
+    edit: Literal["none", "diff"] = "none"
+    """diff: a completion may change its parent by SEARCH/REPLACE blocks; none: it is a whole
+    solution."""
+    region: bool = False
+    """Whether only what stands between lines with EVOLVE-BLOCK-START and EVOLVE-BLOCK-END may
+    change. Every seed needs them."""
     flags: list[str] = []
     """Flags for the compiler of C++ programs, behind -std=c++20 -O2, such as -O3 -march=native."""
 
@@ -198,7 +206,8 @@ class ProblemSpec(_Section):
     best_known_source: str | None = None
     """Where that is from, in words."""
     seeds: Annotated[list[str], Field(min_length=1)]
-    """Files with valid solutions to start from; repeated until there is one per group."""
+    """Files with valid solutions to start from; repeated until there is one per group, a program
+    that takes `seed` with another one each time."""
     limits: Limits = Limits()
     """The limits of one candidate."""
     environment: Environment = Environment()
@@ -217,6 +226,11 @@ class ProblemSpec(_Section):
         if isinstance(raw, dict) and _form_of_verifier(raw.get("verifier")) == "Evaluator":
             return {"direction": "maximize", **raw}
         return raw
+
+    @property
+    def edits(self) -> bool:
+        """Whether a completion is read beside its parent's text: as edits of it, or by regions."""
+        return self.solution.edit == "diff" or self.solution.region
 
     @property
     def evaluator(self) -> str | None:
@@ -245,6 +259,7 @@ class Problem:
 
     Attributes:
         folder: The folder that holds problem.yaml.
+        file: problem.yaml itself, or another file beside it that takes its place.
         spec: Its contents.
         statement: The statement's text.
         template: The Jinja text of the user message; None for the built-in one.
@@ -255,6 +270,7 @@ class Problem:
     """
 
     folder: Path
+    file: Path
     spec: ProblemSpec
     statement: str
     template: str | None
@@ -319,7 +335,8 @@ def load_problem(path: Path, given: Mapping[str, object] | None = None) -> Probl
     """Read and check a problem.
 
     Args:
-        path: A problem.yaml, or the folder that holds one.
+        path: A problem.yaml, or the folder that holds one; or another YAML file beside it, which
+            is a problem of its own that shares the folder's files.
         given: Values of its settings, by name; a text is read as a value of the setting's type.
 
     Raises:
@@ -327,9 +344,9 @@ def load_problem(path: Path, given: Mapping[str, object] | None = None) -> Probl
     """
     file = path / PROBLEM_FILE if path.is_dir() else path
     spec = _read_spec(file)
-    if file.resolve().name != PROBLEM_FILE:
-        # a run keeps a copy of the folder, and finds the problem in it by this name
-        raise ProblemError(file, "", f"must be named {PROBLEM_FILE}, in a folder of its own")
+    if file.resolve().suffix != _SUFFIX:
+        why = f"must be named {PROBLEM_FILE}, in a folder of its own; variants beside it NAME.yaml"
+        raise ProblemError(file, "", why)
     folder = file.resolve().parent
     _check_functions(file, folder, spec)
     _check_solution(file, folder, spec)
@@ -338,8 +355,10 @@ def load_problem(path: Path, given: Mapping[str, object] | None = None) -> Probl
         Seed(name=name, text=_read(file, folder, f"seeds[{i}]", name))
         for i, name in enumerate(spec.seeds)
     )
+    _check_edits(file, spec, seeds)
     return Problem(
         folder=folder,
+        file=file.resolve(),
         spec=_with_entry(folder, spec, seeds[0].text),
         statement=_statement(file, folder, spec.statement, values),
         template=_read(file, folder, "prompt.template", spec.prompt.template)
@@ -402,6 +421,24 @@ def _with_entry(folder: Path, spec: ProblemSpec, seed: str) -> ProblemSpec:
         return spec
     own = solution.model_copy(update={"entry": named[0]})
     return spec.model_copy(update={"solution": own})
+
+
+def _check_edits(file: Path, spec: ProblemSpec, seeds: Sequence[Seed]) -> None:
+    """Refuse edits of what is not text to people, and seeds without the regions they must have.
+
+    Raises:
+        ProblemError: If there is something wrong.
+    """
+    key = "solution.edit" if spec.solution.edit == "diff" else "solution.region"
+    if spec.edits and spec.solution.kind == "json":
+        raise ProblemError(file, key, "data cannot be edited line by line (solution.kind is json)")
+    if spec.edits and spec.render is not None:
+        why = "edits are made to the text that prompts show, and render shows another"
+        raise ProblemError(file, key, why)
+    for index, seed in enumerate(seeds if spec.solution.region else ()):
+        wrong = fault_of_regions(seed.text)
+        if wrong:
+            raise ProblemError(file, f"seeds[{index}]", f"{seed.name}: {wrong} (solution.region)")
 
 
 def _settings(

@@ -15,7 +15,7 @@ import jinja2.sandbox
 
 from ttrl_cli.errors import ProblemError
 from ttrl_cli.figures import number
-from ttrl_cli.problem import PROBLEM_FILE, Problem
+from ttrl_cli.problem import Problem
 from ttrl_cli.records import Message, State
 from ttrl_cli.settings import Value
 from ttrl_cli.solutions import standard_of
@@ -100,6 +100,23 @@ Answer with the solution in one ``` block.
 {%- if kind == "program" and files %} These files lie in its working folder, to be read: \
 {{ files | join(", ") }}.{% endif %}
 {%- if kind == "program" and flags %} It is compiled by g++ with {{ flags | join(" ") }}.{% endif %}
+{%- if region and not evaluated %}
+
+Change only what stands between the lines with EVOLVE-BLOCK-START and EVOLVE-BLOCK-END, and keep \
+those lines: a solution that differs elsewhere is refused.
+{%- endif %}
+{%- if edit == "diff" %}
+
+In place of the whole you may answer with edits of the solution above, one or several in this form:
+
+<<<<<<< SEARCH
+lines of the solution above, copied exactly
+=======
+the lines that take their place
+>>>>>>> REPLACE
+
+Each SEARCH part must stand in the solution once: copy as many lines as tell the place.
+{%- endif %}
 """
 
 
@@ -132,6 +149,8 @@ class PromptVariables:
         standard: The number of the C++ standard.
         evaluated: Whether another tool's evaluator gives the scores, which are then unverified.
         measured: Whether the problem's code drives the program.
+        edit: diff where a completion may be edits of the solution; none elsewhere.
+        region: Whether the marks EVOLVE-BLOCK-START and EVOLVE-BLOCK-END bound what may change.
     """
 
     statement: str
@@ -158,6 +177,8 @@ class PromptVariables:
     standard: str
     evaluated: bool
     measured: bool
+    edit: str
+    region: bool
 
 
 _BACKTICKS = re.compile("`+")
@@ -206,6 +227,8 @@ def solve_messages(problem: Problem, parent: State, before: float | None) -> tup
         standard=standard_of(spec.solution.flags),
         evaluated=spec.evaluator is not None,
         measured=spec.measure is not None,
+        edit=spec.solution.edit,
+        region=spec.solution.region,
     )
     messages = []
     if spec.prompt.system is not None:
@@ -236,7 +259,7 @@ def _render(problem: Problem, variables: PromptVariables) -> str:
     try:
         text = _template(source).render(asdict(variables))
     except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError) as error:
-        file = problem.folder / PROBLEM_FILE
+        file = problem.file
         why = f"{problem.spec.prompt.template}: {error}"
         raise ProblemError(file, "prompt.template", why) from error
     return text.strip()

@@ -193,6 +193,7 @@ class Job:
         index: Index within the group.
         text: The completion.
         parent_data: The parent's verified data, handed to programs that accept `parent`.
+        parent: The parent's solution, where this one may be edits of it; empty elsewhere.
         seed: Handed to programs that accept `seed`.
         choices: Of a question, by letter.
         finished: False where the completion was cut.
@@ -203,6 +204,7 @@ class Job:
     index: int
     text: str
     parent_data: Json = None
+    parent: str = ""
     seed: int = 0
     choices: Mapping[str, str] = field(default_factory=dict)
     finished: bool = True

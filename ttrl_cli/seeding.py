@@ -51,6 +51,15 @@ def again_seed(run_seed: int, purpose: str) -> int:
     return _seed(run_seed, 6, *purpose.encode("utf-8"))
 
 
+def root_seed(run_seed: int, number: int) -> int:
+    """Return the 32-bit seed that a seed program is run with for one root.
+
+    It hangs on the run's seed and the root's number alone: runs that are compared have the same
+    roots, whatever else they differ in.
+    """
+    return _seed(run_seed, 7, number) % 2**32
+
+
 def generator(seed: int) -> np.random.Generator:
     """Return a counter-based generator for one seed."""
     return np.random.Generator(np.random.Philox(seed))

@@ -24,16 +24,18 @@ import numpy as np
 from _figures import Figure, emit, medians
 from loop_speed import PROBLEM, Clock
 
+from ttrl_cli.api.rooting import graded_roots, states_of
 from ttrl_cli.api.runtime import Runtime
 from ttrl_cli.config import SolveConfig
 from ttrl_cli.grading.grader import ProblemGrader
 from ttrl_cli.learner.null import NullLearner
 from ttrl_cli.loop import archive_log
-from ttrl_cli.loop.solve import SolveTask, load_archive, roots
+from ttrl_cli.loop.solve import SolveTask, load_archive
 from ttrl_cli.loop.step import Parts, commit, take_step
 from ttrl_cli.problem import load_problem
 from ttrl_cli.records import Adapter, Completion, Json, Prompt
 from ttrl_cli.rundir import RunDir, Totals
+from ttrl_cli.rundir.start import Start
 from ttrl_cli.search.select import by_name
 
 SAMPLING = 2.0
@@ -151,7 +153,7 @@ class Search:
             files=None,
         )
         self._parts: Parts = runtime.parts(self._run, grader, Clock(), time.monotonic())
-        seeds = roots(loaded, grader.grade_seeds(), GROUPS)
+        seeds = states_of(loaded, graded_roots(loaded, grader, config, Start()))
         self._run.append("archive.jsonl", [archive_log.roots_line(seeds)])
         commit(self._parts, Totals())
         selector = by_name("puct", c=1.0, epsilon=0.0)

@@ -42,6 +42,7 @@ SCRIPTS = (
     "archive_speed.py",
     "sandbox_speed.py",
     "call_speed.py",
+    "contest_speed.py",
     "voting_speed.py",
     "verifier_speed.py",
 )

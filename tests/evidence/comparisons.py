@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from tests.evidence import roots
 from tests.evidence.plan import Arm
 from tests.evidence.records import Record
 from tests.evidence.tables import Part, say_p, table
@@ -42,14 +43,15 @@ def comparison(parts: Sequence[Part]) -> str:
 
 
 def _problem(part: Part) -> str:
-    """Which way is better, where it starts and what is known."""
+    """Which way is better, where it starts, what is known, and what its roots are."""
     experiment = part.experiment
     better = "Lower" if experiment.direction == "minimize" else "Higher"
     seeds = {record.seed_score for record in experiment.records}
     starts = " and ".join(number(seed) for seed in seeds if seed is not None)
     known = experiment.best_known
     text = f"{better} is better. The best seed has {starts}"
-    return text + (f"; the best score known is {number(known)}.\n" if known is not None else ".\n")
+    text += f"; the best score known is {number(known)}. " if known is not None else ". "
+    return text + roots.of_problem(part)
 
 
 def _arms(arms: Sequence[Arm]) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from tests.evidence import roots
 from tests.evidence.comparisons import ablations, comparison, costs
 from tests.evidence.plan import Run, Subject, runs
 from tests.evidence.records import Experiment, Record, kept
@@ -47,7 +48,7 @@ def page(plan: Sequence[Subject], experiments: Sequence[Experiment], findings: s
     there = [Part(subject=s, experiment=known[s.name]) for s in plan if s.name in known]
     solved = [part for part in there if part.subject.kind == "solve" and part.experiment.records]
     voted = [part for part in there if part.subject.kind == "vote" and part.experiment.records]
-    sections = [HEAD, findings.strip() + "\n", HOW, _made(plan, there)]
+    sections = [HEAD, findings.strip() + "\n", HOW, roots.HOW, _made(plan, there)]
     if solved:
         sections += [comparison(solved), costs(solved)]
     sections += [ablations(part) for part in solved if part.ablated]

@@ -1,21 +1,22 @@
 """Checking a problem: its seeds through its verifier, and attacks on that."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ttrl_cli.api.rooting import GradedRoot, graded_roots
 from ttrl_cli.api.verifying import with_limits
 from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.config import SolveConfig, resolve
 from ttrl_cli.errors import ProblemError
 from ttrl_cli.figures import number
+from ttrl_cli.grading import noise
 from ttrl_cli.grading.attacks import attacks
 from ttrl_cli.grading.grader import ProblemGrader
 from ttrl_cli.grading.hostile_outcomes import hostile
-from ttrl_cli.loop.solve import roots
-from ttrl_cli.problem import PROBLEM_FILE, Command, Problem, load_problem
-from ttrl_cli.prompts import solve_messages
+from ttrl_cli.problem import Command, Problem, load_problem
 from ttrl_cli.records import Verdict
+from ttrl_cli.rundir.start import Start
 from ttrl_cli.sandbox.protocol import read_json
 
 ATTACK_SECONDS = 60.0
@@ -25,11 +26,19 @@ SLACK_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeedCheck:
-    """The result of checking one seed; with its certificate where the problem certifies."""
+    """The result of checking one seed.
+
+    Attributes:
+        name: Its file.
+        verdict: Its first root's.
+        certificate: Of that root; None unless the problem certifies.
+        scores: Of all its roots, where its program takes `seed`; empty where they are equal.
+    """
 
     name: str
     verdict: Verdict
     certificate: Certificate | None
+    scores: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +78,7 @@ def check(
     sandbox: str | None = None,
     settings: Mapping[str, object] | None = None,
 ) -> Check:
-    """Run a problem's seeds through its verifier, then attack the verifier.
+    """Run a problem's seeds, as roots of a run, through its verifier; then attack the verifier.
 
     Args:
         path: A problem.yaml or its folder.
@@ -82,20 +91,17 @@ def check(
         SetupError: If the machine lacks what its programs need.
     """
     problem = with_limits(load_problem(path, settings), limits or {})
-    where = str(problem.folder / PROBLEM_FILE)
+    where = str(problem.file)
     config = resolve(SolveConfig, problem.spec.run, {"sandbox": sandbox}, where=where)
     with ProblemGrader(problem, workers=1, sandbox=config.sandbox) as grader:
-        verdicts = graded_seeds(problem, grader)
-        certificates = [_certificate(problem, grader, verdict) for verdict in verdicts]
+        graded = graded_roots(problem, grader, config, Start())
+        seeds = tuple(_seed_check(problem, grader, graded, p) for p in range(len(problem.seeds)))
         attack = _attacked if problem.spec.measure is None else _attacked_measure
-        attacks, findings = attack(problem, grader, verdicts[0])
+        attacks, findings = attack(problem, grader, seeds[0].verdict)
         differs = _differs(problem, grader)
     return Check(
         problem=problem,
-        seeds=tuple(
-            SeedCheck(name=seed.name, verdict=verdict, certificate=found)
-            for seed, verdict, found in zip(problem.seeds, verdicts, certificates, strict=True)
-        ),
+        seeds=seeds,
         attacks=attacks,
         findings=findings,
         warning=grader.warning,
@@ -103,24 +109,23 @@ def check(
     )
 
 
-def graded_seeds(problem: Problem, grader: ProblemGrader) -> list[Verdict]:
-    """Grade the seeds, and build a prompt from each to check the template; return the verdicts.
+def _seed_check(
+    problem: Problem, grader: ProblemGrader, graded: Sequence[GradedRoot], place: int
+) -> SeedCheck:
+    """Return what was found of one seed.
 
     Raises:
-        ProblemError: If a seed is not valid (the first one is named), or if the template is wrong.
+        ProblemError: If it cannot be certified.
     """
-    verdicts = grader.grade_seeds()
-    for index, (seed, verdict) in enumerate(zip(problem.seeds, verdicts, strict=True)):
-        if verdict.blame:
-            why = f"of the seed {seed.name}: {verdict.reason}"
-            raise ProblemError(problem.folder / PROBLEM_FILE, verdict.blame, why)
-        if not verdict.valid:
-            why = f"{seed.name} is not a valid solution: {verdict.status}: {verdict.reason}"
-            raise ProblemError(problem.folder / PROBLEM_FILE, f"seeds[{index}]", why)
-    for root in roots(problem, verdicts, 1):
-        for before in (None, root.score):
-            solve_messages(problem, root, before)
-    return verdicts
+    own = [one for one in graded if one.root.place == place]
+    first = own[0].verdict
+    scores = [one.verdict.score for one in own if one.root.seed is not None]
+    return SeedCheck(
+        name=problem.seeds[place].name,
+        verdict=first,
+        certificate=_certificate(problem, grader, first),
+        scores=tuple(score for score in scores if score is not None),
+    )
 
 
 def _certificate(problem: Problem, grader: ProblemGrader, verdict: Verdict) -> Certificate | None:
@@ -133,7 +138,7 @@ def _certificate(problem: Problem, grader: ProblemGrader, verdict: Verdict) -> C
         return None
     found = grader.certify(verdict.data, verdict.solution)
     if isinstance(found, str):
-        raise ProblemError(problem.folder / PROBLEM_FILE, "certify", found)
+        raise ProblemError(problem.file, "certify", found)
     return found
 
 
@@ -172,18 +177,23 @@ def _attacked_measure(
         return 0, ()
     assert honest.score is not None
     tried = hostile(problem.spec.limits)
-    found = grader.attack_measure(tried, honest.solution, honest.score)
+    found = grader.attack_measure(tried, honest)
     pairs = zip(tried, found, strict=True)
     return len(tried), tuple(Finding(attack=h.name, what=what) for h, what in pairs if what)
 
 
 def _differs(problem: Problem, grader: ProblemGrader) -> str:
-    """Say how two measurements of the first seed on one trial differ; "" if they do not."""
+    """Say how two measurements of the first seed on one trial differ; "" if they do not.
+
+    Where the scores have errors, a difference that these explain is none.
+    """
     if problem.spec.measure is None:
         return ""
     seed = problem.seeds[0]
     first, second = (grader.measure(seed.text) for _ in range(2))
     if first.data == second.data:
+        return ""
+    if not noise.differ(first.verdict, second.verdict):
         return ""
     scores = [number(v.score) for v in (first.verdict, second.verdict) if v.score is not None]
     if len(set(scores)) < 2:

@@ -13,7 +13,7 @@ from ttrl_cli import __version__, library
 from ttrl_cli.api.scaffolding import Scaffold, require_name
 from ttrl_cli.errors import ProblemError, UnwritableError, UsageError, first_line
 from ttrl_cli.escapes import visible
-from ttrl_cli.problem import PROBLEM_FILE, load_problem
+from ttrl_cli.problem import PROBLEM_FILE, Problem, load_problem
 from ttrl_cli.reading import read_user_text
 from ttrl_cli.rundir.files import copy_folder, writing
 from ttrl_cli.yaml_input import parse_yaml
@@ -40,18 +40,21 @@ def copy_problem(source: Path, path: Path) -> Scaffold:
     if path.resolve().is_relative_to(problem.folder):
         msg = f"{path} lies in {problem.folder}, which would be copied into itself"
         raise UsageError(msg)
-    text = _renamed(problem.folder / PROBLEM_FILE, path.name)
-    made = f"# Copied from {_origin(problem.folder)} by `ttrl new --from`.\n"
+    text = _renamed(problem.file, path.name)
+    made = f"# Copied from {_origin(problem)} by `ttrl new --from`.\n"
     _copy(problem.folder, path, made + text)
     names = sorted(str(file.relative_to(path)) for file in path.rglob("*") if file.is_file())
     return Scaffold(folder=path, kind=problem.spec.solution.kind, files=tuple(names))
 
 
-def _origin(folder: Path) -> str:
-    """Say where a problem is from: the library of this version, or a folder."""
-    if folder in (path.resolve() for path in library.problems().values()):
-        return f"{folder.name} of the library of ttrl {__version__}"
-    return visible(json.dumps(str(folder), ensure_ascii=False))
+def _origin(problem: Problem) -> str:
+    """Say where a problem is from: the library of this version, a folder, or a variant's file."""
+    variant = problem.file.name != PROBLEM_FILE
+    place = problem.file if variant else problem.folder
+    for name, path in library.problems().items():
+        if path.resolve() == place:
+            return f"{name} of the library of ttrl {__version__}"
+    return visible(json.dumps(str(place), ensure_ascii=False))
 
 
 def _renamed(file: Path, name: str) -> str:

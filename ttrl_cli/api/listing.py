@@ -23,7 +23,7 @@ class Listed:
         direction: The score's direction; None for questions.
         best_known: The best score known; None if none is.
         about: One line that says what it is.
-        path: Its folder, or its file of questions.
+        path: Its folder, or its file: of a variant, and of questions.
     """
 
     name: str
@@ -55,7 +55,7 @@ def _problem(name: str, path: Path) -> Listed:
         kind=problem.spec.solution.kind,
         direction=problem.spec.direction,
         best_known=problem.spec.best_known,
-        about=_title(path / "README.md"),
+        about=_title(problem.folder / "README.md", "" if path.is_dir() else name),
         path=path,
     )
 
@@ -72,8 +72,13 @@ def _questions(name: str, path: Path) -> Listed:
     )
 
 
-def _title(readme: Path) -> str:
-    """Return the heading of a page; empty if there is none."""
+def _title(readme: Path, variant: str = "") -> str:
+    """Return the heading of a page, or a variant's: that which begins with its name."""
     if not readme.is_file():
         return ""
-    return read_user_text(readme).partition("\n")[0].removeprefix("#").strip()
+    headings = [line for line in read_user_text(readme).splitlines() if line.startswith("#")]
+    titles = [line.lstrip("#").strip() for line in headings]
+    if variant:
+        own = [title for title in titles if title.startswith(f"{variant}:")]
+        return own[0].removeprefix(f"{variant}:").strip() if own else ""
+    return titles[0] if titles else ""

@@ -11,7 +11,7 @@ from ttrl_cli.config import SolveConfig, resolve
 from ttrl_cli.errors import SetupError, UsageError
 from ttrl_cli.grading.grader import ProblemGrader
 from ttrl_cli.grading.trial import Split
-from ttrl_cli.problem import PROBLEM_FILE, Problem, load_problem
+from ttrl_cli.problem import Problem, load_problem
 from ttrl_cli.reading import decoded
 from ttrl_cli.records import Json, Status, Verdict
 from ttrl_cli.sandbox.calls import Outcome
@@ -87,7 +87,7 @@ def measure(
         SetupError: If the machine lacks what the program needs, or measuring failed on our side.
     """
     problem = with_limits(load_problem(path, settings), limits or {})
-    where = str(problem.folder / PROBLEM_FILE)
+    where = str(problem.file)
     if problem.spec.measure is None:
         msg = f"{where} has no measure; ttrl verify runs its solutions"
         raise UsageError(msg)

@@ -21,6 +21,7 @@ from ttrl_cli.config import RunConfig, SolveConfig, VoteConfig
 from ttrl_cli.console import Console, RunView
 from ttrl_cli.errors import UsageError
 from ttrl_cli.grading import folders
+from ttrl_cli.problem import Seed
 from ttrl_cli.records import Json
 from ttrl_cli.report import Summary
 from ttrl_cli.rundir import RunDir
@@ -36,6 +37,7 @@ def solve(
     *,
     out: Path | str | None = None,
     start_from: Path | str | None = None,
+    start: Sequence[Path | str | Json] = (),
     quiet: bool = False,
     settings: Mapping[str, Json] | None = None,
     **options: Option,
@@ -46,6 +48,7 @@ def solve(
         problem: A problem made in Python, or the path of a problem.yaml or of its folder.
         out: The run directory to make; by default runs/NAME-K with the next free K.
         start_from: A run to take archive and adapter from.
+        start: Solutions of one's own to start from, beside the seeds: paths of files, or data.
         quiet: Show no progress.
         settings: Values of the problem's settings, by name.
         options: Those of `ttrl solve`, by their keys in problem.yaml, such as group_size=16.
@@ -56,6 +59,7 @@ def solve(
         InterruptedRunError: If a second Ctrl-C stopped the run at its last commit.
     """
     chosen = _chosen(SolveConfig, "solve", options)
+    own = _own_solutions(start)
     with _view(quiet) as view, _folder_of(problem) as folder:
         return solving.solve(
             folder,
@@ -66,6 +70,7 @@ def solve(
             started=view.started,
             names=_names(SolveConfig),
             settings=settings,
+            start=own,
         )
 
 
@@ -185,6 +190,23 @@ def _folder_of(problem: object) -> Iterator[Path]:
     else:
         msg = f"problem: expected a ttrl_cli.Problem or a path (got {type(problem).__name__})"
         raise UsageError(msg)
+
+
+def _own_solutions(start: object) -> list[Path | Seed]:
+    """Return solutions of the user's own: files as they are, and data as JSON.
+
+    Raises:
+        UsageError: If they are not a list, or hold more than paths and plain data.
+    """
+    if isinstance(start, str | bytes) or not isinstance(start, Sequence):
+        msg = f"start: expected a list of paths or data (got {type(start).__name__})"
+        raise UsageError(msg)
+    return [
+        Path(one)
+        if isinstance(one, str | Path)
+        else Seed(name=f"[{place}]", text=json_text("solve", f"start[{place}]", one))
+        for place, one in enumerate(start)
+    ]
 
 
 def _source(questions: object) -> Path | bytes:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ttrl_cli.errors import UsageError
-from ttrl_cli.problem import PROBLEM_FILE, Problem
+from ttrl_cli.problem import Problem
 from ttrl_cli.rundir.secret import read_secret, run_secret
 
 
@@ -22,7 +22,7 @@ def secret_of(problem: Problem, file: Path | None, start_from: Path | None = Non
     if problem.spec.measure is None:
         if file is None:
             return ""
-        msg = f"--secret-file: {problem.folder / PROBLEM_FILE} has no measure, and so no trials"
+        msg = f"--secret-file: {problem.file} has no measure, and so no trials"
         raise UsageError(msg)
     given = "" if file is None else read_secret(file)
     if start_from is None:

@@ -1,13 +1,12 @@
 """Running and resuming a search."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from ttrl_cli.api.checking import graded_seeds
 from ttrl_cli.api.forecast import forecast
 from ttrl_cli.api.lifecycle import (
     create_run,
@@ -19,6 +18,7 @@ from ttrl_cli.api.lifecycle import (
     watch,
 )
 from ttrl_cli.api.plugged import noted, require_plugins
+from ttrl_cli.api.rooting import given_solutions, graded_roots, states_of
 from ttrl_cli.api.runtime import Options, Runtime, load_tokenizer
 from ttrl_cli.api.secrets import secret_of
 from ttrl_cli.api.settings import settle, workers
@@ -29,16 +29,16 @@ from ttrl_cli.errors import NoSolutionError, SetupError, UsageError
 from ttrl_cli.grading.grader import ProblemGrader
 from ttrl_cli.loop import archive_log
 from ttrl_cli.loop.budget import graceful_stop
-from ttrl_cli.loop.solve import SolveTask, load_archive, roots, solve_loop
+from ttrl_cli.loop.solve import SolveTask, load_archive, solve_loop
 from ttrl_cli.loop.step import Parts, Reporter, commit, restore
-from ttrl_cli.problem import PROBLEM_FILE, Problem, load_problem
+from ttrl_cli.problem import Problem, Seed, load_problem
 from ttrl_cli.prompts import solve_messages
-from ttrl_cli.records import Json, Kind, State
+from ttrl_cli.records import Kind, State
 from ttrl_cli.report import Summary, summarise
 from ttrl_cli.rundir import RunDir, Totals
 from ttrl_cli.rundir.secret import run_secret
+from ttrl_cli.rundir.start import Start
 from ttrl_cli.sampler import registry
-from ttrl_cli.search.archive import data_digest
 from ttrl_cli.search.select import by_name as selector_by_name
 
 
@@ -53,6 +53,7 @@ def solve(
     names: Mapping[str, str] | None = None,
     settings: Mapping[str, object] | None = None,
     secret_file: Path | None = None,
+    start: Sequence[Path | Seed] = (),
 ) -> Summary:
     """Search and learn on one problem.
 
@@ -67,9 +68,10 @@ def solve(
         settings: Values of the problem's settings, by name.
         secret_file: A file with the secret that trials are drawn from, for a problem with
             `measure`; by default a new secret, or that of the run it starts from.
+        start: Solutions of the user's own to start from, beside the problem's seeds.
 
     Raises:
-        UsageError: If the problem, an option or the run directory is wrong.
+        UsageError: If the problem, an option, a solution or the run directory is wrong.
         SetupError: If the model cannot be loaded.
     """
     begun = time.monotonic() if started is None else started
@@ -78,34 +80,45 @@ def solve(
     folder = new_folder(out, problem.spec.name)
     _require_same_problem(start_from, problem, config)
     secret = secret_of(problem, secret_file, start_from)
+    given = Start(solutions=given_solutions(problem, config, start, start_from))
     with ExitStack() as stack:
         grader = stack.enter_context(_grader(problem, config, folder, secret))
-        seeds = roots(problem, graded_seeds(problem, grader), config.groups)
-        codec, template = load_tokenizer(config, solve_messages(problem, seeds[0], None), reporter)
+        roots = states_of(problem, graded_roots(problem, grader, config, given))
+        codec, template = load_tokenizer(config, solve_messages(problem, roots[0], None), reporter)
         runtime = stack.enter_context(Runtime.load(config, codec))
         config = runtime.settled(config)
         create = partial(
-            RunDir.create,
-            kind="solve",
-            name=problem.spec.name,
-            config=config,
-            source=problem.folder,
+            _creation(problem, config, grader),
             start_from=None if start_from is None else str(start_from.resolve()),
-            sandbox=grader.sandbox or None,
             chat_template=template,
-            plugins=noted(config, problem.folder),
-            settings=problem.given,
-            secret=grader.secret,
+            start=given.solutions,
         )
         run = create_run(out, problem.spec.name, create)
         stack.enter_context(holding(run))
         parts = runtime.parts(run, grader, stack.enter_context(tracked(reporter, run)), begun)
-        _begin(run, seeds, parts)
+        _begin(run, roots, parts)
         return _search(run, problem, parts, grader, runtime)
 
 
+def _creation(
+    problem: Problem, config: SolveConfig, grader: ProblemGrader
+) -> Callable[..., RunDir]:
+    """Return what makes a run directory, with all that these three say of it."""
+    return partial(
+        RunDir.create,
+        kind="solve",
+        name=problem.spec.name,
+        config=config,
+        source=problem.file,
+        sandbox=grader.sandbox or None,
+        plugins=noted(config, problem.folder),
+        settings=problem.given,
+        secret=grader.secret,
+    )
+
+
 def _configured(problem: Problem, options: Options, names: Mapping[str, str] | None) -> SolveConfig:
-    where = str(problem.folder / PROBLEM_FILE)
+    where = str(problem.file)
     return settle(resolve(SolveConfig, problem.spec.run, options, where=where, names=names))
 
 
@@ -150,8 +163,8 @@ def resume(
         if restored is not None:
             restore(parts, *restored)
         else:
-            seeds = roots(problem, graded_seeds(problem, grader), run.config.groups)
-            _begin(run, seeds, parts)
+            graded = graded_roots(problem, grader, run.solve_config, run.start())
+            _begin(run, states_of(problem, graded), parts)
         return _search(run, problem, parts, grader, runtime)
 
 
@@ -179,7 +192,7 @@ def _begin(run: RunDir, seeds: list[State], parts: Parts) -> None:
     if run.status.start_from is not None:
         source = RunDir.open(Path(run.status.start_from))
         folder = source.last_checkpoint()
-        lines = _warm_lines(list(source.lines("archive.jsonl")), seeds, source.path.name)
+        lines = archive_log.warm_lines(list(source.lines("archive.jsonl")), seeds, source.path.name)
         if folder is not None and source.config.train:
             parts.learner.warm_start(folder)
     run.append("archive.jsonl", lines)
@@ -187,34 +200,6 @@ def _begin(run: RunDir, seeds: list[State], parts: Parts) -> None:
     run.write_status(replace(run.status, seed_score=best_seed.score))
     commit(parts, Totals())
     parts.sampler.load(parts.learner.adapter)
-
-
-def _warm_lines(old: list[dict[str, Json]], seeds: list[State], name: str) -> list[dict[str, Json]]:
-    """Rename the ids in another run's archive log, and add this run's seeds as roots.
-
-    A seed whose data the other run has found is left out: as a root it would replace the child with
-    the same data, which may have descendants. Old roots are repeated until there are P of them.
-    """
-    renamed = list(archive_log.renamed(old, f"{name}/"))
-    roots = renamed[0]["states"]
-    found = {_digest(state) for line in renamed[1:] for state in line["children"]}
-    own = [s for s in archive_log.roots_line(seeds)["states"] if _digest(s) not in found]
-    missing = len(seeds) - len(roots) - len(own)
-    repeated = [
-        {**roots[index % len(roots)], "id": f"seed.{len(seeds) + index}"}
-        for index in range(missing)
-    ]
-    merged = [*roots, *own, *repeated]
-    first = {**renamed[0], "states": merged}
-    return [
-        {key: value for key, value in line.items() if key != "schema_version"}
-        for line in [first, *renamed[1:]]
-    ]
-
-
-def _digest(state: dict[str, Json]) -> str:
-    """Return what duplicates of a state in a log have in common."""
-    return state.get("identity") or data_digest(state["data"])
 
 
 def _task(run: RunDir, problem: Problem, grader: ProblemGrader) -> SolveTask:

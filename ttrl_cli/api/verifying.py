@@ -12,7 +12,7 @@ from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.config import SolveConfig, resolve
 from ttrl_cli.errors import Invalid, SetupError, UsageError
 from ttrl_cli.grading.grader import ProblemGrader
-from ttrl_cli.problem import PROBLEM_FILE, Limits, Problem, load_problem
+from ttrl_cli.problem import Limits, Problem, load_problem
 from ttrl_cli.reading import decoded
 from ttrl_cli.records import Json, Status, Verdict
 from ttrl_cli.sandbox.protocol import MalformedError, read_json
@@ -175,7 +175,7 @@ def _with_certify(problem: Problem) -> Problem:
         UsageError: If the problem has no `certify`.
     """
     if problem.spec.certify is None:
-        msg = f"{problem.folder / PROBLEM_FILE} has no certify"
+        msg = f"{problem.file} has no certify"
         raise UsageError(msg)
     return problem
 
@@ -189,7 +189,7 @@ def _verify(
     sandbox: str | None,
     secret: str = "",
 ) -> Verification:
-    where = str(problem.folder / PROBLEM_FILE)
+    where = str(problem.file)
     config = resolve(SolveConfig, problem.spec.run, {"sandbox": sandbox}, where=where)
     with ProblemGrader(problem, workers=1, sandbox=config.sandbox, secret=secret) as grader:
         verdict = grader.grade_data(data) if text is None else grader.grade_solution(text)

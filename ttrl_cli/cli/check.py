@@ -32,7 +32,6 @@ def check(
     """
     from ttrl_cli import api
     from ttrl_cli.console import Console
-    from ttrl_cli.problem import PROBLEM_FILE
 
     checked = api.check(
         problem,
@@ -50,7 +49,7 @@ def check(
     if checked.findings:
         why = f"{len(checked.findings)} of {checked.attacks} attacks found a fault in it"
         key = "verifier" if checked.problem.spec.measure is None else "measure"
-        raise ProblemError(checked.problem.folder / PROBLEM_FILE, key, why)
+        raise ProblemError(checked.problem.file, key, why)
 
 
 def _describe(checked: "Check") -> str:
@@ -80,8 +79,12 @@ def _figures(seed: "SeedCheck") -> str:
 
     assert seed.verdict.score is not None
     score = f"score {number(seed.verdict.score)}" + " unverified" * seed.verdict.unverified
+    if len(seed.scores) > 1:
+        low, high = number(min(seed.scores)), number(max(seed.scores))
+        score = f"score {low} to {high} in {len(seed.scores)} roots"
     if seed.certificate is not None:
-        score += f"  certified {seed.certificate.decimal}"
+        which = "the first certified" if len(seed.scores) > 1 else "certified"
+        score += f"  {which} {seed.certificate.decimal}"
     return f"{score}  ({seed.verdict.seconds:.2f} s)"
 
 
@@ -93,6 +96,7 @@ def _as_json(checked: "Check") -> "dict[str, Json]":
             "score": seed.verdict.score,
             "certified": None if seed.certificate is None else seed.certificate.value,
             "seconds": seed.verdict.seconds,
+            **({"roots": [*seed.scores]} if seed.scores else {}),
             **({"unverified": True} if seed.verdict.unverified else {}),
         }
         for seed in checked.seeds

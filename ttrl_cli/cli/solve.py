@@ -21,6 +21,14 @@ def solve(
         Path | None,
         typer.Option("--from", metavar="RUN", help="Start from this run's archive and adapter."),
     ] = None,
+    start: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="A solution of your own, such as a known record, to start from beside the "
+            "problem's seeds; may be given several times.",
+        ),
+    ] = None,
     settings: o.Settings = None,
     secret_file: o.SecretFile = None,
     as_json: o.AsJson = False,
@@ -31,6 +39,8 @@ def solve(
 
     Options override the problem's own `run:` section. Ctrl-C finishes and saves the step; a second
     Ctrl-C stops at once. Either way, `ttrl resume` goes on.
+
+    With a known record: ttrl solve ac1_16 --start record.txt --start older.txt
 
     Example: ttrl solve ac1_16 --steps 20 --out runs/first
     """
@@ -47,5 +57,6 @@ def solve(
             started=view.started,
             settings=given,
             secret_file=secret_file,
+            start=start or (),
         )
     print_summary(summary, as_json=as_json, quiet=quiet)

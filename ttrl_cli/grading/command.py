@@ -15,7 +15,7 @@ from typing import Any
 
 from ttrl_cli.errors import Invalid, ProblemError
 from ttrl_cli.grading.functions import BrokenProblemError
-from ttrl_cli.problem import PROBLEM_FILE, Command, Problem
+from ttrl_cli.problem import Command, Problem
 from ttrl_cli.records import Json
 from ttrl_cli.sandbox.base import MIB
 from ttrl_cli.sandbox.orphans import kill_group, no_orphans
@@ -150,7 +150,7 @@ def check_command(problem: Problem, command: Sequence[str], key: str) -> None:
     name = command[0]
     if shutil.which(name) is None and shutil.which(str(problem.folder / name)) is None:
         why = f"no such program: {name} (looked on the PATH and in {problem.folder})"
-        raise ProblemError(problem.folder / PROBLEM_FILE, key, why)
+        raise ProblemError(problem.file, key, why)
 
 
 def _checked(answer: Json) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from ttrl_cli.errors import ProblemError
 from ttrl_cli.grading.folders import package_of
-from ttrl_cli.problem import MEASURE_TAKES, PROBLEM_FILE, Problem, split_reference, takes
+from ttrl_cli.problem import MEASURE_TAKES, Problem, split_reference, takes
 from ttrl_cli.settings import Value
 
 Function: TypeAlias = Callable[..., Any]
@@ -180,7 +180,7 @@ def _import(problem: Problem, key: str, file: str) -> ModuleType:
         if isinstance(error, KeyboardInterrupt):
             raise
         why = f"importing {path} raised {type(error).__name__}: {error}"
-        raise ProblemError(problem.folder / PROBLEM_FILE, key, why) from error
+        raise ProblemError(problem.file, key, why) from error
 
 
 def _module(folder: Path, path: Path) -> ModuleType:
@@ -209,7 +209,7 @@ def _function(problem: Problem, key: str, module: ModuleType, name: str) -> Func
     elif not _accepts(function, arguments := _ARGUMENTS.get(key, ("the data",)), problem.settings):
         why = f"{name} in {module.__file__} {takes(arguments)}"
     if why:
-        raise ProblemError(problem.folder / PROBLEM_FILE, key, why)
+        raise ProblemError(problem.file, key, why)
     checked: Function = function
     return checked
 

@@ -21,7 +21,7 @@ from ttrl_cli.grading.measured_verdict import Shown
 from ttrl_cli.grading.process_pool import MEASURED_TOO_LONG, Failure, ProcessPool
 from ttrl_cli.grading.trial import Split, new_secret
 from ttrl_cli.grading.worker import Loaded
-from ttrl_cli.problem import PROBLEM_FILE, Problem
+from ttrl_cli.problem import Problem
 from ttrl_cli.records import Again, Job, Json, Status, Verdict
 
 LOAD_SECONDS = 240.0
@@ -66,7 +66,6 @@ class ProblemGrader(AbstractContextManager["ProblemGrader"]):
         self._jobs: dict[Hashable, Job] = {}
         self._verdicts: dict[Hashable, Verdict] = {}
         self._fresh: list[Hashable] = []
-        self._problem = problem
         loaded = _try_loading(problem, sandbox, run)
         self.sandbox, self.warning = loaded.sandbox, loaded.warning
         measure, seconds = problem.spec.measuring, problem.spec.limits.seconds
@@ -119,11 +118,16 @@ class ProblemGrader(AbstractContextManager["ProblemGrader"]):
         self._jobs, self._verdicts, self._fresh = {}, {}, []
         return verdicts
 
-    def grade_seeds(self) -> list[Verdict]:
-        """Grade the problem's seeds; return the verdicts in the order of the seeds."""
-        keys = [f"seed {index}" for index in range(len(self._problem.seeds))]
-        for key, seed in zip(keys, self._problem.seeds, strict=True):
-            self._workers.submit(key, worker.run_solution, seed.text, None, 0, timeout=self._limit)
+    def grade_solutions(self, texts: Sequence[str], seeds: Sequence[int]) -> list[Verdict]:
+        """Grade the texts of solutions, as seed files hold them; return the verdicts in order.
+
+        Args:
+            texts: The solutions.
+            seeds: For each, what a program is told as `seed`.
+        """
+        keys = [f"solution {index}" for index in range(len(texts))]
+        for key, text, seed in zip(keys, texts, seeds, strict=True):
+            self._workers.submit(key, worker.run_solution, text, None, seed, timeout=self._limit)
         return [_verdict(result) for result in self._wait_for(keys)]
 
     def grade_solution(self, text: str) -> Verdict:
@@ -177,17 +181,16 @@ class ProblemGrader(AbstractContextManager["ProblemGrader"]):
         found = self._wait_for([f"attack {index}" for index in range(len(attacks))])
         return [f.reason if isinstance(f, Failure) else f for f in found]
 
-    def attack_measure(self, tried: Sequence[Hostile], text: str, best: float) -> list[str]:
+    def attack_measure(self, tried: Sequence[Hostile], honest: Verdict) -> list[str]:
         """Let measure and score meet hostile outcomes; return for each what it found.
 
         Args:
             tried: The outcomes.
-            text: The honest solution whose calls have them.
-            best: The score of that solution.
+            honest: The verdict on the honest solution whose calls have them.
         """
         for index, one in enumerate(tried):
             self._workers.submit(
-                f"attack {index}", worker.attack_measure, text, one, best, timeout=self._limit
+                f"attack {index}", worker.attack_measure, one, honest, timeout=self._limit
             )
         found = self._wait_for([f"attack {index}" for index in range(len(tried))])
         return [f.reason if isinstance(f, Failure) else f for f in found]
@@ -226,7 +229,7 @@ def _try_loading(problem: Problem, sandbox: str, run: Path | None) -> Loaded:
         SetupError: If the machine lacks something.
         UsageError: If programs would see the run directory.
     """
-    file = problem.folder / PROBLEM_FILE
+    file = problem.file
     workers = ProcessPool(count=1, initializer=worker_process.prepare, arguments=())
     try:
         workers.submit("load", worker.load, problem, sandbox, run, timeout=LOAD_SECONDS)

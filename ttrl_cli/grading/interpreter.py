@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from ttrl_cli.errors import ProblemError
-from ttrl_cli.problem import PROBLEM_FILE, Problem
+from ttrl_cli.problem import Problem
 
 
 def interpreter(problem: Problem) -> str | None:
@@ -21,9 +21,9 @@ def interpreter(problem: Problem) -> str | None:
     path = str(Path(python).expanduser()) if "/" in python else python
     if "/" in path and not Path(path).is_absolute():
         why = f"must be an absolute path or a name on the PATH (got {python!r})"
-        raise ProblemError(problem.folder / PROBLEM_FILE, "environment.python", why)
+        raise ProblemError(problem.file, "environment.python", why)
     found = shutil.which(path)
     if found is None:
         why = f"no such interpreter: {path}"
-        raise ProblemError(problem.folder / PROBLEM_FILE, "environment.python", why)
+        raise ProblemError(problem.file, "environment.python", why)
     return found

@@ -153,6 +153,7 @@ class FunctionMeasurer:
         told = Trial(
             seed=trial.seed,
             split=trial.split,
+            given=trial.given is not None,
             settings=dict(self._problem.settings),
             parent=parent,
             _make=lambda source, language, flags: self._candidate(
@@ -161,6 +162,7 @@ class FunctionMeasurer:
                 self._own_slots,
                 session,
             )[0],
+            _waiting=session.clock.waiting,
         )
         most = 1.1 * self._seconds + OWN_SECONDS
         found: Json = None

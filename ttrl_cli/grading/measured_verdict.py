@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from ttrl_cli.errors import Invalid, ProblemError
 from ttrl_cli.escapes import encodable
+from ttrl_cli.grading import noise
 from ttrl_cli.grading.functions import BrokenProblemError, MeasureError
 from ttrl_cli.grading.identity import identity
 from ttrl_cli.grading.measured import Measured, Measurer
@@ -99,13 +100,13 @@ def _output(problem: Problem, measured: Measured) -> str:
     return printed(measured.outcomes[-1])
 
 
-def measured_finding(checker: Checker, measured: Measured, best: float) -> str:
+def measured_finding(checker: Checker, measured: Measured, honest: Verdict) -> str:
     """Say what is wrong with how hostile outcomes were measured and scored; "" if nothing is.
 
     Args:
         checker: Calls the verifier and the score.
         measured: What measure made of the outcomes.
-        best: The score of the honest solution.
+        honest: The verdict on the honest solution.
     """
     try:
         measured.require_data()
@@ -114,6 +115,9 @@ def measured_finding(checker: Checker, measured: Measured, best: float) -> str:
         return ""
     except BrokenProblemError as error:
         return f"crashes instead of raising Invalid: {error}"
-    if verdict.score is not None and checker.problem.better(verdict.score, best):
-        return f"scores {verdict.score:g}, better than the seed's {best:g}"
+    assert honest.score is not None
+    if verdict.score is None or not noise.differ(verdict, honest):
+        return ""
+    if checker.problem.better(verdict.score, honest.score):
+        return f"scores {verdict.score:g}, better than the seed's {honest.score:g}"
     return ""

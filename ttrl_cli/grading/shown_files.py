@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ttrl_cli.errors import ProblemError
-from ttrl_cli.problem import PROBLEM_FILE, Problem
+from ttrl_cli.problem import Problem
 
 
 def shown_files(problem: Problem) -> Path | None:
@@ -28,7 +28,7 @@ def shown_files(problem: Problem) -> Path | None:
             contents[name] = (problem.folder / name).read_bytes()
         except OSError as error:
             why = f"{problem.folder / name} cannot be read: {error.strerror}"
-            file = problem.folder / PROBLEM_FILE
+            file = problem.file
             raise ProblemError(file, f"solution.files[{index}]", why) from error
     place = Path(tempfile.gettempdir()) / "shown"
     copies = place / _digest(contents)

@@ -7,6 +7,7 @@ for, under the run's secret. Whoever sees the inputs learns nothing of other tri
 import hmac
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -52,6 +53,7 @@ class Trial:
     Attributes:
         seed: 128 bits that no candidate can know; `rng` uses all of them.
         split: "search" or "held-out".
+        given: Whether the seed was given from outside, and not drawn.
         settings: The problem's settings.
         parent: The data of the solution that this one was made from, which candidates are not
             told unless measure passes it on; None for a seed.
@@ -59,9 +61,15 @@ class Trial:
 
     seed: int
     split: Split
+    given: bool = False
     settings: Mapping[str, Json] = field(default_factory=dict)
     parent: Json = None
     _make: Callable[[str, str, Sequence[str]], Any] | None = field(default=None, repr=False)
+    _waiting: Callable[[], AbstractContextManager[None]] = field(default=nullcontext, repr=False)
+
+    def untimed(self) -> AbstractContextManager[None]:
+        """Make or read inputs in the block: its time does not count against `measure.seconds`."""
+        return self._waiting()
 
     def rng(self, name: str = "") -> np.random.Generator:
         """Return a generator that all 128 bits of the seed determine; each name has its own."""

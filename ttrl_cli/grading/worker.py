@@ -16,9 +16,11 @@ from pathlib import Path
 
 from ttrl_cli import library, plugins
 from ttrl_cli.bounds.certificate import Certificate
+from ttrl_cli.completions.edits import EditError
 from ttrl_cli.errors import Invalid, ProblemError, SetupError
 from ttrl_cli.escapes import encodable
 from ttrl_cli.grading.attacks import Attack, finding
+from ttrl_cli.grading.edited import find_edited
 from ttrl_cli.grading.evaluated import verdict_of
 from ttrl_cli.grading.functions import BrokenProblemError
 from ttrl_cli.grading.hostile_outcomes import Hostile
@@ -37,7 +39,7 @@ from ttrl_cli.grading.measured_verdict import (
     measured_finding,
     shown,
 )
-from ttrl_cli.grading.parse import Malformed, find_solution, kind_of, parse_json
+from ttrl_cli.grading.parse import Found, Malformed, find_solution, kind_of, parse_json
 from ttrl_cli.grading.shown_files import shown_files
 from ttrl_cli.grading.trial import Split, TrialSpec
 from ttrl_cli.grading.values import CONTAINERS
@@ -171,18 +173,18 @@ def attack(attacked: Attack, known: Json) -> str:
     return finding(_checker(_problems[0]), attacked, known)
 
 
-def attack_measure(text: str, tried: Hostile, best: float) -> str:
+def attack_measure(tried: Hostile, honest: Verdict) -> str:
     """Let measure and score meet a hostile outcome; return what is wrong with them, or "".
 
     Args:
-        text: The honest solution whose calls have the outcome.
         tried: The outcome.
-        best: The score of that solution.
+        honest: The verdict on the honest solution whose calls have it.
     """
     measurer = _measurer(_problems[0])
     assert isinstance(measurer, FunctionMeasurer)
-    measured = measurer.measure_hostile(text, tried.outcome, TrialSpec(secret=_secrets[0]))
-    return measured_finding(_checker(_problems[0]), measured, best)
+    trial = TrialSpec(secret=_secrets[0])
+    measured = measurer.measure_hostile(honest.solution, tried.outcome, trial)
+    return measured_finding(_checker(_problems[0]), measured, honest)
 
 
 def load(problem: Problem, sandbox: str, run: Path | None) -> Loaded:
@@ -272,21 +274,35 @@ def grade(problem: Problem, job: Job) -> Verdict:
         SandboxError: If the sandbox failed, which is our failure and worth another try.
         SetupError: If the sandbox does not start.
     """
-    solution = problem.spec.solution
     try:
-        found = find_solution(
-            encodable(job.text),
-            solution.kind,
-            solution.language,
-            entry=solution.entry,
-            expected=_kinds_of(problem.seeds) if solution.kind == "json" else CONTAINERS,
-            finished=job.finished,
-            marks=job.marks,
-        )
+        found = _solution(problem, job)
     except Malformed as error:
         return Verdict(status=Status.MALFORMED, reason=str(error))
+    except EditError as error:
+        return Verdict(status=Status.INVALID, reason=cut(str(error)))
     verdict = grade_solution(problem, found.text, parent_data=job.parent_data, seed=job.seed)
     return dataclasses.replace(verdict, rule=found.rule)
+
+
+def _solution(problem: Problem, job: Job) -> Found:
+    """Find the solution in a completion.
+
+    Raises:
+        Malformed: If there is none.
+        EditError: If it is edits that cannot be made.
+    """
+    solution = problem.spec.solution
+    if problem.spec.edits:
+        return find_edited(job, encodable(job.text), solution)
+    return find_solution(
+        encodable(job.text),
+        solution.kind,
+        solution.language,
+        entry=solution.entry,
+        expected=_kinds_of(problem.seeds) if solution.kind == "json" else CONTAINERS,
+        finished=job.finished,
+        marks=job.marks,
+    )
 
 
 @lru_cache(maxsize=1)

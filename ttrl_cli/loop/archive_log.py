@@ -4,13 +4,13 @@ Replaying the lines gives the archive back exactly, so a step appends what it ad
 ever rewritten.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 
 from ttrl_cli.config import SolveConfig
 from ttrl_cli.loop.confirm import Incumbent
 from ttrl_cli.records import Json, State
-from ttrl_cli.search.archive import Archive, Expansion
+from ttrl_cli.search.archive import Archive, Expansion, data_digest
 
 _OPTIONAL = ("identity", "error", "per_trial")
 
@@ -93,6 +93,36 @@ def _renamed(state: dict[str, Json], prefix: str) -> dict[str, Json]:
         "id": prefix + state["id"],
         "parent": None if parent is None else prefix + parent,
     }
+
+
+def warm_lines(
+    old: Sequence[dict[str, Json]], seeds: Sequence[State], name: str
+) -> list[dict[str, Json]]:
+    """Rename the ids in another run's archive log, and add this run's seeds as roots.
+
+    A seed whose data the other run has found is left out: as a root it would replace the child with
+    the same data, which may have descendants. Old roots are repeated until there are P of them.
+    """
+    log = list(renamed(old, f"{name}/"))
+    roots = log[0]["states"]
+    found = {line_digest(state) for line in log[1:] for state in line["children"]}
+    own = [s for s in roots_line(seeds)["states"] if line_digest(s) not in found]
+    missing = len(seeds) - len(roots) - len(own)
+    repeated = [
+        {**roots[index % len(roots)], "id": f"seed.{len(seeds) + index}"}
+        for index in range(missing)
+    ]
+    merged = [*roots, *own, *repeated]
+    first = {**log[0], "states": merged}
+    return [
+        {key: value for key, value in line.items() if key != "schema_version"}
+        for line in [first, *log[1:]]
+    ]
+
+
+def line_digest(state: dict[str, Json]) -> str:
+    """Return what duplicates of a state in a log have in common."""
+    return state.get("identity") or data_digest(state["data"])
 
 
 def _states(raw: Iterable[dict[str, Json]]) -> tuple[State, ...]:

@@ -91,6 +91,7 @@ class SolveTask:
             index=index,
             text=completion.text,
             parent_data=self._parents_P[group].data,
+            parent=self._parents_P[group].solution if self._problem.spec.edits else "",
             seed=seed % 2**32,
         )
 
@@ -248,11 +249,13 @@ class SolveTask:
         digests = [(a.group, digest_of(a.verdict)) for a in valid]
         distinct = {digest for group, digest in digests if digest != parents_P[group]}
         count = max(len(attempts), 1)
+        parents = {a.parent for a in attempts}
         best = self.archive.best() if self._incumbent is None else self._incumbent.state
         metrics = {
             "solve/valid": len(valid) / count,
             "solve/distinct": len(distinct) / count,
             "solve/archive_size": len(self.archive),
+            "solve/lineages": len({self.archive.root_of(parent) for parent in parents}),
             "solve/best_score": best.score,
         }
         if best.error is not None:
@@ -279,38 +282,6 @@ def _verdict_of(state: State, *, unverified: bool = False) -> Verdict:
         solution=state.solution,
         unverified=unverified,
     )
-
-
-def roots(problem: Problem, verdicts: Sequence[Verdict], count: int) -> list[State]:
-    """Return the problem's seeds as distinct roots, repeated until there are `count` of them.
-
-    Args:
-        problem: The problem.
-        verdicts: A valid verdict for each of its seeds.
-        count: Roots wanted, P; if there are more seeds, all are used.
-    """
-    states = []
-    for index in range(max(count, len(verdicts))):
-        verdict = verdicts[index % len(verdicts)]
-        assert verdict.score is not None
-        states.append(
-            State(
-                id=f"seed.{index}",
-                parent=None,
-                step=0,
-                score=verdict.score,
-                signed=problem.signed(verdict.score),
-                data=verdict.data,
-                solution=verdict.solution,
-                shown=verdict.shown,
-                output=verdict.output,
-                feedback=verdict.feedback,
-                identity=verdict.identity,
-                error=verdict.error,
-                per_trial=verdict.per_trial,
-            )
-        )
-    return states
 
 
 def solve_loop(task: SolveTask, parts: Parts) -> str:

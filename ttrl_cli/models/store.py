@@ -19,12 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-import platformdirs
-
+from ttrl_cli.environ import user_cache
 from ttrl_cli.errors import SetupError, UsageError
 
-CACHE_VARIABLE = "TTRL_CACHE"
-"""Environment variable that moves the cache."""
 Stage: TypeAlias = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
 """Shows a stage of work: what it does, and its size in bytes, if that is known; yields what is told
 how many bytes are done."""
@@ -78,8 +75,7 @@ class CachedModel:
 
 def cache_folder() -> Path:
     """Return the folder of pulled models: in $TTRL_CACHE, else in the user's cache folder."""
-    given = os.environ.get(CACHE_VARIABLE)
-    return (Path(given) if given else platformdirs.user_cache_path("ttrl")) / "models"
+    return user_cache() / "models"
 
 
 def models() -> list[CachedModel]:

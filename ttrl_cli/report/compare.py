@@ -201,10 +201,25 @@ def _notes(experiment: Experiment) -> list[str]:
     records, notes = experiment.records, []
     if len({record.files for record in records}) > 1:
         notes.append("the runs' copies of the problem differ")
+    if seeds := other_roots(records):
+        said = ", ".join(str(seed) for seed in seeds)
+        notes.append(f"runs of one seed began from different roots: seed {said}")
     samples = sorted({record.totals["samples"] for record in records})
     if len(samples) > 1:
         notes.append(f"the runs have unequal samples, from {samples[0]:g} to {samples[-1]:g}")
     return notes
+
+
+def other_roots(records: Sequence[Record]) -> list[int]:
+    """Return the seeds whose runs began from different roots, as far as both have roots."""
+    first: dict[int, Sequence[str]] = {}
+    found = set()
+    for record in records:
+        if record.roots:
+            pairs = zip(first.setdefault(record.seed, record.roots), record.roots, strict=False)
+            if any(ours != theirs for ours, theirs in pairs):
+                found.add(record.seed)
+    return sorted(found)
 
 
 def best_over(record: Record, axis: str) -> list[tuple[float, float]]:

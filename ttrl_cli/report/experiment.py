@@ -13,6 +13,7 @@ from typing import Any
 
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import UsageError
+from ttrl_cli.loop.archive_log import line_digest
 from ttrl_cli.problem import PROBLEM_FILE, load_problem
 from ttrl_cli.questions import load_prompt
 from ttrl_cli.records import Json
@@ -37,6 +38,8 @@ METRICS = (
 SCORES = frozenset(key for key in METRICS if key.endswith("_score"))
 FIGURES = ("before", "training", "after")
 PACKAGES = ("torch", "transformers", "peft", "numpy")
+_SHORT = 12
+"""Characters of a digest that tell the roots of runs from each other."""
 # what a run's results do not hang on
 _MACHINE = frozenset({"workers", "keep_checkpoints", "report_to"})
 
@@ -55,6 +58,7 @@ class Record:
         seed_score: The best seed's score; None of a vote.
         steps: A column per metric, an entry per step; empty of a vote.
         figures: summary.json's passes and training; empty of a solve run.
+        roots: What tells each root from others, in order; empty of a vote, and where not noted.
     """
 
     arm: str
@@ -66,6 +70,7 @@ class Record:
     seed_score: float | None
     steps: Mapping[str, Sequence[float | None]]
     figures: Mapping[str, Json]
+    roots: Sequence[str] = ()
 
     def column(self, key: str) -> list[float]:
         """Return the values of a metric that every step has."""
@@ -122,6 +127,7 @@ def read_record(run: RunDir, *, arm: str = "", commits: Sequence[str] = ()) -> R
         seed_score=run.status.seed_score,
         steps=_columns(list(run.lines("metrics.jsonl"))) if solved else {},
         figures={} if solved else _figures(run),
+        roots=_roots(run) if solved else [],
     )
 
 
@@ -156,6 +162,12 @@ def _columns(lines: Sequence[Mapping[str, Json]]) -> dict[str, list[float | None
     }
 
 
+def _roots(run: RunDir) -> list[str]:
+    """Return the beginning of each root's digest; nothing before the first commit."""
+    first = next(run.lines("archive.jsonl"), None)
+    return [] if first is None else [line_digest(state)[:_SHORT] for state in first["states"]]
+
+
 def _short(key: str, value: float | None) -> float | None:
     if value is None:
         return None
@@ -188,12 +200,12 @@ def _made(run: RunDir, commits: Sequence[str]) -> dict[str, Json]:
 
 def _digest_of_run(folder: Path, *, solved: bool) -> str:
     if solved:
-        return _digest_of_problem(folder / "problem")
+        return digest_of_problem(folder / "problem")
     asked = load_prompt(folder / "prompt.yaml").model_dump_json(exclude={"run"})
     return _sha(asked.encode(), (folder / "questions.jsonl").read_bytes())
 
 
-def _digest_of_problem(folder: Path) -> str:
+def digest_of_problem(folder: Path) -> str:
     """Hash what a run hangs on: the files, and problem.yaml but for what only informs."""
     informs = {"run", "best_known", "best_known_source"}
     spec = load_problem(folder).spec.model_dump_json(exclude=informs, exclude_defaults=True)
@@ -216,10 +228,7 @@ def _sha(*parts: bytes) -> str:
 def to_json(experiment: Experiment) -> str:
     """Write the text of a problem's file: a line per run."""
     shared = _shared([record.config for record in experiment.records])
-    lines = [
-        json.dumps(asdict(replace(record, config=_without(record.config, shared))))
-        for record in experiment.records
-    ]
+    lines = [json.dumps(_line(record, shared)) for record in experiment.records]
     head = {
         "schema_version": files.SCHEMA_VERSION,
         "problem": experiment.problem,
@@ -229,6 +238,12 @@ def to_json(experiment: Experiment) -> str:
     }
     text = json.dumps(head, indent=1).removesuffix("\n}")
     return text + ',\n "runs": [\n  ' + ",\n  ".join(lines) + "\n ]\n}\n"
+
+
+def _line(record: Record, shared: Mapping[str, Json]) -> dict[str, Json]:
+    """Return a record's fields, without the options that all have; `roots` only where noted."""
+    fields = asdict(replace(record, config=_without(record.config, shared)))
+    return fields if record.roots else {k: v for k, v in fields.items() if k != "roots"}
 
 
 def from_json(text: str) -> Experiment:

@@ -2,10 +2,12 @@
 
 import errno
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from ttrl_cli.errors import RunExistsError, SetupError, UnwritableError, UsageError
+from ttrl_cli.problem import PROBLEM_FILE
 from ttrl_cli.rundir import files
 
 _MOST_PROBLEM_BYTES = 64 * 2**20
@@ -32,8 +34,19 @@ def make_folder(path: Path) -> None:
         raise SetupError(msg) from error
 
 
+def folder_of(problem: Path) -> Path:
+    """Return the folder of a problem that is given by its file or its folder."""
+    return problem if problem.is_dir() else problem.parent
+
+
 def keep_source(path: Path, source: Path | Mapping[str, bytes]) -> None:
     """Copy the problem's folder, or write the files of a vote, into the run's folder.
+
+    A problem that is another file than problem.yaml takes its place in the copy.
+
+    Args:
+        path: The run's folder.
+        source: A problem's file or folder; or files of a vote by name.
 
     Raises:
         UsageError: If a problem's folder is too large, or cannot be read.
@@ -44,8 +57,14 @@ def keep_source(path: Path, source: Path | Mapping[str, bytes]) -> None:
             with files.writing(path / file):
                 (path / file).write_bytes(content)
         return
+    folder = folder_of(source)
     try:
-        files.copy_folder(source, path / "problem", most_bytes=_MOST_PROBLEM_BYTES)
+        files.copy_folder(folder, path / "problem", most_bytes=_MOST_PROBLEM_BYTES)
+        if source not in (folder, folder / PROBLEM_FILE):
+            with files.writing(path / "problem"):
+                copied = path / "problem" / PROBLEM_FILE
+                copied.unlink(missing_ok=True)  # of an installed library it may be read-only
+                shutil.copyfile(source, copied)
     except (ValueError, OSError) as error:
         if isinstance(error, UnwritableError):
             raise

@@ -8,6 +8,7 @@ is a log of expansions, so a commit costs the same however large it has grown.
     problem/ or questions.jsonl, prompt.yaml   config.json  provenance.json  status.json  lock
     metrics.jsonl  attempts.jsonl  archive.jsonl (solve) or votes.jsonl (vote)
     secret (of a run that measures)   see secret.py
+    start/ (of a run with --start)    see start.py
     checkpoints/step_000010/      commit.json, adapter, optimiser: complete or absent
     best -> .best/ID              see best.py
 """
@@ -23,12 +24,14 @@ import filelock
 
 from ttrl_cli.config import RunConfig, SolveConfig, VoteConfig
 from ttrl_cli.errors import UnwritableError, UsageError
+from ttrl_cli.problem import Seed
 from ttrl_cli.records import Json, Kind
 from ttrl_cli.rundir import files
 from ttrl_cli.rundir.best import BestFolder
-from ttrl_cli.rundir.making import keep_source, make_folder
+from ttrl_cli.rundir.making import folder_of, keep_source, make_folder
 from ttrl_cli.rundir.provenance import provenance
 from ttrl_cli.rundir.secret import write_secret
+from ttrl_cli.rundir.start import Start, read_start, told_of_roots, write_start
 from ttrl_cli.rundir.status import Phase, RunStatus, Totals
 
 LOGS: dict[Kind, tuple[str, ...]] = {
@@ -71,6 +74,7 @@ class RunDir:
         plugins: Sequence[Mapping[str, Json]] = (),
         settings: Mapping[str, Json] | None = None,
         secret: str = "",
+        start: Sequence[Seed] | None = None,
     ) -> Self:
         """Make a run directory.
 
@@ -79,13 +83,14 @@ class RunDir:
             kind: solve or vote.
             name: The problem's name, or the question file's.
             config: Written to config.json.
-            source: A problem's folder, copied verbatim; or files of a vote by name.
+            source: A problem's file or folder, which is copied; or files of a vote by name.
             start_from: The run of a warm start.
             sandbox: Name of the sandbox backend, for provenance.json; None if no programs are run.
             chat_template: What is unusual about how the model is prompted, for provenance.json.
             plugins: What other packages add to the run, for provenance.json.
             settings: The problem's settings that were given, for provenance.json.
             secret: What its trials are drawn from, for a file of its own; empty if it has none.
+            start: The user's own solutions, of which it makes roots; None of a vote.
 
         Raises:
             RunExistsError: If the path exists.
@@ -96,21 +101,18 @@ class RunDir:
         make_folder(path)
         begun = RunStatus(kind=kind, name=name, phase="running", totals=Totals())
         run = cls(path, config, replace(begun, start_from=start_from))
-        made = {
-            **provenance(),
-            "sandbox": sandbox,
-            "chat_template": chat_template,
-            "plugins": [*plugins],
-        }
-        made |= {"settings": dict(settings)} if settings else {}
+        made = {**provenance(), "sandbox": sandbox, "chat_template": chat_template}
+        made |= {"plugins": [*plugins], **({"settings": dict(settings)} if settings else {})}
+        made |= {} if start is None else told_of_roots(start)
         if isinstance(source, Path):
-            made["problem"] = str(source)
+            made["problem"] = str(folder_of(source))
         try:
             # first: a run that lies in the problem's folder must not be copied into itself
             files.write_json(path / files.PROVENANCE_FILE, made)
             keep_source(path, source)
             if secret:
                 write_secret(path, secret)
+            write_start(path, start or ())
             run.write_config(config)
             run.write_status(run.status)
         except BaseException:
@@ -184,6 +186,14 @@ class RunDir:
         """
         given: dict[str, Json] = self.provenance().get("settings", {})
         return given
+
+    def start(self) -> Start:
+        """Return what the run's roots are made of, besides the seeds of its problem.
+
+        Raises:
+            UsageError: If provenance.json, or a solution of the user's, is missing or damaged.
+        """
+        return read_start(self.path, self.provenance())
 
     def write_config(self, config: RunConfig) -> None:
         """Replace config.json."""

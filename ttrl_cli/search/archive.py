@@ -149,6 +149,14 @@ class Archive:
         """
         return self._states[self._number[id]]
 
+    def root_of(self, id: str) -> str:
+        """Return the id of the root that a state descends from; a root descends from itself.
+
+        Raises:
+            KeyError: If no state of that id was ever kept.
+        """
+        return self._states[int(self._nodes.path(self._number[id])[-1])].id
+
     def is_live(self, id: str) -> bool:
         """Decide whether a state was kept and has not been evicted."""
         return id in self._number and self._nodes.is_live(self._number[id])

@@ -5,5 +5,5 @@ import numpy as np
 STEPS = 50
 
 
-def run():
-    return np.random.default_rng(0).uniform(-0.5, 1.5, STEPS).tolist()
+def run(seed=0):
+    return np.random.default_rng(seed).uniform(-0.5, 1.5, STEPS).tolist()

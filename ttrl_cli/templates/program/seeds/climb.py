@@ -19,7 +19,7 @@ def with_one_moved(points, rng):
 
 def run(parent=None, seed=0):
     # parent: the data of the solution that the prompt showed; None for a seed
-    # seed: another integer for each attempt, so that one program may give different data
+    # seed: another integer for each attempt and each root: one program may give different data
     rng = random.Random(seed)
     best = parent or CROSS
     for _ in range(MOVES):

@@ -1,0 +1,1 @@
+"""Programming contests: random streams as their generators draw them, and their cases, kept."""
