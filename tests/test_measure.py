@@ -364,6 +364,42 @@ def test_a_run_keeps_its_secret(tmp_path: Path, secret_file: Path):
     assert "secret is missing" in done.err
 
 
+def test_another_secret_is_not_taken_for_the_runs(tmp_path: Path, secret_file: Path):
+    """A run whose secret was changed is not resumed: its scores would be of other trials."""
+    problem, run = write_measured(tmp_path / "p"), tmp_path / "r"
+    options = ["--steps", 1, "--groups", 1, "--secret-file", secret_file]
+    assert solve(problem, run, [fenced(WRONG)], *options).code == 0
+    (run / "secret").write_text("another secret, as long\n")
+    done = ttrl("resume", run, "--steps", 2)
+    assert done.code == 2
+    assert f"{run / 'secret'} holds another secret than when the run began" in done.err
+    (run / "secret").write_text(f"{SECRET}\n")
+    assert ttrl("resume", run, "--steps", 2).code == 0
+
+
+def test_a_comparison_says_that_trials_differ(tmp_path: Path, secret_file: Path):
+    """Runs that drew their trials from different secrets are compared with a warning."""
+    problem = write_measured(tmp_path / "p")
+    for name, options in {"a": ["--secret-file", secret_file], "b": []}.items():
+        options += ["--steps", 1, "--groups", 1]
+        assert solve(problem, tmp_path / name, [fenced(WRONG)], *options).code == 0
+    told = ttrl("compare", tmp_path / "a", tmp_path / "b")
+    assert "the runs were measured on trials of different secrets" in told.err
+    assert "secrets" not in ttrl("compare", tmp_path / "a", tmp_path / "a").err
+
+
+def test_a_package_says_that_its_trial_is_another(tmp_path: Path):
+    """The README of a measured run's package says what its command measures, and can be checked."""
+    problem, run = write_measured(tmp_path / "p"), tmp_path / "r"
+    assert solve(problem, run, [fenced(SUM)], "--steps", 1, "--groups", 1).code == 0
+    done = ttrl("export", run, "--solution", tmp_path / "package")
+    assert done.code == 0, done.err
+    readme = (tmp_path / "package" / "README.md").read_text()
+    assert "ttrl verify problem solution.py\n" in readme
+    assert "measured on the run's own trial, which is drawn from its secret" in readme
+    assert not (tmp_path / "package" / "secret").exists()
+
+
 def test_a_warm_start_takes_the_secret(tmp_path: Path, secret_file: Path):
     """A run that starts from another one measures on its trials, and on no others."""
     problem, run = write_measured(tmp_path / "p"), tmp_path / "run"

@@ -186,13 +186,14 @@ def _write(file: Path, found: "Certificate") -> None:
 
 def _describe(found: "Verification") -> str:
     """Describe a verification for people."""
-    from ttrl_cli.figures import number
+    from ttrl_cli.figures import number, shown_score
 
     verdict, spec = found.verdict, found.problem.spec
     if verdict.score is None:
         return f"not valid: {verdict.status}: {verdict.reason}"
-    first, mark = ("evaluated", " unverified") if verdict.unverified else ("valid", "")
-    lines = [first, f"  score       {number(verdict.score)}{mark}  ({verdict.seconds:.2f} s)"]
+    first = "evaluated" if verdict.unverified else "valid"
+    score = shown_score(verdict.score, verdict.error, unverified=verdict.unverified)
+    lines = [first, f"  score       {score}  ({verdict.seconds:.2f} s)"]
     lines += [f"  {name:<11} {number(value)}" for name, value in verdict.metrics.items()]
     if found.certificate is not None:
         lines.append(f"  certified   {found.certificate.document()['claim']}")
