@@ -280,3 +280,15 @@ def test_a_bad_argument_is_named(sandbox: Sandbox, value: Any, why: str):
     with pytest.raises(TypeError) as error:
         call(sandbox, "def run(): pass", value)
     assert str(error.value).startswith(why)
+
+
+@EVERYWHERE
+@pytest.mark.parametrize("kind", ["an array", "lists"])
+def test_an_input_larger_than_the_memory_is_an_outcome(sandbox: Sandbox, kind: str):
+    """An input that does not fit into the program's memory fails the call, and no more."""
+    value = {"x": np.zeros(300 << 20, np.uint8) if kind == "an array" else [[0.5] * 8] * 900_000}
+    small = LIMITS.model_copy(update={"memory_mb": 64, "seconds": 60})
+    found = call(sandbox, "def run(x):\n    return len(x)", value, small)
+    assert found.status == "memory"
+    assert "memory" in found.reason or "64 MiB" in found.reason
+    assert call(sandbox, "def run(x):\n    return len(x)", {"x": [1, 2]}).data == 2

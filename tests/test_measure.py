@@ -458,6 +458,7 @@ def test_one_trial_is_shown(tmp_path: Path, secret_file: Path):
     assert (zero.json["trial"], one.json["trial"], zero.json["data"]) == (0, 1, {"right": 0})
     reasons = [[call["reason"] for call in done.json["calls"]] for done in (zero, one)]
     assert reasons[0] != reasons[1]
+    assert "ValueError: invalid literal for int()" in ttrl("measure", problem, wrong).out
     shown = ttrl("measure", problem, problem / "seed.txt")
     assert shown.code == 0
     assert shown.out.count(" ok ") == 3

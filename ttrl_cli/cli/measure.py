@@ -70,7 +70,8 @@ def _describe(found: "Measurement") -> str:
 
     lines = [f"{found.problem.spec.name}: {found.split} trial {found.number}"]
     for index, call in enumerate(found.calls):
-        said = call["reason"] or call["output"]
+        # of a traceback the last line says what went wrong
+        said = call["reason"].strip().rpartition("\n")[2] or call["output"]
         line = " ".join(said.split())
         lines.append(
             f"  call {index:<4} {call['status']:<9} {call['seconds']:8.3f} s  {line:.60}".rstrip()

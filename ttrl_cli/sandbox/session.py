@@ -286,6 +286,9 @@ class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
         if "failed" in report:
             msg = f"the sandbox {self._backend.name} failed: {report['failed']}"
             raise SandboxError(msg)
+        if report.get("over") is not None and "began" not in report:
+            # what it was given alone was too much: an end like any other, before its beginning
+            report |= {"began": report["ended"], "before": report["cpu"]}
         if not {"code", "began"} <= report.keys():
             why = "has died" if status.closed else "does not end a program"
             msg = f"the sandbox {self._backend.name} {why}"
