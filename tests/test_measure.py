@@ -130,12 +130,17 @@ BAD = [
         "measure",
         "either function or command",
     ),
-    ({"measure": {"function": "measure.py:measure", "timed": True}}, MEASURE, "measure", "timed"),
+    (
+        {"measure": {"function": "measure.py:measure", "timed": True}},
+        MEASURE,
+        "measure.timed",
+        "unknown key",
+    ),
     ({"measure": {"command": ["no-such-program"]}}, MEASURE, "measure.command", "no such program"),
     (
         {"measure": {"function": "measure.py:measure", "seconds": 0}},
         MEASURE,
-        "measure",
+        "measure.seconds",
         "greater than 0",
     ),
     ({"measure": None, "inputs": "public"}, MEASURE, "inputs", "goes with measure"),
@@ -148,6 +153,23 @@ BAD = [
         "KeyError: 'x' (after 1 call: 1 ok)",
     ),
     ({}, "def measure(candidate, trial): return {1, 2}", "measure", "holds a set"),
+    ({}, "def measure(candidate, trial): candidate.run('1 2')", "measure", "without `return`?"),
+    ({}, "async def measure(candidate, trial): return 1", "measure", "must not be async"),
+    ({}, "import os\ndef measure(candidate, trial): os._exit(0)", "measure", "worker died"),
+    (
+        {},
+        "def measure(candidate, trial): return candidate.run('1', seconds=0).ok",
+        "measure",
+        "ValueError: seconds=0: Input should be greater than 0",
+    ),
+    (
+        {"measure": {"command": ["./measure.py"]}},
+        MEASURE,
+        "measure.command",
+        "measure.py is not executable: chmod +x ./measure.py",
+    ),
+    ({"statement": "{{ settings.count }} sums"}, MEASURE, "statement", "declares none"),
+    ({"settings": {"my-name": 3}}, MEASURE, "settings.my-name", "letters, digits and _,"),
     ({}, "def measure(candidate, trial): return float('nan')", "measure", "nan"),
     ({}, "def measure(candidate, trial): return candidate.run(7)", "measure", "text or a dict"),
     (
@@ -672,3 +694,35 @@ def test_only_the_last_call_is_kept_whole(tmp_path: Path):
     source = "def run():\n    print('x' * 99_999)\n    return {'n': 100_000}\n"
     calls = shown_calls(tmp_path / "p", measure, source)
     assert [len(outcome.output) for outcome in calls] == [2000, 2000, 2000, 100_000]
+
+
+def test_check_sees_a_thread_that_calls_late(tmp_path: Path):
+    """A thread that measure leaves behind, and that calls after it returned, is a finding."""
+    measure = (
+        "import threading\n"
+        "def late(candidate, over):\n"
+        "    over.wait()\n"
+        "    while not candidate._measuring._closed: pass\n"
+        "    candidate.run('1 2')\n"
+        "def measure(candidate, trial):\n"
+        "    over = threading.Event()\n"
+        "    threading.excepthook = lambda told: None\n"
+        "    threading.Thread(target=late, args=(candidate, over), daemon=True).start()\n"
+        "    over.set()\n"
+        "    return {'right': 0}\n"
+    )
+    done = ttrl("check", write_measured(tmp_path / "p", measure), "--json")
+    told = done.err if done.code == 2 and not done.out else done.json["findings"][-1]["what"]
+    assert (done.code, "after" in told and "returned" in told) == (2, True)
+
+
+def test_too_much_on_standard_error_is_named(tmp_path: Path):
+    """A call that floods standard error is told so."""
+    source = "import sys\nfor _ in range(99):\n    sys.stderr.write('x' * 100_000)\n"
+    measure = (
+        "def measure(candidate, trial):\n"
+        "    why = candidate.run('').reason\n"
+        "    return {'right': why == 'printed more than 1 MiB on standard error'}\n"
+    )
+    limits = {"seconds": 10, "memory_mb": 512, "output_mb": 1}
+    assert measured(tmp_path / "p", measure, source, limits=limits).score == 1.0

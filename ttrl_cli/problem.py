@@ -465,7 +465,7 @@ def _statement(file: Path, folder: Path, value: str, values: Mapping[str, Value]
     named = "\n" not in value and value.endswith((".md", ".txt"))
     text = _read(file, folder, "statement", value) if named else value
     try:
-        return settings.filled(text, values).strip() if values else text.strip()
+        return settings.filled(text, values).strip()
     except SettingError as error:
         why = f"names settings.{error.key}: {error.why}"
         raise ProblemError(file, "statement", why) from error

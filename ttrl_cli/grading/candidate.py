@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from typing import Any, TypeAlias
 
+from pydantic import ValidationError
+
 from ttrl_cli.errors import SetupError
 from ttrl_cli.grading.clock import Clock
 from ttrl_cli.grading.row import Row
@@ -20,6 +22,7 @@ from ttrl_cli.sandbox.calls import Outcome, ended
 from ttrl_cli.sandbox.cores import Cores
 from ttrl_cli.sandbox.given import Input
 from ttrl_cli.sandbox.session import Sandbox
+from ttrl_cli.yaml_input import first_error
 
 Caller: TypeAlias = Callable[[Sandbox, Input, Limits], Outcome]
 """Calls a program in a sandbox."""
@@ -36,6 +39,7 @@ class Measuring:
         seconds: Most that all calls together may take; measure.seconds.
         limits: The limits of one call.
         cores: Held while a call runs.
+        noted: Called when a candidate is called too late.
 
     Attributes:
         clock: The time used up so far.
@@ -44,7 +48,13 @@ class Measuring:
         late: Whether a candidate was called too late.
     """
 
-    def __init__(self, seconds: float, limits: Limits, cores: Cores) -> None:
+    def __init__(
+        self,
+        seconds: float,
+        limits: Limits,
+        cores: Cores,
+        noted: Callable[[], None] = lambda: None,
+    ) -> None:
         self.clock = Clock()
         self.limits = limits
         self.cores = cores
@@ -52,6 +62,7 @@ class Measuring:
         self.failure: Exception | None = None
         self.late = False
         self._seconds = seconds
+        self._noted = noted
         self._changed = threading.Condition()
         self._closed = False
         self._under_way = 0
@@ -70,6 +81,7 @@ class Measuring:
         with self._changed:
             if self._closed:
                 self.late = True
+                self._noted()
                 msg = "the candidate was called after measure had returned"
                 raise LateCallError(msg)
             self._under_way += 1
@@ -148,6 +160,7 @@ class Candidate:
             LateCallError: If measure has returned.
             SandboxError: If the sandbox failed twice; nothing that was measured then counts.
             TypeError: If the input is of another kind, or the solution is no program.
+            ValueError: If a limit is out of its bounds.
         """
         return self.map([input], seconds=seconds, memory_mb=memory_mb)[0]
 
@@ -188,7 +201,12 @@ class Candidate:
     def _bounds(self, seconds: float | None, memory_mb: int | None) -> Limits:
         given = {"seconds": seconds, "memory_mb": memory_mb}
         changed = {key: value for key, value in given.items() if value is not None}
-        return Limits.model_validate({**self._measuring.limits.model_dump(), **changed})
+        try:
+            return Limits.model_validate({**self._measuring.limits.model_dump(), **changed})
+        except ValidationError as error:
+            key, why = first_error(error)
+            msg = f"{key}={changed.get(key)!r}: {why}"
+            raise ValueError(msg) from None
 
     def _call(self, value: Input, bounds: Limits, under_way: UnderWay) -> Outcome:
         """Call the program once, in whatever time is left for measuring."""

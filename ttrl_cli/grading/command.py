@@ -150,6 +150,8 @@ def check_command(problem: Problem, command: Sequence[str], key: str) -> None:
     name = command[0]
     if shutil.which(name) is None and shutil.which(str(problem.folder / name)) is None:
         why = f"no such program: {name} (looked on the PATH and in {problem.folder})"
+        if (problem.folder / name).is_file():
+            why = f"{problem.folder / name} is not executable: chmod +x {name}"
         raise ProblemError(problem.file, key, why)
 
 

@@ -98,9 +98,13 @@ class Checker:
         """
         try:
             with self._home.entered():
-                return _plain(self._call("measure", candidate, trial), "measure")
+                data = _plain(self._call("measure", candidate, trial), "measure")
         except BrokenProblemError as error:
             raise MeasureError(str(error)) from error.__cause__
+        if data is None:
+            msg = "measure returned None and no data: does it end without `return`?"
+            raise MeasureError(msg)
+        return data
 
     def certify(self, data: Json, text: str) -> Certificate:
         """Certify a bound that verified data prove; check certificates of known kinds again.
