@@ -341,15 +341,15 @@ def test_copies_of_a_program_are_known_by_their_text(tmp_path: Path) -> None:
     ("code", "why"),
     [
         ("raise RuntimeError('at the top')\ndef evaluate(path): return 1\n", "at the top"),
-        ("def evaluate(path) return 1\n", "SyntaxError"),
-        ("import no_such_module\n", "no_such_module"),
-        ("def judge(path): return 1\n", "it has no function 'evaluate'"),
-        ("async def evaluate(path): return {'combined_score': 1}\n", "must not be async"),
+        ("import no_such_module\ndef evaluate(path): return 1\n", "no_such_module"),
+        ("from math import pi as evaluate\n", "it has no function 'evaluate'"),
+        ("async def judge(path): return {}\nevaluate = judge\n", "must not be async"),
+        ("async def evaluate(path): return {}\n", "must not be async"),
     ],
 )
 def test_evaluator_that_cannot_run_is_named(code: str, why: str, tmp_path: Path) -> None:
     """An evaluator that fails before any program is run is at fault, and not the seed."""
     done = ttrl("check", _write(tmp_path / "p", code))
     assert done.code == 2
-    assert "problem.yaml: verifier.evaluate: of the seed seed.txt: " in done.err
+    assert "problem.yaml: verifier.evaluate: " in done.err
     assert why in done.err
