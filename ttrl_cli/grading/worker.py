@@ -41,7 +41,7 @@ from ttrl_cli.grading.measured_verdict import (
 )
 from ttrl_cli.grading.parse import Found, Malformed, find_solution, kind_of, parse_json
 from ttrl_cli.grading.shown_files import shown_files
-from ttrl_cli.grading.trial import Split, TrialSpec
+from ttrl_cli.grading.trial import Asked, Split, TrialSpec
 from ttrl_cli.grading.values import CONTAINERS
 from ttrl_cli.grading.verifier import Checker, cut
 from ttrl_cli.grading.worker_process import at_most, prepare
@@ -136,6 +136,16 @@ def run_job(job: Job) -> Verdict:
 def run_solution(text: str, parent_data: Json, seed: int, purpose: str = "") -> Verdict:
     """Grade the text of a solution for this worker's problem, on a trial of a purpose if named."""
     return grade_solution(_problems[0], text, parent_data=parent_data, seed=seed, purpose=purpose)
+
+
+def run_asked(asked: Asked) -> Verdict:
+    """Grade a solution on the trial that is asked for, drawn from this worker's secret."""
+    problem = _problems[0]
+    if problem.spec.measuring is None:
+        given, seed = asked.parent_data, asked.seed
+        return grade_solution(problem, asked.solution, parent_data=given, seed=seed)
+    trial = dataclasses.replace(asked.trial, secret=_secrets[0])
+    return _measure(problem, asked.solution, trial, asked.parent_data)[0]
 
 
 def run_measure(text: str, split: Split, number: int) -> Shown:

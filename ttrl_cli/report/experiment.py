@@ -55,6 +55,7 @@ class Record:
         seed_score: The best seed's score; None of a vote.
         steps: A column per metric, an entry per step; empty of a vote.
         figures: summary.json's passes and training; empty of a solve run.
+        held_out: The best solution's score on held-out trials; None where there is none.
     """
 
     arm: str
@@ -66,6 +67,7 @@ class Record:
     seed_score: float | None
     steps: Mapping[str, Sequence[float | None]]
     figures: Mapping[str, Json]
+    held_out: float | None = None
 
     def column(self, key: str) -> list[float]:
         """Return the values of a metric that every step has."""
@@ -112,6 +114,7 @@ def read_record(run: RunDir, *, arm: str = "", commits: Sequence[str] = ()) -> R
     """
     solved = run.status.kind == "solve"
     totals = asdict(run.status.totals)
+    held_out = run.best.held_out()
     return Record(
         arm=arm,
         seed=run.config.seed,
@@ -122,6 +125,7 @@ def read_record(run: RunDir, *, arm: str = "", commits: Sequence[str] = ()) -> R
         seed_score=run.status.seed_score,
         steps=_columns(list(run.lines("metrics.jsonl"))) if solved else {},
         figures={} if solved else _figures(run),
+        held_out=None if held_out is None else held_out.score,
     )
 
 
@@ -195,7 +199,7 @@ def _digest_of_run(folder: Path, *, solved: bool) -> str:
 
 def _digest_of_problem(folder: Path) -> str:
     """Hash what a run hangs on: the files, and problem.yaml but for what only informs."""
-    informs = {"run", "best_known", "best_known_source"}
+    informs = {"run", "best_known", "best_known_source", "held_out"}
     spec = load_problem(folder).spec.model_dump_json(exclude=informs, exclude_defaults=True)
     ignored = {PROBLEM_FILE, "README.md"}
     found = [
@@ -216,10 +220,7 @@ def _sha(*parts: bytes) -> str:
 def to_json(experiment: Experiment) -> str:
     """Write the text of a problem's file: a line per run."""
     shared = _shared([record.config for record in experiment.records])
-    lines = [
-        json.dumps(asdict(replace(record, config=_without(record.config, shared))))
-        for record in experiment.records
-    ]
+    lines = [json.dumps(_line(record, shared)) for record in experiment.records]
     head = {
         "schema_version": files.SCHEMA_VERSION,
         "problem": experiment.problem,
@@ -229,6 +230,12 @@ def to_json(experiment: Experiment) -> str:
     }
     text = json.dumps(head, indent=1).removesuffix("\n}")
     return text + ',\n "runs": [\n  ' + ",\n  ".join(lines) + "\n ]\n}\n"
+
+
+def _line(record: Record, shared: Mapping[str, Json]) -> dict[str, Json]:
+    """Return what a run's line holds: what it shares stands above, what it lacks nowhere."""
+    fields = asdict(replace(record, config=_without(record.config, shared)))
+    return {key: value for key, value in fields.items() if key != "held_out" or value is not None}
 
 
 def from_json(text: str) -> Experiment:

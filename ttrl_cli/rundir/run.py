@@ -10,6 +10,7 @@ is a log of expansions, so a commit costs the same however large it has grown.
     secret (of a run that measures)   see secret.py
     checkpoints/step_000010/      commit.json, adapter, optimiser: complete or absent
     best -> .best/ID              see best.py
+    held_out.jsonl                see held_out.py
 """
 
 import shutil
