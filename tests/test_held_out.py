@@ -1,7 +1,9 @@
 """Held-out trials: measured when a run has ended, shown, and without a part in the search."""
 
 import json
-import shutil
+import signal
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,8 @@ import pytest
 
 from tests._helpers import Done, digest, read_lines, solve, ttrl, write_lines
 from tests._measured import fenced, write_measured
+from ttrl_cli import api
+from ttrl_cli.console import Console, RunView
 from ttrl_cli.errors import ProblemError
 from ttrl_cli.problem import load_problem
 
@@ -52,6 +56,15 @@ def finished(folder: Path, run: Path, *numbers: int, options: tuple[object, ...]
     done = solve(folder, run, map(prints, numbers), "--secret-file", secret, *options)
     assert done.code == 0, done.err
     return done
+
+
+class InterruptsAfterAStep(RunView):
+    """A view during whose first step somebody presses Ctrl-C."""
+
+    def step_done(self, metrics: Mapping[str, float], stage: str) -> None:
+        """Press Ctrl-C."""
+        super().step_done(metrics, stage)
+        signal.raise_signal(signal.SIGINT)
 
 
 class TestTheEnd:
@@ -100,20 +113,15 @@ class TestTheEnd:
 
     def test_a_failure_of_ours_is_tried_again(self, tmp_path: Path) -> None:
         """A measure that fails on our side is a warning, and resuming measures anew."""
-        breaks = MEASURE + "    \n".replace("    \n", "")
-        absent = tmp_path / "absent"
-        breaks = breaks.replace(
-            "    return",
-            f"    if held and not __import__('os').path.exists({str(absent)!r}):\n"
-            "        raise OSError('no device')\n    return",
-        )
+        device = tmp_path / "device"
         folder = write_luck(tmp_path / "p")
-        (folder / "measure.py").write_text(breaks)
+        needs = f"    if held: open({str(device)!r})\n    return"
+        (folder / "measure.py").write_text(MEASURE.replace("    return", needs))
         done = finished(folder, tmp_path / "run", 3)
         assert "held_out" not in done.json["best"]
         assert "was not measured on held-out trials" in done.err
         assert f"ttrl resume {tmp_path / 'run'}" in done.err
-        absent.touch()
+        device.touch()
         resumed = ttrl("resume", tmp_path / "run", "--json")
         assert 30 < resumed.json["best"]["held_out"]["score"] < 31
 
@@ -187,13 +195,18 @@ class TestResuming:
         assert "seen in the run that it starts from, before the run went on" in said
 
     def test_an_interrupted_run_is_not_measured(self, tmp_path: Path) -> None:
-        """It will be resumed, and who resumes it must not know."""
-        run = tmp_path / "run"
-        folder = write_luck(tmp_path / "p")
-        interrupts = "    __import__('os').kill(__import__('os').getppid(), 2)\n    return"
-        (folder / "measure.py").write_text(MEASURE.replace("    return", interrupts))
-        pytest.skip("see test_the_loop_is_interrupted")
-        assert run
+        """It is going to be resumed, by somebody who must not know what it is worth."""
+        folder, run = write_luck(tmp_path / "p"), tmp_path / "run"
+        replay = write_lines(tmp_path / "replay", map(prints, (3, 4, 5, 6, 7, 8, 9, 2)))
+        options = {"sampler": f"replay:{replay}"}
+        view = InterruptsAfterAStep(Console(quiet=True), started=time.monotonic())
+        summary = api.solve(folder, options=options, out=run, reporter=view)
+        assert (summary.status, summary.steps) == ("interrupted", 1)
+        assert not (run / "held_out.jsonl").exists()
+        assert not (run / "best" / "held_out.json").exists()
+        done = ttrl("resume", run, "--json")
+        assert "held_out_seen" not in done.json
+        assert 90 < done.json["best"]["held_out"]["score"] < 91
 
 
 class TestNoPartInTheSearch:
@@ -215,7 +228,8 @@ class TestNoPartInTheSearch:
         folder = write_luck(tmp_path / "p")
         numbers = (3, 9, 5, 4)
         finished(folder, tmp_path / "one", *numbers, options=("--workers", 1))
-        slow = MEASURE.replace("    held =", "    __import__('time').sleep(0.1 * ('3' in candidate.text))\n    held =")
+        waits = "    import time; time.sleep(0.1 * ('3' in candidate.text))\n    held ="
+        slow = MEASURE.replace("    held =", waits)
         (folder / "measure.py").write_text(slow)
         finished(folder, tmp_path / "four", *numbers, options=("--workers", 4))
         assert digest(tmp_path / "one") == digest(tmp_path / "four")
@@ -242,7 +256,8 @@ class TestComparing:
     def test_without_any(self, tmp_path: Path) -> None:
         """Runs without held-out trials have no such table."""
         finished(write_luck(tmp_path / "p", held_out=None), tmp_path / "run", 3)
-        titles = [one["title"] for one in ttrl("compare", tmp_path / "run", "--json").json["measures"]]
+        found = ttrl("compare", tmp_path / "run", "--json").json["measures"]
+        titles = [one["title"] for one in found]
         assert "Held-out score of that solution" not in titles
 
 
@@ -264,4 +279,3 @@ class TestAskingForIt:
         done = ttrl("show", run)
         assert done.code == 2
         assert "held_out.json is damaged" in done.err
-        shutil.rmtree(run)

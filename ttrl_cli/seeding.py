@@ -51,6 +51,11 @@ def again_seed(run_seed: int, purpose: str) -> int:
     return _seed(run_seed, 6, *purpose.encode("utf-8"))
 
 
+def shortlist_rng(run_seed: int) -> np.random.Generator:
+    """Return the generator for the random solutions of a shortlist."""
+    return generator(_seed(run_seed, 8))
+
+
 def generator(seed: int) -> np.random.Generator:
     """Return a counter-based generator for one seed."""
     return np.random.Generator(np.random.Philox(seed))

@@ -8,6 +8,7 @@ from ttrl_cli.grading.trial import Asked, TrialSpec
 from ttrl_cli.loop.step import Reporter
 from ttrl_cli.problem import Problem
 from ttrl_cli.records import Json, Status
+from ttrl_cli.report.solutions import data_of, states
 from ttrl_cli.rundir import RunDir
 from ttrl_cli.rundir.held_out import HeldOut, note_held_out, steps_seen
 
@@ -36,7 +37,7 @@ def measure_held_out(
     asked = Asked(
         solution=run.best.solution(),
         trial=TrialSpec(split="held-out", number=_TRIAL),
-        parent_data=parent_data(run, found["id"]),
+        parent_data=_parent_data(run, found["id"]),
     )
     ((_, verdict),) = grader.grade_each([asked])
     if verdict.status is Status.FAILED:
@@ -52,7 +53,7 @@ def measure_held_out(
     run.best.write_held_out(measured)
 
 
-def parent_data(run: RunDir, id_: str) -> Json:
+def _parent_data(run: RunDir, id_: str) -> Json:
     """Return the data of what a solution was made from, as it was measured in the search.
 
     Args:
@@ -62,18 +63,8 @@ def parent_data(run: RunDir, id_: str) -> Json:
     Raises:
         UsageError: If the run's archive is damaged.
     """
-    parents: dict[str, str | None] = {}
-    for line in run.lines("archive.jsonl"):
-        for state in line["states"] if line["event"] == "roots" else line["children"]:
-            parents[state["id"]] = state["parent"]
-    wanted = parents.get(id_)
-    if wanted is None:
-        return None
-    for line in run.lines("archive.jsonl"):
-        for state in line["states"] if line["event"] == "roots" else line["children"]:
-            if state["id"] == wanted:
-                return state["data"]
-    return None
+    parent = next((state["parent"] for state in states(run) if state["id"] == id_), None)
+    return None if parent is None else data_of(run, [parent]).get(parent)
 
 
 def inherit_held_out(run: RunDir, source: RunDir) -> None:

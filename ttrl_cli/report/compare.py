@@ -14,7 +14,15 @@ from ttrl_cli.errors import UsageError
 from ttrl_cli.records import Json
 from ttrl_cli.report.experiment import Experiment, Record, kept
 from ttrl_cli.report.few_runs import Outcome, Spread, holm, permutation_test, spread
-from ttrl_cli.report.measures import GAINS, HELD_OUT, LABELLED, MEASURES, VOTE_MEASURES, Measure, curve
+from ttrl_cli.report.measures import (
+    GAINS,
+    HELD_OUT,
+    LABELLED,
+    MEASURES,
+    VOTE_MEASURES,
+    Measure,
+    curve,
+)
 
 AXES: Mapping[str, str] = {
     "samples": "sample/completions",

@@ -358,6 +358,11 @@ class RunDir:
         length = (self.lengths() if lengths is None else lengths).get(log, 0)
         return files.read_lines(self.path / log, length) if length else iter(())
 
+    def placed_lines(self, log: str) -> Iterator[tuple[int, dict[str, Json]]]:
+        """Return the committed records of one of LOGS, each behind its place in bytes."""
+        length = self.lengths().get(log, 0)
+        return files.read_placed_lines(self.path / log, length) if length else iter(())
+
     def last_checkpoint(self) -> Path | None:
         """Return the newest complete checkpoint; None if there is none."""
         return max((self.path / "checkpoints").glob("step_*"), default=None)
