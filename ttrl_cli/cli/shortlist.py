@@ -75,11 +75,9 @@ def print_shortlist(
         msg = f"{out} {why}; choose another --out"
         raise UsageError(msg)
     console = Console()
-    named: dict[str, Any] = {"top": 0} | {
-        key: value for key, value in given.items() if value is not None
-    }
+    named: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     try:
-        found = api.shortlist(run, Wanted(**named), _teller(console))
+        found = api.shortlist(run, Wanted(**{"top": 0, **named}), _teller(console))
     except KeyboardInterrupt:
         console.say("what was measured is kept; the same command goes on with the rest")
         raise

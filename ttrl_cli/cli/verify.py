@@ -1,9 +1,9 @@
 """`ttrl verify PROBLEM SOLUTION`, `ttrl verify --certificate FILE`, `ttrl verify RUN --top N`."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -86,37 +86,40 @@ def verify(
 
     Example: ttrl verify ac1_16 solution.json
     """
-    shortlist: dict[str, object]
     shortlist = {"top": top, "random": random, "repeat": repeat, "command": measure, "name": name}
+    how = {"limits": o.parse_limits(limits), "sandbox": sandbox, "held_out": held_out}
+    given = o.parse_settings(settings)
     if any(value is not None for value in shortlist.values()):
-        run = _run_of(problem, (solution, certify, certificate, settings, secret_file, trials))
-        shortlist |= {"limits": o.parse_limits(limits), "sandbox": sandbox, "held_out": held_out}
-        print_shortlist(run, shortlist, out=out, as_json=as_json)
-        return
-    if certificate is not None:
+        run = _run_of(problem, (solution, certify, certificate, given, secret_file, trials))
+        print_shortlist(run, {**shortlist, **how}, out=out, as_json=as_json)
+    elif certificate is not None:
         others = (solution, certify, out, limits, sandbox, secret_file, held_out, trials)
-        _check(certificate, problem, o.parse_settings(settings), others=others, as_json=as_json)
-        return
+        _check(certificate, problem, given, others=others, as_json=as_json)
+    else:
+        how |= {"certify": certify, "settings": given, "secret_file": secret_file}
+        _verify(problem, solution, how, trials=trials, out=out, as_json=as_json)
+
+
+def _verify(
+    problem: Path | None,
+    solution: Path | None,
+    how: Mapping[str, Any],
+    *,
+    trials: Path | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Verify a solution; `how` has further arguments of `api.verify`."""
     if problem is None or solution is None:
         msg = "expected PROBLEM and SOLUTION, RUN and --top N, or --certificate FILE"
         raise UsageError(msg)
-    if out is not None:
-        _require_place(out, certify=certify)
+    _require_place(out, certify=how["certify"])
     from ttrl_cli import api
 
-    found = api.verify(
-        problem,
-        read_solution(solution),
-        name=solution.name,
-        certify=certify,
-        limits=o.parse_limits(limits),
-        sandbox=sandbox,
-        settings=o.parse_settings(settings),
-        secret_file=secret_file,
-        held_out=held_out,
-        trials=() if trials is None else api.read_trials(trials),
-    )
-    _tell(found, out, drawn=secret_file is None, as_json=as_json)
+    seeds = () if trials is None else api.read_trials(trials)
+    text = read_solution(solution)
+    found = api.verify(problem, text, name=solution.name, trials=seeds, **how)
+    _tell(found, out, drawn=how["secret_file"] is None, as_json=as_json)
 
 
 def _run_of(run: Path | None, others: Sequence[object]) -> Path:
@@ -134,12 +137,14 @@ def _run_of(run: Path | None, others: Sequence[object]) -> Path:
     return run
 
 
-def _require_place(out: Path, *, certify: bool) -> None:
+def _require_place(out: Path | None, *, certify: bool) -> None:
     """Refuse a place for the certificate where none can be written, or where none is asked for.
 
     Raises:
         UsageError: If it is refused.
     """
+    if out is None:
+        return
     if not certify:
         msg = "--out is where the certificate goes: give --certify with it"
         raise UsageError(msg)

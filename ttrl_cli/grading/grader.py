@@ -7,7 +7,7 @@ Worker processes and their crashes are the business of `process_pool.py`, what o
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.errors import ProblemError, SetupError, UsageError
@@ -144,12 +144,10 @@ class ProblemGrader(AbstractContextManager["ProblemGrader"]):
             Each one's place among those asked, and its verdict, as soon as it is there.
         """
         for place, one in enumerate(asked):
-            key = ("asked", place)
-            self._workers.submit(key, worker.run_asked, one, timeout=self._limit)
+            self._workers.submit(("asked", place), worker.run_asked, one, timeout=self._limit)
         left = len(asked)
         while left:
-            for key, result in self._take(wait=True).items():
-                _, place = cast("tuple[str, int]", key)
+            for (_, place), result in self._take(wait=True).items():
                 left -= 1
                 yield place, _verdict(result)
 
@@ -220,9 +218,9 @@ class ProblemGrader(AbstractContextManager["ProblemGrader"]):
             found |= self._take(wait=True)
         return [found[key] for key in keys]
 
-    def _take(self, *, wait: bool) -> dict[Hashable, Any]:
+    def _take(self, *, wait: bool) -> dict[Any, Any]:
         """Record the verdicts of jobs that ended; return all other results by key."""
-        others: dict[Hashable, Any] = {}
+        others: dict[Any, Any] = {}
         for key, result in self._workers.take(wait=wait):
             if key in self._jobs:
                 self._verdicts[key] = _verdict(result)
