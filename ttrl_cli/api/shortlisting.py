@@ -63,8 +63,10 @@ class Wanted:
     @property
     def called(self) -> str:
         """Its name."""
+        if self.name is not None:
+            return self.name
         by = "local" if self.command is None else "command"
-        return self.name or by + ("-held-out" if self.held_out else "")
+        return by + ("-held-out" if self.held_out else "")
 
     @property
     def made_by(self) -> dict[str, Json]:
@@ -121,6 +123,9 @@ def shortlist(path: Path, wanted: Wanted, told: Told | None = None) -> Shortlist
         UsageError: If it is no run of `ttrl solve`, or an option does not go with its problem.
         SetupError: If the machine lacks what is needed, or nothing can be measured.
     """
+    if not wanted.top + wanted.random:
+        msg = "there is nothing to measure: say how many by --top N, --random N or both"
+        raise UsageError(msg)
     run = RunDir.open(path)
     run.solve_config  # noqa: B018 - refuses a vote
     given = load_problem(run.path / "problem", run.settings())

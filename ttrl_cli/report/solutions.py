@@ -195,4 +195,4 @@ def _entries(run: RunDir) -> list[_Entry]:
 def states(run: RunDir) -> Iterator[dict[str, Json]]:
     """Yield the states that the archive ever took in."""
     for line in run.lines("archive.jsonl"):
-        yield from line["states"] if line["event"] == "roots" else line["children"]
+        yield from line["states"] if line["event"] == "roots" else line.get("children", ())
