@@ -155,7 +155,7 @@ class TestResuming:
         assert "nothing was done" in again.err
 
     def test_a_run_that_goes_on_says_so(self, tmp_path: Path) -> None:
-        """JSON, summary and report name the step at which a held-out score was seen; none is lost."""
+        """JSON, summary and report name the step after which a score was seen; none is lost."""
         run = tmp_path / "run"
         finished(write_luck(tmp_path / "p"), run, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
         first = ttrl("show", run, "--json").json

@@ -8,7 +8,7 @@ from pathlib import Path
 from ttrl_cli.errors import SetupError, UsageError
 from ttrl_cli.grading.grader import ProblemGrader
 from ttrl_cli.grading.trial import Asked, Split, TrialSpec
-from ttrl_cli.problem import PROBLEM_FILE, Problem
+from ttrl_cli.problem import Problem
 from ttrl_cli.reading import read_user_text
 from ttrl_cli.records import Json, Status, Verdict
 from ttrl_cli.report.repeated import Score, mean_of
@@ -86,7 +86,7 @@ def require_trials(problem: Problem, *, held_out: bool, trials: Sequence[int], s
     """
     asked = "--held-out" if held_out else "--trials" if trials else ""
     if asked and problem.spec.measure is None:
-        msg = f"{asked}: {problem.folder / PROBLEM_FILE} has no measure, and so no trials"
+        msg = f"{asked}: {problem.file} has no measure, and so no trials"
         raise UsageError(msg)
     if trials and secret:
         msg = "--secret-file: with --trials nothing is drawn from a secret; leave one of them out"

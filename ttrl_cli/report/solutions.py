@@ -4,14 +4,13 @@ Texts of attempts are read when they are asked for: a long run has more than mem
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from ttrl_cli import seeding
 from ttrl_cli.grading.identity import identity
-from ttrl_cli.grading.parse import Malformed
-from ttrl_cli.grading.solution_text import solution_in
+from ttrl_cli.grading.solution_text import read_again
 from ttrl_cli.problem import Problem
 from ttrl_cli.records import Json
 from ttrl_cli.rundir import RunDir
@@ -87,9 +86,10 @@ def pick(run: RunDir, problem: Problem, *, top: int, random: int) -> Picked:
     Raises:
         UsageError: If a log of the run is missing or damaged.
     """
-    entries = _entries(run)
+    kept = _kept(run)
+    entries = _entries(run, kept)
     ranked = sorted(range(len(entries)), key=lambda at: -problem.signed(entries[at].score))
-    reader = _Reader(run, problem)
+    reader = _Reader(run, problem, {id_: entry.kept for id_, entry in kept.items()})
     best = list(reader.distinct([entries[at] for at in ranked], "top", top))
     taken = {one.id for one in best}
     others = [entry for entry in entries if entry.id not in taken]
@@ -114,13 +114,15 @@ class _Reader:
     Args:
         run: The run.
         problem: Its problem.
+        kept: The texts of the states that the archive took in, by id.
 
     Attributes:
         unread: Attempts in whose completions no solution was found again.
     """
 
-    def __init__(self, run: RunDir, problem: Problem) -> None:
+    def __init__(self, run: RunDir, problem: Problem, kept: Mapping[str, str]) -> None:
         self._attempts = run.path / "attempts.jsonl"
+        self._kept = kept
         self._problem = problem
         self._found: set[str] = set()
         self.unread = 0
@@ -155,17 +157,13 @@ class _Reader:
         with self._attempts.open("rb") as file:
             file.seek(place)
             line = json.loads(file.readline())
-        try:
-            return solution_in(self._problem, line["text"], finished=line["finished"]).text
-        except Malformed:
-            return ""
+        return read_again(self._problem, line, self._kept.get(line["parent"], ""))
 
 
-def _entries(run: RunDir) -> list[_Entry]:
-    """Return the valid solutions of a run in the order in which they were found."""
-    kept = {}
-    for state in states(run):
-        kept[state["id"]] = _Entry(
+def _kept(run: RunDir) -> dict[str, _Entry]:
+    """Return the solutions that the archive ever took in, by id, in the order of its log."""
+    return {
+        state["id"]: _Entry(
             id=state["id"],
             step=state["step"],
             parent=state["parent"],
@@ -173,12 +171,23 @@ def _entries(run: RunDir) -> list[_Entry]:
             kept=state["solution"],
             digest=state.get("identity") or data_digest(state["data"]),
         )
-    attempts = []
+        for state in states(run)
+    }
+
+
+def _entries(run: RunDir, kept: Mapping[str, _Entry]) -> list[_Entry]:
+    """Return the valid solutions of a run in the order in which they were found.
+
+    Args:
+        run: The run.
+        kept: Those that the archive took in.
+    """
+    before, attempts = dict(kept), []
     for place, line in run.placed_lines("attempts.jsonl"):
         verdict = line["verdict"]
         if verdict["status"] != "ok":
             continue
-        entry = kept.pop(line["id"], None)
+        entry = before.pop(line["id"], None)
         attempts.append(
             entry
             or _Entry(
@@ -189,7 +198,7 @@ def _entries(run: RunDir) -> list[_Entry]:
                 place=place,
             )
         )
-    return [*kept.values(), *attempts]  # first those that are no attempts of this run
+    return [*before.values(), *attempts]  # first those that are no attempts of this run
 
 
 def states(run: RunDir) -> Iterator[dict[str, Json]]:
