@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ttrl_cli.errors import NoSolutionError, SetupError, UsageError
-from ttrl_cli.heartbeat import INTERVAL
 
 if TYPE_CHECKING:
     from ttrl_cli.api.shortlisting import Progress, Shortlist
@@ -99,6 +98,7 @@ def print_shortlist(
 def _teller(console: "Console") -> Callable[["Progress"], None]:
     """Return what says each measurement on a terminal, and one now and then elsewhere."""
     from ttrl_cli.figures import with_error
+    from ttrl_cli.heartbeat import INTERVAL
 
     said = time.monotonic() - INTERVAL
 

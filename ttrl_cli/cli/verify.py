@@ -87,7 +87,8 @@ def verify(
     Example: ttrl verify ac1_16 solution.json
     """
     shortlist = {"top": top, "random": random, "repeat": repeat, "command": measure, "name": name}
-    how = {"limits": o.parse_limits(limits), "sandbox": sandbox, "held_out": held_out}
+    how: dict[str, Any] = {"limits": o.parse_limits(limits), "sandbox": sandbox}
+    how["held_out"] = held_out
     given = o.parse_settings(settings)
     if any(value is not None for value in shortlist.values()):
         run = _run_of(problem, (solution, certify, certificate, given, secret_file, trials))
