@@ -49,13 +49,16 @@ def luck(trial: int, split: Any = "search") -> float:
 class Run:
     """A finished run on programs that print numbers, and the commands that make its shortlists."""
 
-    def __init__(self, folder: Path, numbers: Sequence[object], *options: object) -> None:
+    def __init__(
+        self, folder: Path, numbers: Sequence[object], *options: object, **keys: object
+    ) -> None:
         self.marks = folder / "marks"
         problem = write_measured(
             folder / "p",
             MEASURE.format(marks=str(self.marks)),
             verify=VERIFY,
             seed="print(1)\n",
+            **keys,
         )
         (folder / "secret").write_text(SECRET)
         self.path = folder / "run"
@@ -129,6 +132,16 @@ class TestRanking:
         made = Run(tmp_path, [3, 9, 5, 7, 2], "--children-per-parent", 1)
         rows = made.rows("--top", 4, "--repeat", 1)
         assert [row["solution"] for row in rows] == [f"print({n})" for n in (9, 7, 5, 3)]
+
+    def test_edits_of_their_parents(self, tmp_path: Path) -> None:
+        """An attempt that edits its parent, and was not kept, is made from it once more."""
+        edits = [
+            f"<<<<<<< SEARCH\nprint(1)\n=======\nprint({n})\n>>>>>>> REPLACE" for n in (3, 9, 5)
+        ]
+        solution = {"kind": "program", "edit": "diff"}
+        made = Run(tmp_path, edits, "--children-per-parent", 1, solution=solution)
+        rows = made.rows("--top", 3, "--repeat", 1)
+        assert [row["solution"].strip() for row in rows] == [f"print({n})" for n in (9, 5, 3)]
 
     def test_copies_count_once(self, tmp_path: Path) -> None:
         """Comments and blanks make no other solution; nor do the seeds of several roots."""
