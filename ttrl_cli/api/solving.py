@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from ttrl_cli.api.forecast import forecast
+from ttrl_cli.api.held_out import inherit_held_out, lacks_held_out, measure_held_out
 from ttrl_cli.api.lifecycle import (
     create_run,
     finish,
@@ -152,9 +153,10 @@ def resume(
         problem = replace(problem, origin=run.origin())
         secret = "" if problem.spec.measure is None else run_secret(run.path)
         if finished(run, run.config.steps):
-            if _uncertified(run, problem):
+            if _uncertified(run, problem) or lacks_held_out(run, problem):
                 grader = stack.enter_context(_grader(problem, run.solve_config, run.path, secret))
                 _certify_best(run, problem, reporter, grader)
+                measure_held_out(run, problem, reporter, grader)
             return summarise(run, problem.spec.best_known)
         grader = stack.enter_context(_grader(problem, run.solve_config, run.path, secret))
         restored = run.restore()
@@ -192,6 +194,7 @@ def _begin(run: RunDir, seeds: list[State], parts: Parts) -> None:
     if run.status.start_from is not None:
         source = RunDir.open(Path(run.status.start_from))
         folder = source.last_checkpoint()
+        inherit_held_out(run, source)
         lines = archive_log.warm_lines(list(source.lines("archive.jsonl")), seeds, source.path.name)
         if folder is not None and source.config.train:
             parts.learner.warm_start(folder)
@@ -234,6 +237,8 @@ def _search(
     with phases(run), graceful_stop(parts.budget):
         reason = solve_loop(task, parts)
         _certify_best(run, problem, parts.reporter, grader)
+        if reason != "interrupt":  # who goes on with the search must not know its held-out score
+            measure_held_out(run, problem, parts.reporter, grader)
         finish(run, reason)
     return summarise(run, problem.spec.best_known)
 

@@ -46,12 +46,16 @@ def resume(
         from ttrl_cli.console import Console
         from ttrl_cli.rundir import RunDir
 
-        before = RunDir.open(run).status
+        opened = RunDir.open(run)
+        before, was_held_out = opened.status, opened.best.held_out()
         summary = api.resume(run, options=chosen, reporter=view, started=view.started)
     if before.phase == "done" and before.totals == RunDir.open(run).status.totals:
+        done = "nothing was done"
+        if was_held_out is None and summary.best is not None and summary.best.held_out is not None:
+            done = "its best solution was measured on held-out trials"
         bound = "steps" if before.stopped_by == "collapse" else before.stopped_by
         Console(quiet=quiet).say(
-            f"{run} was finished already ({before.stopped_by}); nothing was done. "
+            f"{run} was finished already ({before.stopped_by}); {done}. "
             f"Give a larger --{bound} to go on."
         )
     if before.kind == "vote":

@@ -109,14 +109,14 @@ def _follow(path: Path, console: "Console", *, as_json: bool) -> None:
 def _print_step(run: "RunDir", console: "Console", *, as_json: bool) -> None:
     """Print one line on a run that is followed without a terminal."""
     from ttrl_cli import report
-    from ttrl_cli.figures import number
+    from ttrl_cli.figures import with_error
 
     if as_json:
         console.result_json(_facts(run))
         return
     standing = report.read_standing(run)
     best = standing.summary.best
-    found = "" if best is None else f", best score {number(best.score)}"
+    found = "" if best is None else f", best score {with_error(best.score, best.error)}"
     console.result(seen.progress_line(standing).partition("progress")[2].strip() + found)
 
 

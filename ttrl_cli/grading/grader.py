@@ -4,7 +4,7 @@ Worker processes and their crashes are the business of `process_pool.py`, what o
 `worker.py`. A failure of ours ends as a verdict FAILED, which is masked out of the update.
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from ttrl_cli.grading.hostile_outcomes import Hostile
 from ttrl_cli.grading.interpreter import interpreter
 from ttrl_cli.grading.measured_verdict import Shown
 from ttrl_cli.grading.process_pool import MEASURED_TOO_LONG, Failure, ProcessPool
-from ttrl_cli.grading.trial import Split, new_secret
+from ttrl_cli.grading.trial import Asked, Split, new_secret
 from ttrl_cli.grading.worker import Loaded
 from ttrl_cli.problem import Problem
 from ttrl_cli.records import Again, Job, Json, Status, Verdict
@@ -141,6 +141,20 @@ class ProblemGrader(AbstractContextManager["ProblemGrader"]):
             self._workers.submit(key, worker.run_solution, *given, timeout=self._limit)
         return [_verdict(result) for result in self._wait_for(keys)]
 
+    def grade_each(self, asked: Sequence[Asked]) -> Iterator[tuple[int, Verdict]]:
+        """Grade solutions on the trials that are asked for.
+
+        Yields:
+            Each one's place among those asked, and its verdict, as soon as it is there.
+        """
+        for place, one in enumerate(asked):
+            self._workers.submit(("asked", place), worker.run_asked, one, timeout=self._limit)
+        left = len(asked)
+        while left:
+            for (_, place), result in self._take(wait=True).items():
+                left -= 1
+                yield place, _verdict(result)
+
     def measure(self, text: str, split: Split = "search", number: int = 0) -> Shown:
         """Measure and grade the text of a solution on one trial, to look at its calls."""
         found = self._one(worker.run_measure, text, split, number)
@@ -208,9 +222,9 @@ class ProblemGrader(AbstractContextManager["ProblemGrader"]):
             found |= self._take(wait=True)
         return [found[key] for key in keys]
 
-    def _take(self, *, wait: bool) -> dict[Hashable, Any]:
+    def _take(self, *, wait: bool) -> dict[Any, Any]:
         """Record the verdicts of jobs that ended; return all other results by key."""
-        others: dict[Hashable, Any] = {}
+        others: dict[Any, Any] = {}
         for key, result in self._workers.take(wait=wait):
             if key in self._jobs:
                 self._verdicts[key] = _verdict(result)
