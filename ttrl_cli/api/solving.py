@@ -29,7 +29,7 @@ from ttrl_cli.config import RunConfig, SolveConfig, resolve
 from ttrl_cli.errors import NoSolutionError, SetupError, UsageError
 from ttrl_cli.grading.grader import ProblemGrader
 from ttrl_cli.loop import archive_log
-from ttrl_cli.loop.budget import graceful_stop
+from ttrl_cli.loop.budget import graceful_stop, settled_by
 from ttrl_cli.loop.solve import SolveTask, load_archive, solve_loop
 from ttrl_cli.loop.step import Parts, Reporter, commit, restore
 from ttrl_cli.problem import Problem, Seed, load_problem
@@ -130,7 +130,8 @@ def resume(
 
     Args:
         path: The run directory.
-        options: New bounds: steps, samples, tokens, seconds; for a vote also epochs.
+        options: New bounds: steps, samples, tokens, seconds, until, patience; for a vote also
+            epochs, and not until and patience.
         reporter: Told of progress.
         started: time.monotonic() at the start of the command.
 
@@ -152,7 +153,7 @@ def resume(
         problem = load_problem(run.path / "problem", run.settings())
         problem = replace(problem, origin=run.origin())
         secret = "" if problem.spec.measure is None else run_secret(run.path)
-        if finished(run, run.config.steps):
+        if finished(run, run.config.steps) or _settled(run, problem):
             if _uncertified(run, problem) or lacks_held_out(run, problem):
                 grader = stack.enter_context(_grader(problem, run.solve_config, run.path, secret))
                 _certify_best(run, problem, reporter, grader)
@@ -170,6 +171,15 @@ def resume(
         return _search(run, problem, parts, grader, runtime)
 
 
+def _settled(run: RunDir, problem: Problem) -> bool:
+    """Decide whether a run is done because of its best score."""
+    best = run.best.verdict()
+    if best is None or run.status.phase != "done":
+        return False
+    steps = run.status.totals.steps
+    return bool(settled_by(run.solve_config, steps, best["step"], best["score"], problem.signed))
+
+
 def best_known(run: RunDir) -> float | None:
     """Return the best known score of a run's problem; None if there is none."""
     if run.status.kind == "vote":
@@ -178,12 +188,12 @@ def best_known(run: RunDir) -> float | None:
 
 
 def require_solution(summary: Summary) -> None:
-    """Refuse a finished run in which no attempt was valid.
+    """Refuse a finished run in which no attempt was valid, unless its seed was good enough.
 
     Raises:
         NoSolutionError: If no attempt was valid.
     """
-    if summary.status == "done" and summary.valid == 0:
+    if summary.status == "done" and summary.valid == 0 and summary.stopped_by != "until":
         msg = f"{summary.run}: none of {summary.samples} attempts was valid"
         raise NoSolutionError(msg)
 

@@ -53,7 +53,8 @@ class Summary:
         samples: Attempts committed.
         steps: Steps committed.
         seconds: Wall time of the run.
-        stopped_by: What ended it: steps, samples, tokens, seconds or interrupt.
+        stopped_by: What ended it: steps, samples, tokens, seconds, until, patience or
+            interrupt.
         valid: Attempts that were valid.
         tokens: Tokens sampled.
         too_long: Prompts that left no room in the model's context, as often as they were asked.
