@@ -1,6 +1,7 @@
 """`ttrl verify RUN --top N`: solutions of a run measured again, ranked, and gone on with."""
 
 import json
+import shutil
 import statistics
 import sys
 from collections.abc import Sequence
@@ -399,11 +400,19 @@ class TestUsage:
         assert not list(tmp_path.glob("*.jsonl"))
 
     def test_not_a_run(self, tmp_path: Path) -> None:
-        """A folder that is no run, none at all, and a run without a commit."""
+        """A folder that is no run, and none at all."""
         done = ttrl("verify", write_problem(tmp_path / "p"), "--top", 1)
         assert done.code == 2
         assert "is not a run directory" in done.err
         assert ttrl("verify", "--top", 1).code == 2
+
+    def test_before_the_first_commit(self, run: Run) -> None:
+        """A run without a commit has no solution: exit code 4, and no log."""
+        shutil.rmtree(run.path / "checkpoints")
+        done = run.shortlist("--top", 1)
+        assert (done.code, done.out) == (4, "")
+        assert f"{run.path} has no valid solution yet" in done.err
+        assert not (run.path / "shortlist").exists()
 
     def test_to_a_file(self, run: Run, tmp_path: Path) -> None:
         """--out has the lines that --json prints; the table is printed all the same."""

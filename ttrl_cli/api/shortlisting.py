@@ -14,7 +14,7 @@ from ttrl_cli import seeding
 from ttrl_cli.api.settings import workers
 from ttrl_cli.api.verifying import with_limits
 from ttrl_cli.config import SolveConfig, resolve
-from ttrl_cli.errors import SetupError, UsageError
+from ttrl_cli.errors import NoSolutionError, SetupError, UsageError
 from ttrl_cli.grading.grader import ProblemGrader
 from ttrl_cli.grading.trial import Asked, Split, TrialSpec
 from ttrl_cli.problem import Measure, Problem, load_problem
@@ -121,6 +121,7 @@ def shortlist(path: Path, wanted: Wanted, told: Told | None = None) -> Shortlist
 
     Raises:
         UsageError: If it is no run of `ttrl solve`, or an option does not go with its problem.
+        NoSolutionError: If it has no valid solution yet.
         SetupError: If the machine lacks what is needed, or nothing can be measured.
     """
     if not wanted.top + wanted.random:
@@ -135,6 +136,9 @@ def shortlist(path: Path, wanted: Wanted, told: Told | None = None) -> Shortlist
         msg = f"--held-out: the problem of {path} has no measure, and so no trials"
         raise UsageError(msg)
     picked = pick(run, problem, top=wanted.top, random=wanted.random)
+    if not picked.solutions:
+        msg = f"{path} has no valid solution yet"
+        raise NoSolutionError(msg)
     with ShortlistLog.opened(run.path, wanted.called, wanted.made_by) as log:
         jobs = _jobs(run, picked.solutions, wanted, log)
         warning, failures = "", []
