@@ -117,7 +117,7 @@ format: $(TOOLS)
 docs: $(TOOLS)
 	$(BIN)/python docs/generate.py
 
-# the picture of README.md and docs/report.md, of a run with the embedded model: a quarter of an hour
+# the pictures of README.md and docs/report.md, of a run with the embedded model: a quarter of an hour
 PICTURED := runs/pictured
 $(PICTURED): | model
 	$(BIN)/ttrl solve problems/erdos_overlap_16 --out $@

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 from ttrl_cli.errors import Invalid, TtrlError
 
 if TYPE_CHECKING:
-    from ttrl_cli.api.python import resume, solve, vote, votes
+    from ttrl_cli.api.python import resume, solve, verify, vote, votes
     from ttrl_cli.api.python_problem import Problem
 
 _MODULES = {
     "Problem": "python_problem",
     "resume": "python",
     "solve": "python",
+    "verify": "python",
     "vote": "python",
     "votes": "python",
 }
@@ -33,6 +34,7 @@ __all__ = [
     "__version__",
     "resume",
     "solve",
+    "verify",
     "vote",
     "votes",
 ]

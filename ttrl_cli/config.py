@@ -176,6 +176,12 @@ class RunConfig(Written):
 class SolveConfig(RunConfig):
     """Options of `ttrl solve`."""
 
+    # budget: whichever comes first
+    until: float | None = None
+    """Stop when the best score is this good or better."""
+    patience: Positive | None = None
+    """Stop after so many steps without a new best; by default never."""
+
     # search
     search: SearchName = "puct"
     """How parents are chosen: puct, or the ablations best-of-n and epsilon-greedy."""

@@ -184,6 +184,9 @@ class ProblemSpec(_Section):
     program is run once, without an input, and returns them."""
     inputs: Literal["secret", "public"] = "secret"
     """Of a problem with `measure`: whether the next prompt may show what a candidate printed."""
+    held_out: bool = False
+    """Of a problem with `measure`: when the run ends, measure its best solution on held-out trials,
+    which nothing in the search has seen."""
     verifier: Annotated[
         Annotated[str, Tag("str")]
         | Annotated[Command, Tag("Command")]
@@ -193,7 +196,8 @@ class ProblemSpec(_Section):
     """FILE.py:FUNCTION, data -> data the score may trust (or raises Invalid); or a command; or
     another tool's evaluator."""
     score: str | None = None
-    """FILE.py:FUNCTION, verified data -> a number or {"value", "metrics", "feedback"}."""
+    """FILE.py:FUNCTION, verified data -> a number or {"value", "error", "per_trial", "metrics",
+    "feedback"}; `error` is one standard error of the value."""
     certify: str | None = None
     """FILE.py:FUNCTION, verified data -> a bound that is a theorem: a `Certificate` of
     ttrl_cli.bounds, or a number."""
@@ -265,6 +269,7 @@ class Problem:
         template: The Jinja text of the user message; None for the built-in one.
         seeds: The seed solutions, in order.
         origin: The folder that this one is a run's copy of; None if it is no copy.
+        measured_in: Where a measure command runs; None for the problem's folder.
         settings: The value of each setting.
         given: The values that were given in place of defaults, even if they are equal to those.
     """
@@ -276,6 +281,7 @@ class Problem:
     template: str | None
     seeds: tuple[Seed, ...]
     origin: Path | None = None
+    measured_in: Path | None = None
     settings: Mapping[str, Value] = field(default_factory=dict)
     given: Mapping[str, Value] = field(default_factory=dict)
 
@@ -531,8 +537,9 @@ def _check_measure(file: Path, folder: Path, spec: ProblemSpec) -> None:
     """Refuse a `measure` that names no function, or both a function and a command."""
     measure = spec.measuring
     if measure is None:
-        if spec.inputs != "secret":
-            raise ProblemError(file, "inputs", "goes with measure, which this problem has not")
+        for key, set_ in (("inputs", spec.inputs != "secret"), ("held_out", spec.held_out)):
+            if set_:
+                raise ProblemError(file, key, "goes with measure, which this problem has not")
         return
     if (measure.function is None) == (measure.command is None):
         raise ProblemError(file, "measure", "expected either function or command")

@@ -60,6 +60,11 @@ def root_seed(run_seed: int, number: int) -> int:
     return _seed(run_seed, 7, number) % 2**32
 
 
+def shortlist_rng(run_seed: int) -> np.random.Generator:
+    """Return the generator for the random solutions of a shortlist."""
+    return generator(_seed(run_seed, 8))
+
+
 def generator(seed: int) -> np.random.Generator:
     """Return a counter-based generator for one seed."""
     return np.random.Generator(np.random.Philox(seed))

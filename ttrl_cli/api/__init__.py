@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from ttrl_cli.api.measuring import measure
     from ttrl_cli.api.reporting import report
     from ttrl_cli.api.scaffolding import new
+    from ttrl_cli.api.shortlisting import shortlist
     from ttrl_cli.api.solution_package import export_solution
     from ttrl_cli.api.solving import best_known, require_solution, resume, solve
+    from ttrl_cli.api.trials import read_trials
     from ttrl_cli.api.verifying import check_certificate, verify
     from ttrl_cli.api.voting import vote, vote_figures, votes
 
@@ -38,9 +40,11 @@ _MODULES = {
     "new": "scaffolding",
     "problems": "listing",
     "prompt_note": "diagnose",
+    "read_trials": "trials",
     "report": "reporting",
     "require_solution": "solving",
     "resume": "solving",
+    "shortlist": "shortlisting",
     "solve": "solving",
     "verify": "verifying",
     "vote": "voting",
@@ -61,9 +65,11 @@ __all__ = [
     "new",
     "problems",
     "prompt_note",
+    "read_trials",
     "report",
     "require_solution",
     "resume",
+    "shortlist",
     "solve",
     "verify",
     "vote",

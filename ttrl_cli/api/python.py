@@ -1,4 +1,4 @@
-"""What `import ttrl_cli` offers a notebook or a script: solve, vote, resume and votes.
+"""What `import ttrl_cli` offers a notebook or a script: solve, vote, resume, votes and verify.
 
 They take what is at hand, a `Problem` or a list of questions, beside the files that the command
 line takes; they do what the commands do, and leave the same run directories. Progress goes to
@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 from ttrl_cli import environ
-from ttrl_cli.api import solving, voting
+from ttrl_cli.api import solving, verifying, voting
 from ttrl_cli.api.python_problem import Problem, arguments_named, json_text
+from ttrl_cli.api.verifying import Verification
 from ttrl_cli.config import RunConfig, SolveConfig, VoteConfig
 from ttrl_cli.console import Console, RunView
 from ttrl_cli.errors import UsageError
@@ -170,6 +171,67 @@ def votes(run: Summary | Path | str) -> list[dict[str, Json]]:
         msg = f"{opened.path} is a solve run, which has no votes"
         raise UsageError(msg)
     return list(voting.votes(opened))
+
+
+def verify(
+    problem: Problem | Path | str,
+    solution: Path | str,
+    *,
+    held_out: bool = False,
+    trials: Sequence[int] = (),
+    certify: bool = False,
+    limits: Mapping[str, float] | None = None,
+    sandbox: str | None = None,
+    settings: Mapping[str, Json] | None = None,
+    secret_file: Path | str | None = None,
+) -> Verification:
+    """Verify one solution.
+
+    Args:
+        problem: A problem made in Python, or the path of a problem.yaml or of its folder.
+        solution: The solution's text, or a Path of its file.
+        held_out: Measure on held-out trials, for a problem with `measure`.
+        trials: Seeds of trials to measure on, from 0 and below 2**128; by default one is drawn.
+        certify: Certify the solution as well, if it is valid.
+        limits: Limits in place of the problem's own, by key.
+        sandbox: Name of the sandbox backend; by default the problem's.
+        settings: Values of the problem's settings, by name.
+        secret_file: A file with the secret that the trial is drawn from.
+
+    Raises:
+        UsageError: If the problem, the file or an option is wrong.
+        SetupError: If the machine lacks what the program needs, or grading failed.
+    """
+    _require_not_importing("verify")
+    name, text = _solution(solution)
+    with _folder_of(problem) as folder:
+        return verifying.verify(
+            folder,
+            text,
+            name=name,
+            held_out=held_out,
+            trials=trials,
+            certify=certify,
+            limits={key: str(value) for key, value in (limits or {}).items()},
+            sandbox=sandbox,
+            settings=settings,
+            secret_file=_path(secret_file),
+        )
+
+
+def _solution(given: Path | str) -> tuple[str, bytes]:
+    """Return the name of a solution's file and its contents; a text has no name.
+
+    Raises:
+        UsageError: If the file cannot be read.
+    """
+    if isinstance(given, str):
+        return "", given.encode("utf-8")
+    try:
+        return given.name, given.read_bytes()
+    except OSError as error:
+        msg = f"solution: {given} cannot be read: {error.strerror}"
+        raise UsageError(msg) from error
 
 
 @contextmanager

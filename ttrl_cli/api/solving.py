@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from ttrl_cli.api.forecast import forecast
+from ttrl_cli.api.held_out import inherit_held_out, lacks_held_out, measure_held_out
 from ttrl_cli.api.lifecycle import (
     create_run,
     finish,
@@ -28,7 +29,7 @@ from ttrl_cli.config import RunConfig, SolveConfig, resolve
 from ttrl_cli.errors import NoSolutionError, SetupError, UsageError
 from ttrl_cli.grading.grader import ProblemGrader
 from ttrl_cli.loop import archive_log
-from ttrl_cli.loop.budget import graceful_stop
+from ttrl_cli.loop.budget import graceful_stop, settled_by
 from ttrl_cli.loop.solve import SolveTask, load_archive, solve_loop
 from ttrl_cli.loop.step import Parts, Reporter, commit, restore
 from ttrl_cli.problem import Problem, Seed, load_problem
@@ -128,7 +129,8 @@ def resume(
 
     Args:
         path: The run directory.
-        options: New bounds: steps, samples, tokens, seconds; for a vote also epochs.
+        options: New bounds: steps, samples, tokens, seconds, until, patience; for a vote also
+            epochs, and not until and patience.
         reporter: Told of progress.
         started: time.monotonic() at the start of the command.
 
@@ -149,10 +151,11 @@ def resume(
             run.write_config(resolve(SolveConfig, old, bounds, where=str(path)))
         problem = replace(run.problem(), origin=run.origin())
         secret = "" if problem.spec.measure is None else run.secret()
-        if finished(run, run.config.steps):
-            if _uncertified(run, problem):
+        if finished(run, run.config.steps) or _settled(run, problem):
+            if _uncertified(run, problem) or lacks_held_out(run, problem):
                 grader = stack.enter_context(_grader(problem, run.solve_config, run.path, secret))
                 _certify_best(run, problem, reporter, grader)
+                measure_held_out(run, problem, reporter, grader)
             return summarise(run, problem.spec.best_known)
         grader = stack.enter_context(_grader(problem, run.solve_config, run.path, secret))
         restored = run.restore()
@@ -166,6 +169,15 @@ def resume(
         return _search(run, problem, parts, grader, runtime)
 
 
+def _settled(run: RunDir, problem: Problem) -> bool:
+    """Decide whether a run is done because of its best score."""
+    best = run.best.verdict()
+    if best is None or run.status.phase != "done":
+        return False
+    steps = run.status.totals.steps
+    return bool(settled_by(run.solve_config, steps, best["step"], best["score"], problem.signed))
+
+
 def best_known(run: RunDir) -> float | None:
     """Return the best known score of a run's problem; None if there is none."""
     if run.status.kind == "vote":
@@ -174,12 +186,12 @@ def best_known(run: RunDir) -> float | None:
 
 
 def require_solution(summary: Summary) -> None:
-    """Refuse a finished run in which no attempt was valid.
+    """Refuse a finished run in which no attempt was valid, unless its seed was good enough.
 
     Raises:
         NoSolutionError: If no attempt was valid.
     """
-    if summary.status == "done" and summary.valid == 0:
+    if summary.status == "done" and summary.valid == 0 and summary.stopped_by != "until":
         msg = f"{summary.run}: none of {summary.samples} attempts was valid"
         raise NoSolutionError(msg)
 
@@ -190,6 +202,7 @@ def _begin(run: RunDir, seeds: list[State], parts: Parts) -> None:
     if run.status.start_from is not None:
         source = RunDir.open(Path(run.status.start_from))
         folder = source.last_checkpoint()
+        inherit_held_out(run, source)
         lines = archive_log.warm_lines(list(source.lines("archive.jsonl")), seeds, source.path.name)
         if folder is not None and source.config.train:
             parts.learner.warm_start(folder)
@@ -232,6 +245,8 @@ def _search(
     with phases(run), graceful_stop(parts.budget):
         reason = solve_loop(task, parts)
         _certify_best(run, problem, parts.reporter, grader)
+        if reason != "interrupt":  # who goes on with the search must not know its held-out score
+            measure_held_out(run, problem, parts.reporter, grader)
         finish(run, reason)
     return summarise(run, problem.spec.best_known)
 

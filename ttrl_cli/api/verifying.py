@@ -1,17 +1,19 @@
 """Verifying one solution, certifying it, and checking a certificate."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from ttrl_cli.api.secrets import secret_of
+from ttrl_cli.api.trials import OnTrial, graded_on, require_trials
 from ttrl_cli.bounds import certificate
 from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.config import SolveConfig, resolve
 from ttrl_cli.errors import Invalid, SetupError, UsageError
 from ttrl_cli.grading.grader import ProblemGrader
+from ttrl_cli.grading.trial import Split
 from ttrl_cli.problem import Limits, Problem, load_problem
 from ttrl_cli.reading import decoded
 from ttrl_cli.records import Json, Status, Verdict
@@ -25,7 +27,10 @@ class Verification:
 
     Attributes:
         problem: The problem.
-        verdict: Its verdict on the solution.
+        verdict: Its verdict on the solution; of several trials the mean score with its standard
+            error, or why the first trial that refused it did.
+        split: The split that measure was told.
+        trials: Of trials that were given, each by itself; empty where one was drawn.
         certificate: Of the bound that the solution proves; None unless asked for and found.
         uncertified: Why there is none though it was asked for; empty if that is not so.
         warning: A warning to show, even when quiet; empty if there is none.
@@ -34,6 +39,8 @@ class Verification:
 
     problem: Problem
     verdict: Verdict
+    split: Split = "search"
+    trials: tuple[OnTrial, ...] = ()
     certificate: Certificate | None = None
     uncertified: str = ""
     warning: str = ""
@@ -52,15 +59,20 @@ class Verification:
         return right_side and self.problem.better(self.certificate.value, best)
 
     def as_json(self) -> dict[str, Json]:
-        """Return the fields that --json prints."""
+        """Return the fields that --json prints; some only where there is something to say."""
+        verdict = self.verdict
         return {
-            "valid": self.verdict.valid,
-            "reason": self.verdict.reason,
-            "score": self.verdict.score,
+            "valid": verdict.valid,
+            "reason": verdict.reason,
+            "score": verdict.score,
+            **({} if verdict.error is None else {"error": verdict.error}),
+            **({"per_trial": list(verdict.per_trial)} if verdict.per_trial else {}),
+            **({"split": self.split} if self.split != "search" else {}),
+            **({"trials": [one.as_json() for one in self.trials]} if self.trials else {}),
             "certified": None if self.certificate is None else self.certificate.value,
             "best_known": self.problem.spec.best_known,
             "better": self.better,
-            **({"unverified": True} if self.verdict.unverified and self.verdict.valid else {}),
+            **({"unverified": True} if verdict.unverified and verdict.valid else {}),
             **({"secret": self.secret} if self.secret else {}),
         }
 
@@ -75,6 +87,8 @@ def verify(
     sandbox: str | None = None,
     settings: Mapping[str, object] | None = None,
     secret_file: Path | None = None,
+    held_out: bool = False,
+    trials: Sequence[int] = (),
 ) -> Verification:
     """Verify one solution.
 
@@ -88,23 +102,27 @@ def verify(
         settings: Values of the problem's settings, by name.
         secret_file: A file with the secret that the trial is drawn from, for a problem with
             `measure`; by default a new one.
+        held_out: Measure on held-out trials, for a problem with `measure`.
+        trials: Seeds of trials to measure on, from 0 and below 2**128; by default one is drawn.
 
     Raises:
-        UsageError: If the problem or a limit is wrong, or `certify` is set and the problem has
-            none.
+        UsageError: If the problem or a limit is wrong, `certify` is set and the problem has none,
+            or trials are asked for and it has no `measure`.
         SetupError: If the machine lacks what the program needs, or grading failed.
     """
     problem = with_limits(load_problem(path, settings), limits or {})
     if certify:
         _with_certify(problem)
     secret = secret_of(problem, secret_file)
+    require_trials(problem, held_out=held_out, trials=trials, secret=secret)
     try:
         text = decoded(solution)
     except ValueError as error:
         return Verification(problem=problem, verdict=_malformed(str(error)))
     kind = problem.spec.solution.kind
     if problem.spec.measure is not None:
-        return _verify(problem, text, None, certify=certify, sandbox=sandbox, secret=secret)
+        split: Split = "held-out" if held_out else "search"
+        return _measured(problem, text, split, trials, sandbox=sandbox, secret=secret)
     programs = kind == "program" and problem.spec.evaluator is None
     if kind == "json" or (programs and _is_data(name, text)):
         try:
@@ -180,18 +198,37 @@ def _with_certify(problem: Problem) -> Problem:
     return problem
 
 
-def _verify(
+def _measured(
     problem: Problem,
-    text: str | None,
-    data: Json,
+    text: str,
+    split: Split,
+    trials: Sequence[int],
     *,
-    certify: bool,
     sandbox: str | None,
-    secret: str = "",
+    secret: str,
 ) -> Verification:
+    with _grader(problem, sandbox, secret) as grader:
+        verdict, each = graded_on(grader, text, split, trials)
+    return Verification(
+        problem=problem,
+        verdict=verdict,
+        split=split,
+        trials=each,
+        warning=grader.warning,
+        secret="" if trials else grader.secret,
+    )
+
+
+def _grader(problem: Problem, sandbox: str | None, secret: str = "") -> ProblemGrader:
     where = str(problem.file)
     config = resolve(SolveConfig, problem.spec.run, {"sandbox": sandbox}, where=where)
-    with ProblemGrader(problem, workers=1, sandbox=config.sandbox, secret=secret) as grader:
+    return ProblemGrader(problem, workers=1, sandbox=config.sandbox, secret=secret)
+
+
+def _verify(
+    problem: Problem, text: str | None, data: Json, *, certify: bool, sandbox: str | None
+) -> Verification:
+    with _grader(problem, sandbox) as grader:
         verdict = grader.grade_data(data) if text is None else grader.grade_solution(text)
         if verdict.status is Status.FAILED:
             raise SetupError(verdict.reason)
@@ -204,7 +241,6 @@ def _verify(
         certificate=found if isinstance(found, Certificate) else None,
         uncertified=found if isinstance(found, str) else "",
         warning=grader.warning,
-        secret=grader.secret,
     )
 
 

@@ -123,6 +123,10 @@ def resume_vote(run: RunDir, options: Options, reporter: Reporter, started: floa
     """
     questions = load_questions(run.path / "questions.jsonl", skip_bad=True)
     bounds = {key: value for key, value in options.items() if value is not None}
+    for key in ("until", "patience"):
+        if key in bounds:
+            msg = f"--{key} bounds a search, and {run.path} is a vote"
+            raise UsageError(msg)
     if bounds:
         run.write_config(_with_steps(_rebound(run, bounds), questions))
     if _finished(run, questions):

@@ -64,6 +64,7 @@ def _facts(one: "Found") -> dict[str, Any]:
         "planned": standing.progress.steps,
         "best": None if best is None else best.score,
         **({"unverified": True} if summary.unverified else {}),
+        **({} if best is None or best.held_out is None else {"held_out": best.held_out.score}),
         "best_known": summary.best_known,
         "gap": standing.gap,
         "started": standing.started,

@@ -61,6 +61,7 @@ def describe(summary: "Summary") -> str:
         lines.append(f"  best score   {best}  ({where})")
         if summary.best.certified is not None:
             lines.append(f"  certified    {summary.best.certified!r}")
+    lines += _held_out(summary)
     if summary.seed_score is not None:
         seed = shown_score(summary.seed_score, unverified=summary.unverified)
         lines.append(f"  seed score   {seed}")
@@ -78,3 +79,18 @@ def describe(summary: "Summary") -> str:
     if summary.best is not None:
         lines.append(f"  solution     {summary.best.path}")
     return "\n".join(lines)
+
+
+def _held_out(summary: "Summary") -> list[str]:
+    """Say what held-out trials say of the best solution, and whether the run went on after that."""
+    from ttrl_cli.figures import with_error
+
+    lines = []
+    found = None if summary.best is None else summary.best.held_out
+    if found is not None and found.score is not None:
+        lines.append(f"  held out     {with_error(found.score, found.error)}")
+    elif found is not None:
+        lines.append(f"  held out     not valid: {found.status}: {found.reason}")
+    if summary.went_on:
+        lines.append(f"  held out     {summary.went_on}")
+    return lines

@@ -1,13 +1,15 @@
-"""`ttrl verify PROBLEM SOLUTION` and `ttrl verify --certificate FILE`."""
+"""`ttrl verify PROBLEM SOLUTION`, `ttrl verify --certificate FILE`, `ttrl verify RUN --top N`."""
 
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ttrl_cli.cli import options as o
 from ttrl_cli.cli.names import MaybeProblemPath
+from ttrl_cli.cli.shortlist import MeasureCommand, Name, Random, Repeat, Top, print_shortlist
 from ttrl_cli.errors import Invalid, NoSolutionError, UsageError
 from ttrl_cli.reading import decoded
 
@@ -19,29 +21,57 @@ if TYPE_CHECKING:
 INVALID = NoSolutionError.exit_code
 
 
+Solution = Annotated[
+    Path | None,
+    typer.Argument(metavar="SOLUTION", help="A program, text, or JSON; - for standard input."),
+]
+Certify = Annotated[bool, typer.Option("--certify", help="Compute a bound that is a theorem, too.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Write the certificate here, or the JSON lines of a shortlist."
+    ),
+]
+CertificateFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Check this certificate instead of a solution."),
+]
+HeldOut = Annotated[
+    bool,
+    typer.Option("--held-out", help="Measure on held-out trials; of a problem with `measure`."),
+]
+Trials = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Measure on the trials with these seeds, one a line; of a problem with `measure`.",
+    ),
+]
+AsJson = Annotated[
+    bool,
+    typer.Option("--json", help="Print one JSON object; of a shortlist, one for each solution."),
+]
+
+
 def verify(
     problem: MaybeProblemPath = None,
-    solution: Annotated[
-        Path | None,
-        typer.Argument(metavar="SOLUTION", help="A program, text, or JSON; - for standard input."),
-    ] = None,
+    solution: Solution = None,
     *,
-    certify: Annotated[
-        bool, typer.Option("--certify", help="Compute a bound that is a theorem, too.")
-    ] = False,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Write the certificate here; goes with --certify."),
-    ] = None,
-    certificate: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Check this certificate instead of a solution."),
-    ] = None,
+    certify: Certify = False,
+    out: Out = None,
+    certificate: CertificateFile = None,
     limits: o.Limits = None,
     sandbox: o.Sandbox = None,
     settings: o.Settings = None,
     secret_file: o.SecretFile = None,
-    as_json: o.AsJson = False,
+    held_out: HeldOut = False,
+    trials: Trials = None,
+    top: Top = None,
+    random: Random = None,
+    repeat: Repeat = None,
+    measure: MeasureCommand = None,
+    name: Name = None,
+    as_json: AsJson = False,
 ) -> None:
     """Verify a solution: exit code 0 if it is valid, 4 if it is not.
 
@@ -51,40 +81,71 @@ def verify(
     A certificate is checked alone, in exact arithmetic: exit code 0 if it proves what it says, 4 if
     not. One by a problem's own `certify` needs PROBLEM as well.
 
+    With a run as PROBLEM, --top measures its best solutions again, on fresh trials, and ranks them;
+    a shortlist that was stopped goes on where it was.
+
     Example: ttrl verify ac1_16 solution.json
     """
-    if certificate is not None:
-        if solution is not None or certify or any((out, limits, sandbox, secret_file)):
-            msg = "--certificate FILE goes with --json, and PROBLEM and --set; with nothing else"
-            raise UsageError(msg)
-        _check(certificate, problem, o.parse_settings(settings), as_json=as_json)
-        return
+    shortlist = {"top": top, "random": random, "repeat": repeat, "command": measure, "name": name}
+    how: dict[str, Any] = {"limits": o.parse_limits(limits), "sandbox": sandbox}
+    how["held_out"] = held_out
+    given = o.parse_settings(settings)
+    if any(value is not None for value in shortlist.values()):
+        run = _run_of(problem, (solution, certify, certificate, given, secret_file, trials))
+        print_shortlist(run, {**shortlist, **how}, out=out, as_json=as_json)
+    elif certificate is not None:
+        others = (solution, certify, out, limits, sandbox, secret_file, held_out, trials)
+        _check(certificate, problem, given, others=others, as_json=as_json)
+    else:
+        how |= {"certify": certify, "settings": given, "secret_file": secret_file}
+        _verify(problem, solution, how, trials=trials, out=out, as_json=as_json)
+
+
+def _verify(
+    problem: Path | None,
+    solution: Path | None,
+    how: Mapping[str, Any],
+    *,
+    trials: Path | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Verify a solution; `how` has further arguments of `api.verify`."""
     if problem is None or solution is None:
-        msg = "expected PROBLEM and SOLUTION, or --certificate FILE"
+        msg = "expected PROBLEM and SOLUTION, RUN and --top N, or --certificate FILE"
         raise UsageError(msg)
-    if out is not None:
-        _require_place(out, certify=certify)
+    _require_place(out, certify=how["certify"])
     from ttrl_cli import api
 
-    found = api.verify(
-        problem,
-        read_solution(solution),
-        name=solution.name,
-        certify=certify,
-        limits=o.parse_limits(limits),
-        sandbox=sandbox,
-        settings=o.parse_settings(settings),
-        secret_file=secret_file,
-    )
-    _tell(found, out, drawn=secret_file is None, as_json=as_json)
+    seeds = () if trials is None else api.read_trials(trials)
+    text = read_solution(solution)
+    found = api.verify(problem, text, name=solution.name, trials=seeds, **how)
+    _tell(found, out, drawn=how["secret_file"] is None, as_json=as_json)
 
 
-def _require_place(out: Path, *, certify: bool) -> None:
+def _run_of(run: Path | None, others: Sequence[object]) -> Path:
+    """Return the run of a shortlist; refuse options that do not go with one.
+
+    Raises:
+        UsageError: If there is no run, or another option was given.
+    """
+    if run is None or any(others):
+        msg = (
+            "a shortlist is made by ttrl verify RUN --top N, with --random, --repeat, --measure, "
+            "--held-out, --limits, --sandbox, --name, --out and --json; with nothing else"
+        )
+        raise UsageError(msg)
+    return run
+
+
+def _require_place(out: Path | None, *, certify: bool) -> None:
     """Refuse a place for the certificate where none can be written, or where none is asked for.
 
     Raises:
         UsageError: If it is refused.
     """
+    if out is None:
+        return
     if not certify:
         msg = "--out is where the certificate goes: give --certify with it"
         raise UsageError(msg)
@@ -117,7 +178,17 @@ def _tell(found: "Verification", out: Path | None, *, drawn: bool, as_json: bool
         raise NoSolutionError(msg)
 
 
-def _check(file: Path, problem: Path | None, settings: dict[str, str], *, as_json: bool) -> None:
+def _check(
+    file: Path,
+    problem: Path | None,
+    settings: dict[str, str],
+    *,
+    others: Sequence[object],
+    as_json: bool,
+) -> None:
+    if any(others):
+        msg = "--certificate FILE goes with --json, and PROBLEM and --set; with nothing else"
+        raise UsageError(msg)
     from ttrl_cli import api
     from ttrl_cli.console import Console
     from ttrl_cli.sandbox.protocol import MalformedError, read_json
@@ -190,10 +261,15 @@ def _describe(found: "Verification") -> str:
 
     verdict, spec = found.verdict, found.problem.spec
     if verdict.score is None:
-        return f"not valid: {verdict.status}: {verdict.reason}"
+        refused = f"not valid: {verdict.status}: {verdict.reason}"
+        return "\n".join([refused, *_by_trial(found)])
     first = "evaluated" if verdict.unverified else "valid"
+    what = "mean" if len(found.trials) > 1 else "score"
+    if found.split == "held-out":
+        first += f" on held-out trial{'s' * (what == 'mean')}"
     score = shown_score(verdict.score, verdict.error, unverified=verdict.unverified)
-    lines = [first, f"  score       {score}  ({verdict.seconds:.2f} s)"]
+    lines = [first, *_by_trial(found)]
+    lines.append(f"  {what:<11} {score}  ({verdict.seconds:.2f} s)")
     lines += [f"  {name:<11} {number(value)}" for name, value in verdict.metrics.items()]
     if found.certificate is not None:
         lines.append(f"  certified   {found.certificate.document()['claim']}")
@@ -202,3 +278,21 @@ def _describe(found: "Verification") -> str:
         lines.append(f"  best known  {number(spec.best_known)}{source}")
         lines.append(f"  better      {'yes' if found.better else 'no'}")
     return "\n".join(lines)
+
+
+def _by_trial(found: "Verification") -> list[str]:
+    """Say what a solution is worth on each of several trials."""
+    from ttrl_cli.figures import with_error
+
+    if len(found.trials) < 2:
+        return []
+    width = max(len(str(one.seed)) for one in found.trials)
+    return [
+        f"  trial {one.seed:<{width}}  "
+        + (
+            f"{one.verdict.status}: {one.verdict.reason}"
+            if one.verdict.score is None
+            else with_error(one.verdict.score, one.verdict.error)
+        )
+        for one in found.trials
+    ]

@@ -136,22 +136,25 @@ class Asking:
         raise BrokenProblemError(msg)
 
 
-def check_command(problem: Problem, command: Sequence[str], key: str) -> None:
+def check_command(
+    problem: Problem, command: Sequence[str], key: str, folder: Path | None = None
+) -> None:
     """Refuse a command whose program does not exist.
 
     Args:
         problem: The problem.
         command: Program and arguments.
         key: The key of problem.yaml that they stand under.
+        folder: Where they run; None for the problem's folder.
 
     Raises:
-        ProblemError: If the program is neither on the PATH nor in the problem's folder.
+        ProblemError: If the program is neither on the PATH nor in the folder.
     """
-    name = command[0]
-    if shutil.which(name) is None and shutil.which(str(problem.folder / name)) is None:
-        why = f"no such program: {name} (looked on the PATH and in {problem.folder})"
-        if (problem.folder / name).is_file():
-            why = f"{problem.folder / name} is not executable: chmod +x {name}"
+    name, place = command[0], folder or problem.folder
+    if shutil.which(name) is None and shutil.which(str(place / name)) is None:
+        why = f"no such program: {name} (looked on the PATH and in {place})"
+        if (place / name).is_file():
+            why = f"{place / name} is not executable: chmod +x {name}"
         raise ProblemError(problem.file, key, why)
 
 

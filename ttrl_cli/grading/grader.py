@@ -5,7 +5,7 @@ Worker processes and their crashes are the business of `process_pool.py`, what o
 """
 
 import signal
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from ttrl_cli.grading.hostile_outcomes import Hostile
 from ttrl_cli.grading.interpreter import interpreter
 from ttrl_cli.grading.measured_verdict import Shown
 from ttrl_cli.grading.process_pool import TOO_LATE, Failure, ProcessPool
-from ttrl_cli.grading.trial import Split, new_secret
+from ttrl_cli.grading.trial import Asked, Split, new_secret
 from ttrl_cli.grading.worker import Loaded
 from ttrl_cli.problem import Problem
 from ttrl_cli.records import Again, Job, Json, Status, Verdict
@@ -148,6 +148,20 @@ class ProblemGrader(AbstractContextManager["ProblemGrader"]):
         """Return whether a candidate was called after measure had returned, as far as was seen."""
         return self._one(worker.called_late) is True
 
+    def grade_each(self, asked: Sequence[Asked]) -> Iterator[tuple[int, Verdict]]:
+        """Grade solutions on the trials that are asked for.
+
+        Yields:
+            Each one's place among those asked, and its verdict, as soon as it is there.
+        """
+        for place, one in enumerate(asked):
+            self._workers.submit(("asked", place), worker.run_asked, one, timeout=self._limit)
+        left = len(asked)
+        while left:
+            for (_, place), result in self._take(wait=True).items():
+                left -= 1
+                yield place, self._verdict(result)
+
     def measure(self, text: str, split: Split = "search", number: int = 0) -> Shown:
         """Measure and grade the text of a solution on one trial, to look at its calls."""
         found = self._one(worker.run_measure, text, split, number)
@@ -218,9 +232,9 @@ class ProblemGrader(AbstractContextManager["ProblemGrader"]):
             found |= self._take(wait=True)
         return [found[key] for key in keys]
 
-    def _take(self, *, wait: bool) -> dict[Hashable, Any]:
+    def _take(self, *, wait: bool) -> dict[Any, Any]:
         """Record the verdicts of jobs that ended; return all other results by key."""
-        others: dict[Hashable, Any] = {}
+        others: dict[Any, Any] = {}
         for key, result in self._workers.take(wait=wait):
             if key in self._jobs:
                 self._verdicts[key] = self._verdict(result)

@@ -227,7 +227,7 @@ class CommandMeasurer:
         self._settings = problem.settings
         self._asking = Asking(
             what="the measure command",
-            folder=problem.folder,
+            folder=problem.measured_in or problem.folder,
             command=command,
             seconds=seconds,
             output_mb=problem.spec.limits.output_mb,

@@ -24,14 +24,14 @@ class TrialSpec:
     """Names a trial, as it is sent to a grading worker.
 
     Attributes:
-        secret: The run's secret.
+        secret: The run's secret; a worker that is sent the trial puts its own here.
         split: What it is for: the search, or what is kept apart from it.
         number: Which one of the split; a search measures all its candidates on trial 0.
         purpose: What else it is for, in place of the number: a fresh measurement.
         given: The seed itself, in place of one that is drawn; None for a drawn one.
     """
 
-    secret: str = field(repr=False)
+    secret: str = field(default="", repr=False)
     split: Split = "search"
     number: int = 0
     purpose: str = ""
@@ -44,6 +44,23 @@ class TrialSpec:
             return self.given
         which = self.purpose or str(self.number)
         return int.from_bytes(_hash(self.secret.encode(), f"{self.split}/{which}"), "big")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A solution that is to be graded on a trial.
+
+    Attributes:
+        solution: Its text.
+        trial: The trial of a measured problem; no other problem has one.
+        parent_data: The verified data of the solution that it was made from; None for a seed.
+        seed: Handed to programs that accept `seed`, of a problem without `measure`.
+    """
+
+    solution: str
+    trial: TrialSpec
+    parent_data: Json = None
+    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

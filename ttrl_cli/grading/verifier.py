@@ -56,7 +56,7 @@ class Checker:
             self._command = CommandVerifier(problem, problem.spec.verifier)
         measure = problem.spec.measuring
         if measure is not None and measure.command is not None:
-            check_command(problem, measure.command, "measure.command")
+            check_command(problem, measure.command, "measure.command", problem.measured_in)
 
     def judge(self, data: Json, known: Json = None) -> Verdict:
         """Verify and score data; return a verdict also for refused data and for broken code.

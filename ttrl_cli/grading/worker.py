@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 from ttrl_cli import library, plugins
@@ -20,7 +20,6 @@ from ttrl_cli.completions.edits import EditError
 from ttrl_cli.errors import Invalid, ProblemError, SetupError
 from ttrl_cli.escapes import encodable
 from ttrl_cli.grading.attacks import Attack, finding
-from ttrl_cli.grading.edited import find_edited
 from ttrl_cli.grading.evaluated import verdict_of
 from ttrl_cli.grading.functions import BrokenProblemError
 from ttrl_cli.grading.hostile_outcomes import Hostile
@@ -39,13 +38,13 @@ from ttrl_cli.grading.measured_verdict import (
     measured_finding,
     shown,
 )
-from ttrl_cli.grading.parse import Found, Malformed, find_solution, kind_of, parse_json
+from ttrl_cli.grading.parse import Malformed, parse_json
 from ttrl_cli.grading.shown_files import shown_files
-from ttrl_cli.grading.trial import Split, TrialSpec
-from ttrl_cli.grading.values import CONTAINERS
+from ttrl_cli.grading.solution_text import solution_in
+from ttrl_cli.grading.trial import Asked, Split, TrialSpec
 from ttrl_cli.grading.verifier import Checker, cut
 from ttrl_cli.grading.worker_process import at_most, prepare
-from ttrl_cli.problem import Command, Problem, Seed
+from ttrl_cli.problem import Command, Problem
 from ttrl_cli.records import Job, Json, Status, Verdict
 from ttrl_cli.sandbox.base import (
     MissingModuleError,
@@ -136,6 +135,16 @@ def run_job(job: Job) -> Verdict:
 def run_solution(text: str, parent_data: Json, seed: int, purpose: str = "") -> Verdict:
     """Grade the text of a solution for this worker's problem, on a trial of a purpose if named."""
     return grade_solution(_problems[0], text, parent_data=parent_data, seed=seed, purpose=purpose)
+
+
+def run_asked(asked: Asked) -> Verdict:
+    """Grade a solution on the trial that is asked for, drawn from this worker's secret."""
+    problem = _problems[0]
+    if problem.spec.measuring is None:
+        given, seed = asked.parent_data, asked.seed
+        return grade_solution(problem, asked.solution, parent_data=given, seed=seed)
+    trial = dataclasses.replace(asked.trial, secret=_secrets[0])
+    return _measure(problem, asked.solution, trial, asked.parent_data)[0]
 
 
 def run_measure(text: str, split: Split, number: int) -> Shown:
@@ -280,44 +289,13 @@ def grade(problem: Problem, job: Job) -> Verdict:
         SetupError: If the sandbox does not start.
     """
     try:
-        found = _solution(problem, job)
+        found = solution_in(problem, job)
     except Malformed as error:
         return Verdict(status=Status.MALFORMED, reason=str(error))
     except EditError as error:
         return Verdict(status=Status.INVALID, reason=cut(str(error)))
     verdict = grade_solution(problem, found.text, parent_data=job.parent_data, seed=job.seed)
     return dataclasses.replace(verdict, rule=found.rule)
-
-
-def _solution(problem: Problem, job: Job) -> Found:
-    """Find the solution in a completion.
-
-    Raises:
-        Malformed: If there is none.
-        EditError: If it is edits that cannot be made.
-    """
-    solution = problem.spec.solution
-    if problem.spec.edits:
-        return find_edited(job, encodable(job.text), solution)
-    return find_solution(
-        encodable(job.text),
-        solution.kind,
-        solution.language,
-        entry=solution.entry,
-        expected=_kinds_of(problem.seeds) if solution.kind == "json" else CONTAINERS,
-        finished=job.finished,
-        marks=job.marks,
-    )
-
-
-@lru_cache(maxsize=1)
-def _kinds_of(seeds: tuple[Seed, ...]) -> frozenset[str]:
-    """Return the kinds of the values in the seeds of a json problem."""
-    kinds: set[str] = set()
-    for seed in seeds:
-        with contextlib.suppress(Malformed):  # grading the seeds reports it
-            kinds.add(kind_of(parse_json(seed.text)))
-    return frozenset(kinds) or CONTAINERS
 
 
 def grade_solution(

@@ -1,19 +1,38 @@
-"""When a run ends: steps, samples, tokens, seconds, or a request to stop."""
+"""When a run ends: steps, samples, tokens, seconds, a good score, no better one, or a request."""
 
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
 from typing import Literal
 
-from ttrl_cli.config import RunConfig
+from ttrl_cli.config import RunConfig, SolveConfig
 from ttrl_cli.records import Prompt
 from ttrl_cli.rundir import Totals
 
-Closed = Literal["", "interrupt", "steps", "samples", "tokens", "seconds"]
+Closed = Literal["", "interrupt", "steps", "samples", "tokens", "seconds", "until", "patience"]
 """What closed a budget; empty while it is open."""
+
+
+def settled_by(
+    config: SolveConfig, steps: int, found: int, score: float, signed: Callable[[float], float]
+) -> Closed:
+    """Return which bound on the best score ends a search; empty while none does.
+
+    Args:
+        config: The bounds.
+        steps: Steps taken.
+        found: The step that found the best solution; 0 for a seed.
+        score: Its score.
+        signed: Turns a score's sign so that higher is better.
+    """
+    if config.until is not None and signed(score) >= signed(config.until):
+        return "until"
+    if config.patience is not None and steps - found >= config.patience:
+        return "patience"
+    return ""
 
 
 class Budget:

@@ -19,6 +19,7 @@ from dataclasses import replace
 from ttrl_cli import seeding
 from ttrl_cli.errors import UsageError
 from ttrl_cli.loop import archive_log, paired
+from ttrl_cli.loop.budget import Closed, settled_by
 from ttrl_cli.loop.confirm import Confirmation, Incumbent, MeasureAgain
 from ttrl_cli.loop.pending import Pending
 from ttrl_cli.loop.step import Extension, Parts, take_step
@@ -195,6 +196,14 @@ class SolveTask:
         """Return the steps taken so far, and the bound on them."""
         return self._run.status.totals.steps, self._run.config.steps
 
+    def settled_by(self) -> Closed:
+        """Return which bound on the best score ends the search; empty while none does."""
+        if self._best is None:
+            return ""
+        steps = self._run.status.totals.steps
+        _, found, score = self._best
+        return settled_by(self._run.solve_config, steps, found, score, self._problem.signed)
+
     def extend(self, step: int, attempts: Sequence[Attempt]) -> Extension:
         """Add the valid attempts to the archive and its log, group by group."""
         lines = []
@@ -287,7 +296,8 @@ def _verdict_of(state: State, *, unverified: bool = False) -> Verdict:
 def solve_loop(task: SolveTask, parts: Parts) -> str:
     """Take steps until the budget is closed; return what closed it."""
     steps = parts.run.config.steps
-    while not (reason := parts.budget.closed_by(parts.run.status.totals, steps)):
+    closed_by = parts.budget.closed_by
+    while not (reason := closed_by(parts.run.status.totals, steps) or task.settled_by()):
         take_step(task, parts, graded=task.graded, confirm=task.confirm)
     return reason
 

@@ -14,7 +14,15 @@ from ttrl_cli.errors import UsageError
 from ttrl_cli.records import Json
 from ttrl_cli.report.experiment import Experiment, Record, kept
 from ttrl_cli.report.few_runs import Outcome, Spread, holm, permutation_test, spread
-from ttrl_cli.report.measures import GAINS, LABELLED, MEASURES, VOTE_MEASURES, Measure, curve
+from ttrl_cli.report.measures import (
+    GAINS,
+    HELD_OUT,
+    LABELLED,
+    MEASURES,
+    VOTE_MEASURES,
+    Measure,
+    curve,
+)
 
 AXES: Mapping[str, str] = {
     "samples": "sample/completions",
@@ -160,6 +168,8 @@ def compare(experiment: Experiment) -> Comparison:
 
 def _with(measure: Measure, arms: Sequence[ArmOfRuns]) -> list[ArmOfRuns]:
     """Return the arms that have a measure: a gain needs a pass after training."""
+    if measure is HELD_OUT:
+        return [arm for arm in arms if all(it.held_out is not None for it in arm.records)]
     return [
         arm
         for arm in arms
@@ -170,7 +180,8 @@ def _with(measure: Measure, arms: Sequence[ArmOfRuns]) -> list[ArmOfRuns]:
 def measures_of(experiment: Experiment) -> Sequence[Measure]:
     """Return the measures of a search, or those of a vote; without labels, fewer of them."""
     if experiment.direction is not None:
-        return MEASURES
+        best, *others = MEASURES
+        return best, HELD_OUT, *others
     passes = [p for r in experiment.records for p in (r.figures.get("after"), r.figures["before"])]
     labelled = all(figures["pass@1"] is not None for figures in passes if figures)
     return [m for m in VOTE_MEASURES if labelled or m not in LABELLED]

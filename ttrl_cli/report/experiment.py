@@ -60,6 +60,7 @@ class Record:
         figures: summary.json's passes and training; empty of a solve run.
         roots: What tells each root from others, in order; empty of a vote, and where not noted.
         secret: Digest of what its trials were drawn from; empty where it has none, or not noted.
+        held_out: The best solution's score on held-out trials; None where there is none.
     """
 
     arm: str
@@ -73,6 +74,7 @@ class Record:
     figures: Mapping[str, Json]
     roots: Sequence[str] = ()
     secret: str = ""
+    held_out: float | None = None
 
     def column(self, key: str) -> list[float]:
         """Return the values of a metric that every step has."""
@@ -121,6 +123,7 @@ def read_record(run: RunDir, *, arm: str = "", commits: Sequence[str] = ()) -> R
     """
     solved = run.status.kind == "solve"
     totals = asdict(run.status.totals)
+    held_out = run.best.held_out()
     return Record(
         arm=arm,
         seed=run.config.seed,
@@ -133,6 +136,7 @@ def read_record(run: RunDir, *, arm: str = "", commits: Sequence[str] = ()) -> R
         figures={} if solved else _figures(run),
         roots=_roots(run) if solved else [],
         secret=run.secret_digest(),
+        held_out=None if held_out is None else held_out.score,
     )
 
 
@@ -218,7 +222,7 @@ def _digest_of_run(folder: Path, *, solved: bool) -> str:
 
 def digest_of_problem(folder: Path) -> str:
     """Hash what a run hangs on: the files, and problem.yaml but for what only informs."""
-    informs = {"run", "best_known", "best_known_source"}
+    informs = {"run", "best_known", "best_known_source", "held_out"}
     spec = load_problem(folder).spec.model_dump_json(exclude=informs, exclude_defaults=True)
     ignored = {PROBLEM_FILE, "README.md"}
     found = [
@@ -253,9 +257,10 @@ def to_json(experiment: Experiment) -> str:
 
 
 def _line(record: Record, shared: Mapping[str, Json]) -> dict[str, Json]:
-    """Return a record's fields, without the options that all have; `roots` only where noted."""
+    """Return what a run's line holds: what it shares stands above, what it lacks nowhere."""
     fields = asdict(replace(record, config=_without(record.config, shared)))
-    return fields if record.roots else {k: v for k, v in fields.items() if k != "roots"}
+    absent = [key for key in ("held_out", "roots") if fields[key] in (None, [], ())]
+    return {key: value for key, value in fields.items() if key not in absent}
 
 
 def from_json(text: str) -> Experiment:

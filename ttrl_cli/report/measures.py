@@ -79,6 +79,16 @@ MEASURES = (
 )
 
 
+def held_out(record: Record) -> float:
+    """Return the score on held-out trials of the solution that the search calls its best."""
+    assert record.held_out is not None
+    return record.held_out
+
+
+HELD_OUT = Measure(title="Held-out score of that solution", of=held_out, share=False)
+"""Of runs that were measured on held-out trials, alone; it ranks nothing."""
+
+
 def final(record: Record, key: str) -> float:
     """Return a figure of a vote's final pass, or of its only one."""
     figures = record.figures.get("after") or record.figures["before"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ttrl_cli.loop.solve import load_archive
 from ttrl_cli.records import Json
 from ttrl_cli.rundir import RunDir
+from ttrl_cli.rundir.held_out import HeldOut, steps_seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +25,7 @@ class Best:
         error: One standard error of it; None where the problem states none.
         certified: The bound that its certificate proves, rounded outwards; None without one.
         path: The solution file.
+        held_out: What held-out trials say of it; None if it was not measured on any.
         unverified: Whether the score is what the solution's own process said.
     """
 
@@ -33,6 +35,7 @@ class Best:
     certified: float | None
     path: str
     error: float | None = None
+    held_out: HeldOut | None = None
     unverified: bool = False
 
 
@@ -50,10 +53,13 @@ class Summary:
         samples: Attempts committed.
         steps: Steps committed.
         seconds: Wall time of the run.
-        stopped_by: What ended it: steps, samples, tokens, seconds or interrupt.
+        stopped_by: What ended it: steps, samples, tokens, seconds, until, patience or
+            interrupt.
         valid: Attempts that were valid.
         tokens: Tokens sampled.
         too_long: Prompts that left no room in the model's context, as often as they were asked.
+        held_out_seen: Steps after which held-out scores were made, before the run went on; 0 is
+            what the run that it starts from had made.
     """
 
     run: str
@@ -69,19 +75,43 @@ class Summary:
     valid: int
     tokens: int
     too_long: int
+    held_out_seen: tuple[int, ...] = ()
 
     @property
     def unverified(self) -> bool:
         """Whether its scores are what the solutions' own processes said."""
         return self.best is not None and self.best.unverified
 
+    @property
+    def went_on(self) -> str:
+        """Say that the run went on after held-out scores had been made; "" if it did not."""
+        seen = self.held_out_seen
+        if not seen:
+            return ""
+        steps = [str(step) for step in seen if step]
+        places = ["in the run that it starts from"] if len(steps) < len(seen) else []
+        if steps:
+            places.append(f"after step {' and '.join(steps)}")
+        return f"seen {' and '.join(places)}, before the run went on"
+
     def as_json(self) -> dict[str, Json]:
-        """Return the fields that --json prints; what not every score has only where one has it."""
+        """Return the fields that --json prints; some of them only where there is something to say.
+
+        These are the best score's error, that it is unverified, and what held-out trials say.
+        """
         fields = asdict(self)
-        if self.best is not None and not self.best.unverified:
-            del fields["best"]["unverified"]
-        if self.best is not None and self.best.error is None:
-            del fields["best"]["error"]
+        if not self.held_out_seen:
+            del fields["held_out_seen"]
+        best = self.best
+        if best is not None:
+            told = {
+                "error": best.error,
+                "held_out": None if best.held_out is None else best.held_out.as_json(),
+                "unverified": best.unverified or None,
+            }
+            fields["best"] |= told
+            for key in [key for key, value in told.items() if value is None]:
+                del fields["best"][key]
         return fields
 
 
@@ -98,6 +128,7 @@ def summarise(run: RunDir, best_known: float | None) -> Summary:
             certified=_certified(run),
             path=str(path),
             error=found.get("error"),
+            held_out=run.best.held_out(),
             unverified=found.get("unverified", False),
         )
     status = run.status
@@ -116,6 +147,7 @@ def summarise(run: RunDir, best_known: float | None) -> Summary:
         valid=status.totals.valid,
         tokens=status.totals.tokens,
         too_long=status.totals.too_long,
+        held_out_seen=tuple(s for s in steps_seen(run.path) if s < status.totals.steps),
     )
 
 

@@ -1,6 +1,7 @@
 """The best solution of a run: a link to a folder, replaced at once when it is beaten.
 
-best -> .best/ID   solution.*  data.json  verdict.json; certificate.json when the run ends
+best -> .best/ID   solution.*  data.json  verdict.json; when the run ends also
+                   certificate.json, held_out.json
 """
 
 import json
@@ -11,6 +12,7 @@ from pathlib import Path
 from ttrl_cli.escapes import dumps
 from ttrl_cli.records import Json, Verdict
 from ttrl_cli.rundir import files
+from ttrl_cli.rundir.held_out import HELD_OUT_FILE, HeldOut
 
 
 class BestFolder:
@@ -51,6 +53,19 @@ class BestFolder:
     def write_certificate(self, certificate: Mapping[str, Json]) -> None:
         """Write a certificate beside the solution; it is removed when the solution is replaced."""
         files.write_json(self.folder / "certificate.json", certificate, indent=None)
+
+    def held_out(self) -> HeldOut | None:
+        """Return what held-out trials say of the solution; None if it was not measured on any.
+
+        Raises:
+            UsageError: If held_out.json is damaged.
+        """
+        found = self._read(HELD_OUT_FILE)
+        return None if found is None else HeldOut.read(found, self.folder / HELD_OUT_FILE)
+
+    def write_held_out(self, found: HeldOut) -> None:
+        """Write what held-out trials say beside the solution, until it is replaced."""
+        files.write_json(self.folder / HELD_OUT_FILE, found.as_json())
 
     def replace(self, id_: str, step: int, verdict: Verdict, suffix: str) -> None:
         """Replace the best solution atomically.

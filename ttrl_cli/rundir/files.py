@@ -124,10 +124,19 @@ def read_lines(path: Path, length: int) -> Iterator[dict[str, Json]]:
     Raises:
         UsageError: If the file is missing, shorter, or holds a line that is no record.
     """
+    return (record for _, record in read_placed_lines(path, length))
+
+
+def read_placed_lines(path: Path, length: int) -> Iterator[tuple[int, dict[str, Json]]]:
+    """Yield the records as `read_lines` does, each behind its place in the file, in bytes.
+
+    Raises:
+        UsageError: As `read_lines` does.
+    """
     try:
         with path.open("rb") as file:
-            while file.tell() < length:
-                yield json.loads(file.readline())
+            while (place := file.tell()) < length:
+                yield place, json.loads(file.readline())
     except (OSError, ValueError) as error:
         msg = f"{path} is damaged: {error}"
         raise UsageError(msg) from error

@@ -11,6 +11,7 @@ is a log of expansions, so a commit costs the same however large it has grown.
     start/ (of a run with --start)    see start.py
     checkpoints/step_000010/      commit.json, adapter, optimiser: complete or absent
     best -> .best/ID              see best.py
+    held_out.jsonl                see held_out.py
 """
 
 import shutil
@@ -394,6 +395,11 @@ class RunDir:
         """
         length = (self.lengths() if lengths is None else lengths).get(log, 0)
         return files.read_lines(self.path / log, length) if length else iter(())
+
+    def placed_lines(self, log: str) -> Iterator[tuple[int, dict[str, Json]]]:
+        """Return the committed records of one of LOGS, each behind its place in bytes."""
+        length = self.lengths().get(log, 0)
+        return files.read_placed_lines(self.path / log, length) if length else iter(())
 
     def last_checkpoint(self) -> Path | None:
         """Return the newest complete checkpoint; None if there is none."""

@@ -8,6 +8,7 @@ from ttrl_cli.records import Json
 from ttrl_cli.report.page.changes import change
 from ttrl_cli.report.page.health import Series, Sign, signs
 from ttrl_cli.report.page.lineage import Node
+from ttrl_cli.report.summary import Summary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,17 @@ def best_sentences(
         sentences.append(f"It was made from {parent.id}{had}{by}.")
     sentences.append(f"It is {_times(found.generations)} away from its seed.")
     return sentences
+
+
+def held_out_sentences(summary: Summary) -> list[str]:
+    """Say what held-out trials say of the best solution, and whether the run went on after that."""
+    found = None if summary.best is None else summary.best.held_out
+    sentences = []
+    if found is not None and found.score is not None:
+        sentences.append(f"On held-out trials it scores {shown_score(found.score, found.error)}.")
+    elif found is not None:
+        sentences.append(f"On held-out trials it is not valid: {found.status}: {found.reason}.")
+    return [*sentences, *([f"Held-out scores were {summary.went_on}."] if summary.went_on else [])]
 
 
 def health_sentences(

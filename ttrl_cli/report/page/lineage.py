@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
-from ttrl_cli.grading.parse import Malformed, find_solution
+from ttrl_cli.grading.solution_text import read_again
 from ttrl_cli.problem import Problem
 from ttrl_cli.records import Json, State
 from ttrl_cli.rundir import RunDir
@@ -56,7 +55,7 @@ def nodes(run: RunDir, problem: Problem, states: dict[str, State]) -> Iterator[N
     made = {attempt["id"] for attempt in attempts}
     yield from _before([state for id_, state in states.items() if id_ not in made])
     for attempt in attempts:
-        yield _attempt(attempt, problem, states.get(attempt["id"]))
+        yield _attempt(attempt, problem, states)
 
 
 def _before(earlier: list[State]) -> Iterator[Node]:
@@ -74,8 +73,8 @@ def _before(earlier: list[State]) -> Iterator[Node]:
         )
 
 
-def _attempt(line: dict[str, Json], problem: Problem, state: State | None) -> Node:
-    verdict = line["verdict"]
+def _attempt(line: dict[str, Json], problem: Problem, states: dict[str, State]) -> Node:
+    verdict, state, parent = line["verdict"], states.get(line["id"]), states.get(line["parent"])
     node = Node(
         id=line["id"],
         parent=line["parent"],
@@ -89,7 +88,11 @@ def _attempt(line: dict[str, Json], problem: Problem, state: State | None) -> No
         kept=state is not None,
         texts={"text": line["text"], "reason": verdict["reason"]},
     )
-    own = {"solution": _parsed(line, problem)} if state is None else _of_state(state)
+    if state is None:  # the archive did not take it in
+        above = "" if parent is None else parent.solution
+        own = {"solution": read_again(problem, line, above)}
+    else:
+        own = _of_state(state)
     return replace(node, texts=node.texts | own)
 
 
@@ -101,19 +104,3 @@ def _of_state(state: State) -> dict[str, str]:
         "output": state.output,
         "feedback": state.feedback,
     }
-
-
-def _parsed(line: dict[str, Json], problem: Problem) -> str:
-    """Return the solution of an attempt that the archive did not take in; empty without one."""
-    solution: Any = problem.spec.solution
-    try:
-        found = find_solution(
-            line["text"],
-            solution.kind,
-            solution.language,
-            entry=solution.entry,
-            finished=line["finished"],
-        )
-    except Malformed:
-        return ""
-    return found.text

@@ -12,12 +12,13 @@ from ttrl_cli.report.page.findings import (
     Found,
     best_sentences,
     health_sentences,
+    held_out_sentences,
     signs_json,
 )
 from ttrl_cli.report.page.lineage import Node, nodes, read_states
 from ttrl_cli.report.page.texts import MAX_CHARACTERS, Texts
 from ttrl_cli.report.summary import summarise
-from ttrl_cli.rundir import RunDir, files
+from ttrl_cli.rundir import RunDir
 from ttrl_cli.sampler.registry import is_replay
 
 
@@ -51,7 +52,10 @@ def search_run(run: RunDir) -> tuple[dict[str, Json], list[str]]:
         "metrics": metrics,
         "best": best,
         "unverified": problem.spec.evaluator is not None,
-        "findings": _findings(best, all_nodes, number_of, first, problem),
+        "findings": [
+            *_findings(best, all_nodes, number_of, first, problem),
+            *held_out_sentences(summary),
+        ],
         "health": {"text": said, "signs": signs_json(seen)},
     }
     return data, texts.parts()
@@ -123,14 +127,14 @@ def _best(
     verdict = run.best.verdict()
     if verdict is None:
         return None
-    held_out = run.best.folder / "held_out.json"
+    held_out = run.best.held_out()
     return {
         "id": verdict["id"],
         "node": number_of.get(verdict["id"], _best_node(problem, all_nodes)),
         "score": verdict["score"],
         "error": verdict.get("error"),
         "metrics": verdict["metrics"],
-        "held_out": files.read_checked(held_out) if held_out.exists() else None,
+        "held_out": None if held_out is None else held_out.as_json(),
         "certificate": _certificate(run),
         "data": _short(run.best.data()),
     }

@@ -31,7 +31,7 @@ function searchFacts(run) {
     ["best", best ? scoreOf(run, best.score, best.error) : "none"],
     ["best known", summary.best_known === null ? null : score(summary.best_known)],
     ["certified", summary.best && summary.best.certified !== null ? score(summary.best.certified) : null],
-    ["held out", best && best.held_out ? withError(best.held_out.score ?? null, best.held_out.error) : null],
+    ["held out", best && best.held_out ? heldOut(best.held_out) : null],
     ["seed", summary.seed_score === null ? null : scoreOf(run, summary.seed_score)],
     ["samples", count(summary.samples)],
     ["valid", percent(summary.valid / Math.max(1, summary.samples))],
@@ -39,6 +39,10 @@ function searchFacts(run) {
     ["tokens", summary.tokens ? count(summary.tokens) : null],
     ["time", duration(summary.seconds)],
   ];
+}
+
+function heldOut(found) {
+  return found.score === null ? "not valid" : withError(found.score, found.error);
 }
 
 function found(run, best, choose) {
