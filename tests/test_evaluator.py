@@ -112,6 +112,14 @@ def test_lists_and_comparisons_mark_it(judged: Path) -> None:
     assert ttrl("compare", judged, "--json").json["unverified"] is True
 
 
+def test_shortlist_marks_it(judged: Path) -> None:
+    """Solutions that are evaluated again are still what the evaluator said of them."""
+    done = ttrl("verify", judged, "--top", 1, "--repeat", 1)
+    assert done.code == 0, done.err
+    assert done.out.count("0.7 unverified") == 2
+    assert ttrl("verify", judged, "--top", 1, "--repeat", 1, "--json").json["unverified"] is True
+
+
 def test_report_marks_it(judged: Path) -> None:
     """The report's sentences, facts and lists have the mark."""
     assert ttrl("report", judged).code == 0

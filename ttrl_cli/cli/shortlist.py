@@ -125,15 +125,17 @@ def _table(found: "Shortlist") -> list[str]:
 
 
 def _cells(row: "Ranked") -> list[str]:
-    from ttrl_cli.figures import number, with_error
+    from ttrl_cli.figures import shown_score, with_error
 
     solution, mean, by = row.solution, row.mean, row.difference
     return [
         "" if row.rank is None else str(row.rank),
         solution.id,
-        "not valid" if mean is None else with_error(mean.value, mean.error),
+        "not valid"
+        if mean is None
+        else shown_score(mean.value, mean.error, unverified=row.unverified),
         "" if by is None else with_error(by.value, by.error),
-        number(solution.score),
+        shown_score(solution.score, unverified=row.unverified),
         row.reason or ("drawn" if solution.picked == "random" else ""),
     ]
 

@@ -1,7 +1,7 @@
 """Solutions that were measured again, ranked by their means. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ttrl_cli.problem import Problem
 from ttrl_cli.records import Json
@@ -22,6 +22,7 @@ class Ranked:
             of the first, and without a rank.
         scores: Its score on each trial; None where it was not measured, or is not valid.
         reason: Why it is not valid; empty if it is.
+        unverified: Whether its scores are what its own process said.
     """
 
     rank: int | None
@@ -30,6 +31,7 @@ class Ranked:
     difference: Estimate | None
     scores: tuple[float | None, ...]
     reason: str
+    unverified: bool = False
 
     def as_json(self) -> dict[str, Json]:
         """Return the fields of its line of JSON."""
@@ -46,6 +48,7 @@ class Ranked:
             "reason": self.reason,
             "search_score": solution.score,
             "solution": solution.text,
+            **({"unverified": True} if self.unverified else {}),
         }
 
 
@@ -63,7 +66,10 @@ def ranked(
         done: What was measured, by (id, trial).
         trials: How many trials there are.
     """
-    rows = [_row(solution, done, trials) for solution in solutions]
+    spec = problem.spec
+    # what a command measures instead is its own word, and trusted
+    unverified = spec.evaluator is not None and spec.measure is None
+    rows = [replace(_row(solution, done, trials), unverified=unverified) for solution in solutions]
     places = sorted(range(len(rows)), key=lambda at: _order(problem, rows[at]))
     found: list[Ranked] = []
     for at in places:
@@ -73,15 +79,7 @@ def ranked(
             continue
         first = rows[places[0]]
         by = None if row is first else _difference(row, first, done)
-        ranked_ = Ranked(
-            rank=len(found) + 1,
-            solution=row.solution,
-            mean=row.mean,
-            difference=by,
-            scores=row.scores,
-            reason="",
-        )
-        found.append(ranked_)
+        found.append(replace(row, rank=len(found) + 1, difference=by))
     return found
 
 
