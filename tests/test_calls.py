@@ -251,3 +251,44 @@ def test_inputs_that_are_no_inputs(sandbox: Sandbox, value: Any, why: str):
     """An input of another kind is the problem's mistake, and says so."""
     with pytest.raises(TypeError, match=why):
         call(sandbox, "def run(x): return x", value)
+
+
+@EVERYWHERE
+@pytest.mark.parametrize(
+    "returned", ["10**4300", "[0, -10**4300]", "{'a': [None, 10**5000]}", "True + 10**9999"]
+)
+def test_an_integer_too_long_to_be_read(sandbox: Sandbox, returned: str):
+    """An integer too long to be read back is malformed; the longest that is not is data."""
+    found = call(sandbox, f"def run():\n    return {returned}")
+    assert found.status == "malformed"
+    assert found.reason == "the data holds an integer of more than 4300 digits"
+    assert call(sandbox, "def run():\n    return [10**4300 - 1]").data == [10**4300 - 1]
+
+
+@EVERYWHERE
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ({"n": {1, 2}}, "the argument 'n': a set cannot be given to a candidate"),
+        ({"a": 1, "b": [{"c": b"x"}]}, "the argument 'b': a bytes cannot be given to a candidate"),
+        ({"n": [10**4300]}, "the argument 'n': an integer of more than 4300 digits"),
+        ({"n": np.array(["x"])}, "the argument 'n': an array of <U1"),
+    ],
+)
+def test_a_bad_argument_is_named(sandbox: Sandbox, value: Any, why: str):
+    """What no candidate can be given is refused with the name of the argument."""
+    with pytest.raises(TypeError) as error:
+        call(sandbox, "def run(): pass", value)
+    assert str(error.value).startswith(why)
+
+
+@EVERYWHERE
+@pytest.mark.parametrize("kind", ["an array", "lists"])
+def test_an_input_larger_than_the_memory_is_an_outcome(sandbox: Sandbox, kind: str):
+    """An input that does not fit into the program's memory fails the call, and no more."""
+    value = {"x": np.zeros(300 << 20, np.uint8) if kind == "an array" else [[0.5] * 8] * 900_000}
+    small = LIMITS.model_copy(update={"memory_mb": 64, "seconds": 60})
+    found = call(sandbox, "def run(x):\n    return len(x)", value, small)
+    assert found.status == "memory"
+    assert "memory" in found.reason or "64 MiB" in found.reason
+    assert call(sandbox, "def run(x):\n    return len(x)", {"x": [1, 2]}).data == 2

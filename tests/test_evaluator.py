@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests._helpers import Done, read_lines, ttrl, write_lines, write_problem
+from tests._browser import opened
+from tests._helpers import Done, read_lines, solve, ttrl, write_lines, write_problem
 from ttrl_cli.errors import ProblemError
 from ttrl_cli.problem import load_problem
 from ttrl_cli.prompts import solve_messages
@@ -87,6 +88,54 @@ def test_evaluators_score_is_unverified_wherever_it_is_shown(tmp_path: Path) -> 
     assert ttrl("verify", folder, folder / "seed.txt", "--json").json["unverified"] is True
     refused = ttrl("verify", folder, folder / "seed.txt", "--certify")
     assert (refused.code, "has no certify" in refused.err) == (2, True)
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A search whose scores an evaluator gave: 0.7, made from 0.2."""
+    folder = tmp_path_factory.mktemp("judged")
+    better = PROGRAM.replace("return 2", "return 7")
+    problem = _write(folder / "p")
+    done = solve(problem, folder / "run", [f"```python\n{better}```"], "--steps", 1, "--groups", 1)
+    assert done.code == 0, done.err
+    return folder / "run"
+
+
+def test_lists_and_comparisons_mark_it(judged: Path) -> None:
+    """`ls`, `compare` and the ancestry in `show` say of each score that nobody verified it."""
+    assert "0.7 unverified" in ttrl("ls", judged.parent).out
+    assert ttrl("ls", judged.parent, "--json").json["unverified"] is True
+    assert "0.2 unverified  (seed.0" in ttrl("show", judged).out
+    compared = ttrl("compare", judged).out
+    assert compared.splitlines()[0].endswith("maximize, scores are unverified")
+    assert "Best score at equal cost (median) unverified" in compared
+    assert ttrl("compare", judged, "--json").json["unverified"] is True
+
+
+def test_report_marks_it(judged: Path) -> None:
+    """The report's sentences, facts and lists have the mark."""
+    assert ttrl("report", judged).code == 0
+    page = (judged / "report.html").read_text()
+    assert "The best score is 0.7 unverified (higher is better)" in page
+    assert "(score 0.2 unverified)" in page
+    assert '"unverified": true, "findings"' in page
+    with opened(judged / "report.html") as page_opened:
+        said = page_opened.text()
+    assert said.count("0.7 unverified") >= 3
+    assert "0.2 unverified" in said
+
+
+def test_package_for_a_reviewer_marks_it(judged: Path, tmp_path: Path) -> None:
+    """Its README says that the score is unverified, and its command runs the program itself."""
+    done = ttrl("export", judged, "--solution", tmp_path / "package")
+    assert done.code == 0, done.err
+    readme = (tmp_path / "package" / "README.md").read_text()
+    assert "a solution with score 0.7 unverified\n" in readme
+    assert "ttrl verify problem solution.py\n" in readme
+    assert "score 0.7 unverified." in readme
+    assert "is valid" not in readme
+    given = [tmp_path / "package" / name for name in ("problem", "solution.py")]
+    assert ttrl("verify", *given).out.startswith("evaluated\n  score       0.7 unverified")
 
 
 def test_verified_scores_are_shown_as_before(tmp_path: Path) -> None:
@@ -286,3 +335,21 @@ def test_copies_of_a_program_are_known_by_their_text(tmp_path: Path) -> None:
     ttrl("solve", folder, "--sampler", f"replay:{replay}", "--out", run, *bounds)
     archive = read_lines(run / "archive.jsonl")
     assert [child["score"] for child in archive[1]["children"]] == [0.3]
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("raise RuntimeError('at the top')\ndef evaluate(path): return 1\n", "at the top"),
+        ("import no_such_module\ndef evaluate(path): return 1\n", "no_such_module"),
+        ("from math import pi as evaluate\n", "it has no function 'evaluate'"),
+        ("async def judge(path): return {}\nevaluate = judge\n", "must not be async"),
+        ("async def evaluate(path): return {}\n", "must not be async"),
+    ],
+)
+def test_evaluator_that_cannot_run_is_named(code: str, why: str, tmp_path: Path) -> None:
+    """An evaluator that fails before any program is run is at fault, and not the seed."""
+    done = ttrl("check", _write(tmp_path / "p", code))
+    assert done.code == 2
+    assert "problem.yaml: verifier.evaluate: " in done.err
+    assert why in done.err

@@ -15,6 +15,7 @@ from ttrl_cli.grading.grader import ProblemGrader
 from ttrl_cli.grading.trial import Trial, TrialSpec
 from ttrl_cli.problem import load_problem
 from ttrl_cli.records import Job, Status, Verdict
+from ttrl_cli.sandbox.calls import Outcome
 
 SECRET = "a secret for tests alone"
 WRONG = "print(1)\n"
@@ -38,6 +39,13 @@ def grade(folder: Path, *texts: str, secret: str = SECRET) -> list[Verdict]:
 def measured(folder: Path, code: str, text: str = SUM, **keys: Any) -> Verdict:
     """Grade one solution by a measure."""
     return grade(write_measured(folder, code, **keys), text)[0]
+
+
+def shown_calls(folder: Path, code: str, text: str) -> tuple[Outcome, ...]:
+    """Measure one solution; return how its calls ended, as people are shown them."""
+    problem = load_problem(write_measured(folder, code))
+    with ProblemGrader(problem, workers=1, secret=SECRET) as grader:
+        return grader.measure(text).calls
 
 
 def test_making_inputs_is_not_timed(tmp_path: Path):
@@ -122,12 +130,17 @@ BAD = [
         "measure",
         "either function or command",
     ),
-    ({"measure": {"function": "measure.py:measure", "timed": True}}, MEASURE, "measure", "timed"),
+    (
+        {"measure": {"function": "measure.py:measure", "timed": True}},
+        MEASURE,
+        "measure.timed",
+        "unknown key",
+    ),
     ({"measure": {"command": ["no-such-program"]}}, MEASURE, "measure.command", "no such program"),
     (
         {"measure": {"function": "measure.py:measure", "seconds": 0}},
         MEASURE,
-        "measure",
+        "measure.seconds",
         "greater than 0",
     ),
     ({"measure": None, "inputs": "public"}, MEASURE, "inputs", "goes with measure"),
@@ -140,6 +153,23 @@ BAD = [
         "KeyError: 'x' (after 1 call: 1 ok)",
     ),
     ({}, "def measure(candidate, trial): return {1, 2}", "measure", "holds a set"),
+    ({}, "def measure(candidate, trial): candidate.run('1 2')", "measure", "without `return`?"),
+    ({}, "async def measure(candidate, trial): return 1", "measure", "must not be async"),
+    ({}, "import os\ndef measure(candidate, trial): os._exit(0)", "measure", "worker died"),
+    (
+        {},
+        "def measure(candidate, trial): return candidate.run('1', seconds=0).ok",
+        "measure",
+        "ValueError: seconds=0: Input should be greater than 0",
+    ),
+    (
+        {"measure": {"command": ["./measure.py"]}},
+        MEASURE,
+        "measure.command",
+        "measure.py is not executable: chmod +x ./measure.py",
+    ),
+    ({"statement": "{{ settings.count }} sums"}, MEASURE, "statement", "declares none"),
+    ({"settings": {"my-name": 3}}, MEASURE, "settings.my-name", "letters, digits and _,"),
     ({}, "def measure(candidate, trial): return float('nan')", "measure", "nan"),
     ({}, "def measure(candidate, trial): return candidate.run(7)", "measure", "text or a dict"),
     (
@@ -356,6 +386,42 @@ def test_a_run_keeps_its_secret(tmp_path: Path, secret_file: Path):
     assert "secret is missing" in done.err
 
 
+def test_another_secret_is_not_taken_for_the_runs(tmp_path: Path, secret_file: Path):
+    """A run whose secret was changed is not resumed: its scores would be of other trials."""
+    problem, run = write_measured(tmp_path / "p"), tmp_path / "r"
+    options = ["--steps", 1, "--groups", 1, "--secret-file", secret_file]
+    assert solve(problem, run, [fenced(WRONG)], *options).code == 0
+    (run / "secret").write_text("another secret, as long\n")
+    done = ttrl("resume", run, "--steps", 2)
+    assert done.code == 2
+    assert f"{run / 'secret'} holds another secret than when the run began" in done.err
+    (run / "secret").write_text(f"{SECRET}\n")
+    assert ttrl("resume", run, "--steps", 2).code == 0
+
+
+def test_a_comparison_says_that_trials_differ(tmp_path: Path, secret_file: Path):
+    """Runs that drew their trials from different secrets are compared with a warning."""
+    problem = write_measured(tmp_path / "p")
+    for name, options in {"a": ["--secret-file", secret_file], "b": []}.items():
+        options += ["--steps", 1, "--groups", 1]
+        assert solve(problem, tmp_path / name, [fenced(WRONG)], *options).code == 0
+    told = ttrl("compare", tmp_path / "a", tmp_path / "b")
+    assert "the runs were measured on trials of different secrets" in told.err
+    assert "secrets" not in ttrl("compare", tmp_path / "a", tmp_path / "a").err
+
+
+def test_a_package_says_that_its_trial_is_another(tmp_path: Path):
+    """The README of a measured run's package says what its command measures, and can be checked."""
+    problem, run = write_measured(tmp_path / "p"), tmp_path / "r"
+    assert solve(problem, run, [fenced(SUM)], "--steps", 1, "--groups", 1).code == 0
+    done = ttrl("export", run, "--solution", tmp_path / "package")
+    assert done.code == 0, done.err
+    readme = (tmp_path / "package" / "README.md").read_text()
+    assert "ttrl verify problem solution.py\n" in readme
+    assert "measured on the run's own trial, which is drawn from its secret" in readme
+    assert not (tmp_path / "package" / "secret").exists()
+
+
 def test_a_warm_start_takes_the_secret(tmp_path: Path, secret_file: Path):
     """A run that starts from another one measures on its trials, and on no others."""
     problem, run = write_measured(tmp_path / "p"), tmp_path / "run"
@@ -414,6 +480,7 @@ def test_one_trial_is_shown(tmp_path: Path, secret_file: Path):
     assert (zero.json["trial"], one.json["trial"], zero.json["data"]) == (0, 1, {"right": 0})
     reasons = [[call["reason"] for call in done.json["calls"]] for done in (zero, one)]
     assert reasons[0] != reasons[1]
+    assert "ValueError: invalid literal for int()" in ttrl("measure", problem, wrong).out
     shown = ttrl("measure", problem, problem / "seed.txt")
     assert shown.code == 0
     assert shown.out.count(" ok ") == 3
@@ -553,6 +620,29 @@ def test_copies_are_known_by_their_identity(tmp_path: Path):
         ("cpp", 'auto s = "// x";', 'auto s = "// y";', False),
         ("cpp", 'auto s = R"(/* x */)";', 'auto s = R"(/* y */)";', False),
         ("cpp", "char c = '\"'; // a", "char c = '\"'; // b", True),
+        ("cpp", 'puts("a      b");', 'puts("a b");', False),
+        ("cpp", 'puts("a b");', 'puts( "a b" ) ;', True),
+        ("cpp", "int a;int b;", "int a;/**/int b;// c", True),
+        ("cpp", "return a+b;", "return a + b ;", True),
+        ("cpp", "return a+ +b;", "return a++b;", False),
+        ("cpp", "int ab;", "int a b;", False),
+        ("cpp", 'auto s = R"x(a  b)x";', 'auto s = R"x(a b)x";', False),
+        ("cpp", 'auto s = R"(a\\\nb)";', 'auto s = R"(ab)";', False),
+        ("cpp", 'auto s=u8R"y()" //)y";', 'auto s = u8R"y()" //)y" ; // z', True),
+        ("cpp", "int n = 1'000;  // it's", "int n=1'000;", True),
+        ("cpp", "int a\\\nb;", "int ab;", True),
+        ("cpp", "// a \\\nint b;\nint c;", "int c;", True),
+        ("cpp", "#define A 1\nint a;", "# define A /* x\n */ 1  // y\n\n  int a;", True),
+        ("cpp", "#define A int a;\n", "#define A\nint a;\n", False),
+        ("cpp", "#define F(x) x\n", "#define F (x) x\n", False),
+        ("cpp", "#define A 1 \\\n + 2\nint a;", "#define A 1+2\nint a;", True),
+        ("cpp", "a = b; /* never closed", "a = b;", False),
+        ("cpp", "x = 'a'; y = ' ';", "x = 'a'; y = '  ';", False),
+        ("json", "[1,2]", "[1, 2]\n", True),
+        ("json", '{"a": 1, "b": [2]}', '{"b":[2],"a":1}', True),
+        ("json", "[1, 2]", "[2, 1]", False),
+        ("json", '{"a": "x y"}', '{"a": "x  y"}', False),
+        ("text", "a  b\n", "a b", True),
     ],
 )
 def test_comments_and_blanks_do_not_count(
@@ -561,5 +651,77 @@ def test_comments_and_blanks_do_not_count(
     """Two texts are one solution if comments and blanks alone tell them apart."""
     from ttrl_cli.grading.identity import identity
 
-    problem = load_problem(write_measured(tmp_path / "p", language=language))
+    kind = language if language in ("json", "text") else "program"
+    solution = {"kind": kind} | ({"language": language} if kind == "program" else {})
+    problem = load_problem(write_measured(tmp_path / "p", solution=solution))
     assert (identity(problem, one, None) == identity(problem, other, None)) is same
+
+
+def test_candidates_may_be_called_by_inputs_and_stop(tmp_path: Path):
+    """Inputs that are made as they are needed, by a reference, hold up nobody."""
+    measure = (
+        "def measure(candidate, trial):\n"
+        "    ref = trial.program('print(int(input()) + 1, end=\"\")')\n"
+        "    inputs = (ref.run(str(n)).output for n in range(9))\n"
+        "    row = candidate.map(inputs, stop=lambda o: ref.run(o.output).output == '6')\n"
+        "    return {'right': [o.output for o in row] == list('12345')}\n"
+    )
+    assert measured(tmp_path / "p", measure, "print(input(), end='')").score == 1.0
+
+
+def test_calls_behind_the_stop_are_ended(tmp_path: Path):
+    """Calls behind the outcome that stops a row neither go on nor use up measure.seconds."""
+    source = "import time\nn = int(input())\ntime.sleep(0.2 if n == 0 else 3600)\n"
+    measure = (
+        "def measure(candidate, trial):\n"
+        "    row = candidate.map(['0', '1', '2'], stop=lambda o: True)\n"
+        "    return {'right': len(row) == 1 and candidate.run('0').ok}\n"
+    )
+    keys = {
+        "limits": {"seconds": 300, "memory_mb": 512},
+        "measure": {"function": "measure.py:measure", "seconds": 300},
+    }
+    assert measured(tmp_path / "p", measure, source, **keys).score == 1.0
+
+
+def test_only_the_last_call_is_kept_whole(tmp_path: Path):
+    """Of the calls before it, what people look at is the end of the output, and no data."""
+    measure = (
+        "def measure(candidate, trial):\n"
+        "    rows = [candidate.run({}) for _ in range(2)] + candidate.map([{}, {}])\n"
+        "    return {'right': sum(len(o.output) == o.data['n'] for o in rows)}\n"
+    )
+    source = "def run():\n    print('x' * 99_999)\n    return {'n': 100_000}\n"
+    calls = shown_calls(tmp_path / "p", measure, source)
+    assert [len(outcome.output) for outcome in calls] == [2000, 2000, 2000, 100_000]
+
+
+def test_check_sees_a_thread_that_calls_late(tmp_path: Path):
+    """A thread that calls a candidate long after its measure has returned is a finding."""
+    measure = (
+        "import threading\n"
+        "kept = []\n"
+        "def measure(candidate, trial):\n"
+        "    for old in kept:\n"
+        "        thread = threading.Thread(target=old.run, args=('1 2',))\n"
+        "        thread.start()\n"
+        "        thread.join()\n"
+        "    kept[:] = [candidate]\n"
+        "    return {'right': 0}\n"
+    )
+    done = ttrl("check", write_measured(tmp_path / "p", measure), "--json")
+    assert done.code == 2
+    found = {finding["attack"]: finding["what"] for finding in done.json["findings"]}
+    assert "after measure has returned" in found["a thread that measure left behind"]
+
+
+def test_too_much_on_standard_error_is_named(tmp_path: Path):
+    """A call that floods standard error is told so."""
+    source = "import sys\nfor _ in range(99):\n    sys.stderr.write('x' * 100_000)\n"
+    measure = (
+        "def measure(candidate, trial):\n"
+        "    why = candidate.run('').reason\n"
+        "    return {'right': why == 'printed more than 1 MiB on standard error'}\n"
+    )
+    limits = {"seconds": 10, "memory_mb": 512, "output_mb": 1}
+    assert measured(tmp_path / "p", measure, source, limits=limits).score == 1.0

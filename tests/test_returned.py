@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests._helpers import command, ttrl, write_lines, write_problem
+from tests._helpers import command, read_lines, solve, ttrl, write_lines, write_problem
 from ttrl_cli.grading.verifier import Checker
 from ttrl_cli.problem import load_problem
 from ttrl_cli.records import Status
@@ -233,3 +233,40 @@ def test_verify_refuses_it(tmp_path: Path):
     done = ttrl("verify", problem, tmp_path / "s.json", "--json")
     assert (done.code, done.json["valid"]) == (4, False)
     assert "'too long: 4 numbers' and not data" in done.json["reason"]
+
+
+DIGITS = "9" * 4000
+JSON = {"kind": "json"}
+HUGE = {
+    # name: what verify returns of two integers that were read
+    "alone": "data[0] * data[1]",
+    "in a list": "[0, data[0] * data[1]]",
+    "in an object": "{'a': {'b': -data[0] * data[1]}}",
+    "beside a remark": "(data, data[0] * data[1])",
+}
+
+
+@pytest.mark.parametrize("returned", HUGE.values(), ids=HUGE)
+def test_an_integer_too_long_to_be_written(tmp_path: Path, returned: str):
+    """A product of too many digits is refused with a reason, and the run goes on and resumes."""
+    verify = f"def verify(data):\n    return {returned}\n\ndef score(data):\n    return 1.0\n"
+    problem = write_problem(tmp_path / "p", verify, seed="[1, 2]", solution=JSON)
+    replay = [f"[{DIGITS}, {DIGITS}]", "[3, 4]"]
+    done = solve(problem, tmp_path / "run", replay, "--steps", 1, "--groups", 1, "--group-size", 2)
+    assert done.code == 0, done.err
+    first, second = (line["verdict"] for line in read_lines(tmp_path / "run" / "attempts.jsonl"))
+    assert (first["status"], second["status"]) == ("invalid", "ok")
+    assert first["reason"] == (
+        "verifier returned what cannot be kept: the data holds an integer of more than 4300 digits"
+    )
+
+
+def test_check_tries_long_integers(tmp_path: Path):
+    """A verifier whose arithmetic leaves what can be written is found out."""
+    verify = (
+        "def verify(data):\n    return [x * x for x in data]\n\ndef score(data):\n    return 1\n"
+    )
+    problem = write_problem(tmp_path / "p", verify, seed="[1, 2]", solution=JSON)
+    done = ttrl("check", problem, "--json")
+    found = [one["attack"] for one in done.json["findings"]]
+    assert "an integer of 4,000 digits for its first number" in found

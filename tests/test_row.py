@@ -120,3 +120,39 @@ def test_nothing_behind_the_last_one_counts(cores: Cores):
         return outcome.output == "0"
 
     assert outputs(Row(call, ["0", "1"], stop).run(cores, 1, Clock(), 1)) == ["0"]
+
+
+@pytest.mark.parametrize("names", ["a", "abc"])
+def test_inputs_and_stop_may_call(tmp_path: Path, helpers: int, names: str):
+    """The problem's code that makes inputs, or looks at outcomes, may call a candidate itself."""
+    cores = Cores(tmp_path, names)
+
+    def inner(value: str) -> str:
+        return outputs(Row(said, [value], None).run(cores, len(names), Clock(), 0))[0]
+
+    inputs = (inner(str(number)) for number in range(6))
+    row = Row(said, inputs, lambda outcome: inner(outcome.output) == "4")
+    found: list[list[Outcome]] = []
+    thread = threading.Thread(
+        target=lambda: found.append(row.run(cores, len(names), Clock(), helpers)), daemon=True
+    )
+    thread.start()
+    thread.join(PATIENCE)
+    assert [outputs(outcomes) for outcomes in found] == [list("01234")]
+
+
+def test_what_is_behind_the_last_one_is_ended(cores: Cores):
+    """A call that is under way when stop says so is ended, and not waited for."""
+    begun, ended = threading.Event(), threading.Event()
+
+    def call(value: Input) -> Outcome:
+        if value == "1":
+            begun.set()
+            assert ended.wait(PATIENCE)
+        return said(value)
+
+    def stop(outcome: Outcome) -> bool:
+        return begun.wait(PATIENCE) and outcome.output == "0"
+
+    row = Row(call, ["0", "1"], stop, ended.set)
+    assert outputs(row.run(cores, 1, Clock(), 1)) == ["0"]

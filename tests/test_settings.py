@@ -134,7 +134,8 @@ def test_statement_names_values(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="unknown setting; known: n"):
         filled("{{ settings.m }}", {"n": 3})
     plain = write_problem(tmp_path / "q", statement="{{ settings.n }}")
-    assert load_problem(plain).statement == "{{ settings.n }}"
+    with pytest.raises(ProblemError, match="unknown setting; the problem declares none"):
+        load_problem(plain)
 
 
 def test_functions_and_template_are_told(tmp_path: Path) -> None:
@@ -216,6 +217,50 @@ def test_resumed_run_scores_with_its_settings(tmp_path: Path) -> None:
     assert (refused.code, "a run keeps the settings" in refused.err) == (2, True)
     other = _solve(folder, tmp_path / "other", "--from", run)
     assert (other.code, "has settings {'factor': 10}" in other.err) == (2, True)
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two runs of one problem, with the factors 1 and 10, of which only the second was given."""
+    folder = tmp_path_factory.mktemp("two")
+    statement = "Times {{ settings.factor }}."
+    problem = write_problem(
+        folder / "p", TIMES, settings={"factor": 1, "note": "x"}, statement=statement
+    )
+    plain, given = folder / "plain", folder / "given"
+    assert _solve(problem, plain).code == 0
+    assert _solve(problem, given, "--set", "factor=10", "--set", "note=a b").code == 0
+    return plain, given
+
+
+def test_package_checks_with_the_settings(two: tuple[Path, Path], tmp_path: Path) -> None:
+    """A reviewer's command has the run's settings, and gives the run's score."""
+    package = tmp_path / "package"
+    done = ttrl("export", two[1], "--solution", package)
+    assert done.code == 0, done.err
+    readme = (package / "README.md").read_text()
+    command = "ttrl verify problem solution.txt --set factor=10 --set 'note=a b'\n"
+    assert command in readme
+    assert "valid, score 80." in readme
+    lineage = json.loads((package / "lineage.json").read_text())["solutions"]
+    assert "Times 10." in json.dumps(lineage)
+
+
+def test_settings_set_arms_apart(two: tuple[Path, Path]) -> None:
+    """Runs with other settings are not pooled, but arms of a comparison."""
+    arms = ttrl("compare", *two, "--json").json["arms"]
+    assert [arm["label"] for arm in arms] == [
+        "set factor 1, set note x",
+        "set factor 10, set note a b",
+    ]
+
+
+def test_report_has_the_settings(two: tuple[Path, Path]) -> None:
+    """The statement and the prompts of a report are those that the run asked."""
+    assert ttrl("report", two[1]).code == 0
+    page = (two[1] / "report.html").read_text()
+    assert "Times 10." in page
+    assert "Times 1." not in page
 
 
 @pytest.mark.parametrize(

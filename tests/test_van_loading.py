@@ -24,19 +24,19 @@ def _load(name: str) -> Any:
     return load_module(FOLDER / f"{name}.py", f"van_loading_{name}")
 
 
-def _case(vans: Any, sizes: tuple[int, ...] = (6, 5, 4), failed: str = "") -> dict[str, Any]:
-    return {"sizes": list(sizes), "capacity": 10, "vans": vans, "failed": failed}
+def _figures(vans: Any, sizes: tuple[int, ...] = (6, 5, 4)) -> Any:
+    return _load("verify").figures({"sizes": list(sizes), "capacity": 10}, vans)
 
 
 def test_vans_are_counted() -> None:
     """Parcels of one number share a van; the bound is the sum over the capacity, rounded up."""
-    verify = _load("verify")
-    cases = [_case([0, 1, 0]), _case([7, 3, 5]), _case([0, 0], (5, 5))]
-    assert verify.verify(cases) == [
+    found = [_figures([0, 1, 0]), _figures([7, 3, 5]), _figures(np.zeros(2, np.int8), (5, 5))]
+    assert found == [
         {"vans": 2, "filled": 2},
         {"vans": 3, "filled": 2},
         {"vans": 1, "filled": 1},
     ]
+    assert _load("verify").verify(found) is found
 
 
 def test_score_is_the_mean_ratio() -> None:
@@ -63,18 +63,24 @@ def test_score_is_the_mean_ratio() -> None:
         (None, "expected a list of 3 vans"),
         ({"0": 1}, "expected a list of 3 vans"),
         ("012", "expected a list of 3 vans"),
+        (np.zeros(4, np.int8), "expected a list of 3 vans"),
+        (np.zeros((1, 3), np.int8), "expected a list of 3 vans"),
+        (np.zeros((3, 1), np.int8), "expected a list of 3 vans"),
+        (np.array(0), "expected a list of 3 vans"),
+        (np.zeros(3), "the van of parcel 0 must be an integer"),
+        (np.zeros(3, bool), "the van of parcel 0 must be an integer"),
     ],
 )
 def test_what_is_no_loading_is_refused(vans: Any, why: str) -> None:
     """An answer of the wrong form, and a van that is too full, are refused by the list's number."""
     with pytest.raises(Invalid, match=re.escape(why)):
-        _load("verify").verify([_case([0, 1, 0]), _case(vans)])
+        _load("verify").verify([_figures([0, 1, 0]), _figures(vans)])
 
 
 def test_list_that_failed_is_refused() -> None:
     """A program that failed on one list is not valid, whatever it answered on others."""
     with pytest.raises(Invalid, match="list 2: too late"):
-        _load("verify").verify([_case([0, 1, 0]), _case(None, failed="too late")])
+        _load("verify").verify([_figures([0, 1, 0]), {"failed": "too late"}])
 
 
 def test_lists_are_as_the_statement_says() -> None:
@@ -112,19 +118,40 @@ def test_program_may_answer_with_an_array(tmp_path: Path) -> None:
     file.write_text(ARRAY)
     done = ttrl("measure", "van_loading", file, "--json", "--set", "cases=3", "--set", "parcels=9")
     assert (done.code, done.json["valid"], len(done.json["calls"])) == (0, True, 3)
-    assert [len(case["sizes"]) for case in done.json["data"]] == [9, 9, 9]
+    assert [case["vans"] for case in done.json["data"]] == [9, 9, 9]
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ("np.zeros(16_000_000, np.int8)", "list 1: returned more than 1 MiB"),
+        ("np.zeros(1_000_000, np.int8)", "list 1: expected a list of 9 vans"),
+        ("np.broadcast_to(np.int8(0), (9, 100_000))", "list 1: expected a list of 9 vans"),
+    ],
+)
+def test_answer_of_any_size_is_refused_at_once(tmp_path: Path, answer: str, why: str) -> None:
+    """An answer that is too long is refused by its length, and none is kept."""
+    file = tmp_path / "long.py"
+    file.write_text(f"import numpy as np\n\ndef load(sizes, capacity):\n    return {answer}\n")
+    done = ttrl("measure", "van_loading", file, "--json", "--set", "cases=3", "--set", "parcels=9")
+    assert done.code == 4
+    assert why in done.json["reason"]
+    assert len(json.dumps(done.json)) < 10_000
 
 
 def test_held_out_lists_are_others(tmp_path: Path) -> None:
     """Held-out lists are five times as many, and none of them is one of the search."""
     secret = tmp_path / "secret"
     secret.write_text("of a test, and of nothing else")
-    file = FOLDER / "seeds" / "first_van.py"
+    file = tmp_path / "telling.py"
+    file.write_text(
+        "def load(sizes, capacity):\n    print(sizes)\n    return [*range(len(sizes))]\n"
+    )
     options = ["--secret-file", secret, "--set", "cases=3", "--set", "parcels=30", "--json"]
     search, held, again = (
         [
-            case["sizes"]
-            for case in ttrl("measure", "van_loading", file, *options, *split).json["data"]
+            call["output"]
+            for call in ttrl("measure", "van_loading", file, *options, *split).json["calls"]
         ]
         for split in ([], ["--split", "held-out"], [])
     )

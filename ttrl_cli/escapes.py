@@ -30,6 +30,14 @@ def encodable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
+def brief(value: object, most: int = 80) -> str:
+    """Return the beginning of a value's repr; its type where it has none, as a huge integer."""
+    try:
+        return repr(value)[:most]
+    except Exception:  # noqa: BLE001 - it is the repr of anything, of the problem's own classes too
+        return f"a value of type {type(value).__name__}"
+
+
 def dumps(value: Any, *, indent: int | None = None) -> str:
     """Return strict JSON in ASCII without any control character but the line ends of an indent.
 

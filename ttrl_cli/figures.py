@@ -11,6 +11,22 @@ def number(value: float) -> str:
     return f"{value:.10g}"
 
 
+def shown_score(value: float, error: float | None = None, *, unverified: bool = False) -> str:
+    """Format a score for people: with its error if it has one, and marked if nobody verified it.
+
+    Args:
+        value: The score.
+        error: One standard error of it; None for none.
+        unverified: Whether it is what the solution's own process said.
+    """
+    return with_error(value, error) + marked(unverified=unverified)
+
+
+def marked(*, unverified: bool) -> str:
+    """Return what stands behind scores that nobody verified, and behind the names of such."""
+    return " unverified" if unverified else ""
+
+
 def with_error(value: float, error: float | None) -> str:
     """Format a value and its standard error: the error with two digits, the value to that place.
 

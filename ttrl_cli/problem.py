@@ -471,7 +471,7 @@ def _statement(file: Path, folder: Path, value: str, values: Mapping[str, Value]
     named = "\n" not in value and value.endswith((".md", ".txt"))
     text = _read(file, folder, "statement", value) if named else value
     try:
-        return settings.filled(text, values).strip() if values else text.strip()
+        return settings.filled(text, values).strip()
     except SettingError as error:
         why = f"names settings.{error.key}: {error.why}"
         raise ProblemError(file, "statement", why) from error
@@ -607,6 +607,9 @@ def _check_function(
     if function not in bound and "*" not in bound:
         raise ProblemError(file, key, f"{folder / name} has no function {function!r}")
     node = bound.get(function)
+    if isinstance(node, ast.AsyncFunctionDef):
+        why = "must not be async: it is called, and nobody awaits it"
+        raise ProblemError(file, key, f"{function} in {folder / name}:{node.lineno} {why}")
     if isinstance(node, ast.FunctionDef) and not _takes(len(arguments), node.args, spec):
         why = f"{function} in {folder / name}:{node.lineno} {takes(arguments)}"
         raise ProblemError(file, key, why + (", and may take settings" if spec.settings else ""))
@@ -619,7 +622,7 @@ def _bound_names(tree: ast.Module) -> dict[str, ast.AST]:
     """
     bound: dict[str, ast.AST] = {}
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             bound[node.name] = node
         elif isinstance(node, ast.Assign):
             bound |= {t.id: node for t in node.targets if isinstance(t, ast.Name)}

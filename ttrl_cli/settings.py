@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 Value: TypeAlias = bool | int | float | str
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _KEYS = ("default", "choices", "min", "max", "help")
 _TYPES: dict[type, str] = {
     bool: "true or false",
@@ -125,7 +125,8 @@ def filled(text: str, values: Mapping[str, Value]) -> str:
 
     def value_of(found: re.Match[str]) -> str:
         if found[1] not in values:
-            raise SettingError(found[1], f"unknown setting; known: {', '.join(values)}")
+            known = f"known: {', '.join(values)}" if values else "the problem declares none"
+            raise SettingError(found[1], f"unknown setting; {known}")
         return str(values[found[1]])
 
     return _USE.sub(value_of, text)
@@ -138,7 +139,7 @@ def shown(value: Value) -> str:
 
 def _declared(key: str, value: object) -> Setting:
     if not _NAME.fullmatch(key):
-        raise SettingError(key, "a name has letters, digits, _ and -, and begins with no digit")
+        raise SettingError(key, "a name has letters, digits and _, and begins with no digit")
     if not isinstance(value, Mapping):
         return Setting(default=_default(key, value))
     for name in value:

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from ttrl_cli.config import Written
 from ttrl_cli.records import Json
 
+_MEMBERS = frozenset({"str", "Command", "Evaluator", "Measure"})
+"""What pydantic calls the members of a union, of which a user knows only the key."""
 _CONTAINERS = (dict, list, tuple, Mapping)
 _NOT_TEXT = {
     bool: "a truth value",
@@ -84,13 +86,11 @@ class _UniqueKeyLoader(yaml.SafeLoader):
 def first_error(error: ValidationError) -> tuple[str, str]:
     """Return the key that a model refused first, with dots, and why."""
     errors = error.errors()
-    # pydantic tries both members of `verifier`, and puts them into the location; a user knows only
-    # the key, and a mapping was meant to be a command
+    # pydantic tries all members of `verifier` and `measure`, and puts them into the location; a
+    # mapping was not meant to be a text
     meant = [e for e in errors if not (e["loc"][-1:] == ("str",) and isinstance(e["input"], dict))]
     first = meant[0]
-    key = ".".join(
-        str(part) for part in first["loc"] if part not in ("str", "Command", "Evaluator")
-    )
+    key = ".".join(str(part) for part in first["loc"] if part not in _MEMBERS)
     if first["type"] == "extra_forbidden":
         return key, "unknown key"
     if first["type"] == "missing":

@@ -5,23 +5,27 @@ import math
 from ttrl_cli import Invalid
 
 
-def verify(data):  # the lists and answers that measure returned -> figures
-    return [_figures(place, case) for place, case in enumerate(data, start=1)]
+def verify(data):  # what measure returned: figures of each list, or why there are none
+    for place, case in enumerate(data, start=1):
+        if "failed" in case:
+            raise Invalid(f"list {place}: {case['failed']}")
+    return data
 
 
-def _figures(place, case):
-    sizes, capacity, vans = case["sizes"], case["capacity"], case["vans"]
-    if case["failed"]:
-        raise Invalid(f"list {place}: {case['failed']}")
-    if type(vans) is not list or len(vans) != len(sizes):
-        raise Invalid(f"list {place}: expected a list of {len(sizes)} vans, one for each parcel")
+def figures(case, answer):  # a list and its answer -> figures, or why it is no loading
+    sizes, capacity = case["sizes"], case["capacity"]
+    array = hasattr(answer, "tolist")  # of numpy
+    shape = answer.shape if array else (len(answer),) if type(answer) is list else ()
+    if shape != (len(sizes),):  # first, for an answer may be of any size
+        return {"failed": f"expected a list of {len(sizes)} vans, one for each parcel"}
     loads = {}
+    vans = answer.tolist() if array else answer
     for parcel, (van, size) in enumerate(zip(vans, sizes, strict=True)):
         if type(van) is not int or van < 0:
-            raise Invalid(f"list {place}: the van of parcel {parcel} must be an integer from 0")
+            return {"failed": f"the van of parcel {parcel} must be an integer from 0"}
         loads[van] = loads.get(van, 0) + size
         if loads[van] > capacity:
-            raise Invalid(f"list {place}: van {van} holds {loads[van]}, more than {capacity}")
+            return {"failed": f"van {van} holds {loads[van]}, more than {capacity}"}
     return {"vans": len(loads), "filled": math.ceil(sum(sizes) / capacity)}
 
 

@@ -72,3 +72,14 @@ def test_time_of_ended_children_counts(sandbox: Sandbox, ignored: bool) -> None:
     result = attempt(sandbox, time_limits.burn_in_children, limits=limits, ignored=ignored)
     assert result.status is Status.TIMEOUT
     still_works(sandbox)
+
+
+@attack(Property.CPU_TIME)
+def test_work_of_children_that_are_left_counts(sandbox: Sandbox) -> None:
+    """CPU time of processes that nobody waited for is charged, but for what no look has seen."""
+    result = attempt(sandbox, time_limits.leave_work_to_children)
+    assert result.status is Status.OK
+    assert isinstance(result.data, float)
+    assert result.data >= 0.8
+    # by the kernel's clock ticks of 10 ms, and 20 ms between two looks
+    assert result.cpu_seconds > result.data / 2

@@ -22,6 +22,7 @@ from ttrl_cli.sandbox.protocol import read_json
 ATTACK_SECONDS = 60.0
 """Most that a verifier may take with hostile data, each time; less where the problem's limit is."""
 SLACK_SECONDS = 1.0
+_LATE = "calls the candidate after measure has returned: wait for its threads before"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +101,8 @@ def check(
         attacks, findings = attack(problem, grader, seeds[0].verdict)
         differs = _differs(problem, grader)
         _require_held_out(problem, grader)
+        if problem.spec.measure is not None and grader.called_late():
+            findings += (Finding(attack="a thread that measure left behind", what=_LATE),)
     return Check(
         problem=problem,
         seeds=seeds,

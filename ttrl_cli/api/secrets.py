@@ -4,7 +4,8 @@ from pathlib import Path
 
 from ttrl_cli.errors import UsageError
 from ttrl_cli.problem import Problem
-from ttrl_cli.rundir.secret import read_secret, run_secret
+from ttrl_cli.rundir import RunDir
+from ttrl_cli.rundir.secret import read_secret
 
 
 def secret_of(problem: Problem, file: Path | None, start_from: Path | None = None) -> str:
@@ -17,7 +18,7 @@ def secret_of(problem: Problem, file: Path | None, start_from: Path | None = Non
 
     Raises:
         UsageError: If the problem has no `measure`, the file holds no secret, or another one than
-            the earlier run has.
+            the earlier run has; or if the earlier run's own has changed.
     """
     if problem.spec.measure is None:
         if file is None:
@@ -27,7 +28,7 @@ def secret_of(problem: Problem, file: Path | None, start_from: Path | None = Non
     given = "" if file is None else read_secret(file)
     if start_from is None:
         return given
-    earlier = run_secret(start_from)
+    earlier = RunDir.open(start_from).secret()
     if given and given != earlier:
         msg = f"--secret-file {file}: not the secret of {start_from}, whose scores are taken over"
         raise UsageError(msg)

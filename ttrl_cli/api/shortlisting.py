@@ -17,13 +17,12 @@ from ttrl_cli.config import SolveConfig, resolve
 from ttrl_cli.errors import NoSolutionError, SetupError, UsageError
 from ttrl_cli.grading.grader import ProblemGrader
 from ttrl_cli.grading.trial import Asked, Split, TrialSpec
-from ttrl_cli.problem import Measure, Problem, load_problem
+from ttrl_cli.problem import Measure, Problem
 from ttrl_cli.records import Json, Status
 from ttrl_cli.report.ranking import Ranked, ranked
 from ttrl_cli.report.solutions import Solution, data_of, pick
 from ttrl_cli.rundir import RunDir
 from ttrl_cli.rundir.held_out import note_held_out, steps_seen
-from ttrl_cli.rundir.secret import run_secret
 from ttrl_cli.rundir.shortlist_log import Measurement, ShortlistLog
 
 MOST_IN_VAIN = 3
@@ -129,7 +128,7 @@ def shortlist(path: Path, wanted: Wanted, told: Told | None = None) -> Shortlist
         raise UsageError(msg)
     run = RunDir.open(path)
     run.solve_config  # noqa: B018 - refuses a vote
-    given = load_problem(run.path / "problem", run.settings())
+    given = run.problem()
     limited = replace(with_limits(given, wanted.limits), origin=run.origin())
     problem = _measured_by(limited, wanted.command)
     if wanted.held_out and problem.spec.measure is None:
@@ -201,7 +200,7 @@ def _measured_by(problem: Problem, command: str | None) -> Problem:
 def _secret(run: RunDir, problem: Problem) -> str:
     """Return what the trials are drawn from; those of a problem that has none are no secret."""
     if problem.spec.measure is not None:
-        return run_secret(run.path)
+        return run.secret()
     return f"shortlist of a run with the seed {run.config.seed}"
 
 

@@ -1,5 +1,6 @@
 """A reviewer's package: a run's best solution with all that is needed to check it."""
 
+import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,13 +12,14 @@ import jinja2
 from ttrl_cli.api.verifying import verify
 from ttrl_cli.bounds import certificate as certificates
 from ttrl_cli.errors import NoSolutionError, UsageError
-from ttrl_cli.figures import number
-from ttrl_cli.problem import Problem, load_problem
+from ttrl_cli.figures import number, shown_score
+from ttrl_cli.problem import Problem
 from ttrl_cli.prompts import solve_messages
 from ttrl_cli.records import Json, State
 from ttrl_cli.report.page.lineage import read_states
 from ttrl_cli.rundir import RunDir, files
 from ttrl_cli.sampler.registry import is_replay
+from ttrl_cli.settings import shown
 
 _KEPT = ("config.json", files.PROVENANCE_FILE)
 _OF_BEST = ("data.json", "verdict.json", "certificate.json", "held_out.json")
@@ -59,7 +61,7 @@ def export_solution(path: Path, folder: Path) -> Path:
     if found is None:
         msg = f"{path} has no valid solution yet"
         raise NoSolutionError(msg)
-    problem = load_problem(run.path / "problem")
+    problem = run.problem()
     check = _checked(run, problem, found["solution"])
     temporary = _made(folder)
     try:
@@ -94,14 +96,17 @@ def _made(folder: Path) -> Path:
 def _checked(run: RunDir, problem: Problem, solution: str) -> _Check:
     """Find the file that the verifier accepts: the data, or else the solution that gave them.
 
-    Data are tried first, except of texts, whose verifier takes the text: to check them no program
-    has to be run.
+    Data are tried first: to check them no program has to be run. A verifier of texts, an evaluator
+    and a `measure` take the solution itself.
     """
-    names = [solution] if problem.spec.solution.kind == "text" else ["data.json", solution]
+    spec = problem.spec
+    whole = spec.solution.kind == "text" or spec.evaluator is not None or spec.measure is not None
+    names = [solution] if whole else ["data.json", solution]
     why = ""
     for name in names:
         text = (run.best.folder / name).read_bytes()
-        verdict = verify(run.path / "problem", text, name=name).verdict
+        given = dict(problem.given)
+        verdict = verify(run.path / "problem", text, name=name, settings=given).verdict
         if verdict.score is not None:
             return _Check(file=name, score=verdict.score)
         why = why or verdict.reason
@@ -161,11 +166,12 @@ def _readme(
     spec = problem.spec
     certificate = run.best.certificate() or {}
     origin = run.provenance()
+    unverified = spec.evaluator is not None
     of_seed = found["step"] == 0 or str(found["id"]).startswith("seed.")
     template = resources.files(__package__) / "solution_package.md"
     variables = {
         "name": spec.name,
-        "score": number(found["score"]),
+        "score": shown_score(found["score"], found.get("error"), unverified=unverified),
         "direction": spec.direction,
         "best_known": None if spec.best_known is None else number(spec.best_known),
         "best_known_source": spec.best_known_source,
@@ -174,18 +180,29 @@ def _readme(
         "model": _model(run),
         "started": origin.get("started"),
         "version": origin.get("ttrl"),
-        "command": f"ttrl verify problem {check.file}",
+        "command": f"ttrl verify problem {check.file}{_options(problem)}",
+        "again": f"ttrl verify problem {found['solution']}{_options(problem)}",
         "checked": "data" if check.file == "data.json" else "solution",
-        "checked_score": number(check.score),
-        "certificate_command": _certificate_command(certificate),
+        "checked_score": shown_score(check.score, unverified=unverified),
+        "unverified": unverified,
+        "measured": spec.measure is not None,
+        "certificate_command": _certificate_command(certificate, problem),
         "program": spec.solution.kind == "program",
         "solution": found["solution"],
-        "lineage": [{**one, "score": number(one["score"])} for one in lineage],
+        "lineage": [
+            {**one, "score": shown_score(one["score"], unverified=unverified)} for one in lineage
+        ],
         "held_out": (run.best.folder / "held_out.json").exists(),
     }
     text = template.read_text(encoding="utf-8")
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     return environment.from_string(text).render(variables)
+
+
+def _options(problem: Problem) -> str:
+    """Return the options that give the problem the settings that the run had."""
+    given = [f"{name}={shown(value)}" for name, value in problem.given.items()]
+    return "".join(f" --set {shlex.quote(one)}" for one in given)
 
 
 def _model(run: RunDir) -> str:
@@ -194,8 +211,9 @@ def _model(run: RunDir) -> str:
     return run.config.model or "the embedded one"
 
 
-def _certificate_command(certificate: Mapping[str, Json]) -> str:
+def _certificate_command(certificate: Mapping[str, Json], problem: Problem) -> str:
     if not certificate:
         return ""
-    of_problem = certificate.get("kind") == certificates.OF_PROBLEM
-    return f"ttrl verify {'problem ' if of_problem else ''}--certificate certificate.json"
+    if certificate.get("kind") != certificates.OF_PROBLEM:
+        return "ttrl verify --certificate certificate.json"
+    return f"ttrl verify problem --certificate certificate.json{_options(problem)}"

@@ -37,7 +37,6 @@ from ttrl_cli.prompts import solve_messages
 from ttrl_cli.records import Kind, State
 from ttrl_cli.report import Summary, summarise
 from ttrl_cli.rundir import RunDir, Totals
-from ttrl_cli.rundir.secret import run_secret
 from ttrl_cli.rundir.start import Start
 from ttrl_cli.sampler import registry
 from ttrl_cli.search.select import by_name as selector_by_name
@@ -150,9 +149,8 @@ def resume(
         if bounds:
             old = run.config.model_dump()
             run.write_config(resolve(SolveConfig, old, bounds, where=str(path)))
-        problem = load_problem(run.path / "problem", run.settings())
-        problem = replace(problem, origin=run.origin())
-        secret = "" if problem.spec.measure is None else run_secret(run.path)
+        problem = replace(run.problem(), origin=run.origin())
+        secret = "" if problem.spec.measure is None else run.secret()
         if finished(run, run.config.steps) or _settled(run, problem):
             if _uncertified(run, problem) or lacks_held_out(run, problem):
                 grader = stack.enter_context(_grader(problem, run.solve_config, run.path, secret))
@@ -184,7 +182,7 @@ def best_known(run: RunDir) -> float | None:
     """Return the best known score of a run's problem; None if there is none."""
     if run.status.kind == "vote":
         return None
-    return load_problem(run.path / "problem").spec.best_known
+    return run.problem().spec.best_known
 
 
 def require_solution(summary: Summary) -> None:
@@ -286,7 +284,7 @@ def _require_same_problem(start_from: Path | None, problem: Problem, config: Run
             f"not a solve run of {problem.spec.name}"
         )
         raise UsageError(msg)
-    old = load_problem(source.path / "problem", source.settings())
+    old = source.problem()
     old_spec, spec = old.spec, problem.spec
     pairs = [
         ("direction", old_spec.direction, spec.direction),

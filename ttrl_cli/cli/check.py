@@ -75,13 +75,15 @@ def _describe(checked: "Check") -> str:
 
 
 def _figures(seed: "SeedCheck") -> str:
-    from ttrl_cli.figures import number
+    from ttrl_cli.figures import marked, number, shown_score
 
     assert seed.verdict.score is not None
-    score = f"score {number(seed.verdict.score)}" + " unverified" * seed.verdict.unverified
+    unverified = seed.verdict.unverified
+    score = f"score {shown_score(seed.verdict.score, unverified=unverified)}"
     if len(seed.scores) > 1:
         low, high = number(min(seed.scores)), number(max(seed.scores))
-        score = f"score {low} to {high} in {len(seed.scores)} roots"
+        mark = marked(unverified=unverified)
+        score = f"score {low} to {high}{mark} in {len(seed.scores)} roots"
     if seed.certificate is not None:
         which = "the first certified" if len(seed.scores) > 1 else "certified"
         score += f"  {which} {seed.certificate.decimal}"

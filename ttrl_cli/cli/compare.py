@@ -58,6 +58,7 @@ def _facts(found: "Comparison") -> dict[str, Any]:
         "problem": found.experiment.problem,
         "direction": found.experiment.direction,
         "best_known": found.experiment.best_known,
+        **({"unverified": True} if found.experiment.unverified else {}),
         "arms": [
             {
                 "label": arm.label,
@@ -91,17 +92,18 @@ def _fitting(rows: list[list[str]], width: int | None) -> list[list[str]]:
 
 
 def _text(found: "Comparison", over: str, width: int | None) -> Iterator[str]:
-    from ttrl_cli.figures import number
+    from ttrl_cli.figures import marked, number
     from ttrl_cli.report.plot import table
 
     experiment = found.experiment
     direction = experiment.direction
     known = "" if experiment.best_known is None else f", best known {number(experiment.best_known)}"
-    what = "" if direction is None else f": {direction}{known}"
+    mark = marked(unverified=experiment.unverified)
+    what = "" if direction is None else f": {direction}{known}{', scores are' * bool(mark)}{mark}"
     yield f"{experiment.problem}{what}"
     for measure, rows in found.tables:
         yield ""
-        yield measure.title
+        yield measure.title + ("" if measure.share else mark)
         heads = ["arm", "runs", "median", "smallest to largest", "mean (95%)"]
         heads += ["first is better by", "p", "Holm"] if len(rows) > 1 else []
         cells = [heads, *(_cells(measure, row)[: len(heads)] for row in rows)]
@@ -131,12 +133,13 @@ def _cells(measure: "Measure", row: "Row") -> list[str]:
 
 def _at_equal_cost(found: "Comparison") -> Iterator[str]:
     """Yield a table of the median best score when equal amounts were spent."""
+    from ttrl_cli.figures import marked
     from ttrl_cli.report.compare import AXES, best_at, common
     from ttrl_cli.report.few_runs import spread
     from ttrl_cli.report.plot import table
 
     spent = {axis: common(found.experiment, axis) for axis in AXES}
-    yield "Best score at equal cost (median)"
+    yield "Best score at equal cost (median)" + marked(unverified=found.experiment.unverified)
     rows = [["arm", *(f"{amount:,.0f} {axis}" for axis, amount in spent.items())]]
     for arm in found.arms:
         at = [
@@ -148,6 +151,7 @@ def _at_equal_cost(found: "Comparison") -> Iterator[str]:
 
 
 def _plot(found: "Comparison", over: str) -> Iterator[str]:
+    from ttrl_cli.figures import marked
     from ttrl_cli.report.compare import median_curve
     from ttrl_cli.report.plot import Series, plot
 
@@ -156,7 +160,8 @@ def _plot(found: "Comparison", over: str) -> Iterator[str]:
         Series(label=f"{arm.label} ({len(arm.records)})", points=median_curve(arm, over))
         for arm in found.arms
     ]
-    yield f"Best score so far over {over}: medians of the runs"
+    mark = marked(unverified=found.experiment.unverified)
+    yield f"Best score so far over {over}: medians of the runs{mark}"
     yield from plot(
         series,
         x_label=over,

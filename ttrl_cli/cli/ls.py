@@ -63,6 +63,7 @@ def _facts(one: "Found") -> dict[str, Any]:
         "steps": summary.steps,
         "planned": standing.progress.steps,
         "best": None if best is None else best.score,
+        **({"unverified": True} if summary.unverified else {}),
         **({} if best is None or best.held_out is None else {"held_out": best.held_out.score}),
         "best_known": summary.best_known,
         "gap": standing.gap,
@@ -72,7 +73,7 @@ def _facts(one: "Found") -> dict[str, Any]:
 
 
 def _cells(path: Path, standing: "Standing") -> list[str]:
-    from ttrl_cli.figures import with_error
+    from ttrl_cli.figures import shown_score
 
     summary, best, planned = standing.summary, standing.summary.best, standing.progress.steps
     return [
@@ -80,7 +81,7 @@ def _cells(path: Path, standing: "Standing") -> list[str]:
         summary.problem,
         summary.status,
         str(summary.steps) if planned is None else f"{summary.steps}/{planned}",
-        "" if best is None else with_error(best.score, best.error),
+        "" if best is None else shown_score(best.score, best.error, unverified=best.unverified),
         "" if standing.gap is None else f"{standing.gap:.3g}",
         _age(standing.started),
     ]

@@ -66,11 +66,12 @@ def measure(
 
 def _describe(found: "Measurement") -> str:
     """Describe a measurement for people: a line per call, and what came of them."""
-    from ttrl_cli.figures import number
+    from ttrl_cli.figures import number, shown_score
 
     lines = [f"{found.problem.spec.name}: {found.split} trial {found.number}"]
     for index, call in enumerate(found.calls):
-        said = call["reason"] or call["output"]
+        # of a traceback the last line says what went wrong
+        said = call["reason"].strip().rpartition("\n")[2] or call["output"]
         line = " ".join(said.split())
         lines.append(
             f"  call {index:<4} {call['status']:<9} {call['seconds']:8.3f} s  {line:.60}".rstrip()
@@ -79,6 +80,7 @@ def _describe(found: "Measurement") -> str:
     if verdict.score is None:
         lines.append(f"not valid: {verdict.status}: {verdict.reason}")
     else:
-        lines.append(f"valid\n  score       {number(verdict.score)}  ({verdict.seconds:.2f} s)")
+        score = shown_score(verdict.score, verdict.error)
+        lines.append(f"valid\n  score       {score}  ({verdict.seconds:.2f} s)")
         lines += [f"  {name:<11} {number(value)}" for name, value in verdict.metrics.items()]
     return "\n".join(lines)

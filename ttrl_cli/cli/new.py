@@ -61,6 +61,9 @@ def _describe(made: "Scaffold") -> str:
         f"{made.folder}: a problem of kind {made.kind}, {len(made.files)} files",
         f"  ttrl check {folder}",
     ]
+    seeds = sorted(file for file in made.files if file.startswith("seeds/"))
+    if seeds and "measure.py" in made.files:
+        lines.append(f"  ttrl measure {folder} {shlex.quote(f'{made.folder}/{seeds[0]}')}")
     if "replay.jsonl" in made.files:
         replay = shlex.quote(f"replay:{made.folder}/replay.jsonl")
         lines.append(f"  ttrl solve {folder} --sampler {replay}")

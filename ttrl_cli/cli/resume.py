@@ -16,6 +16,7 @@ from ttrl_cli.errors import UsageError
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")]
 
 
+_KEPT = "Refused: a run keeps the settings that it began with."
 _BOUNDS = [fields_of("RunConfig")[name] for name in ("steps", "samples", "tokens", "seconds")]
 _BOUNDS += [fields_of("SolveConfig")[name] for name in ("until", "patience")]
 _BOUNDS.append(fields_of("VoteConfig")["epochs"])
@@ -30,7 +31,7 @@ _ABOUT_THE_BEST = {
 def resume(
     run: RunPath,
     *,
-    settings: Annotated[list[str] | None, typer.Option("--set", hidden=True)] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", hidden=True, help=_KEPT)] = None,
     as_json: o.AsJson = False,
     quiet: o.Quiet = False,
     chosen: Mapping[str, object],

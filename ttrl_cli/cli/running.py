@@ -50,20 +50,21 @@ def end(summary: "Summary") -> None:
 
 def describe(summary: "Summary") -> str:
     """Describe a run's summary for people."""
-    from ttrl_cli.figures import number, with_error
+    from ttrl_cli.figures import number, shown_score
 
     lines = [f"{summary.problem}: {summary.status}, {summary.run}"]
-    mark = " unverified" if summary.unverified else ""
     if summary.best is not None:
         where = f"step {summary.best.step}, {summary.best.id}" if summary.best.step else "a seed"
-        lines.append(
-            f"  best score   {with_error(summary.best.score, summary.best.error)}{mark}  ({where})"
+        best = shown_score(
+            summary.best.score, summary.best.error, unverified=summary.best.unverified
         )
+        lines.append(f"  best score   {best}  ({where})")
         if summary.best.certified is not None:
             lines.append(f"  certified    {summary.best.certified!r}")
     lines += _held_out(summary)
     if summary.seed_score is not None:
-        lines.append(f"  seed score   {number(summary.seed_score)}{mark}")
+        seed = shown_score(summary.seed_score, unverified=summary.unverified)
+        lines.append(f"  seed score   {seed}")
     if summary.best_known is not None:
         lines.append(f"  best known   {number(summary.best_known)}")
     lines.append(

@@ -50,9 +50,9 @@ def progress_line(standing: "Standing") -> str:
     return text
 
 
-def ancestry(line: Sequence["Node"], *, ascii_only: bool) -> list[str]:
+def ancestry(line: Sequence["Node"], *, ascii_only: bool, unverified: bool = False) -> list[str]:
     """Draw a node under its ancestors, the seed first; of many the first and the last ones."""
-    from ttrl_cli.figures import number
+    from ttrl_cli.figures import shown_score
 
     if not line:
         return ["  ancestry     not known until its step is committed"]
@@ -66,7 +66,9 @@ def ancestry(line: Sequence["Node"], *, ascii_only: bool) -> list[str]:
         if node is None:
             lines.append(f"{lead}({len(line) + 1 - len(shown)} between)")
             continue
-        score = "not valid" if node.score is None else number(node.score)
+        score = "not valid"
+        if node.score is not None:
+            score = shown_score(node.score, unverified=unverified)
         where = f"step {node.step}, {node.id}" if node.step else node.id
         sample = f", sample {node.number}" if node.number is not None else ""
         lines.append(f"{lead}{score}  ({where}{sample})")

@@ -109,14 +109,16 @@ def _follow(path: Path, console: "Console", *, as_json: bool) -> None:
 def _print_step(run: "RunDir", console: "Console", *, as_json: bool) -> None:
     """Print one line on a run that is followed without a terminal."""
     from ttrl_cli import report
-    from ttrl_cli.figures import with_error
+    from ttrl_cli.figures import shown_score
 
     if as_json:
         console.result_json(_facts(run))
         return
     standing = report.read_standing(run)
     best = standing.summary.best
-    found = "" if best is None else f", best score {with_error(best.score, best.error)}"
+    found = ""
+    if best is not None:
+        found = f", best score {shown_score(best.score, best.error, unverified=best.unverified)}"
     console.result(seen.progress_line(standing).partition("progress")[2].strip() + found)
 
 
@@ -163,7 +165,9 @@ def _text(run: "RunDir") -> str:
     if standing.gap is not None:
         lines.insert(3, f"  gap          {standing.gap:.3g}")
     if summary.best is not None:
-        lines += seen.ancestry(history.lineage(summary.best.id), ascii_only=ascii)
+        lines += seen.ancestry(
+            history.lineage(summary.best.id), unverified=summary.unverified, ascii_only=ascii
+        )
     lines += seen.score_plot(history, standing, width=width, ascii=ascii)
     lines += seen.sparklines(history.steps, width=width, ascii=ascii)
     return "\n".join(lines)

@@ -257,19 +257,19 @@ def _write(file: Path, found: "Certificate") -> None:
 
 def _describe(found: "Verification") -> str:
     """Describe a verification for people."""
-    from ttrl_cli.figures import number, with_error
+    from ttrl_cli.figures import number, shown_score
 
     verdict, spec = found.verdict, found.problem.spec
     if verdict.score is None:
         refused = f"not valid: {verdict.status}: {verdict.reason}"
         return "\n".join([refused, *_by_trial(found)])
-    first, mark = ("evaluated", " unverified") if verdict.unverified else ("valid", "")
+    first = "evaluated" if verdict.unverified else "valid"
     what = "mean" if len(found.trials) > 1 else "score"
     if found.split == "held-out":
         first += f" on held-out trial{'s' * (what == 'mean')}"
-    score = with_error(verdict.score, verdict.error)
+    score = shown_score(verdict.score, verdict.error, unverified=verdict.unverified)
     lines = [first, *_by_trial(found)]
-    lines.append(f"  {what:<11} {score}{mark}  ({verdict.seconds:.2f} s)")
+    lines.append(f"  {what:<11} {score}  ({verdict.seconds:.2f} s)")
     lines += [f"  {name:<11} {number(value)}" for name, value in verdict.metrics.items()]
     if found.certificate is not None:
         lines.append(f"  certified   {found.certificate.document()['claim']}")

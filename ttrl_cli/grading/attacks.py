@@ -25,6 +25,8 @@ from ttrl_cli.records import Json, Verdict
 
 CLAIM = 1e9
 _HUGE = 10**400
+_LONGEST = 10**3999
+"""It can be written as JSON; its square cannot."""
 _LEVELS = 60
 _NUMBERS = {
     "NaN": math.nan,
@@ -36,6 +38,7 @@ _NUMBERS = {
     "-1e308": -1e308,
     "1e-320": 1e-320,
     "an integer of 400 digits": _HUGE,
+    "an integer of 4,000 digits": _LONGEST,
     "true": True,
     "text": "1",
     "null": None,

@@ -7,19 +7,22 @@ run (`sandbox/cores.py`). Once measure has returned, calls are refused.
 import contextlib
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from typing import Any, TypeAlias
+
+from pydantic import ValidationError
 
 from ttrl_cli.errors import SetupError
 from ttrl_cli.grading.clock import Clock
 from ttrl_cli.grading.row import Row
-from ttrl_cli.grading.slots import Slots
+from ttrl_cli.grading.slots import Slots, UnderWay
 from ttrl_cli.problem import Limits
 from ttrl_cli.records import Status
-from ttrl_cli.sandbox.calls import Outcome
+from ttrl_cli.sandbox.calls import Outcome, ended
 from ttrl_cli.sandbox.cores import Cores
 from ttrl_cli.sandbox.given import Input
 from ttrl_cli.sandbox.session import Sandbox
+from ttrl_cli.yaml_input import first_error
 
 Caller: TypeAlias = Callable[[Sandbox, Input, Limits], Outcome]
 """Calls a program in a sandbox."""
@@ -36,15 +39,22 @@ class Measuring:
         seconds: Most that all calls together may take; measure.seconds.
         limits: The limits of one call.
         cores: Held while a call runs.
+        noted: Called when a candidate is called too late.
 
     Attributes:
         clock: The time used up so far.
-        outcomes: Of all calls; those of a row in the order of its inputs.
+        outcomes: Of all calls; those of a row in the order of its inputs. Only the last is whole.
         failure: What the sandbox raised, if it failed: nothing that was measured then counts.
         late: Whether a candidate was called too late.
     """
 
-    def __init__(self, seconds: float, limits: Limits, cores: Cores) -> None:
+    def __init__(
+        self,
+        seconds: float,
+        limits: Limits,
+        cores: Cores,
+        noted: Callable[[], None] = lambda: None,
+    ) -> None:
         self.clock = Clock()
         self.limits = limits
         self.cores = cores
@@ -52,6 +62,7 @@ class Measuring:
         self.failure: Exception | None = None
         self.late = False
         self._seconds = seconds
+        self._noted = noted
         self._changed = threading.Condition()
         self._closed = False
         self._under_way = 0
@@ -70,6 +81,7 @@ class Measuring:
         with self._changed:
             if self._closed:
                 self.late = True
+                self._noted()
                 msg = "the candidate was called after measure had returned"
                 raise LateCallError(msg)
             self._under_way += 1
@@ -90,6 +102,15 @@ class Measuring:
             self.late = self.late or self._under_way > 0
             while self._under_way:
                 self._changed.wait()
+
+    def note(self, outcomes: Sequence[Outcome]) -> None:
+        """Keep outcomes for people: of all but the last, no data and the ends of their output.
+
+        What a call gives back is chosen by the candidate, `limits.output_mb` of it, and there may
+        be as many calls as measure likes.
+        """
+        self.outcomes[-1:] = map(ended, self.outcomes[-1:])
+        self.outcomes += [*map(ended, outcomes[:-1]), *outcomes[-1:]]
 
     def said(self) -> str:
         """Say how the calls ended; empty if there was none."""
@@ -139,6 +160,7 @@ class Candidate:
             LateCallError: If measure has returned.
             SandboxError: If the sandbox failed twice; nothing that was measured then counts.
             TypeError: If the input is of another kind, or the solution is no program.
+            ValueError: If a limit is out of its bounds.
         """
         return self.map([input], seconds=seconds, memory_mb=memory_mb)[0]
 
@@ -164,7 +186,8 @@ class Candidate:
             TypeError: If an input is of another kind, or the solution is no program.
         """
         measuring, bounds = self._measuring, self._bounds(seconds, memory_mb)
-        row = Row(lambda value: self._call(value, bounds), inputs, stop)
+        under_way = UnderWay()
+        row = Row(lambda value: self._call(value, bounds, under_way), inputs, stop, under_way.end)
         most = len(inputs) if isinstance(inputs, Sized) else self._slots.most
         fitting = len(measuring.cores) // min(bounds.cpus, len(measuring.cores))
         helpers = max(0, min(self._slots.most, fitting, most) - 1)
@@ -172,15 +195,20 @@ class Candidate:
             try:
                 row.run(measuring.cores, bounds.cpus, measuring.clock, helpers)
             finally:
-                measuring.outcomes += row.outcomes()
+                measuring.note(row.outcomes())
         return row.outcomes()
 
     def _bounds(self, seconds: float | None, memory_mb: int | None) -> Limits:
         given = {"seconds": seconds, "memory_mb": memory_mb}
         changed = {key: value for key, value in given.items() if value is not None}
-        return Limits.model_validate({**self._measuring.limits.model_dump(), **changed})
+        try:
+            return Limits.model_validate({**self._measuring.limits.model_dump(), **changed})
+        except ValidationError as error:
+            key, why = first_error(error)
+            msg = f"{key}={changed.get(key)!r}: {why}"
+            raise ValueError(msg) from None
 
-    def _call(self, value: Input, bounds: Limits) -> Outcome:
+    def _call(self, value: Input, bounds: Limits, under_way: UnderWay) -> Outcome:
         """Call the program once, in whatever time is left for measuring."""
         if self._caller is None:
             msg = "the solution is no program: make one of it by trial.program"
@@ -195,5 +223,5 @@ class Candidate:
         with self._slots.taken() as sandbox:
             with clock.waiting():
                 sandbox.start()
-            with clock.running():
+            with clock.running(), under_way.call(sandbox):
                 return self._caller(sandbox, value, bounds)

@@ -153,6 +153,8 @@ def check_command(
     name, place = command[0], folder or problem.folder
     if shutil.which(name) is None and shutil.which(str(place / name)) is None:
         why = f"no such program: {name} (looked on the PATH and in {place})"
+        if (place / name).is_file():
+            why = f"{place / name} is not executable: chmod +x {name}"
         raise ProblemError(problem.file, key, why)
 
 

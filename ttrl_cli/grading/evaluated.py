@@ -15,6 +15,7 @@ from ttrl_cli.grading.scores import ScoreResult
 from ttrl_cli.grading.verifier import Checker, cut
 from ttrl_cli.records import Json, Status, Verdict
 from ttrl_cli.sandbox.base import ProgramResult
+from ttrl_cli.sandbox.inside.evaluate import UNLOADABLE
 
 SCORE = "combined_score"
 _FEEDBACK_CHARS = 4000
@@ -31,7 +32,9 @@ def verdict_of(checker: Checker, text: str, result: ProgramResult) -> Verdict:
         result: How evaluating it ended, with what the evaluator said as its data.
     """
     if result.status is not Status.OK:
-        return Verdict(status=result.status, reason=encodable(result.reason), unverified=True)
+        reason = encodable(result.reason)
+        blame = "verifier.evaluate" if reason.startswith(UNLOADABLE) else ""
+        return Verdict(status=result.status, reason=reason, unverified=True, blame=blame)
     try:
         numbers, words, artifacts = _parts(result.data)
         value = _score(numbers, words)

@@ -208,6 +208,8 @@ def _function(problem: Problem, key: str, module: ModuleType, name: str) -> Func
         why = f"{module.__file__} has no function {name!r}"
     elif not _accepts(function, arguments := _ARGUMENTS.get(key, ("the data",)), problem.settings):
         why = f"{name} in {module.__file__} {takes(arguments)}"
+    elif inspect.iscoroutinefunction(function):
+        why = f"{name} in {module.__file__} must not be async: it is called, and nobody awaits it"
     if why:
         raise ProblemError(problem.file, key, why)
     checked: Function = function

@@ -4,6 +4,7 @@ Worker processes and their crashes are the business of `process_pool.py`, what o
 `worker.py`. A failure of ours ends as a verdict FAILED, which is masked out of the update.
 """
 
+import signal
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -11,13 +12,14 @@ from typing import Any
 
 from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.errors import ProblemError, SetupError, UsageError
+from ttrl_cli.escapes import brief
 from ttrl_cli.grading import worker, worker_process
 from ttrl_cli.grading.attacks import Attack
 from ttrl_cli.grading.base import Heard, no_one
 from ttrl_cli.grading.hostile_outcomes import Hostile
 from ttrl_cli.grading.interpreter import interpreter
 from ttrl_cli.grading.measured_verdict import Shown
-from ttrl_cli.grading.process_pool import MEASURED_TOO_LONG, Failure, ProcessPool
+from ttrl_cli.grading.process_pool import TOO_LATE, Failure, ProcessPool
 from ttrl_cli.grading.trial import Asked, Split, new_secret
 from ttrl_cli.grading.worker import Loaded
 from ttrl_cli.problem import Problem
@@ -65,6 +67,7 @@ class ProblemGrader(AbstractContextManager["ProblemGrader"]):
         self._jobs: dict[Hashable, Job] = {}
         self._verdicts: dict[Hashable, Verdict] = {}
         self._fresh: list[Hashable] = []
+        self._measured = problem.spec.measure is not None
         loaded = _try_loading(problem, sandbox, run)
         self.sandbox, self.warning = loaded.sandbox, loaded.warning
         measure, seconds = problem.spec.measuring, problem.spec.limits.seconds
@@ -127,11 +130,11 @@ class ProblemGrader(AbstractContextManager["ProblemGrader"]):
         keys = [f"solution {index}" for index in range(len(texts))]
         for key, text, seed in zip(keys, texts, seeds, strict=True):
             self._workers.submit(key, worker.run_solution, text, None, seed, timeout=self._limit)
-        return [_verdict(result) for result in self._wait_for(keys)]
+        return [self._verdict(result) for result in self._wait_for(keys)]
 
     def grade_solution(self, text: str) -> Verdict:
         """Grade the text of a solution, as a seed file holds it."""
-        return _verdict(self._one(worker.run_solution, text, None, 0))
+        return self._verdict(self._one(worker.run_solution, text, None, 0))
 
     def measure_again(self, asked: Sequence[Again]) -> list[Verdict]:
         """Grade solutions on trials of their own; return the verdicts in the order asked."""
@@ -139,7 +142,11 @@ class ProblemGrader(AbstractContextManager["ProblemGrader"]):
         for key, one in zip(keys, asked, strict=True):
             given = (one.solution, one.parent_data, one.seed, one.purpose)
             self._workers.submit(key, worker.run_solution, *given, timeout=self._limit)
-        return [_verdict(result) for result in self._wait_for(keys)]
+        return [self._verdict(result) for result in self._wait_for(keys)]
+
+    def called_late(self) -> bool:
+        """Return whether a candidate was called after measure had returned, as far as was seen."""
+        return self._one(worker.called_late) is True
 
     def grade_each(self, asked: Sequence[Asked]) -> Iterator[tuple[int, Verdict]]:
         """Grade solutions on the trials that are asked for.
@@ -153,18 +160,18 @@ class ProblemGrader(AbstractContextManager["ProblemGrader"]):
         while left:
             for (_, place), result in self._take(wait=True).items():
                 left -= 1
-                yield place, _verdict(result)
+                yield place, self._verdict(result)
 
     def measure(self, text: str, split: Split = "search", number: int = 0) -> Shown:
         """Measure and grade the text of a solution on one trial, to look at its calls."""
         found = self._one(worker.run_measure, text, split, number)
         if isinstance(found, Shown):
             return found
-        return Shown(verdict=_verdict(found), data=None, calls=())
+        return Shown(verdict=self._verdict(found), data=None, calls=())
 
     def grade_data(self, data: Json) -> Verdict:
         """Grade data."""
-        return _verdict(self._one(worker.run_data, data))
+        return self._verdict(self._one(worker.run_data, data))
 
     def certify(self, data: Json, text: str) -> Certificate | str:
         """Certify verified data; return the certificate, or why there is none.
@@ -216,6 +223,9 @@ class ProblemGrader(AbstractContextManager["ProblemGrader"]):
         self._workers.submit("one", function, *arguments, timeout=self._limit)
         return self._wait_for(["one"])[0]
 
+    def _verdict(self, result: Any) -> Verdict:
+        return _verdict(result, measured=self._measured)
+
     def _wait_for(self, keys: list[str]) -> list[Any]:
         found: dict[Hashable, Any] = {}
         while len(found) < len(keys):
@@ -227,7 +237,7 @@ class ProblemGrader(AbstractContextManager["ProblemGrader"]):
         others: dict[Any, Any] = {}
         for key, result in self._workers.take(wait=wait):
             if key in self._jobs:
-                self._verdicts[key] = _verdict(result)
+                self._verdicts[key] = self._verdict(result)
                 self._fresh.append(key)
             else:
                 others[key] = result
@@ -263,10 +273,16 @@ def _try_loading(problem: Problem, sandbox: str, run: Path | None) -> Loaded:
     return loaded
 
 
-def _verdict(result: Any) -> Verdict:
+def _verdict(result: Any, *, measured: bool) -> Verdict:
+    """Return the verdict that a worker sent, or that its end amounts to.
+
+    Of a measured problem a worker runs nothing but the problem's code: what ends by itself was
+    ended by that, and what the system kills (SIGKILL) may be anybody's fault.
+    """
     if isinstance(result, Verdict):
         return result
     if not isinstance(result, Failure):
-        return Verdict(status=Status.FAILED, reason=f"unexpected {result!r:.200}")
-    blame = "measure" if result.code == MEASURED_TOO_LONG else ""
+        return Verdict(status=Status.FAILED, reason=f"unexpected {brief(result, 200)}")
+    ended = measured and result.code not in (None, TOO_LATE, -signal.SIGALRM, -signal.SIGKILL)
+    blame = "measure" if ended else ""
     return Verdict(status=Status.FAILED, reason=result.reason, blame=blame)

@@ -7,7 +7,7 @@ only take for the candidate's fault; and they must not score better than an hone
 from dataclasses import dataclass
 
 from ttrl_cli.grading.candidate import Candidate, Measuring
-from ttrl_cli.grading.slots import Slots
+from ttrl_cli.grading.slots import Slots, UnderWay
 from ttrl_cli.problem import Limits
 from ttrl_cli.records import Json, Status
 from ttrl_cli.sandbox.calls import Outcome
@@ -43,9 +43,9 @@ class HostileCandidate(Candidate):
         super().__init__(text, outcome.data, None, slots, measuring)
         self._outcome = outcome
 
-    def _call(self, value: Input, bounds: Limits) -> Outcome:
+    def _call(self, value: Input, bounds: Limits, under_way: UnderWay) -> Outcome:
         """Return the outcome, whatever the input."""
-        del value, bounds
+        del value, bounds, under_way
         return self._outcome
 
 

@@ -2,29 +2,25 @@
 
 import hashlib
 import io
-import re
+import json
 import tokenize
 from typing import Any
 
+from ttrl_cli.grading.cpp_tokens import cpp_tokens
 from ttrl_cli.problem import Problem
 from ttrl_cli.records import Json
+from ttrl_cli.sandbox.protocol import read_json
 
 _IDENTITY = "identity"
 _LEFT_OUT = {tokenize.COMMENT, tokenize.NL, tokenize.ENCODING, tokenize.ENDMARKER}
 _BY_KIND = {tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
-# a text or character first, so that what looks like a comment inside of one is none
-_CPP = re.compile(
-    r'(?P<kept>R"(?P<mark>[^()\\\s]{0,16})\(.*?\)(?P=mark)"|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\')'
-    r"|//[^\n]*|/\*.*?\*/|\s+",
-    re.DOTALL,
-)
 
 
 def identity(problem: Problem, text: str, data: Json) -> str:
     """Return what tells a measured solution from others.
 
     It is the `identity` that the verifier returned, where its data have such a key, else the
-    solution's text without comments and blanks; as a digest, which says nothing of either.
+    solution without comments and blanks; as a digest, which says nothing of either.
 
     Args:
         problem: The problem.
@@ -37,16 +33,20 @@ def identity(problem: Problem, text: str, data: Json) -> str:
 
 
 def essence(problem: Problem, text: str) -> str:
-    """Return a solution's text without comments and blanks."""
+    """Return a solution without comments and blanks: its tokens, or its data in one form."""
     solution = problem.spec.solution
-    if solution.kind != "program":
+    if solution.kind == "json":
+        return json.dumps(read_json(text), sort_keys=True)
+    if solution.kind == "text":
         return " ".join(text.split())
-    if solution.language == "cpp":
-        return " ".join(_CPP.sub(lambda found: found["kept"] or " ", text).split())
+    tokens = cpp_tokens(text) if solution.language == "cpp" else _python_tokens(text)
+    return "\x1f".join(tokens)
+
+
+def _python_tokens(text: str) -> list[str]:
     try:
         tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
     except (tokenize.TokenError, SyntaxError):  # it does not compile; its lines tell
-        return "\n".join(line.strip() for line in text.splitlines() if line.strip())
+        return [line.strip() for line in text.splitlines() if line.strip()]
     kept = [token for token in tokens if token.type not in _LEFT_OUT]
-    words = [str(t.type) if t.type in _BY_KIND else t.string for t in kept]
-    return "\x1f".join(words)
+    return [str(t.type) if t.type in _BY_KIND else t.string for t in kept]

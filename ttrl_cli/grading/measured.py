@@ -107,6 +107,10 @@ class FunctionMeasurer:
         measure: How it is measured.
         backend: Isolates candidates.
         spec: What they find in the sandbox.
+
+    Attributes:
+        called_late: Whether a candidate was called after its measure had returned, such as by a
+            thread that it left behind.
     """
 
     def __init__(
@@ -116,6 +120,7 @@ class FunctionMeasurer:
         self._problem = checker.problem
         self._seconds = measure.seconds
         self._cores = Cores.of_this_machine()
+        self.called_late = False
         most = MOST_SLOTS if backend.isolated else 1  # without isolation they would meet
         self._slots = Slots(lambda: Sandbox(backend, spec), most)
         # programs of the problem's own know what candidates must not: they have their own
@@ -131,7 +136,7 @@ class FunctionMeasurer:
     def measure(self, text: str, data: Json, trial: TrialSpec, parent: Json) -> Measured:
         """Let the function drive the candidate. See `Measurer.measure`."""
         spec, compiling = self._problem.spec, 0.0
-        session = Measuring(self._seconds, spec.limits, self._cores)
+        session = self._session()
         candidate = Candidate(text, data, None, self._slots, session)
         if spec.solution.kind == "program":
             solution = spec.solution
@@ -142,9 +147,16 @@ class FunctionMeasurer:
 
     def measure_hostile(self, text: str, outcome: Outcome, trial: TrialSpec) -> Measured:
         """Let the function drive a candidate whose calls all have one outcome."""
-        session = Measuring(self._seconds, self._problem.spec.limits, self._cores)
+        session = self._session()
         candidate = HostileCandidate(text, outcome, self._slots, session)
         return self._driven(candidate, session, trial, None)
+
+    def _session(self) -> Measuring:
+        limits = self._problem.spec.limits
+        return Measuring(self._seconds, limits, self._cores, self._note_late)
+
+    def _note_late(self) -> None:
+        self.called_late = True
 
     def _driven(
         self, candidate: Candidate, session: Measuring, trial: TrialSpec, parent: Json

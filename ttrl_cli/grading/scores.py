@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ttrl_cli.escapes import encodable
+from ttrl_cli.escapes import brief, encodable
 from ttrl_cli.grading.functions import BrokenProblemError
 from ttrl_cli.records import Json
 
@@ -50,7 +50,7 @@ def exact_bound(found: object) -> Fraction:
     if isinstance(found, int | float | str | Rational) and not isinstance(found, bool):
         with contextlib.suppress(ValueError, OverflowError, ZeroDivisionError):
             return Fraction(found)
-    msg = f"certify must return a Certificate or a finite number (got {found!r:.80})"
+    msg = f"certify must return a Certificate or a finite number (got {brief(found)})"
     raise BrokenProblemError(msg)
 
 
@@ -98,7 +98,7 @@ def _error(error: object) -> float | None:
         return None
     number = finite(error) if _is_number(error) and not _is_truth(error) else None
     if number is None or number < 0:
-        msg = f"score's error must be a finite number of at least 0 (got {error!r:.80})"
+        msg = f"score's error must be a finite number of at least 0 (got {brief(error)})"
         raise BrokenProblemError(msg)
     return number
 
@@ -112,7 +112,7 @@ def _per_trial(given: object) -> tuple[float, ...]:
         raise BrokenProblemError(msg)
     for index, figure in enumerate(given):
         if not _is_number(figure) or _is_truth(figure) or finite(figure) is None:
-            msg = f"score's per_trial[{index}] must be a finite number (got {figure!r:.80})"
+            msg = f"score's per_trial[{index}] must be a finite number (got {brief(figure)})"
             raise BrokenProblemError(msg)
     return tuple(float(figure) for figure in given)
 
@@ -120,7 +120,7 @@ def _per_trial(given: object) -> tuple[float, ...]:
 def _metric(key: str, metric: object) -> float:
     value = finite(metric) if _is_number(metric) else None
     if value is None:
-        msg = f"score's metric {key!r} must be a finite number (got {metric!r:.80})"
+        msg = f"score's metric {key!r} must be a finite number (got {brief(metric)})"
         raise BrokenProblemError(msg)
     return value
 

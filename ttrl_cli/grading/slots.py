@@ -36,3 +36,33 @@ class Slots:
             finally:
                 with self._lock:
                     self._free.append(sandbox)
+
+
+class UnderWay:
+    """The sandboxes in which the calls of a row are under way, to be ended from another thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: set[Sandbox] = set()
+        self._ended = False
+
+    @contextlib.contextmanager
+    def call(self, sandbox: Sandbox) -> Iterator[None]:
+        """Let `end` end what runs in a sandbox during the block."""
+        with self._lock:
+            self._held.add(sandbox)
+            if self._ended:
+                sandbox.end_call()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._held.discard(sandbox)
+                sandbox.renew()
+
+    def end(self) -> None:
+        """End all calls that are under way, and each that would follow."""
+        with self._lock:
+            self._ended = True
+            for sandbox in self._held:
+                sandbox.end_call()

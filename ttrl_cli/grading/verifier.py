@@ -14,7 +14,7 @@ from typing import Any
 from ttrl_cli.bounds import certificate
 from ttrl_cli.bounds.certificate import Certificate
 from ttrl_cli.errors import Invalid
-from ttrl_cli.escapes import encodable
+from ttrl_cli.escapes import brief, encodable
 from ttrl_cli.grading.command import CommandVerifier, check_command
 from ttrl_cli.grading.functions import (
     BrokenProblemError,
@@ -98,9 +98,13 @@ class Checker:
         """
         try:
             with self._home.entered():
-                return _plain(self._call("measure", candidate, trial), "measure")
+                data = _plain(self._call("measure", candidate, trial), "measure")
         except BrokenProblemError as error:
             raise MeasureError(str(error)) from error.__cause__
+        if data is None:
+            msg = "measure returned None and no data: does it end without `return`?"
+            raise MeasureError(msg)
+        return data
 
     def certify(self, data: Json, text: str) -> Certificate:
         """Certify a bound that verified data prove; check certificates of known kinds again.
@@ -180,8 +184,8 @@ class Checker:
         if not (is_verdict(verified, given) or self._is_new(verified, given, known)):
             return
         msg = (
-            f"verifier returned {verified!r:.80} and not data: verify returns the data that it has "
-            "verified, and raises Invalid for what it refuses"
+            f"verifier returned {brief(verified)} and not data: verify returns the data that it "
+            "has verified, and raises Invalid for what it refuses"
         )
         raise NotDataError(msg)
 

@@ -196,6 +196,11 @@ def attack_measure(tried: Hostile, honest: Verdict) -> str:
     return measured_finding(_checker(_problems[0]), measured, honest)
 
 
+def called_late() -> bool:
+    """Return whether a candidate was called, in this worker, after its measure had returned."""
+    return any(getattr(measurer, "called_late", False) for measurer in _measurers.values())
+
+
 def load(problem: Problem, sandbox: str, run: Path | None) -> Loaded:
     """Import the problem's code, and choose and start a sandbox if programs or imports need one.
 

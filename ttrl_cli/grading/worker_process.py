@@ -107,6 +107,8 @@ def _watch(
 
 
 def _end_late(status: int) -> None:
+    # it is under way now, and the alarm is for code that keeps this thread from running
+    signal.setitimer(signal.ITIMER_REAL, 5 * _ALARM_SECONDS)
     try:
         kill_descendants()
     finally:

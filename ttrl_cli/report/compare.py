@@ -94,7 +94,7 @@ def together(named: Sequence[tuple[str, Experiment]]) -> Experiment:
     """
     (name, first), *others = named
     for other_name, other in others:
-        for what in ("problem", "direction"):
+        for what in ("problem", "direction", "unverified"):
             ours, theirs = getattr(first, what), getattr(other, what)
             if ours != theirs:
                 msg = (
@@ -212,6 +212,11 @@ def _notes(experiment: Experiment) -> list[str]:
     records, notes = experiment.records, []
     if len({record.files for record in records}) > 1:
         notes.append("the runs' copies of the problem differ")
+    if len({record.secret for record in records if record.secret}) > 1:
+        notes.append(
+            "the runs were measured on trials of different secrets, so that their scores differ by "
+            "luck, too: give --secret-file to runs that are compared"
+        )
     if seeds := other_roots(records):
         said = ", ".join(str(seed) for seed in seeds)
         notes.append(f"runs of one seed began from different roots: seed {said}")

@@ -59,6 +59,7 @@ class Record:
         steps: A column per metric, an entry per step; empty of a vote.
         figures: summary.json's passes and training; empty of a solve run.
         roots: What tells each root from others, in order; empty of a vote, and where not noted.
+        secret: Digest of what its trials were drawn from; empty where it has none, or not noted.
         held_out: The best solution's score on held-out trials; None where there is none.
     """
 
@@ -72,6 +73,7 @@ class Record:
     steps: Mapping[str, Sequence[float | None]]
     figures: Mapping[str, Json]
     roots: Sequence[str] = ()
+    secret: str = ""
     held_out: float | None = None
 
     def column(self, key: str) -> list[float]:
@@ -88,12 +90,14 @@ class Experiment:
         direction: minimize or maximize; None of a vote.
         best_known: The best score that the problem names.
         records: In the order of arms and seeds.
+        unverified: Whether the scores are what the solutions' own processes said.
     """
 
     problem: str
     direction: str | None
     best_known: float | None
     records: tuple[Record, ...]
+    unverified: bool = False
 
     def of(self, arm: str) -> list[Record]:
         """Return the runs of one arm."""
@@ -123,7 +127,7 @@ def read_record(run: RunDir, *, arm: str = "", commits: Sequence[str] = ()) -> R
     return Record(
         arm=arm,
         seed=run.config.seed,
-        config=kept(run.config),
+        config={**kept(run.config), **(_settings(run) if solved else {})},
         files=_digest_of_run(run.path, solved=solved),
         made=_made(run, commits),
         totals={**totals, "seconds": round(totals["seconds"], 1)},
@@ -131,6 +135,7 @@ def read_record(run: RunDir, *, arm: str = "", commits: Sequence[str] = ()) -> R
         steps=_columns(list(run.lines("metrics.jsonl"))) if solved else {},
         figures={} if solved else _figures(run),
         roots=_roots(run) if solved else [],
+        secret=run.secret_digest(),
         held_out=None if held_out is None else held_out.score,
     )
 
@@ -143,12 +148,13 @@ def read_experiment(path: Path) -> Experiment:
     """
     if path.is_dir():
         run = RunDir.open(path)
-        spec = load_problem(path / "problem").spec if run.status.kind == "solve" else None
+        spec = run.problem().spec if run.status.kind == "solve" else None
         return Experiment(
             problem=run.status.name,
             direction=spec.direction if spec else None,
             best_known=spec.best_known if spec else None,
             records=(read_record(run),),
+            unverified=spec is not None and spec.evaluator is not None,
         )
     files.read_checked(path)
     try:
@@ -164,6 +170,11 @@ def _columns(lines: Sequence[Mapping[str, Json]]) -> dict[str, list[float | None
     return {
         key: column for key, column in columns.items() if any(value is not None for value in column)
     }
+
+
+def _settings(run: RunDir) -> dict[str, Json]:
+    """Return the values of the problem's settings, which set runs apart as options do."""
+    return {f"set {name}": value for name, value in run.problem().settings.items()}
 
 
 def _roots(run: RunDir) -> list[str]:
@@ -238,6 +249,7 @@ def to_json(experiment: Experiment) -> str:
         "problem": experiment.problem,
         "direction": experiment.direction,
         "best_known": experiment.best_known,
+        **({"unverified": True} if experiment.unverified else {}),
         "config": shared,
     }
     text = json.dumps(head, indent=1).removesuffix("\n}")
@@ -258,6 +270,7 @@ def from_json(text: str) -> Experiment:
         problem=raw["problem"],
         direction=raw["direction"],
         best_known=raw["best_known"],
+        unverified=raw.get("unverified", False),
         records=tuple(
             Record(**{**line, "config": {**raw["config"], **line["config"]}})
             for line in raw["runs"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ttrl_cli.config import RunConfig
 from ttrl_cli.errors import UsageError
-from ttrl_cli.problem import ProblemSpec, load_problem
+from ttrl_cli.problem import ProblemSpec
 from ttrl_cli.questions import load_questions
 from ttrl_cli.records import Json
 from ttrl_cli.report.history import StepRow, read_steps
@@ -94,7 +94,7 @@ def problem_spec(run: RunDir) -> ProblemSpec | None:
     Raises:
         UsageError: If the run's copy of the problem is missing or damaged.
     """
-    return None if run.status.kind == "vote" else load_problem(run.path / "problem").spec
+    return None if run.status.kind == "vote" else run.problem().spec
 
 
 def planned_stages(run: RunDir, steps: Sequence[StepRow]) -> dict[str, int]:

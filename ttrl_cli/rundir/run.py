@@ -25,13 +25,13 @@ import filelock
 
 from ttrl_cli.config import RunConfig, SolveConfig, VoteConfig
 from ttrl_cli.errors import UnwritableError, UsageError
-from ttrl_cli.problem import Seed
+from ttrl_cli.problem import Problem, Seed, load_problem
 from ttrl_cli.records import Json, Kind
 from ttrl_cli.rundir import files
 from ttrl_cli.rundir.best import BestFolder
 from ttrl_cli.rundir.making import folder_of, keep_source, make_folder
 from ttrl_cli.rundir.provenance import provenance
-from ttrl_cli.rundir.secret import write_secret
+from ttrl_cli.rundir.secret import SECRET_FILE, digest_of, run_secret, write_secret
 from ttrl_cli.rundir.start import Start, read_start, told_of_roots, write_start
 from ttrl_cli.rundir.status import Phase, RunStatus, Totals
 
@@ -105,6 +105,7 @@ class RunDir:
         made = {**provenance(), "sandbox": sandbox, "chat_template": chat_template}
         made |= {"plugins": [*plugins], **({"settings": dict(settings)} if settings else {})}
         made |= {} if start is None else told_of_roots(start)
+        made |= {"secret_digest": digest_of(secret)} if secret else {}
         if isinstance(source, Path):
             made["problem"] = str(folder_of(source))
         try:
@@ -195,6 +196,33 @@ class RunDir:
             UsageError: If provenance.json, or a solution of the user's, is missing or damaged.
         """
         return read_start(self.path, self.provenance())
+
+    def problem(self) -> Problem:
+        """Load the run's copy of its problem, with the settings that were given.
+
+        Raises:
+            UsageError: If it, or provenance.json, is missing or damaged.
+        """
+        return load_problem(self.path / "problem", self.settings())
+
+    def secret(self) -> str:
+        """Return what the run's trials are drawn from.
+
+        Raises:
+            UsageError: If the file is missing, or holds another secret than when the run began.
+        """
+        secret, noted = run_secret(self.path), self.secret_digest()
+        if noted and noted != digest_of(secret):
+            msg = (
+                f"{self.path / SECRET_FILE} holds another secret than when the run began: its "
+                "scores would be of other trials; put the old one back"
+            )
+            raise UsageError(msg)
+        return secret
+
+    def secret_digest(self) -> str:
+        """Return the digest of its secret as provenance.json has it; "" where it has none."""
+        return str(self.provenance().get("secret_digest", ""))
 
     def write_config(self, config: RunConfig) -> None:
         """Replace config.json."""

@@ -4,6 +4,7 @@ It is a file of the run directory that its owner alone can read, and stands in n
 configuration, in a prompt, in a report or in a log.
 """
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from ttrl_cli.rundir import files
 
 SECRET_FILE = "secret"
 _LEAST, _MOST = 16, 1024
+_SALT, _ROUNDS = b"the secret of a ttrl run", 200_000
 
 
 def write_secret(run: Path, secret: str) -> None:
@@ -40,6 +42,15 @@ def run_secret(run: Path) -> str:
         msg = f"{path} is missing: without it the run's trials cannot be drawn again"
         raise UsageError(msg)
     return read_secret(path, where=str(path))
+
+
+def digest_of(secret: str) -> str:
+    """Return what tells a secret from others and cannot be turned back into it.
+
+    It is salted, by the same salt in all runs, so that two runs can be compared; and slow to
+    compute (0.1 s), so that a short secret that somebody chose is not found by trying.
+    """
+    return hashlib.pbkdf2_hmac("sha256", secret.encode(), _SALT, _ROUNDS).hex()[:32]
 
 
 def read_secret(path: Path, *, where: str = "") -> str:

@@ -6,7 +6,7 @@ program took over; that it is killed somewhat later makes no difference. What a 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -143,3 +143,8 @@ def too_late(run: Exit, limits: Limits) -> tuple[Status, str] | None:
 def printed(outcome: Outcome) -> str:
     """Return the end of what a call printed, stdout before stderr."""
     return f"{outcome.output[-TAIL_CHARS:]}{outcome.log}"[-TAIL_CHARS:]
+
+
+def ended(outcome: Outcome) -> Outcome:
+    """Return an outcome without its data, and with the end of its output alone."""
+    return replace(outcome, output=outcome.output[-TAIL_CHARS:], data=None)

@@ -11,6 +11,7 @@ import numpy as np
 
 from ttrl_cli.records import Json
 from ttrl_cli.sandbox.inside import arrays
+from ttrl_cli.sandbox.inside.program import MOST_DIGITS, holds_scalars
 
 Input: TypeAlias = str | Mapping[str, Any] | None
 """Text for stdin, or keyword arguments of JSON values and numpy arrays; None for neither."""
@@ -60,9 +61,16 @@ def _checked(arguments: Mapping[Any, Any]) -> dict[str, Any]:
     """Return arguments whose names are texts, with numpy's scalars as Python's numbers."""
     for name in arguments:
         if not isinstance(name, str):
-            msg = f"the argument {name!r:.80}: names must be texts"
+            msg = f"an argument's name must be text (got a value of type {type(name).__name__})"
             raise TypeError(msg)
-    return {name: _plain(value) for name, value in arguments.items()}
+    checked = {}
+    for name, value in arguments.items():
+        try:
+            checked[name] = _plain(value)
+        except TypeError as error:
+            msg = f"the argument {name!r:.80}: {error}"
+            raise TypeError(msg) from None
+    return checked
 
 
 def _plain(value: Any) -> Any:
@@ -77,10 +85,19 @@ def _plain(value: Any) -> Any:
         if arrays.MARK in value:
             msg = f"the key {arrays.MARK!r} is not for arguments"
             raise TypeError(msg)
+        if not all(isinstance(key, str | int | float | None) for key in value):
+            msg = "a dict's keys must be texts"
+            raise TypeError(msg)
         return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple) and not set(map(type, value)) <= {int, float, str, bool}:
-        return [_plain(item) for item in value]
-    return value
+    if isinstance(value, list | tuple):
+        return value if holds_scalars(value) else [_plain(item) for item in value]
+    if isinstance(value, int) and not holds_scalars([int(value)]):
+        msg = f"an integer of more than {MOST_DIGITS} digits cannot be given to a candidate"
+        raise TypeError(msg)
+    if value is None or isinstance(value, str | int | float):
+        return value
+    msg = f"a {type(value).__name__} cannot be given to a candidate"
+    raise TypeError(msg)
 
 
 def _stored(stack: contextlib.ExitStack, pieces: list[Any]) -> int:

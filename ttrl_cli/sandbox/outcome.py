@@ -69,8 +69,10 @@ def last_line(text: str) -> str:
 def stopped(run: Exit, limits: Limits) -> tuple[Status, str] | None:
     """Return status and reason of a program that was stopped from outside; None for any other."""
     if run.end is End.OVERFLOW:
-        verb = "printed" if run.output.over else "returned"
-        return Status.OUTPUT, f"{verb} more than {limits.output_mb:g} MiB"
+        errors = run.log is not None and run.log.over
+        verb = "printed" if run.output.over or errors else "returned"
+        where = " on standard error" if errors else ""
+        return Status.OUTPUT, f"{verb} more than {limits.output_mb:g} MiB{where}"
     if run.end is End.TIMEOUT:
         return Status.TIMEOUT, f"still running after {kill_after(limits):g} s"
     match run.over:

@@ -12,6 +12,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -60,6 +61,8 @@ _KIND = getattr(socket, "SOCK_SEQPACKET", socket.SOCK_STREAM)
 class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
     """Runs programs. A context manager; to be used by one thread, one call at a time.
 
+    Another thread may end the call that is under way, by `end_call`.
+
     Args:
         backend: How programs are isolated.
         spec: What they find in the sandbox.
@@ -72,6 +75,8 @@ class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
         self._control: socket.socket | None = None
         self._sweeping = contextlib.ExitStack()
         self._group: Cgroup | None = None
+        self._ending = threading.Lock()
+        self._sent = self._unwanted = False
         self.protections: Sequence[str] = ()
 
     def __exit__(self, *_: object) -> None:
@@ -180,6 +185,36 @@ class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
         self._group = None
         self._sweeping.close()
 
+    def end_call(self) -> None:
+        """Kill the program that runs, and any until `renew`; any thread may call this."""
+        with self._ending:
+            self._unwanted = True
+            if self._sent:
+                self._kill()
+
+    def renew(self) -> None:
+        """Run programs again after `end_call`."""
+        with self._ending:
+            self._unwanted = False
+
+    def _kill(self) -> None:
+        assert self._control is not None
+        with contextlib.suppress(OSError):  # it has died, which the status will show
+            self._control.sendall(b'{"kill": true}')
+
+    @contextlib.contextmanager
+    def _running(self) -> Iterator[None]:
+        """Let another thread kill the program that runs in the block."""
+        with self._ending:
+            self._sent = True
+            if self._unwanted:
+                self._kill()
+        try:
+            yield
+        finally:
+            with self._ending:
+                self._sent = False
+
     def _hello(self, log: IO[bytes]) -> Sequence[str]:
         """Wait until the fork server is ready; return the kernel's protections that it reports."""
         assert self._control is not None
@@ -219,8 +254,9 @@ class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
                 msg = f"the sandbox {self._backend.name} has died"
                 raise SandboxError(msg) from error
             writers.close()
-            end = read_until_end([*read.values()], deadline=started + kill_after(limits))
-            report = self._report(read["status"], ended=end is End.DONE)
+            with self._running():
+                end = read_until_end([*read.values()], deadline=started + kill_after(limits))
+                report = self._report(read["status"], ended=end is End.DONE)
         seconds = time.monotonic() - started
         return Exit(
             end=end,
@@ -240,10 +276,8 @@ class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
 
     def _report(self, status: Stream, *, ended: bool) -> Mapping[str, Any]:
         """Return the fork server's report on how the program ended; kill it first if it runs."""
-        assert self._control is not None
         if not ended:
-            with contextlib.suppress(OSError):  # it has died, which the status will show
-                self._control.sendall(b'{"kill": true}')
+            self._kill()
             read_until_end([status], deadline=time.monotonic() + END_SECONDS)
         report: dict[str, Any] = {}
         with contextlib.suppress(ValueError):  # cut off
@@ -252,6 +286,9 @@ class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
         if "failed" in report:
             msg = f"the sandbox {self._backend.name} failed: {report['failed']}"
             raise SandboxError(msg)
+        if report.get("over") is not None and "began" not in report:
+            # what it was given alone was too much: an end like any other, before its beginning
+            report |= {"began": report["ended"], "before": report["cpu"]}
         if not {"code", "began"} <= report.keys():
             why = "has died" if status.closed else "does not end a program"
             msg = f"the sandbox {self._backend.name} {why}"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ttrl_cli.figures import number, with_error
+from ttrl_cli.figures import number, shown_score
 from ttrl_cli.records import Json
 from ttrl_cli.report.page.changes import change
 from ttrl_cli.report.page.health import Series, Sign, signs
@@ -30,19 +30,23 @@ class Found:
     generations: int
 
 
-def best_sentences(found: Found, *, direction: str, best_known: float | None) -> list[str]:
+def best_sentences(
+    found: Found, *, direction: str, best_known: float | None, unverified: bool = False
+) -> list[str]:
     """Say which solution is the best, at which sample it was found, from what and by which change.
 
     Args:
         found: The best solution.
         direction: minimize or maximize.
         best_known: The best score that the problem names.
+        unverified: Whether scores are what the solutions' own processes said.
     """
     node, parent = found.node, found.parent
     assert node.score is not None
     wanted = "lower" if direction == "minimize" else "higher"
     known = "" if best_known is None else f"; best known {number(best_known)}"
-    sentences = [f"The best score is {number(node.score)} ({wanted} is better{known})."]
+    score = shown_score(node.score, unverified=unverified)
+    sentences = [f"The best score is {score} ({wanted} is better{known})."]
     if not found.sample:
         said = f"It is {node.id}, which was there before the first step: no attempt beat it."
         return [*sentences, said]
@@ -51,7 +55,9 @@ def best_sentences(found: Found, *, direction: str, best_known: float | None) ->
         f"{found.samples:,}."
     )
     if parent is not None:
-        had = "" if parent.score is None else f" (score {number(parent.score)})"
+        had = ""
+        if parent.score is not None:
+            had = f" (score {shown_score(parent.score, unverified=unverified)})"
         counted = change(_solution(parent), _solution(node))
         by = "" if counted is None else f"; the change: {counted}"
         sentences.append(f"It was made from {parent.id}{had}{by}.")
@@ -64,7 +70,7 @@ def held_out_sentences(summary: Summary) -> list[str]:
     found = None if summary.best is None else summary.best.held_out
     sentences = []
     if found is not None and found.score is not None:
-        sentences.append(f"On held-out trials it scores {with_error(found.score, found.error)}.")
+        sentences.append(f"On held-out trials it scores {shown_score(found.score, found.error)}.")
     elif found is not None:
         sentences.append(f"On held-out trials it is not valid: {found.status}: {found.reason}.")
     return [*sentences, *([f"Held-out scores were {summary.went_on}."] if summary.went_on else [])]

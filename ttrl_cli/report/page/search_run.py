@@ -4,7 +4,7 @@ import json
 import statistics
 from collections.abc import Mapping, Sequence
 
-from ttrl_cli.problem import Problem, load_problem
+from ttrl_cli.problem import Problem
 from ttrl_cli.prompts import solve_messages
 from ttrl_cli.records import Json, State
 from ttrl_cli.report.page.about import about, columns
@@ -29,7 +29,7 @@ def search_run(run: RunDir) -> tuple[dict[str, Json], list[str]]:
         UsageError: If the run is damaged, or is not one of `ttrl solve`.
     """
     config = run.solve_config
-    problem = load_problem(run.path / "problem")
+    problem = run.problem()
     states = read_states(run)
     all_nodes = list(nodes(run, problem, states))
     number_of = {node.id: index for index, node in enumerate(all_nodes)}
@@ -51,6 +51,7 @@ def search_run(run: RunDir) -> tuple[dict[str, Json], list[str]]:
         "prompts": prompts,
         "metrics": metrics,
         "best": best,
+        "unverified": problem.spec.evaluator is not None,
         "findings": [
             *_findings(best, all_nodes, number_of, first, problem),
             *held_out_sentences(summary),
@@ -181,4 +182,9 @@ def _findings(
         generations=generations,
     )
     spec = problem.spec
-    return best_sentences(found, direction=spec.direction, best_known=spec.best_known)
+    return best_sentences(
+        found,
+        direction=spec.direction,
+        best_known=spec.best_known,
+        unverified=spec.evaluator is not None,
+    )

@@ -47,8 +47,7 @@ def main(
         prepare(request, descriptors, features, files)
         if "binary" in descriptors:
             unpack(request, descriptors)
-        if "arrays" in descriptors:
-            call.take_arrays(request, descriptors.pop("arrays"))
+        fits = "arrays" not in descriptors or call.take_arrays(request, descriptors.pop("arrays"))
         mark_beginning(descriptors["status"])
     except BaseException as error:  # noqa: BLE001 - ours, whatever it is: reported as such
         report = {"failed": f"{type(error).__name__}: {error}"}
@@ -56,6 +55,9 @@ def main(
         os._exit(1)
     os.close(descriptors["status"])
     try:
+        if not fits:
+            program.send(descriptors["answer"], *call.too_large())
+            os._exit(0)
         _KINDS[request["kind"]](request, descriptors["answer"])
     finally:
         os._exit(1)  # whatever comes up, it must not go on as the fork server

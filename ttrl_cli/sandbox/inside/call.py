@@ -20,15 +20,24 @@ from . import arrays, program
 from .users import name_user
 
 
-def take_arrays(request: dict[str, Any], descriptor: int) -> None:
-    """Put the arrays of a descriptor into the request's arguments."""
+def take_arrays(request: dict[str, Any], descriptor: int) -> bool:
+    """Put the arrays of a descriptor into the request's arguments; return whether they fit."""
     import numpy
 
-    with os.fdopen(descriptor, "rb") as file:
-        found = [
-            numpy.lib.format.read_array(file, allow_pickle=False) for _ in range(request["arrays"])
-        ]
+    layout = numpy.lib.format
+    try:
+        with os.fdopen(descriptor, "rb") as file:
+            count = request["arrays"]
+            found = [layout.read_array(file, allow_pickle=False) for _ in range(count)]
+    except MemoryError:  # the candidate's limit holds already
+        return False
     request["arguments"] = _joined(request["arguments"], found)
+    return True
+
+
+def too_large() -> tuple[str, bytes]:
+    """Return what is answered in the place of a program whose input does not fit."""
+    return program.refusal("memory", "the input does not fit into the program's memory")
 
 
 def _joined(value: Any, found: list[Any]) -> Any:

@@ -9,6 +9,7 @@ is {"numbers": {NAME: NUMBER}, "words": {NAME: TEXT}, "artifacts": {NAME: TEXT}}
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import math
 import os
 import sys
@@ -22,6 +23,8 @@ from .users import name_user
 
 NAME = "evaluator"
 SCORE = "combined_score"
+UNLOADABLE = "the evaluator cannot be loaded: "
+"""How a refusal begins where the program was not run at all."""
 _MOST = 200  # metrics, and artifacts
 _NAME_CHARS = 200
 _WORD_CHARS = 500
@@ -56,7 +59,11 @@ def answer(request: dict[str, Any]) -> tuple[str, bytes]:
         with open(path, "w", encoding="utf-8", errors="replace") as file:
             file.write(request["source"])
         stand_in()
-        return program.encode(described(load(own).evaluate(path)))
+        try:
+            judge = load(own)
+        except Exception as error:  # noqa: BLE001 - whatever its file raises
+            return program.refusal("error", f"{UNLOADABLE}{last_lines(error, own)}")
+        return program.encode(described(judge(path)))
     except program.UnsendableError as error:
         return program.refusal("malformed", str(error))
     except MemoryError:
@@ -66,7 +73,11 @@ def answer(request: dict[str, Any]) -> tuple[str, bytes]:
 
 
 def load(path: str) -> Any:
-    """Import the evaluator's file; its folder is the first place to import from."""
+    """Import the evaluator's file and return its function; its folder comes first for imports.
+
+    Raises:
+        TypeError: If it has no function `evaluate` that can be called and need not be awaited.
+    """
     sys.path.insert(0, os.path.dirname(path))
     spec = importlib.util.spec_from_file_location(NAME, path)
     assert spec is not None
@@ -74,7 +85,14 @@ def load(path: str) -> Any:
     module = importlib.util.module_from_spec(spec)
     sys.modules[NAME] = module
     spec.loader.exec_module(module)
-    return module
+    function = getattr(module, "evaluate", None)
+    if not callable(function):
+        msg = "it has no function 'evaluate'"
+        raise TypeError(msg)
+    if inspect.iscoroutinefunction(function):
+        msg = "evaluate must not be async: it is called, and nobody awaits it"
+        raise TypeError(msg)
+    return function
 
 
 def stand_in() -> None:

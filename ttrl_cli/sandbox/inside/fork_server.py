@@ -136,6 +136,7 @@ class ForkServer:
                 os.read(self._woken, _LINE)
             if self._control.fileno() in ready:
                 message = self._receive()[0]
+                look.count_cpu(monitor.descendants(os.getpid()), reaped.cpu)
                 self._end(pid, reaped)
                 if message is None:
                     sys.exit()
@@ -148,7 +149,9 @@ class ForkServer:
         ended = time.monotonic()
         if not self._isolated:
             sweep(reaped)
-        return {"code": reaped.code, "over": over, "cpu": reaped.cpu, "ended": ended}
+        # when process 1 of a namespace ends, the kernel reaps what it leaves, and counts none of it
+        used = max(reaped.cpu, look.cpu)
+        return {"code": reaped.code, "over": over, "cpu": used, "ended": ended}
 
     @staticmethod
     def _excess(look: monitor.Monitor, cpu: float) -> str | None:

@@ -69,12 +69,17 @@ class Monitor:
         limits: `processes` (threads count), `cpu` in seconds, `memory` in bytes.
         inherited: Bytes of address space that each process has from the fork server.
         shares: Whether its processes can share memory without a file.
+
+    Attributes:
+        cpu: The most CPU time, in seconds, that was seen to be used, by processes that nobody has
+            waited for as well.
     """
 
     def __init__(self, limits: dict[str, float], *, inherited: int, shares: bool) -> None:
         self._limits = limits
         self._inherited = inherited
         self._shares = shares
+        self.cpu = 0.0
         self._seen: dict[tuple[int, int], float] = {}
         self._counted = 0
         self._bound_then = 0
@@ -87,17 +92,22 @@ class Monitor:
             pids: The candidate's processes.
             cpu: CPU time, in seconds, of the processes that the fork server has waited for.
         """
-        found = [process for process in map(_process, pids) if process is not None]
+        found = _processes(pids)
+        self._count_cpu(found, cpu)
         if sum(process.threads for process in found) > self._limits["processes"]:
             return "processes"
-        if self._cpu(found, cpu) > self._limits["cpu"]:
+        if self.cpu > self._limits["cpu"]:
             return "cpu"
         if self._memory(found) > self._limits["memory"]:
             return "memory"
         return None
 
-    def _cpu(self, found: list[Process], gone: float) -> float:
-        """Return the CPU time of all processes, past ones too, in seconds.
+    def count_cpu(self, pids: list[int], cpu: float) -> None:
+        """Look at the CPU time alone, before the processes are ended; arguments as of `excess`."""
+        self._count_cpu(_processes(pids), cpu)
+
+    def _count_cpu(self, found: list[Process], gone: float) -> None:
+        """Count the CPU time of all processes, past ones too.
 
         It is the larger of two counts, both too low: the kernel's misses children that no process
         waits for; ours misses processes that live for less than the time between two looks.
@@ -105,7 +115,7 @@ class Monitor:
         for process in found:
             self._seen[process.pid, process.started] = process.own_cpu
         waited_for = sum(process.own_cpu + process.children_cpu for process in found) + gone
-        return max(waited_for, sum(self._seen.values()))
+        self.cpu = max(self.cpu, waited_for, sum(self._seen.values()))
 
     def _memory(self, found: list[Process]) -> int:
         """Return the bytes that the processes hold, or an upper bound that is within the limit."""
@@ -147,6 +157,10 @@ def children(pid: int) -> list[int]:
     """Return the children of all threads of one process."""
     tasks = _names(f"/proc/{pid}/task")
     return [int(w) for task in tasks for w in _read(f"/proc/{pid}/task/{task}/children").split()]
+
+
+def _processes(pids: list[int]) -> list[Process]:
+    return [process for process in map(_process, pids) if process is not None]
 
 
 def _process(pid: int) -> Process | None:

@@ -23,6 +23,9 @@ from .users import name_user
 
 NAME = "candidate"
 FILE = f"{NAME}.py"
+MOST_DIGITS = 4300
+"""Most decimal digits of an integer: Python writes and reads no longer ones as text."""
+_BEYOND = 10**MOST_DIGITS
 SCALARS = {bool, float, int, str, type(None)}
 REASON_CHARS = 1500
 
@@ -157,10 +160,17 @@ def plain(value: Any) -> Any:
 
 
 def holds_scalars(values: Collection[Any]) -> bool:
-    """Decide, at the speed of C, whether all values are of JSON's own types and none is nested."""
+    """Decide, at the speed of C, whether all values are of JSON's own types and none is nested.
+
+    Numbers that JSON cannot hold are not either: NaN, infinities, integers of too many digits.
+    """
     kinds = set(map(type, values))
     if not kinds <= SCALARS:
         return False
+    if int in kinds:
+        whole = values if len(kinds) == 1 else [item for item in values if type(item) is int]
+        if not -_BEYOND < min(whole) <= max(whole) < _BEYOND:
+            return False
     if float not in kinds:
         return True
     floats = values if len(kinds) == 1 else [item for item in values if type(item) is float]
@@ -176,9 +186,12 @@ def key_of(key: object) -> str:
 
 
 def number(value: object) -> object:
-    """Return an int or a finite float; refuse anything else."""
+    """Return a finite float, or an int that can be written and read back; refuse anything else."""
     if isinstance(value, float) and not math.isfinite(value):
         msg = f"the data holds {value}; numbers must be finite"
+        raise UnsendableError(msg)
+    if isinstance(value, int) and not -_BEYOND < value < _BEYOND:
+        msg = f"the data holds an integer of more than {MOST_DIGITS} digits"
         raise UnsendableError(msg)
     if isinstance(value, (int, float)):
         return value

@@ -69,7 +69,7 @@ function attemptList(run, choose) {
       nodes.step[node],
       link(nodes.parent[node]),
       nodes.status[node],
-      nodes.score[node] === null ? "" : score(nodes.score[node]),
+      nodes.score[node] === null ? "" : scoreOf(run, nodes.score[node]),
       ...(counted ? [`${count(nodes.tokens[node])}${nodes.finished[node] ? "" : " (cut off)"}`] : []),
     ],
   });

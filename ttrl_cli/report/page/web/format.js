@@ -34,6 +34,12 @@ function shown(value) {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
+// A score of a run, marked where nobody verified it.
+function scoreOf(run, value, error) {
+  const text = withError(value, error);
+  return run.unverified && typeof value === "number" ? `${text} unverified` : text;
+}
+
 function withError(value, error) {
   return typeof error === "number" ? `${score(value)} \u00b1 ${figure(error, 2)}` : score(value);
 }

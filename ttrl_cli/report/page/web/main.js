@@ -68,7 +68,7 @@ function bestSoFar(runs) {
   });
   const known = runs[0].summary.best_known;
   return chart({
-    title: "Best score over samples",
+    title: `Best score${runs.some((run) => run.unverified) ? ", unverified," : ""} over samples`,
     note: runs[0].direction === "minimize" ? "lower is better" : "higher is better",
     x: "samples",
     series,

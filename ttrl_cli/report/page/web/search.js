@@ -28,11 +28,11 @@ function searchPage(run) {
 function searchFacts(run) {
   const { summary, best } = run;
   return [
-    ["best", best ? withError(best.score, best.error) : "none"],
+    ["best", best ? scoreOf(run, best.score, best.error) : "none"],
     ["best known", summary.best_known === null ? null : score(summary.best_known)],
     ["certified", summary.best && summary.best.certified !== null ? score(summary.best.certified) : null],
     ["held out", best && best.held_out ? heldOut(best.held_out) : null],
-    ["seed", summary.seed_score === null ? null : score(summary.seed_score)],
+    ["seed", summary.seed_score === null ? null : scoreOf(run, summary.seed_score)],
     ["samples", count(summary.samples)],
     ["valid", percent(summary.valid / Math.max(1, summary.samples))],
     ["steps", count(summary.steps)],
@@ -105,7 +105,7 @@ function scoreChart(run, choose) {
     if (run.nodes.score[node] !== null) dots.points.push([node - run.first + 1, run.nodes.score[node]]);
   }
   return chart({
-    title: "Score over samples",
+    title: `Score${run.unverified ? ", unverified," : ""} over samples`,
     note: run.direction === "minimize" ? "lower is better" : "higher is better",
     x: "samples",
     y: scoreDomain(run),

@@ -54,7 +54,7 @@ function describeNode(run, node, read, choose) {
   const { nodes, best } = run;
   const parent = nodes.parent[node];
   const isBest = best && best.node === node;
-  const value = withError(nodes.score[node], isBest ? best.error : null);
+  const value = scoreOf(run, nodes.score[node], isBest ? best.error : null);
   const link = (to) =>
     el("button", { type: "button", class: "link", onclick: () => choose(to) }, nodeName(run, to));
   const below = [];
@@ -68,10 +68,10 @@ function describeNode(run, node, read, choose) {
       "dl",
       { class: "facts" },
       fact("score", value),
-      parent >= 0 ? fact("made from", link(parent), ` with score ${score(nodes.score[parent])}`) : null,
+      parent >= 0 ? fact("made from", link(parent), ` with score ${scoreOf(run, nodes.score[parent])}`) : null,
       nodes.advantage[node] === null ? null : fact("advantage", figure(nodes.advantage[node])),
       nodes.tokens[node] ? fact("tokens", `${count(nodes.tokens[node])}${nodes.finished[node] ? "" : ", cut off"}`) : null,
-      below.length ? fact("led to", plural(below.length, "valid solution"), ", the best ", link(below[0]), ` with ${score(nodes.score[below[0]])}`) : null,
+      below.length ? fact("led to", plural(below.length, "valid solution"), ", the best ", link(below[0]), ` with ${scoreOf(run, nodes.score[below[0]])}`) : null,
     ),
     noted("Why it is not valid", read.texts.reason),
     noted("What the verifier says", read.texts.feedback),

@@ -67,11 +67,12 @@ function moveTree(view) {
 }
 
 function tellNode(view, node) {
-  const { nodes } = view.run;
+  const { run } = view;
+  const { nodes } = run;
   view.frame.classList.toggle("over", node >= 0);
   if (node < 0) return;
   const value = nodes.score[node];
-  view.told.textContent = `${nodes.id[node]}: ${value === null ? nodes.status[node] : score(value)}`;
+  view.told.textContent = `${nodes.id[node]}: ${value === null ? nodes.status[node] : scoreOf(run, value)}`;
 }
 
 function neighbour(view, key) {

@@ -225,7 +225,7 @@ function drawTree(view) {
       "text-anchor": right ? "end" : "start",
     });
   }
-  view.label.textContent = place ? `${run.nodes.id[state.node]}: ${score(run.nodes.score[state.node])}` : "";
+  view.label.textContent = place ? `${run.nodes.id[state.node]}: ${scoreOf(run, run.nodes.score[state.node])}` : "";
 }
 
 function drawSteps(view) {
