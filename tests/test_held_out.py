@@ -270,6 +270,18 @@ class TestAskingForIt:
         assert str(caught.value).startswith(f"{folder / 'problem.yaml'}: held_out: ")
         assert why in str(caught.value)
 
+    def test_found_out_before_a_run(self, tmp_path: Path) -> None:
+        """`ttrl check` measures a seed there: a run would find a broken one at its end."""
+        folder = write_measured(tmp_path / "p", held_out=True)
+        assert ttrl("check", folder).code == 0
+        file = folder / "measure.py"
+        breaks = "    if trial.split == 'held-out': raise KeyError('list')\n    return"
+        file.write_text(file.read_text().replace("    return", breaks))
+        done = ttrl("check", folder)
+        assert done.code == 2
+        where = f"{folder / 'problem.yaml'}: held_out: seed.txt is not valid on held-out trials"
+        assert where in done.err
+
     def test_a_damaged_record(self, tmp_path: Path) -> None:
         """A held_out.json that somebody changed is named."""
         run = tmp_path / "run"

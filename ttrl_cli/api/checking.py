@@ -100,6 +100,7 @@ def check(
         attack = _attacked if problem.spec.measure is None else _attacked_measure
         attacks, findings = attack(problem, grader, seeds[0].verdict)
         differs = _differs(problem, grader)
+        _require_held_out(problem, grader)
         if problem.spec.measure is not None and grader.called_late():
             findings += (Finding(attack="a thread that measure left behind", what=_LATE),)
     return Check(
@@ -183,6 +184,21 @@ def _attacked_measure(
     found = grader.attack_measure(tried, honest)
     pairs = zip(tried, found, strict=True)
     return len(tried), tuple(Finding(attack=h.name, what=what) for h, what in pairs if what)
+
+
+def _require_held_out(problem: Problem, grader: ProblemGrader) -> None:
+    """Refuse a problem that cannot be measured on held-out trials: a run would find out at its end.
+
+    Raises:
+        ProblemError: If its first seed is not valid on them.
+    """
+    if not problem.spec.held_out:
+        return
+    seed = problem.seeds[0]
+    verdict = grader.measure(seed.text, "held-out").verdict
+    if not verdict.valid:
+        why = f"{seed.name} is not valid on held-out trials: {verdict.status}: {verdict.reason}"
+        raise ProblemError(problem.file, "held_out", why)
 
 
 def _differs(problem: Problem, grader: ProblemGrader) -> str:
