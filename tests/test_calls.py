@@ -240,7 +240,7 @@ def test_a_mark_without_its_array_is_refused():
     [
         (7, "text or a dict"),
         ([1], "text or a dict"),
-        ({1: 2}, "names must be texts"),
+        ({1: 2}, "name must be text"),
         ({"x": np.array([None])}, "array of object"),
         ({"x": {"\0npy": 0}}, "not for arguments"),
         ({"x": {1, 2}}, "set"),
