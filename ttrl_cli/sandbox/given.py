@@ -61,7 +61,7 @@ def _checked(arguments: Mapping[Any, Any]) -> dict[str, Any]:
     """Return arguments whose names are texts, with numpy's scalars as Python's numbers."""
     for name in arguments:
         if not isinstance(name, str):
-            msg = f"the name of an argument is of type {type(name).__name__}: names must be texts"
+            msg = f"an argument's name must be text (got a value of type {type(name).__name__})"
             raise TypeError(msg)
     checked = {}
     for name, value in arguments.items():
