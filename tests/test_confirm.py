@@ -66,18 +66,18 @@ def secret(tmp_path: Path) -> Path:
 
 
 def test_the_best_is_measured_three_times(tmp_path: Path, secret: Path):
-    """A new best has three scores, the last of them its own; a beaten challenger two."""
+    """A new best has three scores, the last of them the one of the best; a challenger has two."""
     run = tmp_path / "run"
     done = solve(write_noisy(tmp_path / "p"), run, SCRIPT, "--secret-file", secret)
     attempts = [line["verdict"] | {"id": line["id"]} for line in read_lines(run / "attempts.jsonl")]
-    times = {a["id"]: 1 + len(a.get("earlier", ())) for a in attempts}
+    times = {a["id"]: 1 + len(a.get("again", ())) for a in attempts}
     assert max(times.values()) == 3
     assert times["2.1.1"] == 1  # no number, nothing to measure
     best = done.json["best"]
     (found,) = [a for a in attempts if a["id"] == best["id"]]
     assert times[best["id"]] == 3
-    assert (best["score"], best["error"]) == (found["score"], found["error"])
-    assert len({*found["earlier"], found["score"]}) == 3
+    assert best["score"] == found["again"][-1]
+    assert len({*found["again"], found["score"]}) == 3
     kept = json.loads((run / "best" / "verdict.json").read_text())
     assert (kept["id"], kept["score"]) == (best["id"], best["score"])
     assert " +- " in ttrl("show", run).out.split("best score", 1)[1].splitlines()[0]
@@ -87,7 +87,7 @@ def test_the_best_is_measured_three_times(tmp_path: Path, secret: Path):
         for s in line.get("children", [])
         if s["id"] == best["id"]
     ]
-    assert state["score"] == best["score"]
+    assert state["score"] == found["score"]  # what all were ranked by, on the trial they share
 
 
 def test_digests_do_not_depend_on_grading_order(tmp_path: Path, secret: Path):
@@ -107,7 +107,7 @@ def test_nothing_is_measured_again_if_the_problem_says_so(tmp_path: Path, secret
     run = tmp_path / "run"
     done = solve(write_noisy(tmp_path / "p", measure=measure), run, SCRIPT, "--secret-file", secret)
     verdicts = [line["verdict"] for line in read_lines(run / "attempts.jsonl")]
-    assert not any("earlier" in verdict for verdict in verdicts)
+    assert not any("again" in verdict for verdict in verdicts)
     assert done.json["best"]["score"] == max(v["score"] for v in verdicts if v["score"] is not None)
 
 
@@ -129,6 +129,77 @@ def test_a_solution_that_fails_on_other_trials_is_not_valid(tmp_path: Path, secr
     assert (verdict["status"], verdict["score"]) == ("invalid", None)
     assert verdict["reason"] == "measured again, on another trial: it fails here"
     assert done.json["best"]["id"] != "1.0.0"
+
+
+def test_copies_of_a_refused_solution_are_refused(tmp_path: Path, secret: Path):
+    """What another trial refuses is invalid in all its copies of the step."""
+    search = TrialSpec(secret=SECRET).seed
+    code = NOISY.replace(
+        "    return",
+        "    from ttrl_cli import Invalid\n"
+        f"    if candidate.text == '30' and trial.seed != {search}:\n"
+        "        raise Invalid('it fails here')\n"
+        "    return",
+    )
+    problem = write_noisy(tmp_path / "p")
+    (problem / "measure.py").write_text(code)
+    run = tmp_path / "run"
+    solve(problem, run, ["30", "30", "1", "30", *SCRIPT[:4]], "--secret-file", secret)
+    verdicts = [line["verdict"] for line in read_lines(run / "attempts.jsonl")][:4]
+    assert [v["status"] for v in verdicts] == ["invalid", "invalid", "ok", "invalid"]
+
+
+def test_learning_sees_the_trial_that_all_share(tmp_path: Path, secret: Path):
+    """Where trials differ in difficulty, the best of a group keeps the highest advantage."""
+    code = NOISY.replace("scale=2.0", "scale=0.1").replace(
+        "float(candidate.text) + noise", "float(candidate.text) + noise + trial.seed % 997"
+    )
+    problem = write_noisy(tmp_path / "p")
+    (problem / "measure.py").write_text(code)
+    run = tmp_path / "run"
+    done = solve(problem, run, ["1", "2", "9", "3", *SCRIPT[:4]], "--secret-file", secret)
+    lines = read_lines(run / "attempts.jsonl")[:4]
+    groups = [lines[:2], lines[2:]]
+    for group, better in zip(groups, (1, 0), strict=True):
+        advantages = [line["advantage"] for line in group]
+        assert advantages[better] > advantages[1 - better]
+    assert done.code == 0
+
+
+def test_the_best_seed_is_measured_again_when_nothing_is_valid(tmp_path: Path, secret: Path):
+    """A run without a valid attempt reports the seed's score on a trial of its own."""
+    run = tmp_path / "run"
+    done = solve(write_noisy(tmp_path / "p"), run, ["x"] * 8, "--secret-file", secret)
+    assert done.code != 0
+    kept = json.loads((run / "best" / "verdict.json").read_text())
+    (line,) = [one for one in read_lines(run / "archive.jsonl") if one["event"] == "best"]
+    assert kept["score"] == line["state"]["score"] != line["first"]
+
+
+def test_a_warm_start_keeps_the_best(tmp_path: Path, secret: Path):
+    """A run that starts from another has its best, and the score that was reported of it."""
+    problem = write_noisy(tmp_path / "p")
+    first = solve(problem, tmp_path / "a", SCRIPT, "--secret-file", secret)
+    second = solve(problem, tmp_path / "b", ["0"] * 8, "--from", tmp_path / "a")
+    assert second.code == 0, second.err
+    assert second.json["best"]["score"] == first.json["best"]["score"]
+    assert second.json["best"]["id"] == f"a/{first.json['best']['id']}"
+
+
+@pytest.mark.parametrize(
+    ("scored", "reason"),
+    [
+        ('{"value": 1.0, "error": 1e200}', "out of range"),
+        ('{"value": 1.0, "error": 1.0, "per_trial": [1e300]}', "out of range"),
+    ],
+)
+def test_errors_that_are_too_large(tmp_path: Path, scored: str, reason: str):
+    """An error, or a figure of a trial, that cannot be reckoned with makes a solution invalid."""
+    problem = write_noisy(tmp_path / "p")
+    (problem / "verify.py").write_text(f"def verify(d): return d\ndef score(d): return {scored}\n")
+    done = ttrl("verify", problem, problem / "seed.txt")
+    assert done.code == 4
+    assert reason in done.out + done.err
 
 
 def test_a_killed_step_is_not_measured_again(tmp_path: Path):

@@ -315,7 +315,7 @@ class Problem:
             error: Its standard error.
         """
         if self.spec.reward.transform == "reciprocal":
-            return error / score**2
+            return error / score / score  # a square may overflow, or be 0
         return error
 
     def better(self, score: float, other: float) -> bool:

@@ -141,7 +141,7 @@ class Verdict:
         reward_error: One standard error of the reward; 0 where the problem states none.
         per_trial: The figures on the search's trials that the score is the mean of; empty where the
             problem does not say.
-        earlier: Scores of earlier measurements, in order, of a solution that was measured again.
+        again: Scores on other trials, in order, of a solution that was measured again.
         reason: Why it is not valid, in words; empty when it is.
         seconds: Wall time of running and verifying.
         compile_seconds: Wall time of compiling, which `seconds` leaves out.
@@ -163,7 +163,7 @@ class Verdict:
     error: float | None = None
     reward_error: float = 0.0
     per_trial: tuple[float, ...] = ()
-    earlier: tuple[float, ...] = ()
+    again: tuple[float, ...] = ()
     reason: str = ""
     seconds: float = 0.0
     compile_seconds: float = 0.0

@@ -246,7 +246,11 @@ class CommandMeasurer:
             "settings": dict(self._settings),
         }
         try:
-            return Measured(data=self._asking.answer(given))
+            found = self._asking.answer(given)
+            if found is None:
+                msg = "the measure command printed null and no data"
+                raise BrokenProblemError(msg)
+            return Measured(data=found)
         except BrokenProblemError as error:
             # as of a verifier command: whatever it does but answer is not the candidate's doing
             failure = MeasureError(str(error))

@@ -88,7 +88,7 @@ def checked_score(data: Json, answer: Mapping[str, object], shown: str) -> Score
         feedback=encodable(feedback),
         shown=shown,
         error=_error(answer.get("error")),
-        per_trial=_per_trial(answer.get("per_trial", ())),
+        per_trial=() if answer.get("per_trial") is None else _per_trial(answer["per_trial"]),
     )
 
 

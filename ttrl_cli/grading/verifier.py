@@ -232,12 +232,16 @@ class Checker:
             return Verdict(status=Status.INVALID, reason=cut(str(error)))
         if abs(reward) > MOST_SCORE:
             return Verdict(status=Status.INVALID, reason=f"reward {reward:g} is out of range")
+        reward_error = self.problem.reward_error(score, scored.error or 0.0)
+        largest = max(scored.error or 0.0, reward_error, *map(abs, scored.per_trial), 0.0)
+        if not largest <= MOST_SCORE:
+            return Verdict(status=Status.INVALID, reason=f"error or trial {largest:g} out of range")
         return Verdict(
             status=Status.OK,
             score=score,
             reward=reward,
             error=scored.error,
-            reward_error=self.problem.reward_error(score, scored.error or 0.0),
+            reward_error=reward_error,
             per_trial=scored.per_trial,
             data=scored.data,
             shown=scored.shown,

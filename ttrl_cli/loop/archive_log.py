@@ -33,6 +33,7 @@ def best_line(incumbent: Incumbent) -> dict[str, Json]:
         "state": _line(incumbent.state),
         "first": incumbent.first,
         "deciding": incumbent.deciding,
+        "metrics": dict(incumbent.metrics),
     }
 
 
@@ -44,7 +45,12 @@ def last_best(lines: Iterable[dict[str, Json]]) -> Incumbent | None:
             found = line
     if found is None:
         return None
-    return Incumbent(state=_state(found["state"]), first=found["first"], deciding=found["deciding"])
+    return Incumbent(
+        state=_state(found["state"]),
+        first=found["first"],
+        deciding=found["deciding"],
+        metrics=found["metrics"],
+    )
 
 
 def _line(state: State) -> dict[str, Json]:
@@ -74,14 +80,13 @@ def new_archive(roots: Iterable[State], config: SolveConfig) -> Archive:
 
 
 def renamed(lines: Iterable[dict[str, Json]], prefix: str) -> Iterator[dict[str, Json]]:
-    """Yield the lines of another run's log, with a prefix on every id.
-
-    Its best is left out: it was compared on a trial of that run.
-    """
+    """Yield the lines of another run's log, with a prefix on every id."""
     for line in lines:
         if line["event"] == "roots":
             yield {**line, "states": [_renamed(s, prefix) for s in line["states"]]}
-        elif line["event"] == "expansion":
+        elif line["event"] == "best":
+            yield {**line, "state": _renamed(line["state"], prefix)}
+        else:
             children = [_renamed(s, prefix) for s in line["children"]]
             yield {**line, "parent": prefix + line["parent"], "children": children}
 
@@ -105,7 +110,7 @@ def warm_lines(
     """
     log = list(renamed(old, f"{name}/"))
     roots = log[0]["states"]
-    found = {line_digest(state) for line in log[1:] for state in line["children"]}
+    found = {line_digest(state) for line in log[1:] for state in line.get("children", ())}
     own = [s for s in roots_line(seeds)["states"] if line_digest(s) not in found]
     missing = len(seeds) - len(roots) - len(own)
     repeated = [

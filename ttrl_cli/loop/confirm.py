@@ -3,20 +3,21 @@
 Where scores have errors, the best of many is the one whose noise was kindest. So three measurements
 have three uses, and none has two:
 
-    first     all candidates of a run, on the search's own trial: learning and PUCT; says who is
-              worth a second look
+    first     all candidates of a run, on the search's own trial: what is learned from, and what the
+              archive ranks by; says who is worth a second look
     deciding  at most `confirm_most` of a step, on a second trial that all of a run share: says who
               becomes the best. Both sides of the comparison met the same trial, so that what is
               easy or hard about it cancels
-    reported  the new best alone, on a trial that nothing else sees: its score, which no decision
-              has used and no selection has favoured
+    reported  the new best alone, on a trial that nothing else sees: the score of the best, which
+              no decision has used and no selection has favoured
 
-The last measurement alone becomes a solution's score, before archive and best see it. Trials are
+Learning and the archive keep the first scores: those of other trials beside them would teach how
+hard a trial was. A solution that another trial refuses is invalid in all its copies. Trials are
 drawn from the run's secret, the step and the attempt; the order of grading has no part in it.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from ttrl_cli import seeding
@@ -41,11 +42,13 @@ class Incumbent:
         state: The solution, with the score that is reported.
         first: Its score on the trial of the search.
         deciding: Its score on the trial that decides.
+        metrics: What the problem's score said besides, on the trial that is reported.
     """
 
     state: State
     first: float
     deciding: float
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 class Confirmation:
@@ -64,6 +67,17 @@ class Confirmation:
         self._seed = seed
         self._measure = measure
 
+    def wanted(self, attempts: Sequence[Attempt], best: State, incumbent: Incumbent | None) -> bool:
+        """Decide whether scores of a run are not taken at their word.
+
+        Args:
+            attempts: A step's attempts.
+            best: The best of the archive.
+            incumbent: The best that was confirmed, if there is one.
+        """
+        noisy = incumbent is not None or best.error is not None
+        return self.most > 0 and (noisy or any(a.verdict.error is not None for a in attempts))
+
     def challengers(self, attempts: Sequence[Attempt], incumbent: Incumbent) -> list[Attempt]:
         """Return the attempts to look at again: the best by their first score, each solution once.
 
@@ -72,7 +86,7 @@ class Confirmation:
         """
         signed = self._problem.signed
         bar = min(signed(incumbent.first), signed(incumbent.deciding))
-        better = [a for a in attempts if _has_error(a.verdict) and signed(_score(a.verdict)) > bar]
+        better = [a for a in attempts if a.verdict.valid and signed(_score(a.verdict)) > bar]
         better.sort(key=lambda a: (-signed(_score(a.verdict)), a.group, a.index))
         distinct: dict[str, Attempt] = {}
         for attempt in better:
@@ -81,68 +95,69 @@ class Confirmation:
                 distinct.setdefault(digest, attempt)
         return list(distinct.values())[: self.most]
 
-    def first_incumbent(self, seed: State, pending: Pending) -> Incumbent:
-        """Return the best seed as the first incumbent, measured again as any other would be.
+    def first_incumbent(self, best: State, pending: Pending) -> Incumbent:
+        """Return the best of the archive as the first incumbent, measured again as any other.
 
-        A seed that fails on other trials keeps its first score.
+        One that fails on other trials keeps its first score.
         """
-        first = seed.score
         deciding, reported = self._again(
             pending,
-            self._asked(seed.id, seed.solution, None, DECIDING),
-            self._asked(seed.id, seed.solution, None, f"reported/{seed.id}"),
+            self._asked(best.id, best.solution, None, DECIDING),
+            self._asked(best.id, best.solution, None, f"reported/{best.id}"),
         )
-        if not (_has_score(deciding) and _has_score(reported)):
-            return Incumbent(state=seed, first=first, deciding=first)
-        state = replace(seed, score=_score(reported), signed=self._problem.signed(_score(reported)))
-        state = replace(state, error=reported.error, data=reported.data)
-        return Incumbent(state=state, first=first, deciding=_score(deciding))
+        if not (deciding.valid and reported.valid):
+            return Incumbent(state=best, first=best.score, deciding=best.score)
+        return self._incumbent(best, _score(deciding), reported)
 
-    def wanted(self, attempts: Sequence[Attempt]) -> bool:
-        """Decide whether any of the attempts has a score that is not taken at its word."""
-        return self.most > 0 and any(_has_error(attempt.verdict) for attempt in attempts)
+    def _incumbent(self, state: State, deciding: float, reported: Verdict) -> Incumbent:
+        score = _score(reported)
+        signed = self._problem.signed(score)
+        shown = replace(state, score=score, signed=signed, error=reported.error, data=reported.data)
+        return Incumbent(
+            state=shown, first=state.score, deciding=deciding, metrics=dict(reported.metrics)
+        )
 
     def decide(
         self,
         challengers: Sequence[Attempt],
-        parents: Callable[[Attempt], Json],
-        deciding: float,
+        states: Mapping[str, State],
+        parents: Mapping[str, Json],
+        before: Incumbent,
         pending: Pending,
-    ) -> tuple[dict[str, Verdict], tuple[str, float] | None]:
+    ) -> tuple[dict[str, Verdict], Incumbent | None]:
         """Measure challengers again, and decide whether one of them becomes the best.
 
         Args:
             challengers: The attempts.
-            parents: Returns the verified data of an attempt's parent.
-            deciding: The incumbent's score on the trial that decides.
+            states: Each of them as a state, by the attempt's id.
+            parents: The verified data of each one's parent, by the attempt's id.
+            before: The best so far.
             pending: The log of the step under way.
 
         Returns:
-            The new verdicts by the attempts' ids, and the id of the new best with its score on the
-            trial that decides; None if there is no new best.
+            The verdicts by the attempts' ids, with what the other trials said, and the new best;
+            None if there is none.
         """
-        asked = [self._asked(a.id, a.verdict.solution, parents(a), DECIDING) for a in challengers]
-        seconds = self._again(pending, *asked)
-        verdicts = {
-            a.id: _joined(a.verdict, second) for a, second in zip(challengers, seconds, strict=True)
-        }
+        asked = [
+            self._asked(a.id, a.verdict.solution, parents[a.id], DECIDING) for a in challengers
+        ]
+        seconds = dict(zip((a.id for a in challengers), self._again(pending, *asked), strict=True))
+        verdicts = {a.id: _joined(a.verdict, seconds[a.id]) for a in challengers}
         signed = self._problem.signed
         ranked = sorted(
-            (a for a in challengers if verdicts[a.id].valid),
-            key=lambda a: (-signed(_score(verdicts[a.id])), a.group, a.index),
+            (a for a in challengers if seconds[a.id].valid),
+            key=lambda a: (-signed(_score(seconds[a.id])), a.group, a.index),
         )
         for attempt in ranked:
-            decided = _score(verdicts[attempt.id])
-            if not self._problem.better(decided, deciding):
+            deciding = _score(seconds[attempt.id])
+            if not self._problem.better(deciding, before.deciding):
                 break
-            purpose = f"reported/{attempt.id}"
-            solution = attempt.verdict.solution
-            (third,) = self._again(
-                pending, self._asked(attempt.id, solution, parents(attempt), purpose)
-            )
+            solution, purpose = attempt.verdict.solution, f"reported/{attempt.id}"
+            one = self._asked(attempt.id, solution, parents[attempt.id], purpose)
+            (third,) = self._again(pending, one)
             verdicts[attempt.id] = _joined(verdicts[attempt.id], third)
-            if verdicts[attempt.id].valid:
-                return verdicts, (attempt.id, decided)
+            if third.valid:
+                return verdicts, self._incumbent(states[attempt.id], deciding, third)
         return verdicts, None
 
     def _again(self, pending: Pending, *asked: Again) -> list[Verdict]:
@@ -165,39 +180,37 @@ class Confirmation:
         )
 
 
-def _has_error(verdict: Verdict) -> bool:
-    return verdict.valid and verdict.error is not None
-
-
-def _has_score(verdict: Verdict) -> bool:
-    return verdict.valid and verdict.score is not None
-
-
 def _score(verdict: Verdict) -> float:
     assert verdict.score is not None
     return verdict.score
 
 
 def _joined(before: Verdict, again: Verdict) -> Verdict:
-    """Return what is known of a solution that was measured again: the last measurement's score.
-
-    What prompts show of it stays that of the search's own trial, which parents share with children.
-    """
-    earlier = (*before.earlier, _score(before))
+    """Return the verdict on a solution that was measured again, which another trial may refuse."""
     seconds = before.seconds + again.seconds
-    if not again.valid:
-        reason = f"measured again, on another trial: {again.reason}"
-        if again.status is Status.FAILED:
-            reason = again.reason
-        return replace(again, reason=reason, rule=before.rule, seconds=seconds, earlier=earlier)
-    return replace(
-        before,
-        score=again.score,
-        reward=again.reward,
-        error=again.error,
-        reward_error=again.reward_error,
-        data=again.data,
-        metrics=again.metrics,
-        seconds=seconds,
-        earlier=earlier,
-    )
+    if again.valid:
+        return replace(before, again=(*before.again, _score(again)), seconds=seconds)
+    ours = again.status is Status.FAILED
+    reason = again.reason if ours else f"measured again, on another trial: {again.reason}"
+    return replace(again, reason=reason, rule=before.rule, seconds=seconds, again=before.again)
+
+
+def spread(attempts: Sequence[Attempt], verdicts: Mapping[str, Verdict]) -> list[Attempt]:
+    """Return a step's attempts with new verdicts, those on copies of a refused solution included.
+
+    Args:
+        attempts: The attempts.
+        verdicts: New verdicts, by the attempts' ids.
+    """
+    refused = {
+        digest_of(a.verdict): verdicts[a.id]
+        for a in attempts
+        if a.id in verdicts and not verdicts[a.id].valid
+    }
+    found = []
+    for attempt in attempts:
+        verdict = verdicts.get(attempt.id, attempt.verdict)
+        if verdict.valid and digest_of(attempt.verdict) in refused:
+            verdict = replace(refused[digest_of(attempt.verdict)], rule=attempt.verdict.rule)
+        found.append(replace(attempt, verdict=verdict))
+    return found

@@ -174,7 +174,7 @@ def _completion(line: dict[str, Json]) -> Completion:
 
 
 def _verdict(line: dict[str, Json]) -> Verdict:
-    lists = {name: tuple(line.get(name, ())) for name in ("per_trial", "earlier")}
+    lists = {name: tuple(line.get(name, ())) for name in ("per_trial", "again")}
     return Verdict(**{**line, **lists, "status": Status(line["status"])})
 
 

@@ -13,14 +13,14 @@ is one expansion of a group, as the paper says, where the code counts every samp
 brings that back); an invalid attempt is a flag and not a reward of 0.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ttrl_cli import seeding
 from ttrl_cli.errors import UsageError
 from ttrl_cli.loop import archive_log, paired
 from ttrl_cli.loop.budget import Closed, settled_by
-from ttrl_cli.loop.confirm import Confirmation, Incumbent, MeasureAgain
+from ttrl_cli.loop.confirm import Confirmation, Incumbent, MeasureAgain, spread
 from ttrl_cli.loop.pending import Pending
 from ttrl_cli.loop.step import Extension, Parts, take_step
 from ttrl_cli.problem import Problem
@@ -101,7 +101,8 @@ class SolveTask:
 
         One whose score has an error waits for its confirmation.
         """
-        if verdict.error is not None and self._confirmation.most > 0:
+        noisy = verdict.error is not None or self._incumbent is not None
+        if noisy and self._confirmation.most > 0:
             return
         self.offer(f"{step}.{job.group}.{job.index}", step, verdict)
 
@@ -135,7 +136,7 @@ class SolveTask:
     def confirm(self, attempts: Sequence[Attempt], pending: Pending) -> list[Attempt]:
         """Measure would-be bests again where scores have errors; write a new best to disk."""
         confirmation = self._confirmation
-        if not confirmation.wanted(attempts):
+        if not confirmation.wanted(attempts, self.archive.best(), self._incumbent):
             return list(attempts)
         if self._incumbent is None:
             self._crown(confirmation.first_incumbent(self.archive.best(), pending))
@@ -144,16 +145,12 @@ class SolveTask:
         holds = self.archive.holds
         new = [a for a in attempts if not holds(a.verdict.data, a.verdict.identity)]
         challengers = confirmation.challengers(new, before)
-        verdicts, won = confirmation.decide(
-            challengers, lambda a: self._parents_P[a.group].data, before.deciding, pending
-        )
-        if won is not None:
-            id_, deciding = won
-            best = next(a for a in challengers if a.id == id_)
-            state = self._state(replace(best, verdict=verdicts[id_]))
-            assert best.verdict.score is not None
-            self._crown(Incumbent(state=state, first=best.verdict.score, deciding=deciding))
-        return [replace(a, verdict=verdicts.get(a.id, a.verdict)) for a in attempts]
+        states = {a.id: self._state(a) for a in challengers}
+        parents = {a.id: self._parents_P[a.group].data for a in challengers}
+        verdicts, best = confirmation.decide(challengers, states, parents, before, pending)
+        if best is not None:
+            self._crown(best)
+        return spread(attempts, verdicts)
 
     def keep_best(self, *, unverified: bool) -> None:
         """Write the best to disk: a seed, or what a process that was killed could not write."""
@@ -169,7 +166,9 @@ class SolveTask:
         self._incumbent = incumbent
         if self._best != (state.id, state.step, state.score):
             self._best = (state.id, state.step, state.score)
-            self._run.best.replace(state.id, state.step, _verdict_of(state), self._suffix)
+            self._run.best.replace(
+                state.id, state.step, _verdict_of(state, metrics=incumbent.metrics), self._suffix
+            )
 
     def assign_rewards(self, attempts: Sequence[Attempt]) -> list[Attempt]:
         """Return the attempts with their rewards; without `reward_copies`, copies get none.
@@ -281,7 +280,9 @@ def _place(id_: str) -> tuple[int, ...]:
     return tuple(int(part) for part in id_.split("."))
 
 
-def _verdict_of(state: State, *, unverified: bool = False) -> Verdict:
+def _verdict_of(
+    state: State, *, unverified: bool = False, metrics: Mapping[str, float] | None = None
+) -> Verdict:
     """Return the verdict that a state's best folder is made from."""
     return Verdict(
         status=Status.OK,
@@ -290,6 +291,7 @@ def _verdict_of(state: State, *, unverified: bool = False) -> Verdict:
         data=state.data,
         solution=state.solution,
         unverified=unverified,
+        metrics=metrics or {},
     )
 
 

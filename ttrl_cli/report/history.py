@@ -325,7 +325,7 @@ def _attempt(number: int, line: Mapping[str, Json]) -> AttemptRow:
         tokens=line["tokens"],
         advantage=line["advantage"],
         error=verdict.get("error"),
-        measured=1 + len(verdict.get("earlier", ())),
+        measured=1 + len(verdict.get("again", ())),
     )
 
 

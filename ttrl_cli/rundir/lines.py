@@ -23,7 +23,7 @@ def attempt_line(attempt: Attempt) -> dict[str, Json]:
             "score": verdict.score,
             "reward": verdict.reward,
             **({} if verdict.error is None else {"error": verdict.error}),
-            **({"earlier": list(verdict.earlier)} if verdict.earlier else {}),
+            **({"again": list(verdict.again)} if verdict.again else {}),
             "reason": verdict.reason,
             "seconds": round(verdict.seconds, 6),
             **_compiling(verdict),
