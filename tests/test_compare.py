@@ -9,6 +9,7 @@ import pytest
 
 from tests._helpers import Done, solve, ttrl, write_problem
 from ttrl_cli.cli.compare import _fitting
+from ttrl_cli.report.measures import digits_for
 from ttrl_cli.report.plot import Series, plot, spark, table
 
 EVIDENCE = Path(__file__).parents[1] / "docs" / "evidence"
@@ -221,3 +222,36 @@ def test_a_long_label_is_cut_to_the_width():
     """A legend is no wider than its plot, however long an option is."""
     drawn = plot([Series(label="x" * 500, points=[(0, 1), (1, 2)])], x_label="", width=50)
     assert max(map(len, drawn)) <= 50
+
+
+def test_a_run_named_twice_counts_once(tmp_path: Path):
+    """The same folder in two spellings is one run, and that is said."""
+    run = tmp_path / "run"
+    solve(write_problem(tmp_path / "p"), run, ["3", "x", "17", "5", "9", "4", "-2", "1"])
+    done = ttrl("compare", run, tmp_path / "p" / ".." / "run", "--json")
+    assert len(done.json["arms"][0]["seeds"]) == 1
+    assert "named twice count once" in done.err
+
+
+def test_runs_of_one_seed_are_no_independent_runs(tmp_path: Path):
+    """Two runs of an arm with one seed are compared, with a warning."""
+    problem = write_problem(tmp_path / "p")
+    for name in ("a", "b"):
+        solve(problem, tmp_path / name, ["3", "x", "17", "5", "9", "4", "-2", "1"])
+    done = ttrl("compare", tmp_path / "a", tmp_path / "b")
+    assert "several runs of one arm have the same seed (0)" in done.err
+
+
+@pytest.mark.parametrize(
+    ("values", "digits"),
+    [
+        ([1.75, 1.80], 4),
+        ([2.635953, 2.635853], 7),  # a span of 1e-4 of 2.6: 4.4 digits shared, two more
+        ([2.0, 2.0], 7),
+        ([1e6, 1e6 + 1e-9], 10),
+        ([], 7),
+    ],
+)
+def test_as_many_digits_as_tell_values_apart(values: list[float], digits: int):
+    """Tables show two digits more than all values share, four at least and ten at most."""
+    assert digits_for(values) == digits

@@ -41,9 +41,13 @@ def compare(
     from ttrl_cli.report import compare as comparing
     from ttrl_cli.report.experiment import read_experiment
 
+    console = Console()
+    distinct = {path.resolve(): path for path in reversed(runs)}
+    if len(distinct) < len(runs):
+        console.warn("runs that are named twice count once")
+    runs = [path for path in dict.fromkeys(runs) if distinct.pop(path.resolve(), None)]
     joined = comparing.together([(str(path), read_experiment(path)) for path in runs])
     found = comparing.compare(joined)
-    console = Console()
     width = seen.terminal_width() if console.out.is_terminal else None
     for note in found.notes:
         console.warn(note)
@@ -93,6 +97,7 @@ def _fitting(rows: list[list[str]], width: int | None) -> list[list[str]]:
 
 def _text(found: "Comparison", over: str, width: int | None) -> Iterator[str]:
     from ttrl_cli.figures import marked, number
+    from ttrl_cli.report.measures import digits_for
     from ttrl_cli.report.plot import table
 
     experiment = found.experiment
@@ -106,7 +111,8 @@ def _text(found: "Comparison", over: str, width: int | None) -> Iterator[str]:
         yield measure.title + ("" if measure.share else mark)
         heads = ["arm", "runs", "median", "smallest to largest", "mean (95%)"]
         heads += ["first is better by", "p", "Holm"] if len(rows) > 1 else []
-        cells = [heads, *(_cells(measure, row)[: len(heads)] for row in rows)]
+        digits = digits_for([value for row in rows for value in row.values])
+        cells = [heads, *(_cells(measure, row, digits)[: len(heads)] for row in rows)]
         yield from table(_fitting(cells, width))
         tested = [row.outcome for row in rows if row.outcome is not None]
         if tested:
@@ -119,12 +125,11 @@ def _text(found: "Comparison", over: str, width: int | None) -> Iterator[str]:
         yield from _plot(found, over)
 
 
-def _cells(measure: "Measure", row: "Row") -> list[str]:
+def _cells(measure: "Measure", row: "Row", digits: int) -> list[str]:
     it = row.spread
-    low, high = (measure.say(end) for end in it.interval)
-    cells = [row.label, str(it.n), measure.say(it.median)]
-    cells += [f"{measure.say(it.low)} to {measure.say(it.high)}"]
-    cells += [f"{measure.say(it.mean)} ({low} to {high})"]
+    figures = (it.median, it.low, it.high, it.mean, *it.interval)
+    median, least, most, mean, low, high = (measure.say(value, digits) for value in figures)
+    cells = [row.label, str(it.n), median, f"{least} to {most}", f"{mean} ({low} to {high})"]
     if row.outcome is None or row.holm is None:
         return [*cells, "", "", ""]
     by = measure.say_difference(row.outcome.effect)
@@ -136,17 +141,23 @@ def _at_equal_cost(found: "Comparison") -> Iterator[str]:
     from ttrl_cli.figures import marked
     from ttrl_cli.report.compare import AXES, best_at, common
     from ttrl_cli.report.few_runs import spread
+    from ttrl_cli.report.measures import digits_for
     from ttrl_cli.report.plot import table
 
-    spent = {axis: common(found.experiment, axis) for axis in AXES}
+    # scripted runs have no tokens, and next to no seconds
+    every = {axis: common(found.experiment, axis) for axis in AXES}
+    spent = {axis: amount for axis, amount in every.items() if amount >= 1}
     yield "Best score at equal cost (median)" + marked(unverified=found.experiment.unverified)
     rows = [["arm", *(f"{amount:,.0f} {axis}" for axis, amount in spent.items())]]
-    for arm in found.arms:
-        at = [
+    medians = {
+        arm.label: [
             spread([best_at(record, axis, amount) for record in arm.records]).median
             for axis, amount in spent.items()
         ]
-        rows.append([arm.label, *(f"{value:.4g}" for value in at)])
+        for arm in found.arms
+    }
+    digits = digits_for([value for at in medians.values() for value in at])
+    rows += [[label, *(f"{value:.{digits}g}" for value in at)] for label, at in medians.items()]
     yield from table(rows)
 
 

@@ -5,6 +5,7 @@ the others: exact permutation tests over the runs, with Holm's correction within
 """
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -220,6 +221,12 @@ def _notes(experiment: Experiment) -> list[str]:
     if seeds := other_roots(records):
         said = ", ".join(str(seed) for seed in seeds)
         notes.append(f"runs of one seed began from different roots: seed {said}")
+    groups = Counter((record.arm, record.seed) for record in records)
+    if again := sorted({str(seed) for (_, seed), count in groups.items() if count > 1}):
+        notes.append(
+            f"several runs of one arm have the same seed ({', '.join(again)}): where all else is "
+            "equal they are one run, and p is too small"
+        )
     samples = sorted({record.totals["samples"] for record in records})
     if len(samples) > 1:
         notes.append(f"the runs have unequal samples, from {samples[0]:g} to {samples[-1]:g}")

@@ -1,12 +1,16 @@
 """Measures of a run, one number each, so that runs can be compared. Pure."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ttrl_cli.report.experiment import Experiment, Record
 from ttrl_cli.report.few_runs import area, last_third
+
+SAME_DIGITS, MOST_DIGITS = 7, 10
+"""Significant digits of values that are all equal, and of those that differ least."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +39,22 @@ class Measure:
         """Return the values with their sign turned so that more is better."""
         return [self.sign(experiment) * value for value in self.values(experiment, arm)]
 
-    def say(self, value: float) -> str:
-        """Write a value as a table has it."""
-        return f"{value:.1%}" if self.share else f"{value:.4g}"
+    def say(self, value: float, digits: int = 4) -> str:
+        """Write a value as a table has it, with so many significant digits."""
+        return f"{value:.1%}" if self.share else f"{value:.{digits}g}"
 
     def say_difference(self, value: float) -> str:
         """Write a difference of two values."""
         return f"{100 * value:+.1f} points" if self.share else f"{value:+.3g}"
+
+
+def digits_for(values: Sequence[float]) -> int:
+    """Return how many significant digits tell values apart: two more than those they share."""
+    largest = max((abs(value) for value in values), default=0.0)
+    span = max(values, default=0.0) - min(values, default=0.0)
+    if not span:
+        return SAME_DIGITS
+    return min(MOST_DIGITS, max(4, math.ceil(math.log10(largest / span)) + 2))
 
 
 def best(record: Record) -> float:
