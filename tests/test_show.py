@@ -217,3 +217,19 @@ def test_every_help_has_an_example():
     """An example begins with the words of its own command."""
     for words, one in commands(typer.main.get_command(app)):
         assert f"Example: {words}" in (one.help or ""), words
+
+
+def test_a_digest_is_not_followed(tmp_path: Path):
+    """A digest is of the run as it stands."""
+    run = tmp_path / "run"
+    solve(write_problem(tmp_path / "p"), run, ["3"] * 8)
+    done = ttrl("show", run, "--digest", "--follow")
+    assert done.code == 2
+    assert "leave out --follow" in done.err
+
+
+def test_a_run_of_no_steps(tmp_path: Path):
+    """Progress of a run that was to take no step names no bound."""
+    run = tmp_path / "run"
+    solve(write_problem(tmp_path / "p"), run, ["3"] * 8, "--steps", 0)
+    assert "0 steps, 100%\n" in ttrl("show", run).out

@@ -160,3 +160,12 @@ def test_no_run_of_solve(tmp_path: Path) -> None:
     done = ttrl("export", tmp_path, "--solution", tmp_path / "package")
     assert done.code == 2
     assert "is not a run directory" in done.err
+
+
+def test_a_package_of_the_seed_is_called_one(tmp_path: Path):
+    """Where no attempt was better than the seed, that is said beside the package."""
+    run = tmp_path / "run"
+    solve(write_problem(tmp_path / "p"), run, ["x"] * 8)
+    done = ttrl("export", run, tmp_path / "package", "--solution")
+    assert done.code == 0
+    assert "no attempt was better than what the run began with" in done.err

@@ -31,6 +31,11 @@ def export(
     """
     from ttrl_cli import api
     from ttrl_cli.console import Console
+    from ttrl_cli.rundir import RunDir
 
+    console = Console()
     made = api.export_solution(run, folder) if solution else api.export(run, folder)
-    Console().result_exact(os.fsencode(made))
+    best = RunDir.open(run).best.verdict()
+    if solution and best is not None and best["step"] == 0:
+        console.warn("no attempt was better than what the run began with; the package holds that")
+    console.result_exact(os.fsencode(made))

@@ -42,7 +42,8 @@ def progress_line(standing: "Standing") -> str:
     bound = f" of {now.steps}" if now.steps is not None else ""
     text = f"  progress     {summary.steps}{bound} steps"
     if now.share is not None:
-        text += f", {now.share:.0%}" + (f" of its {now.bound}" if now.bound != "steps" else "")
+        of = f" of its {now.bound}" if now.bound not in ("", "steps") else ""
+        text += f", {now.share:.0%}{of}"
     if summary.status == "running" and now.left is not None:
         text += f", {duration(now.left)} left"
     elif summary.status in ("interrupted", "failed") and now.left is not None:

@@ -13,6 +13,7 @@ from ttrl_cli.cli import seen
 from ttrl_cli.cli.resume import RunPath
 from ttrl_cli.cli.running import describe
 from ttrl_cli.cli.vote import describe_votes
+from ttrl_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from ttrl_cli.console import Console
@@ -47,6 +48,9 @@ def show(
     from ttrl_cli.console import Console
     from ttrl_cli.rundir import RunDir
 
+    if digest and follow:
+        msg = "--digest is of the run as it stands; leave out --follow"
+        raise UsageError(msg)
     opened = RunDir.open(run)
     console = Console()
     if digest:
