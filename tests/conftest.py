@@ -2,12 +2,16 @@
 
 import json
 import os
+import signal
 from pathlib import Path
 from string import ascii_letters
 
 import pytest
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command does, before torch is loaded
+# what a shell starts in the background, or by nohup, ignores these, and so do its children
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
