@@ -9,9 +9,6 @@ from string import ascii_letters
 import pytest
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command does, before torch is loaded
-# what a shell starts in the background, or by nohup, ignores these, and so do its children
-signal.signal(signal.SIGINT, signal.default_int_handler)
-signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
@@ -41,6 +38,10 @@ __all__ = [
     "sandbox",
     "sandboxes",
 ]
+
+# what a shell starts in the background, or by nohup, ignores these, and so do its children
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 CHAT_TEMPLATE = (
     "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}<end>{% endfor %}"
