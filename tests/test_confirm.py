@@ -14,6 +14,7 @@ from tests._measured import write_measured
 from ttrl_cli.config import SolveConfig
 from ttrl_cli.grading.trial import TrialSpec
 from ttrl_cli.loop import archive_log, paired
+from ttrl_cli.loop.confirm import Confirmation
 from ttrl_cli.loop.pending import Pending
 from ttrl_cli.loop.roots import root_states
 from ttrl_cli.loop.solve import SolveTask, load_archive
@@ -22,6 +23,7 @@ from ttrl_cli.records import Again, Attempt, Completion, Status, Verdict, sample
 from ttrl_cli.rundir import RunDir, Totals
 from ttrl_cli.search.select import by_name
 
+SECRET = "5" * 64
 NOISY = """
 import numpy as np
 
@@ -45,9 +47,18 @@ def score(data):
         "feedback": "seen",
     }
 """
-SECRET = "5" * 64
 SCRIPT = ["1", "3", "2", "3.5", "30", "31", "-4", "x"]
 """Two steps of two groups of two; the last holds no number."""
+
+
+FAILS_ELSEWHERE = NOISY.replace(
+    "    return",
+    "    from ttrl_cli import Invalid\n"
+    f"    if candidate.text == '30' and trial.seed != {TrialSpec(secret=SECRET).seed}:\n"
+    "        raise Invalid('it fails here')\n"
+    "    return",
+)
+"""The same, but that 30 holds on the search's trial alone."""
 
 
 def write_noisy(folder: Path, **keys: Any) -> Path:
@@ -113,16 +124,8 @@ def test_nothing_is_measured_again_if_the_problem_says_so(tmp_path: Path, secret
 
 def test_a_solution_that_fails_on_other_trials_is_not_valid(tmp_path: Path, secret: Path):
     """What holds on the search's trial alone is refused, with the reason."""
-    search = TrialSpec(secret=SECRET).seed
-    code = NOISY.replace(
-        "    return",
-        "    from ttrl_cli import Invalid\n"
-        f"    if candidate.text == '30' and trial.seed != {search}:\n"
-        "        raise Invalid('it fails here')\n"
-        "    return",
-    )
     problem = write_noisy(tmp_path / "p")
-    (problem / "measure.py").write_text(code)
+    (problem / "measure.py").write_text(FAILS_ELSEWHERE)
     run = tmp_path / "run"
     done = solve(problem, run, ["30", *SCRIPT[:-1]], "--secret-file", secret)
     verdict = read_lines(run / "attempts.jsonl")[0]["verdict"]
@@ -133,16 +136,8 @@ def test_a_solution_that_fails_on_other_trials_is_not_valid(tmp_path: Path, secr
 
 def test_copies_of_a_refused_solution_are_refused(tmp_path: Path, secret: Path):
     """What another trial refuses is invalid in all its copies of the step."""
-    search = TrialSpec(secret=SECRET).seed
-    code = NOISY.replace(
-        "    return",
-        "    from ttrl_cli import Invalid\n"
-        f"    if candidate.text == '30' and trial.seed != {search}:\n"
-        "        raise Invalid('it fails here')\n"
-        "    return",
-    )
     problem = write_noisy(tmp_path / "p")
-    (problem / "measure.py").write_text(code)
+    (problem / "measure.py").write_text(FAILS_ELSEWHERE)
     run = tmp_path / "run"
     solve(problem, run, ["30", "30", "1", "30", *SCRIPT[:4]], "--secret-file", secret)
     verdicts = [line["verdict"] for line in read_lines(run / "attempts.jsonl")][:4]
@@ -214,6 +209,28 @@ def test_a_killed_step_is_not_measured_again(tmp_path: Path):
     kept = Pending(run).begin(1, [])
     found = kept.again["1.0.0/deciding", "7"]
     assert (found.score, found.error, found.per_trial) == (6.5, 1.0, (6.0, 7.0))
+
+
+def test_what_was_measured_again_is_not_asked_for_twice(tmp_path: Path):
+    """A session that goes on within a step takes both measurements of the seed from its log."""
+    folder = write_noisy(tmp_path / "p")
+    run = RunDir.create(tmp_path / "run", "solve", "p", SolveConfig(train=False), folder)
+    verdict = Verdict(status=Status.OK, score=3.0, error=1.0, solution="0", identity="0")
+    (seed,) = root_states(load_problem(folder), [verdict])
+    calls: list[str] = []
+
+    def measured(asked: Sequence[Again]) -> list[Verdict]:
+        calls.extend(one.key for one in asked)
+        return [verdict for _ in asked]
+
+    found = []
+    for _ in range(2):
+        pending = Pending(run)
+        pending.begin(1, [])
+        confirmation = Confirmation(load_problem(folder), 0, measured)
+        found.append(confirmation.first_incumbent(seed, pending))
+    assert found[0] == found[1]
+    assert calls == ["seed.0/deciding", "seed.0/reported/seed.0"]
 
 
 RUNS, STEPS, GROUPS, SIZE = 200, 5, 2, 4
