@@ -127,7 +127,7 @@ def shortlist(path: Path, wanted: Wanted, told: Told | None = None) -> Shortlist
         msg = "there is nothing to measure: say how many by --top N, --random N or both"
         raise UsageError(msg)
     run = RunDir.open(path)
-    run.solve_config  # noqa: B018 - refuses a vote
+    run.require_search()
     given = run.problem()
     limited = replace(with_limits(given, wanted.limits), origin=run.origin())
     problem = _measured_by(limited, wanted.command)

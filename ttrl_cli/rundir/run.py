@@ -154,10 +154,19 @@ class RunDir:
         Raises:
             UsageError: If it is not one.
         """
-        if isinstance(self.config, SolveConfig):
-            return self.config
-        msg = f"{self.path} is a vote run; this needs a run of ttrl solve"
-        raise UsageError(msg)
+        self.require_search()
+        assert isinstance(self.config, SolveConfig)
+        return self.config
+
+    def require_search(self) -> None:
+        """Refuse a vote where a search is needed.
+
+        Raises:
+            UsageError: If it is a vote.
+        """
+        if not isinstance(self.config, SolveConfig):
+            msg = f"{self.path} is a vote run; this needs a run of ttrl solve"
+            raise UsageError(msg)
 
     @property
     def vote_config(self) -> VoteConfig:
