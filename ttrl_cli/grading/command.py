@@ -127,7 +127,7 @@ class Asking:
             msg = f"{self.what} printed more than limits.output_mb"
         elif code != 0:
             said = complaints.data.decode("utf-8", "replace").strip()
-            msg = f"{self.what} ended with status {code}: {said}"
+            msg = f"{self.what} ended with status {code}: {said or 'it said nothing'}"
         else:
             try:
                 return read_json(bytes(printed.data))
