@@ -3,12 +3,15 @@
 Nothing of the search hangs on it: no prompt, reward, archive or digest.
 """
 
+from itertools import chain
+
 from ttrl_cli.grading.grader import ProblemGrader
 from ttrl_cli.grading.trial import Asked, TrialSpec
+from ttrl_cli.loop.archive_log import best_lines, logged_states
 from ttrl_cli.loop.step import Reporter
 from ttrl_cli.problem import Problem
 from ttrl_cli.records import Json, Status
-from ttrl_cli.report.solutions import data_of, states
+from ttrl_cli.report.solutions import data_of
 from ttrl_cli.rundir import RunDir
 from ttrl_cli.rundir.held_out import HeldOut, note_held_out, steps_seen
 
@@ -63,7 +66,10 @@ def _parent_data(run: RunDir, id_: str) -> Json:
     Raises:
         UsageError: If the run's archive is damaged.
     """
-    parent = next((state["parent"] for state in states(run) if state["id"] == id_), None)
+    kept = logged_states(run.lines("archive.jsonl"))
+    # a best that was confirmed need not be among those that the archive kept
+    best = (line["state"] for line in best_lines(run.lines("archive.jsonl")))
+    parent = next((state["parent"] for state in chain(kept, best) if state["id"] == id_), None)
     return None if parent is None else data_of(run, [parent]).get(parent)
 
 

@@ -4,7 +4,7 @@ Replaying the lines gives the archive back exactly, so a step appends what it ad
 ever rewritten.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 
 from ttrl_cli.config import SolveConfig
@@ -37,12 +37,16 @@ def best_line(incumbent: Incumbent) -> dict[str, Json]:
     }
 
 
+def best_lines(lines: Iterable[dict[str, Json]]) -> Iterator[dict[str, Json]]:
+    """Yield the lines that `best_line` made."""
+    return (line for line in lines if line["event"] == "best")
+
+
 def last_best(lines: Iterable[dict[str, Json]]) -> Incumbent | None:
     """Return the best solution as of the end of a log; None where scores have no errors."""
     found = None
-    for line in lines:
-        if line["event"] == "best":
-            found = line
+    for line in best_lines(lines):
+        found = line
     if found is None:
         return None
     return Incumbent(
@@ -79,6 +83,12 @@ def new_archive(roots: Iterable[State], config: SolveConfig) -> Archive:
     )
 
 
+def logged_states(lines: Iterable[Mapping[str, Json]]) -> Iterator[Mapping[str, Json]]:
+    """Yield the states that an archive ever took in, as its log has them."""
+    for line in lines:
+        yield from line["states"] if line["event"] == "roots" else line.get("children", ())
+
+
 def renamed(lines: Iterable[dict[str, Json]], prefix: str) -> Iterator[dict[str, Json]]:
     """Yield the lines of another run's log, with a prefix on every id."""
     for line in lines:
@@ -110,7 +120,7 @@ def warm_lines(
     """
     log = list(renamed(old, f"{name}/"))
     roots = log[0]["states"]
-    found = {line_digest(state) for line in log[1:] for state in line.get("children", ())}
+    found = {line_digest(state) for state in logged_states(log[1:])}
     own = [s for s in roots_line(seeds)["states"] if line_digest(s) not in found]
     missing = len(seeds) - len(roots) - len(own)
     repeated = [
@@ -125,7 +135,7 @@ def warm_lines(
     ]
 
 
-def line_digest(state: dict[str, Json]) -> str:
+def line_digest(state: Mapping[str, Json]) -> str:
     """Return what duplicates of a state in a log have in common."""
     return state.get("identity") or data_digest(state["data"])
 

@@ -5,9 +5,10 @@ written by an older release. Texts and data of solutions are not kept in memory:
 those that are wanted.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ttrl_cli.loop.archive_log import logged_states
 from ttrl_cli.records import Json
 from ttrl_cli.rundir import RunDir
 
@@ -237,7 +238,7 @@ def read_texts(run: RunDir, wanted: Collection[str] | None = None) -> dict[str, 
             output=state["output"],
             feedback=state["feedback"],
         )
-        for state in _states(run.lines("archive.jsonl"))
+        for state in logged_states(run.lines("archive.jsonl"))
         if wanted is None or state["id"] in wanted
     }
 
@@ -260,7 +261,9 @@ def history(
     steps = step_rows(metrics)
     tried = tuple(_attempt(number, line) for number, line in enumerate(attempts, start=1))
     numbers = {attempt.id: attempt.number for attempt in tried}
-    nodes = {state["id"]: _kept_node(state, numbers.get(state["id"])) for state in _states(archive)}
+    nodes = {
+        state["id"]: _kept_node(state, numbers.get(state["id"])) for state in logged_states(archive)
+    }
     for attempt in tried:
         nodes.setdefault(attempt.id, _attempt_node(attempt))
     return History(steps=steps, attempts=tried, nodes=nodes, points=points(steps, seed_score))
@@ -327,12 +330,6 @@ def _attempt(number: int, line: Mapping[str, Json]) -> AttemptRow:
         error=verdict.get("error"),
         measured=1 + len(verdict.get("again", ())),
     )
-
-
-def _states(archive: Iterable[Mapping[str, Json]]) -> Iterator[Mapping[str, Json]]:
-    """Yield the states in the lines of an archive's log."""
-    for line in archive:
-        yield from line["states"] if line["event"] == "roots" else line.get("children", ())
 
 
 def _kept_node(state: Mapping[str, Json], number: int | None) -> Node:

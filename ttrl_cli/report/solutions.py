@@ -11,6 +11,7 @@ from typing import Literal
 from ttrl_cli import seeding
 from ttrl_cli.grading.identity import identity
 from ttrl_cli.grading.solution_text import read_again
+from ttrl_cli.loop.archive_log import logged_states
 from ttrl_cli.problem import Problem
 from ttrl_cli.records import Json
 from ttrl_cli.rundir import RunDir
@@ -105,7 +106,7 @@ def data_of(run: RunDir, ids: Sequence[str | None]) -> dict[str, Json]:
         UsageError: If the log of its archive is missing or damaged.
     """
     wanted = set(ids)
-    return {state["id"]: state["data"] for state in states(run) if state["id"] in wanted}
+    return {state["id"]: state["data"] for state in _states(run) if state["id"] in wanted}
 
 
 class _Reader:
@@ -171,7 +172,7 @@ def _kept(run: RunDir) -> dict[str, _Entry]:
             kept=state["solution"],
             digest=state.get("identity") or data_digest(state["data"]),
         )
-        for state in states(run)
+        for state in _states(run)
     }
 
 
@@ -201,7 +202,5 @@ def _entries(run: RunDir, kept: Mapping[str, _Entry]) -> list[_Entry]:
     return [*before.values(), *attempts]  # first those that are no attempts of this run
 
 
-def states(run: RunDir) -> Iterator[dict[str, Json]]:
-    """Yield the states that the archive ever took in."""
-    for line in run.lines("archive.jsonl"):
-        yield from line["states"] if line["event"] == "roots" else line.get("children", ())
+def _states(run: RunDir) -> Iterator[Mapping[str, Json]]:
+    return logged_states(run.lines("archive.jsonl"))

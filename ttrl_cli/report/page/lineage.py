@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ttrl_cli.grading.solution_text import read_again
+from ttrl_cli.loop.archive_log import logged_states
 from ttrl_cli.problem import Problem
 from ttrl_cli.records import Json, State
 from ttrl_cli.rundir import RunDir
@@ -42,11 +43,8 @@ class Node:
 
 def read_states(run: RunDir) -> dict[str, State]:
     """Read every state that the archive ever took in, by id, without its data."""
-    states: dict[str, State] = {}
-    for line in run.lines("archive.jsonl"):
-        for raw in line["states"] if line["event"] == "roots" else line.get("children", ()):
-            states[raw["id"]] = State(**{**raw, "data": None})
-    return states
+    logged = logged_states(run.lines("archive.jsonl"))
+    return {raw["id"]: State(**{**raw, "data": None}) for raw in logged}
 
 
 def nodes(run: RunDir, problem: Problem, states: dict[str, State]) -> Iterator[Node]:
