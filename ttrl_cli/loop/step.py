@@ -2,6 +2,7 @@
 
     prompts             the task's next questions
     sample and grade    completions stream in and are graded while others are still being written
+    confirm             of a search whose scores have errors: would-be bests are measured again
     rewards             the task's: a score, or agreement with the majority
     advantages          group by group (advantages.py)
     update              a gradient step per minibatch of groups (minibatches.py)
