@@ -4,49 +4,22 @@ import json
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
 from tests._helpers import digest, read_lines, solve, ttrl
-from tests._measured import write_measured
+from tests._noisy import MEAN, NOISY, biases, write_noisy
 from ttrl_cli.config import SolveConfig
 from ttrl_cli.grading.trial import TrialSpec
-from ttrl_cli.loop import archive_log, paired
+from ttrl_cli.loop import paired
 from ttrl_cli.loop.confirm import Confirmation
 from ttrl_cli.loop.pending import Pending
 from ttrl_cli.loop.roots import root_states
-from ttrl_cli.loop.solve import SolveTask, load_archive
 from ttrl_cli.problem import load_problem
-from ttrl_cli.records import Again, Attempt, Completion, Status, Verdict, sample_id
-from ttrl_cli.rundir import RunDir, Totals
-from ttrl_cli.search.select import by_name
+from ttrl_cli.records import Again, Status, Verdict
+from ttrl_cli.rundir import RunDir
 
 SECRET = "5" * 64
-NOISY = """
-import numpy as np
-
-def measure(candidate, trial):
-    noise = trial.rng(candidate.text).normal(scale=2.0, size=4)
-    return {"values": (float(candidate.text) + noise).tolist()}
-"""
-"""Four figures around the number that is the solution, each with noise of 2."""
-MEAN = """
-import statistics
-
-def verify(data):
-    return data
-
-def score(data):
-    values = data["values"]
-    return {
-        "value": statistics.fmean(values),
-        "error": statistics.stdev(values) / 2,
-        "per_trial": values,
-        "feedback": "seen",
-    }
-"""
 SCRIPT = ["1", "3", "2", "3.5", "30", "31", "-4", "x"]
 """Two steps of two groups of two; the last holds no number."""
 
@@ -59,12 +32,6 @@ FAILS_ELSEWHERE = NOISY.replace(
     "    return",
 )
 """The same, but that 30 holds on the search's trial alone."""
-
-
-def write_noisy(folder: Path, **keys: Any) -> Path:
-    """Write a problem whose solutions are numbers that are measured with noise."""
-    solution = {"kind": "json"}
-    return write_measured(folder, NOISY, verify=MEAN, seed="0", **({"solution": solution} | keys))
 
 
 @pytest.fixture
@@ -233,89 +200,19 @@ def test_what_was_measured_again_is_not_asked_for_twice(tmp_path: Path):
     assert calls == ["seed.0/deciding", "seed.0/reported/seed.0"]
 
 
-RUNS, STEPS, GROUPS, SIZE = 200, 5, 2, 4
+RUNS = 200
 
 
 @pytest.mark.parametrize("confirm_most", [0, 4])
 def test_the_reported_score_is_worth_its_error(tmp_path: Path, confirm_most: int):
-    """Over 200 runs the best reported is above its true value by less than its error, or not.
-
-    True values and noise have a standard deviation of 1 each; 40 attempts a run.
-    """
-    measure = {"function": "measure.py:measure", "confirm_most": confirm_most}
-    folder = write_noisy(tmp_path / "p", measure=measure)
-    problem = load_problem(folder)
-    biases = []
-    for number in range(RUNS):
-        rng = np.random.default_rng(number)
-
-        def measured(text: str, rng: np.random.Generator = rng) -> Verdict:
-            score = float(text) + rng.normal()
-            return Verdict(
-                status=Status.OK, score=score, reward=score, error=1.0, solution=text, identity=text
-            )
-
-        config = SolveConfig(train=False, groups=GROUPS, group_size=SIZE, seed=number)
-        run = RunDir.create(tmp_path / f"run{number}", "solve", "p", config, folder)
-        seeds = root_states(problem, [measured("0")] * GROUPS)
-        run.append("archive.jsonl", [archive_log.roots_line(seeds)])
-        run.commit(Totals(), lambda _: None, {})
-        task = SolveTask(
-            problem,
-            load_archive(run),
-            by_name("puct", c=1.0, epsilon=0.0),
-            run,
-            measure_again=lambda asked, measured=measured: [measured(a.solution) for a in asked],
-        )
-        task.keep_best(unverified=False)
-        pending = Pending(run)
-        for step in range(1, STEPS + 1):
-            keys = [prompt.key for prompt in task.prompts(step)]
-            pending.begin(step, [])
-            attempts = [
-                attempt(step, n // SIZE, n % SIZE, keys[n // SIZE], measured(str(rng.normal())))
-                for n in range(GROUPS * SIZE)
-            ]
-            for one in attempts:
-                task.offer(one.id, step, one.verdict) if not confirm_most else None
-            task.extend(step, task.confirm(attempts, pending))
-            pending.clear()
-        best = run.best.verdict()
-        assert best is not None
-        biases.append(best["score"] - float(run.best.solution()))
-    bias, error = statistics.fmean(biases), statistics.stdev(biases) / RUNS**0.5
+    """Over 200 runs the best reported is above its true value by less than its error, or not."""
+    found = biases(tmp_path, confirm_most=confirm_most, runs=RUNS)
+    bias, error = statistics.fmean(found), statistics.stdev(found) / RUNS**0.5
     if confirm_most:
         assert abs(bias) < 4 * error, bias
         assert bias <= 1.0
     else:
         assert bias > 1.0, bias
-
-
-def attempt(step: int, group: int, index: int, parent: str, verdict: Verdict) -> Attempt:
-    """Return an attempt with a verdict, and no tokens."""
-    none = np.zeros(0)
-    completion = Completion(
-        group=group,
-        index=index,
-        text=verdict.solution,
-        seed=None,
-        prompt_ids_S=none.astype(np.int64),
-        token_ids_T=none.astype(np.int64),
-        logprobs_T=none,
-        logprob=None,
-        finished=True,
-    )
-    return Attempt(
-        id=sample_id(step, group, index),
-        step=step,
-        group=group,
-        index=index,
-        parent=parent,
-        policy=0,
-        completion=completion,
-        verdict=verdict,
-        advantage=None,
-    )
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Objectives and rewards with standard errors: luck must not be taught."""
 
+from collections.abc import Sequence
 from statistics import NormalDist
 
 import numpy as np
@@ -61,12 +62,13 @@ def noisy_advantages(
     error: float,
     *,
     stated: bool = True,
+    draws: Sequence[float] = STANDARD_NORMAL,
 ) -> FloatArray:
     """Return the advantages of one sample whose reward has noise, one for each draw."""
     errors_G = np.zeros(true_G.size)
     errors_G[place] = error
     found = []
-    for noise in STANDARD_NORMAL:
+    for noise in draws:
         rewards_G = true_G.copy()
         rewards_G[place] += error * noise
         found.append(objective(rewards_G, valid_G, errors_G if stated else None).values_G[place])
@@ -123,12 +125,10 @@ def test_errors_of_zero_change_nothing(name: str):
     np.testing.assert_array_equal(found.values_G, plain.values_G)
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize("name", ["entropic", "entropic-valid", "grpo"])
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e5])
 def test_units_do_not_matter(name: str, scale: float):
-    """Rewards and errors in other units give the same advantages (constant beta apart)."""
-    if name in ("constant-beta", "mean-baseline"):
-        pytest.skip("depends on the units by definition")
+    """Rewards and errors in other units give the same advantages; the other two are in units."""
     rewards_G, errors_G = np.array([1.0, 2.0, 2.5, 7.0]), np.array([0.1, 0.5, 0.0, 2.0])
     valid_G = np.ones(4, dtype=bool)
     found = OBJECTIVES[name](scale * rewards_G, valid_G, scale * errors_G)

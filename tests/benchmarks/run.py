@@ -45,6 +45,7 @@ SCRIPTS = (
     "contest_speed.py",
     "voting_speed.py",
     "verifier_speed.py",
+    "luck.py",
 )
 APART = {
     "certified_bounds.py": "needs published constructions that are not ours to ship",
